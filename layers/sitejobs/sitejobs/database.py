@@ -1,0 +1,140 @@
+"""One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
+
+Nothing here is session-wide beyond what RDS Proxy allows: settings travel in the startup packet, no statement is prepared,
+no temporary table is made.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+
+from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+
+# Failures that a later try can survive: lost or refused connections, restarts, too many clients, and two
+# transactions in each other's way.
+TRANSIENT_ERRORS: tuple[type[psycopg.Error], ...] = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    pg.SerializationFailure,
+    pg.DeadlockDetected,
+)
+# OperationalErrors all the same that no retry mends.
+PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
+    pg.InvalidPassword,
+    pg.InvalidAuthorizationSpecification,
+    pg.InvalidCatalogName,
+    pg.QueryCanceled,
+    pg.DiskFull,
+    pg.OutOfMemory,
+)
+# libpq reports a refused login without an SQLSTATE: only its text tells it from a lost connection.
+_PERMANENT_CONNECT_TEXTS = ("password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+
+def connect(
+    url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None
+) -> psycopg.Connection:
+    """Open a connection that speaks UTC.
+
+    Parameters
+    ----------
+    url : libpq connection string or URI.
+    search_path : schemas to look in first, comma separated; the server's default when None.
+    statement_timeout_ms : server-side limit of one statement, in milliseconds; none when None.
+
+    Raises
+    ------
+    psycopg.OperationalError : the server cannot be reached or refuses the login.
+    """
+    settings = ["-c TimeZone=UTC"]
+    if search_path:
+        settings.append("-c search_path=" + search_path.replace("\\", "\\\\").replace(" ", "\\ "))
+    if statement_timeout_ms is not None:
+        settings.append(f"-c statement_timeout={int(statement_timeout_ms)}")
+    return psycopg.connect(
+        url, autocommit=True, prepare_threshold=None, connect_timeout=10, options=" ".join(settings)
+    )
+
+
+class Database:
+    """The one connection of an execution environment, opened on first use and reopened once it is lost."""
+
+    def __init__(
+        self, url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None
+    ) -> None:
+        self._url = url
+        self._search_path = search_path
+        self._statement_timeout_ms = statement_timeout_ms
+        self._connection: psycopg.Connection | None = None
+
+    def connection(self) -> psycopg.Connection:
+        """A connection in autocommit mode that answered just now."""
+        if self._connection is not None:
+            try:
+                self._connection.execute("SELECT 1")
+            except psycopg.Error:
+                self.close()
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(
+                self._url,
+                search_path=self._search_path,
+                statement_timeout_ms=self._statement_timeout_ms,
+            )
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn psycopg's errors into the two kinds a state machine knows: `Transient` and permanent ones.
+
+    Only the class and the SQLSTATE are passed on: the server's messages may quote a row.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        text = describe(error)
+        if is_transient(error):
+            raise Transient(text) from error
+        if isinstance(error, pg.UndefinedTable | pg.UndefinedColumn | pg.InsufficientPrivilege):
+            raise InvalidInput(f"{text}; `sitejobs check` lists what the database lacks") from error
+        raise DatabaseFailure(text) from error
+
+
+def is_transient(error: psycopg.Error) -> bool:
+    """Whether the same call may succeed when tried again later."""
+    if isinstance(error, PERMANENT_ERRORS):
+        return False
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return not any(text in str(error) for text in _PERMANENT_CONNECT_TEXTS)
+    return isinstance(error, TRANSIENT_ERRORS)
+
+
+def describe(error: psycopg.Error) -> str:
+    """Name an error without quoting data: its class, SQLSTATE, and the object it concerns.
+
+    The message of schema errors (classes 42 and 3D) names objects only, so it is kept.
+    """
+    parts = [type(error).__name__]
+    if error.sqlstate:
+        parts.append(f"SQLSTATE {error.sqlstate}")
+        if error.sqlstate[:2] in ("42", "3D", "28") and error.diag.message_primary:
+            parts.append(error.diag.message_primary)
+    elif isinstance(error, psycopg.OperationalError):
+        parts.append(_connect_reason(str(error)))
+    return ": ".join(parts)
+
+
+def _connect_reason(text: str) -> str:
+    """The part of libpq's connection error that says why, without the address."""
+    for known in (*_PERMANENT_CONNECT_TEXTS, "Connection refused", "timeout", "could not translate host name"):
+        if known in text:
+            return known
+    return "connection lost or not made"

@@ -1,0 +1,25 @@
+"""The errors a state machine can tell apart: Step Functions matches them by class name."""
+
+
+class SitejobsError(Exception):
+    """Base of every error raised on purpose. Messages carry ids and counts, never personal data."""
+
+
+class InvalidInput(SitejobsError):  # noqa: N818 - the name is what an execution shows
+    """An option, event or setting is wrong; trying again cannot help."""
+
+
+class Transient(SitejobsError):  # noqa: N818 - the name that the definitions retry
+    """The database or a service was briefly not available; the same call may succeed later."""
+
+
+class RunClosed(SitejobsError):  # noqa: N818
+    """The run this page belongs to was closed or taken over: its late pages must not write."""
+
+
+class DatabaseFailure(SitejobsError):  # noqa: N818
+    """The database refused a statement for a reason that trying again does not mend."""
+
+
+class DataUnavailable(SitejobsError):  # noqa: N818
+    """A work file that the run depends on has gone or is damaged."""

@@ -1,0 +1,1 @@
+"""Who suits whom: match-scores."""

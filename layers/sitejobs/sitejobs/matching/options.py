@@ -1,0 +1,17 @@
+"""Options of the matching jobs."""
+
+from pydantic import Field
+
+from sitejobs.options import PagedOptions, UserId, Whole
+
+
+class MatchScoresOptions(PagedOptions):
+    """match-scores: the best candidates of each viewer."""
+
+    user_id: UserId | None = Field(default=None, description="score for this user only; everyone when left out")
+    batch_size: Whole = Field(default=100, ge=1, le=10_000, description="viewers in one batch")
+    candidate_batch_size: Whole = Field(
+        default=500, ge=1, le=20_000, description="candidates in one block of the snapshot"
+    )
+    pause_ms: Whole = Field(default=50, ge=0, le=60_000, description="pause after each batch, in milliseconds")
+    top_k: Whole = Field(default=200, ge=1, le=1000, description="rows kept for a viewer")

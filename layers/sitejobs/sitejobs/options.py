@@ -1,0 +1,114 @@
+"""Options of the jobs: one pydantic model a job feeds the handler's check, the command line, the docs and the events.
+
+Field names are Python's; aliases are the guide's camelCase names, the only ones that an execution's input may use.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from sitejobs.errors import InvalidInput
+
+MAX_ID = 2**63 - 1
+
+
+def _not_bool(value: Any) -> Any:
+    """True is no number, although Python says it is 1."""
+    if isinstance(value, bool):
+        raise ValueError("a boolean is not a number")  # noqa: TRY004 - pydantic reports ValueErrors only
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+UserId = Annotated[Whole, Field(ge=1, le=MAX_ID)]
+
+
+class JobOptions(BaseModel):
+    """What every job's input may say. Unknown names are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, serialize_by_alias=True
+    )
+
+    trigger: Literal["api", "cli", "schedule", "workflow"] = Field(
+        default="api", description="what started the run: api, cli, schedule or workflow; kept in the JobRun"
+    )
+
+
+class PagedOptions(JobOptions):
+    """Options of every job that pages through users, posts or media."""
+
+    incremental: bool = Field(default=False, description="skip what is fresh: only what changed is computed")
+    max_concurrency: Whole = Field(default=4, ge=1, le=1000, description="pages in flight at a time")
+    tolerate_failures: Whole = Field(
+        default=0, ge=0, le=1_000_000, description="failed pages allowed before the run fails"
+    )
+
+
+Options = TypeVar("Options", bound=JobOptions)
+
+
+def parse_options(model: type[Options], given: Any) -> Options:
+    """Check an execution's input against a job's options, before anything is read or written.
+
+    Raises
+    ------
+    InvalidInput : names each wrong option, what came, and what it takes.
+    """
+    if not isinstance(given, dict):
+        raise InvalidInput(f"the input must be an object of options, not {_shown(given)}")
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems = [_problem(model, given, dict(detail)) for detail in error.errors(include_url=False)]
+        raise InvalidInput("; ".join(problems)) from None
+
+
+def describe_field(model: type[JobOptions], name: str) -> str:
+    """What the option takes, in words: `a whole number from 1 to 1000`."""
+    info = model.model_fields[name]
+    annotation = str(info.annotation)
+    if "Literal" in annotation:
+        return "one of " + annotation[annotation.index("[") + 1 : annotation.rindex("]")].replace("'", "")
+    if info.annotation is bool:
+        return "true or false"
+    low, high = limits(model, name)
+    kind = "text" if low is None and high is None and info.annotation is str else "a whole number"
+    if low is not None and high is not None:
+        return f"{kind} from {low} to {high}"
+    return kind
+
+
+def limits(model: type[JobOptions], name: str) -> tuple[int | None, int | None]:
+    """The lowest and highest value that an option takes, None where it has no such limit."""
+    metadata = _metadata(model, name)
+    low = next((item.ge for item in metadata if getattr(item, "ge", None) is not None), None)
+    high = next((item.le for item in metadata if getattr(item, "le", None) is not None), None)
+    return low, high
+
+
+def _metadata(model: type[JobOptions], name: str) -> list[Any]:
+    info = model.model_fields[name]
+    found = list(info.metadata)
+    # `UserId | None` keeps its limits inside the union's member.
+    for part in getattr(info.annotation, "__args__", ()):
+        for item in getattr(part, "__metadata__", ()):
+            found.extend(getattr(item, "metadata", [item]))
+    return found
+
+
+def _problem(model: type[JobOptions], given: dict[str, Any], detail: dict[str, Any]) -> str:
+    alias = str(detail["loc"][0]) if detail["loc"] else "input"
+    by_alias = {info.alias or name: name for name, info in model.model_fields.items()}
+    if detail["type"] == "extra_forbidden":
+        return f"unknown option {_shown(alias)}: the options are {', '.join(sorted(by_alias))}"
+    if detail["type"] == "missing":
+        return f"{alias} is required: {describe_field(model, by_alias[alias])}"
+    return f"{alias} must be {describe_field(model, by_alias[alias])}, not {_shown(given.get(alias))}"
+
+
+def _shown(value: Any) -> str:
+    """A value as the error quotes it: short, whatever was sent."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
