@@ -30,12 +30,15 @@ PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.OutOfMemory,
 )
 # libpq reports a refused login without an SQLSTATE: only its text tells it from a lost connection.
-_PERMANENT_CONNECT_TEXTS = ("password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+_PERMANENT_CONNECT_TEXTS = (
+    "password authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no pg_hba.conf entry",
+)
 
 
-def connect(
-    url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None
-) -> psycopg.Connection:
+def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> psycopg.Connection:
     """Open a connection that speaks UTC.
 
     Parameters
@@ -53,17 +56,13 @@ def connect(
         settings.append("-c search_path=" + search_path.replace("\\", "\\\\").replace(" ", "\\ "))
     if statement_timeout_ms is not None:
         settings.append(f"-c statement_timeout={int(statement_timeout_ms)}")
-    return psycopg.connect(
-        url, autocommit=True, prepare_threshold=None, connect_timeout=10, options=" ".join(settings)
-    )
+    return psycopg.connect(url, autocommit=True, prepare_threshold=None, connect_timeout=10, options=" ".join(settings))
 
 
 class Database:
     """The one connection of an execution environment, opened on first use and reopened once it is lost."""
 
-    def __init__(
-        self, url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None
-    ) -> None:
+    def __init__(self, url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> None:
         self._url = url
         self._search_path = search_path
         self._statement_timeout_ms = statement_timeout_ms
@@ -134,7 +133,12 @@ def describe(error: psycopg.Error) -> str:
 
 def _connect_reason(text: str) -> str:
     """The part of libpq's connection error that says why, without the address."""
-    for known in (*_PERMANENT_CONNECT_TEXTS, "Connection refused", "timeout", "could not translate host name"):
+    for known in (
+        *_PERMANENT_CONNECT_TEXTS,
+        "Connection refused",
+        "timeout",
+        "could not translate host name",
+    ):
         if known in text:
             return known
     return "connection lost or not made"

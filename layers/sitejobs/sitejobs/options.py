@@ -1,4 +1,4 @@
-"""Options of the jobs: one pydantic model a job feeds the handler's check, the command line, the docs and the events.
+"""Options of the jobs: one model a job feeds the handler's check, the command line, the docs and the events.
 
 Field names are Python's; aliases are the guide's camelCase names, the only ones that an execution's input may use.
 """
@@ -16,7 +16,7 @@ MAX_ID = 2**63 - 1
 def _not_bool(value: Any) -> Any:
     """True is no number, although Python says it is 1."""
     if isinstance(value, bool):
-        raise ValueError("a boolean is not a number")  # noqa: TRY004 - pydantic reports ValueErrors only
+        raise ValueError("a boolean is not a number")
     return value
 
 

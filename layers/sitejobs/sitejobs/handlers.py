@@ -1,0 +1,223 @@
+"""The Lambda entries of every paged job: parse the event, call the job, return a summary.
+
+A function's own module stays a few lines: it names the job and takes its handlers from here.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sitejobs import runs
+from sitejobs.database import Database, describe, translated_errors
+from sitejobs.errors import InvalidInput, SitejobsError
+from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.options import Options, parse_options
+from sitejobs.settings import Settings, database_url, read_settings
+from sitejobs.workstore import S3WorkStore, WorkStore
+
+Handler = Callable[[JsonObject, LambdaContext], JsonObject]
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+def plan_handler(job: Job[Options]) -> Handler:
+    """The first state of every chapter: checks the options, opens the run, returns the pages."""
+
+    def plan(event: JsonObject) -> JsonObject:
+        options = parse_options(job.options, event.get("input"))
+        resources = _resources()
+        run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
+        if isinstance(run, runs.AlreadyRunning):
+            return {
+                "status": "ALREADY_RUNNING",
+                "job": job.entry.name,
+                "runId": run.id,
+                "message": f"{job.entry.name} is already running for {scope_of(options)}:"
+                f" run {run.id}, started {run.started_at.isoformat(timespec='seconds')}",
+            }
+        cursor = event.get("cursor")
+        chapter = job.plan(resources, run, options, cursor)
+        if cursor is None:
+            run = Run(run.id, run.job, run.started_at, run.options, chapter.context)
+            kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
+            runs.set_context(resources.database.connection(), run.id, kept)
+        number = int(event.get("chapter") or 0) + 1
+        logger.info("planned", run_id=run.id, chapter=number, pages=len(chapter.pages))
+        return {
+            "status": "PLANNED",
+            "run": run.to_json(),
+            "pages": chapter.pages,
+            "cursor": chapter.cursor,
+            "chapter": number,
+            "maxConcurrency": getattr(options, "max_concurrency", 1),
+            "planned": {"pages": chapter.planned_pages, "users": chapter.planned_users},
+            "message": chapter.message,
+        }
+
+    return _entry(plan)
+
+
+def batch_handler(job: Job[Options]) -> Handler:
+    """One page: computes and writes it. What it fails of is noted in the database before it is raised."""
+
+    def batch(event: JsonObject) -> JsonObject:
+        run, page = Run.from_json(event["run"]), event["page"]
+        options = parse_options(job.options, run.options)
+        resources = _resources()
+        try:
+            runs.check_alive(resources.database.connection(), run.id)
+            summary = job.batch(resources, run, options, page)
+        except Exception as error:
+            _note(resources, run, page, error)
+            raise
+        for name in runs.COUNTERS:
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=getattr(summary, name))
+        logger.info(
+            "page done",
+            run_id=run.id,
+            page=page["page"],
+            reasons=dict(summary.reasons),
+            **{name: getattr(summary, name) for name in runs.COUNTERS},
+        )
+        time.sleep(getattr(options, "pause_ms", 0) / 1000)
+        return {
+            "page": page["page"],
+            "processed": summary.processed,
+            "written": summary.written,
+            "skipped": summary.skipped,
+            "failed": summary.failed,
+            "reasons": dict(summary.reasons),
+        }
+
+    return _entry(batch)
+
+
+def record_handler() -> Handler:
+    """After each chapter: adds the pages' summaries to the JobRun."""
+
+    def record(event: JsonObject) -> JsonObject:
+        connection = _resources().database.connection()
+        return runs.record_chapter(connection, event["run"]["id"], int(event["chapter"]), event["results"])
+
+    return _entry(record)
+
+
+def finish_handler() -> Handler:
+    """The last state: closes the JobRun and says whether the execution succeeded."""
+
+    def finish(event: JsonObject) -> JsonObject:
+        connection = _resources().database.connection()
+        summary = runs.close_run(connection, event["run"]["id"], event.get("error"))
+        logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
+        return summary
+
+    return _entry(finish)
+
+
+def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
+    """What every handler repeats: logging, tracing, metrics, and errors by a name the definition knows."""
+
+    @logger.inject_lambda_context
+    @tracer.capture_lambda_handler(capture_response=False)
+    @metrics.log_metrics
+    def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+        try:
+            with translated_errors():
+                return function(event)
+        except SitejobsError as error:
+            logger.warning("failed", error=type(error).__name__, detail=str(error))
+            raise error from None  # the chain may quote a row
+
+    entry: Handler = handler
+    return entry
+
+
+def _open(job: Job[Options], options: Options, event: JsonObject, resources: Resources) -> Run | runs.AlreadyRunning:
+    given = options.model_dump(mode="json", exclude_defaults=True)
+    opened = runs.open_run(
+        resources.database.connection(),
+        job=job.entry.name,
+        scope=scope_of(options),
+        execution=event["execution"],
+        trigger=options.trigger,
+        options=given,
+        stale_seconds=_settings().run_stale_seconds,
+    )
+    if isinstance(opened, runs.AlreadyRunning):
+        return opened
+    return Run(opened.id, job.entry.name, opened.started_at.astimezone(UTC), given, opened.context)
+
+
+def _note(resources: Resources, run: Run, page: JsonObject, error: Exception) -> None:
+    """Keep the reason beside the run; that the database is away must not hide the first error."""
+    if isinstance(error, psycopg.Error):
+        detail = describe(error)
+    elif isinstance(error, SitejobsError):
+        detail = str(error)
+    else:
+        detail = type(error).__name__ + _place(error)
+    logger.warning("page failed", run_id=run.id, page=page.get("page"), error=type(error).__name__, detail=detail)
+    try:
+        runs.note_failed_page(resources.database.connection(), run.id, page, type(error).__name__, detail)
+    except psycopg.Error as second:
+        logger.warning("the failure could not be noted", run_id=run.id, error=type(second).__name__)
+
+
+def _place(error: Exception) -> str:
+    """Where an unexpected error arose: a line of code, never a value."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return ""
+    return f" at {os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"  # noqa: PTH119
+
+
+@lru_cache(maxsize=1)
+def _settings() -> Settings:
+    return read_settings(os.environ)
+
+
+@lru_cache(maxsize=1)
+def _resources() -> Resources:
+    settings = _settings()
+    database = Database(
+        database_url(settings, _read_secret),
+        search_path=settings.database_search_path or None,
+        statement_timeout_ms=settings.statement_timeout_ms or None,
+    )
+    return Resources(database, _LazyWorkStore(settings.work_bucket), dict(os.environ))
+
+
+class _LazyWorkStore:
+    """The work bucket, whose client (0.2 s to make) exists once a page needs it."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._store: WorkStore | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._store is None:
+            import boto3
+
+            if not self._bucket:
+                raise InvalidInput("set WORK_BUCKET: the run's work files need a bucket")
+            self._store = S3WorkStore(boto3.client("s3"), self._bucket)
+        return getattr(self._store, name)
+
+
+def _read_secret(arn: str) -> str:
+    import boto3
+
+    client = boto3.client("secretsmanager")
+    return str(client.get_secret_value(SecretId=arn)["SecretString"])

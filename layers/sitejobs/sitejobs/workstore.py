@@ -1,0 +1,64 @@
+"""Work files of a run, such as snapshots: an S3 bucket whose objects expire by themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from sitejobs.errors import DataUnavailable, Transient
+
+
+class WorkStore(Protocol):
+    """Whole objects in, byte ranges out."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store the file's content under `key`, whole or not at all."""
+
+    def size(self, key: str) -> int:
+        """Bytes of the object; raises `DataUnavailable` when it is gone."""
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes from `start`; raises `DataUnavailable` when the object is gone or shorter."""
+
+
+class S3WorkStore:
+    """The work bucket."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put_file(self, key: str, path: Path) -> None:
+        # Multipart by itself above 8 MB; an upload that is broken off leaves no object.
+        with _translated(key):
+            self._client.upload_file(str(path), self._bucket, key)
+
+    def size(self, key: str) -> int:
+        with _translated(key):
+            return int(self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        with _translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+            data: bytes = answer["Body"].read()
+        if len(data) != length:
+            raise DataUnavailable(f"work file {key} is shorter than {start + length} bytes")
+        return data
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    from boto3.exceptions import S3UploadFailedError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in ("NoSuchKey", "404", "InvalidRange", "NoSuchBucket"):
+            raise DataUnavailable(f"work file {key} is not there ({code})") from error
+        if code in ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "503", "500"):
+            raise Transient(f"work file {key}: {code}") from error
+        raise DataUnavailable(f"work file {key}: {code}") from error
+    except (BotoCoreError, S3UploadFailedError) as error:
+        raise Transient(f"work file {key}: {type(error).__name__}") from error
