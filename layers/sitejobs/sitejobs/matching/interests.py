@@ -1,0 +1,53 @@
+"""Interest sets as bits over the vocabulary of a page's viewers: an intersection is an AND and a count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.users import MISSING, Users
+
+Bits = NDArray[np.uint64]
+WORD = 64
+
+
+@dataclass(frozen=True)
+class InterestBits:
+    """A vocabulary of interest codes, ascending: bit i stands for `vocabulary[i]`."""
+
+    vocabulary: NDArray[np.int32]
+
+    @classmethod
+    def over(cls, viewers: Users) -> "InterestBits":
+        """The interests of these viewers: no other can be shared with them."""
+        return cls(np.unique(viewers.interests.values))
+
+    @property
+    def words(self) -> int:
+        """Words of 64 bits a user takes; at least one."""
+        return max(1, -(-len(self.vocabulary) // WORD))
+
+    def of(self, users: Users) -> Bits:
+        """(n, words) sets of the users, restricted to the vocabulary."""
+        flags = np.zeros((len(users), self.words * WORD), np.uint8)
+        if len(self.vocabulary):
+            at = np.minimum(np.searchsorted(self.vocabulary, users.interests.values), len(self.vocabulary) - 1)
+            known = self.vocabulary[at] == users.interests.values
+            flags[users.interests.owners()[known], at[known]] = 1
+        return np.packbits(flags, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+    def first_codes(self, sets: Bits, count: int) -> NDArray[np.int64]:
+        """(n, words) sets -> (n, count) codes of the lowest bits, MISSING where a set has fewer."""
+        left = sets.copy()
+        codes = np.full((len(sets), count), MISSING, np.int64)
+        for column in range(count):
+            rows = np.flatnonzero(left.any(axis=1))
+            if not len(rows):
+                break
+            word = (left[rows] != 0).argmax(axis=1)
+            value = left[rows, word]
+            without = value & (value - np.uint64(1))
+            bit = np.bitwise_count((value ^ without) - np.uint64(1)).astype(np.int64)
+            codes[rows, column] = self.vocabulary[word * WORD + bit]
+            left[rows, word] = without
+        return codes

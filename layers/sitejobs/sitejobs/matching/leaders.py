@@ -1,0 +1,87 @@
+"""The best keys seen so far of each viewer, in fixed arrays that are thinned out when they fill up."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.kernel import MARGIN
+
+Indices = NDArray[np.int64]
+Singles = NDArray[np.float32]
+
+EXTRA = 256
+"""Places beyond K for keys that rounding may have put in the wrong order."""
+
+
+class Leaders:
+    """Keeps, for each of v viewers, every key that may belong to its best `top_k`."""
+
+    def __init__(self, viewers: int, top_k: int, block_size: int) -> None:
+        self._top_k = top_k
+        self._kept = top_k + EXTRA
+        width = self._kept + 2 * block_size
+        self._keys = np.full((viewers, width), -np.inf, np.float32)
+        self._positions = np.zeros((viewers, width), np.int64)
+        self._ids = np.zeros((viewers, width), np.int64)
+        self._fill = np.zeros(viewers, np.int64)
+        self._seen = np.zeros(viewers, np.int64)
+        self.floor = np.full(viewers, -np.inf, np.float32)
+        """(v,) a key below it cannot be among the viewer's best: the K-th best so far, less rounding."""
+
+    def add(self, rows: Indices, keys: Singles, positions: Indices, ids: Indices) -> None:
+        """Take the keys, (r, c), of viewers `rows` and the candidates at `positions`, (c,)."""
+        row, column = np.nonzero(keys >= np.maximum(self.floor[rows], np.finfo(np.float32).min)[:, None])
+        if not len(row):
+            return
+        counts = np.bincount(row, minlength=len(rows))
+        crowded = rows[self._fill[rows] + counts > self._keys.shape[1]]
+        if len(crowded):
+            self._thin_out(crowded)
+        slots = self._fill[rows][row] + np.arange(len(row)) - np.searchsorted(row, row)
+        self._keys[rows[row], slots] = keys[row, column]
+        self._positions[rows[row], slots] = positions[column]
+        self._ids[rows[row], slots] = ids[column]
+        self._fill[rows] += counts
+        # A first floor as soon as there is one to have: without it nothing can be skipped.
+        fresh = rows[np.isneginf(self.floor[rows]) & (self._fill[rows] >= self._top_k)]
+        if len(fresh):
+            self._thin_out(fresh)
+
+    def found(self) -> tuple[Indices, Indices]:
+        """Viewers and positions of all keys that may belong to the best, by viewer."""
+        self._thin_out(np.arange(len(self._fill)))
+        row, slot = np.nonzero(np.arange(self._keys.shape[1]) < self._fill[:, None])
+        return row, self._positions[row, slot]
+
+    def _thin_out(self, rows: Indices) -> None:
+        """Drop what can no longer be among the best, and raise the floor."""
+        width = int(self._fill[rows].max(initial=0))
+        if width <= self._top_k:
+            return
+        keys = self._keys[rows, :width]
+        last = np.partition(keys, width - self._top_k, axis=1)[:, width - self._top_k]
+        floor = last - np.float32(2 * MARGIN)
+        self.floor[rows] = np.maximum(self.floor[rows], floor)
+        kept = (keys >= floor[:, None]) & np.isfinite(keys)
+        counts = kept.sum(axis=1)
+        for index in np.flatnonzero(counts > self._kept):
+            kept[index] = self._without_late_ties(rows[index], keys[index], kept[index], float(last[index]))
+        counts = kept.sum(axis=1)
+        row, slot = np.nonzero(kept)
+        target = np.arange(len(row)) - np.searchsorted(row, row)
+        for array in (self._positions, self._ids):
+            array[rows[row], target] = array[rows[row], slot]
+        values = keys[row, slot]
+        self._keys[rows, :width] = -np.inf
+        self._keys[rows[row], target] = values
+        self._fill[rows] = counts
+
+    def _without_late_ties(
+        self, viewer: np.int64, keys: Singles, kept: NDArray[np.bool_], last: float
+    ) -> NDArray[np.bool_]:
+        """Of more ties at the end than there is room for, keep those that come first by id."""
+        sure = kept & (keys > last + 2 * MARGIN)
+        tied = np.flatnonzero(kept & ~sure)
+        by_id = tied[np.argsort(self._ids[viewer, tied], kind="stable")]
+        result = sure.copy()
+        result[by_id[: self._kept - int(sure.sum())]] = True
+        return result

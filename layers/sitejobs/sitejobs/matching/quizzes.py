@@ -1,0 +1,72 @@
+"""The quiz fallback of the traits part: the viewer's most recent result against the candidate's of the same quiz."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.ragged import Ragged
+from sitejobs.matching.users import MISSING, Users
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+NEITHER = 0.5
+"""Similarity of two users who have no quiz in common."""
+
+
+def quiz_similarity(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> Floats:
+    """Similarity in 0..1 of the pairs (viewer[i], candidate[i])."""
+    scores = np.full(len(viewer), NEITHER)
+    left, right = _results(viewers, candidates, viewer, candidate)
+    pairs = np.flatnonzero((left != MISSING) & (right != MISSING))
+    if not len(pairs):
+        return scores
+    left, right = left[pairs], right[pairs]
+    left_length, right_length = viewers.vectors.lengths[left], candidates.vectors.lengths[right]
+    by_vector = (left_length == right_length) & (left_length > 0)
+    scores[pairs[by_vector]] = _cosines(viewers.vectors, candidates.vectors, left[by_vector], right[by_vector])
+    rest = ~by_vector
+    scores[pairs[rest]] = _equal_answers(viewers, candidates, left[rest], right[rest])
+    return scores
+
+
+def latest_results(viewers: Users) -> Indices:
+    """Index of each viewer's most recent result, MISSING without one."""
+    return np.where(viewers.latest == MISSING, MISSING, viewers.quiz.offsets[:-1] + viewers.latest)
+
+
+def _results(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> tuple[Indices, Indices]:
+    """The two results to compare, by their index; MISSING where there is none."""
+    left = latest_results(viewers)[viewer]
+    if not len(viewers.quiz.values) or not len(candidates.quiz.values):
+        return left, np.full(len(left), MISSING)
+    quiz = viewers.quiz.values[np.maximum(left, 0)].astype(np.int64)
+    width = int(max(viewers.quiz.values.max(), candidates.quiz.values.max())) + 1
+    keys = candidates.quiz.owners() * width + candidates.quiz.values
+    wanted = candidate * width + quiz
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return left, np.where((left != MISSING) & (keys[at] == wanted), at, MISSING)
+
+
+def _cosines(left_vectors: Ragged, right_vectors: Ragged, left: Indices, right: Indices) -> Floats:
+    """(cos + 1) / 2 of unit (or zero) vectors of equal lengths."""
+    one, two = left_vectors.take(left), right_vectors.take(right)
+    products = one.values.astype(np.float64) * two.values
+    return (np.bincount(one.owners(), products, minlength=len(left)) + 1) / 2
+
+
+def _equal_answers(viewers: Users, candidates: Users, left: Indices, right: Indices) -> Floats:
+    """Share of equal answers among the questions that both answered; 0 when there are none."""
+    left_questions, right_questions = viewers.questions.take(left), candidates.questions.take(right)
+    left_answers, right_answers = viewers.answers.take(left), candidates.answers.take(right)
+    if not len(left_questions.values) or not len(right_questions.values):
+        return np.zeros(len(left))
+    # Questions ascend within a result, so (pair, question) ascends over all of them.
+    width = int(max(left_questions.values.max(), right_questions.values.max())) + 1
+    left_keys = left_questions.owners() * width + left_questions.values
+    right_keys = right_questions.owners() * width + right_questions.values
+    at = np.minimum(np.searchsorted(right_keys, left_keys), len(right_keys) - 1)
+    common = right_keys[at] == left_keys
+    equal = common & (left_answers.values == right_answers.values[at]) & (left_answers.values != MISSING)
+    owners = left_questions.owners()
+    shared = np.bincount(owners[common], minlength=len(left))
+    return np.bincount(owners[equal], minlength=len(left)) / np.maximum(shared, 1)
