@@ -1,0 +1,53 @@
+"""One call makes the whole site."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+from sitejobs.errors import InvalidInput
+
+from sitejobs_local.population.encounters import Encounters
+from sitejobs_local.population.interests import interest_tables
+from sitejobs_local.population.model import Population
+from sitejobs_local.population.people import people
+from sitejobs_local.population.profiles import user_tables
+from sitejobs_local.population.quizzes import quiz_tables
+from sitejobs_local.population.ratings import rating_table, top_list_tables
+from sitejobs_local.population.relations import relation_tables
+
+MOST_USERS = 5_000_000
+
+
+def generate(users: int, seed: int, now: datetime) -> Population:
+    """Make a synthetic dating and social site: the same arguments give the same site, on every platform.
+
+    Post, PostMedia, LikedPost and Media have no rows; a module of their own beside `relations` is the place
+    to make them, with streams of their own, so that everything else stays as it is.
+
+    Parameters
+    ----------
+    users : number of users, 1 to `MOST_USERS`; ids have gaps, the first eight users miss nothing.
+    seed : 0 or greater.
+    now : the moment at which the site is seen, with a time zone; used to the millisecond.
+
+    Raises
+    ------
+    InvalidInput : an argument is out of its range.
+    """
+    if not 1 <= users <= MOST_USERS:
+        raise InvalidInput(f"users: {users} given, 1 to {MOST_USERS} allowed")
+    if seed < 0:
+        raise InvalidInput(f"seed: {seed} given, 0 or greater allowed")
+    if now.tzinfo is None:
+        raise InvalidInput("now: a time without a time zone given, one with a time zone needed")
+    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ms")
+    crowd = people(users, seed, moment)
+    encounters = Encounters(crowd)
+    tables = (
+        *user_tables(crowd, seed),
+        *quiz_tables(crowd, seed),
+        *interest_tables(crowd, seed),
+        rating_table(crowd, encounters, seed),
+        *top_list_tables(crowd, seed),
+        *relation_tables(crowd, encounters, seed),
+    )
+    return Population(users=users, seed=seed, now=now, tables=tables)
