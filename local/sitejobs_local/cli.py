@@ -1,0 +1,137 @@
+"""The command `sitejobs`: every job of the catalog, and what the local database needs."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import click
+from sitejobs.errors import InvalidInput, SitejobsError
+
+from sitejobs_local.commands.check import check
+from sitejobs_local.commands.database import db
+from sitejobs_local.commands.demo import demo
+from sitejobs_local.commands.matches import matches
+from sitejobs_local.commands.population import population
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_READER_GONE = 141
+
+
+class JobsGroup(click.Group):
+    """The commands of the catalog's jobs beside those that are written out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from sitejobs.catalog import JOBS
+
+        return [*JOBS, *self.commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
+        from sitejobs.catalog import JOBS
+
+        from sitejobs_local.commands.jobs import job_command
+
+        return job_command(JOBS[cmd_name]) if cmd_name in JOBS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise _NoSuchJob(name, possibilities=self.list_commands(ctx), ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from sitejobs_local.commands.listing import write_listing
+
+        write_listing(formatter, self.commands)
+
+
+class _NoSuchJob(click.exceptions.NoSuchCommand):
+    """A name that is neither a job's nor a command's."""
+
+    def format_message(self) -> str:
+        return f"There is no job or command {self.command_name!r}. " + (
+            super().format_message().removeprefix(self.message).strip() or "`sitejobs` lists them."
+        )
+
+
+@click.group(cls=JobsGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def sitejobs(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for _command in (population, matches, demo, check, db):
+    sitejobs.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status.
+
+    0 done, 1 failed, 2 bad input, 3 the job is already running, 130 interrupted.
+    """
+    _interrupt_once()
+    try:
+        status = sitejobs.main(arguments, prog_name="sitejobs", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe (such as head) has what it wanted; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_GONE
+    except InvalidInput as error:
+        return _complain(str(error), EXIT_BAD_INPUT)
+    except SitejobsError as error:
+        return _complain(str(error), EXIT_FAILED)
+    except Exception as error:
+        status = _database_error(error)
+        if status is None:
+            raise
+    return int(status or 0)
+
+
+def _complain(message: str, status: int) -> int:
+    click.echo(f"sitejobs: {message}", err=True)
+    return status
+
+
+def _database_error(error: Exception) -> int | None:
+    """Say what the database refused; None when the error is not the database's."""
+    psycopg: Any = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return None
+    from sitejobs.database import describe
+
+    lacking = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege)
+    if isinstance(error, lacking):
+        return _complain(f"{describe(error)}; `sitejobs check` lists what the database lacks", EXIT_BAD_INPUT)
+    return _complain(f"the database refused: {describe(error)}", EXIT_FAILED)
+
+
+def _interrupt_once() -> None:
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into KeyboardInterrupt; more must not disturb the cleaning up."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, interrupt)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `sitejobs`, one module each. What is slow to import is imported where it is used."""

@@ -1,0 +1,67 @@
+"""`sitejobs check`: what the database lacks, all of it at once, and how to mend each."""
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from sitejobs_local.commands.common import output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sitejobs_local.contract.check import Finding, Report
+
+
+@click.command(short_help="compare the database with what the jobs need of it, and say how to mend it")
+@click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
+def check(as_json: bool) -> int:
+    """Compare the database with what the jobs need of it: tables or views, columns and their types, privileges of the
+    role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
+    """
+    from sitejobs.catalog import JOBS
+
+    from sitejobs_local import migrations
+    from sitejobs_local.contract.check import check as compare
+    from sitejobs_local.target import open_target, prepare
+
+    with open_target(os.environ) as target, target.connect() as connection:
+        if target.embedded:
+            prepare(target, connection, list(JOBS))
+        report = compare(connection, list(JOBS), migrations.pending(connection))
+        label = target.label
+    if as_json:
+        click.echo(json.dumps({"ok": report.ok, **asdict(report)}))
+    else:
+        _print(output(), report, label)
+    return 0 if report.ok else 1
+
+
+def _print(console: "Console", report: "Report", label: str) -> None:
+    jobs = ", ".join(report.jobs)
+    console.print(f"{label}: PostgreSQL {report.server}, role {report.role}, schemas {', '.join(report.search_path)}")
+    if not report.findings:
+        console.print(f"[green]nothing is missing[/] for {jobs}")
+        return
+    required = [finding for finding in report.findings if finding.level == "required"]
+    _print_section(console, "[red]required[/]", required)
+    _print_section(
+        console, "[yellow]recommended[/]", [finding for finding in report.findings if finding not in required]
+    )
+    console.print()
+    if report.ok:
+        console.print(f"[green]every job can run[/]: {jobs}")
+    else:
+        stopped = ", ".join(sorted({job for finding in required for job in finding.jobs}))
+        console.print(f"[red]cannot run[/]: {stopped}")
+
+
+def _print_section(console: "Console", title: str, findings: "list[Finding]") -> None:
+    if findings:
+        console.print(f"\n{title}")
+    for finding in findings:
+        console.print(f"  {finding.object} {finding.problem}", markup=False, highlight=False)
+        # One line whatever the width of the terminal, so that it can be copied.
+        console.print(f"      {finding.mend}", style="dim", markup=False, highlight=False, soft_wrap=True)

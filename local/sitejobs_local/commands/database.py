@@ -1,0 +1,153 @@
+"""`sitejobs db`: the database itself."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import click
+from sitejobs.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sitejobs_local.target import Target
+
+
+@click.group(short_help="the database itself: url, shell, migrate, roles, reset")
+def db() -> None:
+    """The embedded database, or the one that DATABASE_URL names."""
+
+
+@db.command()
+def url() -> None:
+    """Print the database's address, without a password.
+
+    The embedded server lives as long as a command uses it: in a terminal this one holds it until Ctrl-C, so that
+    other programs can connect. Where the output goes elsewhere it prints and ends.
+    """
+    from sitejobs_local.target import open_target, prepare, without_password
+
+    with open_target(os.environ) as target:
+        if target.embedded:
+            with target.connect() as connection:
+                prepare(target, connection, ())
+        click.echo(without_password(target.url))
+        sys.stdout.flush()
+        if not target.embedded:
+            return
+        if sys.stdout.isatty():
+            click.echo("the server runs until Ctrl-C", err=True)
+            _hold()
+        else:
+            click.echo("the server stops now, unless another command holds it: run this in a terminal", err=True)
+
+
+@db.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def shell(arguments: tuple[str, ...]) -> int:
+    """Open psql on the database; arguments are handed on: sitejobs db shell -c 'SELECT 1'."""
+    from sitejobs_local.target import open_target, prepare
+
+    with open_target(os.environ) as target:
+        if target.embedded:
+            with target.connect() as connection:
+                prepare(target, connection, ())
+        command, environment = psql_call(target, os.environ, arguments)
+        with _deaf_to_interrupts():
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - psql, as asked for
+
+
+@db.command()
+@click.option("--again", is_flag=True, help="apply those already applied too: brings back what was dropped")
+def migrate(again: bool) -> None:
+    """Create or update the bundle's own tables. Safe to run twice, and at once."""
+    from sitejobs_local import migrations
+    from sitejobs_local.target import open_target
+
+    with open_target(os.environ) as target, target.connect() as connection:
+        if target.embedded:
+            migrations.apply_site_schema(connection)
+        applied = migrations.apply(connection, again=again)
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("nothing to apply: the bundle's tables are up to date")
+
+
+@db.command()
+@click.option("--role", default="sitejobs", show_default=True, help="the role that runs the jobs")
+@click.option("--schema", "schemas", multiple=True, help="where the tables are  [default: public; may be repeated]")
+def roles(role: str, schemas: tuple[str, ...]) -> None:
+    """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
+    from sitejobs.catalog import JOBS
+
+    from sitejobs_local.contract.roles import role_script
+
+    click.echo(role_script(role, list(JOBS), schemas or ("public",)), nl=False)
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="do not ask")
+def reset(yes: bool) -> None:
+    """Delete the embedded database with everything in it."""
+    from sitejobs_local.postgres import default_home
+    from sitejobs_local.postgres import reset as reset_cluster
+
+    if os.environ.get("DATABASE_URL"):
+        raise InvalidInput("reset is for the embedded database only, and DATABASE_URL is set: unset it first")
+    home = default_home(os.environ)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InvalidInput("this deletes the embedded database: say --yes")
+        click.confirm(f"Delete the embedded database in {home}?", abort=True)
+    reset_cluster(home)
+    shutil.rmtree(home / "work", ignore_errors=True)
+    click.echo("the embedded database is gone; the next command makes a new one")
+
+
+def psql_call(
+    target: "Target", environ: Mapping[str, str], arguments: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment in which psql connects to the database.
+
+    The password goes into the environment: everybody on the machine can read an argument.
+    """
+    from sitejobs_local.target import check_url, without_password
+
+    found = dict(environ)
+    if password := check_url(target.url).get("password"):
+        found["PGPASSWORD"] = password
+    if target.search_path:
+        escaped = target.search_path.replace("\\", "\\\\").replace(" ", "\\ ")
+        found["PGOPTIONS"] = f"-c search_path={escaped}"
+    return [_psql(), "-d", without_password(target.url), *arguments], found
+
+
+def _psql() -> str:
+    """The psql of this machine, else the one that came with the embedded server."""
+    from sitejobs_local.postgres import binary
+
+    return shutil.which("psql") or str(binary("psql"))
+
+
+def _hold() -> None:
+    """Wait for Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C means something to the program that runs here: psql cancels a query.
+
+    A handler that does nothing, as ignoring the signal would be inherited.
+    """
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

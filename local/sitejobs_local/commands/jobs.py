@@ -1,0 +1,113 @@
+"""A command for each job of the catalog, its flags made from the job's options."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from sitejobs.catalog import JobEntry
+from sitejobs.errors import SitejobsError
+from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
+
+from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
+
+if TYPE_CHECKING:
+    from sitejobs_local.runner import Outcome
+
+_JSON_HELP = "print only the run's summary, one JSON object, on stdout"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An option as the command line shows it; `takes` is None for a switch."""
+
+    name: str
+    help: str
+    takes: str | None
+
+    @property
+    def usage(self) -> str:
+        """`--batchSize=<n>`, or `--incremental`."""
+        return f"--{self.name}" + (f"=<{self.takes}>" if self.takes else "")
+
+
+def flags_of(model: type[JobOptions]) -> Iterator[Flag]:
+    """The flags of a job. What started the run is no flag: the command line knows it."""
+    for name, info in model.model_fields.items():
+        if name == "trigger":
+            continue
+        switch = info.annotation is bool
+        takes = None if switch else "n" if "whole number" in describe_field(model, name) else "text"
+        required = " (required)" if info.is_required() else ""
+        yield Flag(info.alias or name, f"{info.description}{required}{_range_and_default(model, name)}", takes)
+
+
+def job_command(entry: JobEntry) -> click.Command:
+    """The command that runs a job. Values are handed to the job's options as they came: these alone judge them."""
+    flags = list(flags_of(entry.options))
+    parameters: list[click.Parameter] = [
+        click.Option(
+            [f"--{flag.name}", flag.name.lower()],
+            is_flag=flag.takes is None,
+            default=None,
+            metavar=f"<{flag.takes}>" if flag.takes else None,
+            help=flag.help,
+        )
+        for flag in flags
+    ]
+    parameters.append(click.Option(["--json", "as_json"], is_flag=True, help=_JSON_HELP))
+    names = {flag.name.lower(): flag.name for flag in flags}
+
+    def callback(as_json: bool, **values: Any) -> int:
+        given = {names[key]: value for key, value in values.items() if value is not None}
+        return run(entry, given, as_json=as_json)
+
+    return click.Command(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
+
+
+def run(entry: JobEntry, given: Mapping[str, Any], *, as_json: bool = False) -> int:
+    """Run a job with the given options, show how it goes and how it ended, and return the exit status."""
+    try:
+        started = time.monotonic()
+        outcome = _run(entry, given, quiet=as_json)
+    except SitejobsError as error:
+        if as_json:
+            summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
+            click.echo(json.dumps(summary))
+        raise
+    if as_json:
+        click.echo(json.dumps(dict(outcome.summary)))
+    else:
+        from sitejobs_local.report import print_outcome
+
+        print_outcome(output(), outcome, time.monotonic() - started)
+    return outcome.exit_status
+
+
+def _run(entry: JobEntry, given: Mapping[str, Any], *, quiet: bool) -> "Outcome":
+    options = parse_options(entry.options, {**given, "trigger": "cli"})
+    payload = options.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    from sitejobs_local.progress import RunProgress, shown
+    from sitejobs_local.runner import run_job, workshop_of
+
+    with prepared(entry.name) as (target, connection):
+        note_if_empty(target, connection)
+        connection.close()
+        workshop = workshop_of(target, os.environ, entry.name)
+        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name) as progress:
+            return run_job(entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress)
+
+
+def _range_and_default(model: type[JobOptions], name: str) -> str:
+    low, high = limits(model, name)
+    default = model.model_fields[name].default
+    parts = []
+    if low is not None and high is not None and high != MAX_ID:
+        parts.append(f"{low:,} to {high:,}")
+    if isinstance(default, int | str) and not isinstance(default, bool):
+        parts.append(f"default {default}")
+    return f" [{'; '.join(parts)}]" if parts else ""

@@ -1,0 +1,182 @@
+"""`sitejobs matches`: what match-scores found, as a person likes to read it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from sitejobs.errors import InvalidInput
+
+from sitejobs_local.commands.common import output, prepared
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from rich.console import Console
+    from rich.table import Table
+
+JOB = "match-scores"
+BUCKET = 0.05
+BAR_WIDTH = 40
+
+_BEST = """
+SELECT m."rank", m."tier", m."candidateUserId" AS "id", m."score", m."scoreQuiz", m."scoreInterests",
+       m."scoreRatingsQuality", m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."reasons",
+       p."displayName" AS "name", p."locationText" AS "place",
+       date_part('year', age(m."scoredAt" AT TIME ZONE 'UTC', p."birthdate"))::integer AS "age"
+FROM "MatchScoreExplained" m LEFT JOIN "Profile" p ON p."userId" = m."candidateUserId"
+WHERE m."userId" = %(user_id)s ORDER BY m."rank" LIMIT %(limit)s
+"""
+_VIEWER = """SELECT "scoredAt", "skipped" FROM "MatchScoreViewer" WHERE "userId" = %s"""
+_DISTRIBUTION = """
+SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*), count(DISTINCT "userId")
+FROM "MatchScore" GROUP BY 1, 2 ORDER BY 1, 2 DESC
+"""
+_VIEWERS = """SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer" """
+# Somebody with much to show: the best ten together.
+_SHOWPIECE = """
+SELECT "userId" FROM "MatchScore" WHERE "rank" <= 10
+GROUP BY "userId" ORDER BY count(*) DESC, sum("score") FILTER (WHERE "tier" = 'A') DESC NULLS LAST, "userId" LIMIT 1
+"""
+
+
+@click.command(short_help="a user's best matches and why, or how all scores are distributed")
+@click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(1, 2**63 - 1), help="whose matches")
+@click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
+@click.option("--summary", is_flag=True, help="the distribution of all scores, by tier")
+def matches(user_id: int | None, limit: int, summary: bool) -> None:
+    """Show a user's best matches with the reasons, or how all scores are distributed."""
+    if user_id is None and not summary:
+        raise InvalidInput("say whose matches: --userId=<n>, or --summary for the distribution of all scores")
+    with prepared(JOB) as (_, connection):
+        if user_id is not None:
+            show_best(output(), connection, user_id, limit)
+        if summary:
+            show_distribution(output(), connection)
+
+
+def showpiece(connection: "Connection") -> int | None:
+    """A user whose matches are worth a look; None when there are none at all."""
+    row = connection.execute(_SHOWPIECE).fetchone()
+    return None if row is None else int(row[0])
+
+
+def show_best(console: "Console", connection: "Connection", user_id: int, limit: int) -> None:
+    """Print a user's best matches, or why there are none."""
+    from psycopg.rows import dict_row
+    from rich.table import Table
+
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_BEST, {"user_id": user_id, "limit": limit}).fetchall()
+    if not rows:
+        console.print(_why_none(connection, user_id), markup=False)
+        return
+    table = Table(title=f"best matches of user {user_id}", title_justify="left", show_lines=True)
+    table.add_column("#", justify="right")
+    table.add_column("tier")
+    table.add_column("who", overflow="fold")
+    table.add_column("score", justify="right")
+    table.add_column("why", overflow="fold", ratio=1)
+    for row in rows:
+        style = "green" if row["tier"] == "A" else "yellow"
+        table.add_row(
+            str(row["rank"]), f"[{style}]{row['tier']}[/]", _text(_who(row)), f"{row['score']:.3f}", _text(_why(row))
+        )
+    console.print(table)
+
+
+def show_distribution(console: "Console", connection: "Connection") -> None:
+    """Print how many stored scores lie in each twentieth, by tier."""
+    rows = connection.execute(_DISTRIBUTION, {"bucket": BUCKET, "last": round(1 / BUCKET) - 1}).fetchall()
+    if not rows:
+        console.print(f"no scores are stored yet: `sitejobs {JOB}` computes them", markup=False)
+        return
+    viewers = connection.execute(_VIEWERS).fetchone()
+    assert viewers is not None  # an aggregate is always one row
+    console.print(f"{int(viewers[1]):,} scores of {int(viewers[0]):,} users", highlight=False)
+    most = max(count for _, _, count, _ in rows)
+    for tier in sorted({row[0] for row in rows}):
+        of_tier = [row for row in rows if row[0] == tier]
+        console.print(_histogram(tier, of_tier, most))
+
+
+def _histogram(tier: str, rows: list[tuple[Any, ...]], most: int) -> "Table":
+    from rich.table import Table
+
+    total = sum(count for _, _, count, _ in rows)
+    table = Table(title=f"tier {tier}: {total:,} scores", title_justify="left", box=None, show_header=False)
+    table.add_column("from", justify="right")
+    table.add_column("bar")
+    table.add_column("count", justify="right")
+    style = "green" if tier == "A" else "yellow"
+    for _, bucket, count, _ in rows:
+        low = bucket * BUCKET
+        bar = "█" * max(1, round(BAR_WIDTH * count / most))
+        table.add_row(f"{low:.2f}-{low + BUCKET:.2f}", f"[{style}]{bar}[/]", f"{count:,}")
+    return table
+
+
+def _why_none(connection: "Connection", user_id: int) -> str:
+    viewer = connection.execute(_VIEWER, [user_id]).fetchone()
+    if viewer is None:
+        return f"user {user_id} has no scores: `sitejobs {JOB} --userId={user_id}` computes them"
+    scored_at, skipped = viewer
+    return f"user {user_id} has no matches, as of {scored_at:%Y-%m-%d %H:%M} UTC: {skipped or 'no candidates'}"
+
+
+def _who(row: dict[str, Any]) -> str:
+    name = row["name"] or "(no name)"
+    age = f", {row['age']}" if row["age"] is not None else ""
+    lines = [f"{name}{age}", f"user {row['id']}"]
+    if row["place"]:
+        lines.insert(1, str(row["place"]))
+    return "\n".join(lines)
+
+
+def _why(row: dict[str, Any]) -> str:
+    """The reasons in words, strongest kinds first, and the six parts of the score."""
+    reasons = row["reasons"]
+    lines = [_distance(row["distanceKm"])]
+    if shared := reasons["sharedInterests"]:
+        more = reasons["sharedInterestCount"] - len(shared)
+        lines.append(f"shares {', '.join(shared)}" + (f" and {more} more" if more > 0 else ""))
+    traits = reasons["traits"]
+    if traits["common"]:
+        lines.append(f"{traits['common']} traits in common, of {traits['viewer']} and {traits['candidate']}")
+    if ratings := _ratings(reasons["ratings"]):
+        lines.append(ratings)
+    if preferences := _preferences(reasons["preferences"]):
+        lines.append(preferences)
+    lines.append(
+        f"traits {row['scoreQuiz']:.2f}, interests {row['scoreInterests']:.2f},"
+        f" ratings {row['scoreRatingsQuality']:.2f} (fit {row['scoreRatingsFit']:.2f}),"
+        f" new {row['scoreNew']:.2f}, near {row['scoreNearby']:.2f}"
+    )
+    return "\n".join(lines)
+
+
+def _distance(kilometres: float | None) -> str:
+    if kilometres is None:
+        return "distance unknown"
+    return "less than 1 km away" if kilometres < 1 else f"{kilometres:,.0f} km away"
+
+
+def _ratings(ratings: dict[str, Any]) -> str | None:
+    if not ratings["count"]:
+        return None
+    averages = ", ".join(f"{name} {ratings[name]:.1f}" for name in ("attractive", "smart", "funny", "interesting"))
+    return f"rated by {ratings['count']}: {averages}"
+
+
+def _preferences(preferences: dict[str, bool | None]) -> str | None:
+    """What the user asked for and whether this is it."""
+    asked = [
+        f"{name} {'as wanted' if holds else 'not as wanted'}"
+        for name, holds in preferences.items()
+        if holds is not None
+    ]
+    return ", ".join(asked) or None
+
+
+def _text(content: str) -> Any:
+    """Text that is shown as it is, whatever brackets a name holds."""
+    from rich.text import Text
+
+    return Text(content)

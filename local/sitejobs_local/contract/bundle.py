@@ -1,0 +1,83 @@
+"""The bundle's own tables as its migrations leave them; a test compares the two.
+
+They are listed because a database may hold older tables of the same names: CREATE TABLE IF NOT EXISTS passes them over.
+"""
+
+from sitejobs_local.contract.model import Column, Index, Table
+from sitejobs_local.contract.site import MATCH_SCORES, SEARCH_INDEX, TRAITS
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Columns written as in SQL: `name type, name type`."""
+    pairs = (part.strip().split(" ", 1) for part in text.split(";"))
+    return tuple(Column(name, type_) for name, type_ in pairs)
+
+
+_SCORES = """userId bigint; candidateUserId bigint; score real; scoreQuiz real; scoreInterests real;
+    scoreRatingsQuality real; scoreRatingsFit real; scoreNew real; scoreNearby real; distanceKm real"""
+
+BUNDLE_TABLES: tuple[Table, ...] = (
+    Table(
+        "JobRun",
+        jobs=None,
+        columns=_columns(
+            """id bigint; job text; scope text; execution text; trigger text; options jsonb; context jsonb;
+            status text; chapter integer; pages integer; failedPages integer; processed bigint; written bigint;
+            skipped bigint; failed bigint; reasons jsonb; startedAt timestamp with time zone;
+            heartbeatAt timestamp with time zone; finishedAt timestamp with time zone; error text"""
+        ),
+        indexes=(Index(("id",), unique=True), Index(("execution",), unique=True)),
+        owned=True,
+    ),
+    Table(
+        "JobRunFailedPage",
+        jobs=None,
+        columns=_columns(
+            "runId bigint; page integer; keys jsonb; error text; detail text; failedAt timestamp with time zone"
+        ),
+        indexes=(Index(("runId", "page"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserTrait",
+        jobs=(MATCH_SCORES, SEARCH_INDEX, TRAITS),
+        columns=_columns(
+            "userId bigint; traitKey text; value numeric(10,2); n integer; updatedAt timestamp with time zone"
+        ),
+        indexes=(Index(("userId", "traitKey"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "MatchScore",
+        jobs=(MATCH_SCORES,),
+        columns=_columns(
+            _SCORES
+            + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
+            rank smallint; sharedInterestCount smallint; commonTraits smallint; viewerTraits smallint;
+            candidateTraits smallint; tier character(1); genderOk boolean; ageOk boolean; distanceOk boolean;
+            scoredAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]"""
+        ),
+        indexes=(Index(("userId", "candidateUserId"), unique=True), Index(("userId", "rank"))),
+        owned=True,
+    ),
+    Table(
+        "MatchScoreViewer",
+        jobs=(MATCH_SCORES,),
+        columns=_columns(
+            "userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text"
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "MatchScoreExplained",
+        jobs=(MATCH_SCORES,),
+        columns=_columns(
+            _SCORES
+            + """; tier character(1); rank smallint; algorithmVersion text; scoredAt timestamp with time zone;
+            reasons jsonb"""
+        ),
+        owned=True,
+        view=True,
+    ),
+)

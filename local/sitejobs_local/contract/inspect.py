@@ -1,0 +1,119 @@
+"""What a database really has of the tables that jobs use, read from PostgreSQL's catalog in a few queries."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from psycopg import Connection
+
+_RELATIONS = """
+SELECT wanted."name", c.oid, n.nspname, c.relkind IN ('v', 'm'),
+       ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+             WHERE has_table_privilege(c.oid, privilege))
+FROM unnest(%(names)s::text[]) AS wanted ("name")
+JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+# A domain counts as the type below it; a type's own length or precision matters only where it is compared exactly.
+_COLUMNS = """
+SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod),
+       format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, NULL), t.typtype = 'e',
+       has_column_privilege(a.attrelid, a.attnum, 'SELECT'), has_column_privilege(a.attrelid, a.attnum, 'UPDATE')
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = ANY(%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+# Partial and expression indexes do not serve every row, an invalid one serves none.
+_INDEXES = """
+SELECT i.indrelid, i.indisunique,
+       ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS position
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[position] ORDER BY position)
+FROM pg_index i
+WHERE i.indrelid = ANY(%(oids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+"""
+_ELSEWHERE = """
+SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = ANY(%(names)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_temp%%'
+ORDER BY n.nspname
+"""
+_SESSION = """
+SELECT current_user::text, current_database()::text, current_schemas(false)::text[],
+       ARRAY(SELECT extname::text FROM pg_extension)
+"""
+
+
+@dataclass(frozen=True)
+class FoundColumn:
+    """A column: its type as declared, the type below a domain, and what the role may do with it."""
+
+    type: str
+    base: str
+    is_enum: bool
+    can_select: bool
+    can_update: bool
+
+
+@dataclass(frozen=True)
+class FoundIndex:
+    """The columns of an index, in order."""
+
+    columns: tuple[str, ...]
+    unique: bool
+
+
+@dataclass
+class FoundTable:
+    """A table or view that the search path leads to."""
+
+    schema: str
+    is_view: bool
+    privileges: frozenset[str]
+    columns: dict[str, FoundColumn] = field(default_factory=dict)
+    indexes: list[FoundIndex] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The database as the current role sees it."""
+
+    server_version: int
+    role: str
+    database: str
+    search_path: tuple[str, ...]
+    extensions: frozenset[str]
+    tables: dict[str, FoundTable]
+    elsewhere: dict[str, list[str]]
+
+
+def inspect(connection: Connection, names: Sequence[str]) -> Found:
+    """Look for tables and views of these names on the search path, and for their namesakes in other schemas."""
+    session = connection.execute(_SESSION).fetchone()
+    assert session is not None  # one row, always
+    role, database, search_path, extensions = session
+    tables, missing = _tables(connection, names)
+    elsewhere: dict[str, list[str]] = defaultdict(list)
+    for name, schema in connection.execute(_ELSEWHERE, {"names": missing}).fetchall():
+        elsewhere[name].append(schema)
+    return Found(
+        server_version=connection.info.server_version,
+        role=role,
+        database=database,
+        search_path=tuple(search_path),
+        extensions=frozenset(extensions),
+        tables=tables,
+        elsewhere=dict(elsewhere),
+    )
+
+
+def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, FoundTable], list[str]]:
+    by_name: dict[str, FoundTable] = {}
+    by_oid: dict[int, FoundTable] = {}
+    for name, oid, schema, is_view, privileges in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
+        by_name[name] = by_oid[oid] = FoundTable(schema, is_view, frozenset(privileges))
+    oids = {"oids": list(by_oid)}
+    for oid, column, *described in connection.execute(_COLUMNS, oids).fetchall():
+        by_oid[oid].columns[column] = FoundColumn(*described)
+    for oid, unique, columns in connection.execute(_INDEXES, oids).fetchall():
+        by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique))
+    return by_name, [name for name in names if name not in by_name]

@@ -1,0 +1,41 @@
+"""Grants that let a role run the jobs, and do nothing else."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from sitejobs_local.contract.bundle import BUNDLE_TABLES
+from sitejobs_local.contract.mend import grant, identifier, listed, literal
+from sitejobs_local.contract.model import Table, needed
+from sitejobs_local.contract.site import SITE_TABLES
+
+
+def role_script(role: str, jobs: Collection[str], schemas: Sequence[str] = ("public",)) -> str:
+    """SQL that makes `role` if it is missing and grants it what `jobs` need of the database.
+
+    Tables are named without a schema: they are found on the search path of the session that runs the script.
+    """
+    quoted = identifier(role)
+    lines = [
+        f"-- What {', '.join(sorted(jobs))} may do: read the site's tables, write the bundle's own.",
+        "DO $$ BEGIN",
+        f"    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)}) THEN CREATE ROLE {quoted}; END IF;",
+        "END $$;",
+        f"-- To log in with a password: ALTER ROLE {quoted} LOGIN PASSWORD '...';",
+        f"GRANT USAGE ON SCHEMA {listed(schemas)} TO {quoted};",
+        "",
+        "-- The site's tables",
+        *_grants(SITE_TABLES, role, jobs),
+        "",
+        "-- The bundle's own tables",
+        *_grants(BUNDLE_TABLES, role, jobs),
+        grant("SELECT", identifier("SitejobsMigration"), role),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _grants(tables: Sequence[Table], role: str, jobs: Collection[str]) -> Iterator[str]:
+    for table in tables:
+        if not needed(table.jobs, jobs):
+            continue
+        yield grant(", ".join(table.privileges()), identifier(table.name), role)
+        if written := table.updates_for(jobs):
+            yield grant(f"UPDATE ({listed(written)})", identifier(table.name), role)

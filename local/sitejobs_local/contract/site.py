@@ -1,0 +1,233 @@
+"""The site's own tables, and which of their columns each job reads. Views of these names satisfy it as well."""
+
+from sitejobs_local.contract.model import Column, Extension, Index, Jobs, Table
+
+MATCH_SCORES = "match-scores"
+COMPATIBILITY = "compatibility"
+SEARCH_INDEX = "profile-search-index"
+SEARCHABLE = "searchable-user"
+INTEREST_SETS = "user-interest-sets"
+FEATURES = "content-features"
+TRENDING = "trending"
+AFFINITY = "affinity"
+FEED = "feed-presort"
+FEED_CLEANUP = "feed-presort-cleanup"
+TRAITS = "build-user-traits"
+MEDIA = ("media-metadata", "media-metadata-all", "media-metadata-batch")
+
+MATCHING = (MATCH_SCORES, COMPATIBILITY)
+SEARCH = (SEARCH_INDEX, SEARCHABLE)
+
+
+def _columns(type_: str, *names: str, jobs: Jobs = None) -> tuple[Column, ...]:
+    return tuple(Column(name, type_, jobs) for name in names)
+
+
+SITE_TABLES: tuple[Table, ...] = (
+    Table(
+        "User",
+        jobs=(*MATCHING, *SEARCH, INTEREST_SETS, FEED, FEED_CLEANUP, TRAITS, AFFINITY),
+        columns=(
+            *_columns("bigint", "id"),
+            *_columns("timestamp", "deletedAt"),
+            *_columns("timestamp", "createdAt", jobs=(SEARCH_INDEX,)),
+        ),
+        indexes=(Index(("id",), unique=True),),
+    ),
+    Table(
+        "Profile",
+        jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP),
+        columns=(
+            *_columns("bigint", "id", "userId"),
+            *_columns("boolean", "isVisible"),
+            *_columns("timestamp", "deletedAt"),
+            *_columns("timestamp", "updatedAt", jobs=(MATCH_SCORES, FEED)),
+            *_columns("text", "gender", jobs=(MATCH_SCORES, *SEARCH)),
+            *_columns("date", "birthdate", jobs=(MATCH_SCORES, *SEARCH)),
+            *_columns("text", "locationText", jobs=(MATCH_SCORES, *SEARCH)),
+            *_columns("double precision", "lat", "lng", jobs=(MATCH_SCORES, *SEARCH)),
+            *_columns("text", "displayName", "avatarUrl", jobs=(*SEARCH, FEED)),
+            *_columns("text", "bio", jobs=SEARCH),
+            *_columns("text", "geoPrecision", "intent", jobs=(SEARCH_INDEX,)),
+            *_columns("double precision", "locationAccuracy", jobs=(SEARCH_INDEX,)),
+        ),
+        indexes=(Index(("id",), unique=True), Index(("userId",), unique=True)),
+    ),
+    Table(
+        "UserPreference",
+        jobs=(MATCH_SCORES,),
+        columns=(
+            *_columns("bigint", "userId"),
+            *_columns("double precision", "preferredAgeMin", "preferredAgeMax", "preferredDistanceKm"),
+            *_columns("jsonb", "preferredGenders"),
+        ),
+        indexes=(Index(("userId",), unique=True),),
+    ),
+    Table(
+        "UserBlock",
+        jobs=(*MATCHING, FEED, FEED_CLEANUP),
+        columns=_columns("bigint", "blockerId", "blockedId"),
+        indexes=(Index(("blockerId",)), Index(("blockedId",))),
+    ),
+    Table(
+        "Quiz",
+        jobs=(TRAITS, FEED),
+        columns=(
+            *_columns("bigint", "id"),
+            *_columns("timestamp", "updatedAt"),
+            *_columns("boolean", "isActive", jobs=(FEED,)),
+            *_columns("text", "title", jobs=(FEED,)),
+        ),
+        indexes=(Index(("id",), unique=True),),
+    ),
+    Table(
+        "QuizQuestion",
+        jobs=(TRAITS, FEED),
+        columns=(
+            *_columns("bigint", "id", "quizId"),
+            *_columns("text", "prompt", jobs=(FEED,)),
+            *_columns("double precision", "order", jobs=(FEED,)),
+        ),
+        indexes=(Index(("quizId",)),),
+    ),
+    Table(
+        "QuizOption",
+        jobs=(TRAITS, FEED),
+        columns=(
+            *_columns("bigint", "id", "questionId"),
+            *_columns("text", "value"),
+            *_columns("jsonb", "traitValues", jobs=(TRAITS,)),
+            *_columns("text", "label", jobs=(FEED,)),
+            *_columns("double precision", "order", jobs=(FEED,)),
+        ),
+        indexes=(Index(("questionId",)),),
+    ),
+    Table(
+        "QuizResult",
+        jobs=(*MATCHING, TRAITS, FEED),
+        columns=(
+            *_columns("bigint", "userId", "quizId"),
+            *_columns("timestamp", "updatedAt"),
+            *_columns("jsonb", "answers", jobs=(*MATCHING, TRAITS)),
+            *_columns("jsonb", "scoreVec", jobs=MATCHING),
+        ),
+        indexes=(Index(("userId",)),),
+    ),
+    Table(
+        "InterestSubject",
+        jobs=(*MATCHING,),
+        columns=(*_columns("bigint", "id"), *_columns("text", "key")),
+        indexes=(Index(("id",), unique=True),),
+    ),
+    Table(
+        "Interest",
+        jobs=(*MATCHING,),
+        columns=(*_columns("bigint", "id", "subjectId"), *_columns("text", "key")),
+        indexes=(Index(("id",), unique=True),),
+    ),
+    Table(
+        "UserInterest",
+        jobs=(*MATCHING, *SEARCH, INTEREST_SETS),
+        columns=(
+            *_columns("bigint", "userId", "subjectId", "interestId"),
+            *_columns("timestamp", "createdAt", jobs=(INTEREST_SETS,)),
+        ),
+        indexes=(Index(("userId",)), Index(("userId", "subjectId", "interestId"), unique=True)),
+    ),
+    Table(
+        "ProfileRating",
+        jobs=MATCHING,
+        columns=(
+            *_columns("bigint", "raterProfileId", "targetProfileId"),
+            *_columns("double precision", "attractive", "smart", "funny", "interesting"),
+        ),
+        indexes=(Index(("raterProfileId",)), Index(("targetProfileId",))),
+    ),
+    Table(
+        "Top5List",
+        jobs=(SEARCH_INDEX,),
+        columns=(*_columns("bigint", "id", "profileId"), *_columns("text", "title")),
+        indexes=(Index(("profileId",)),),
+    ),
+    Table(
+        "Top5Item",
+        jobs=(SEARCH_INDEX,),
+        columns=(
+            *_columns("bigint", "listId"),
+            *_columns("double precision", "order"),
+            *_columns("text", "text"),
+        ),
+        indexes=(Index(("listId",)),),
+    ),
+    Table(
+        "Match",
+        jobs=(COMPATIBILITY, FEED),
+        columns=(
+            *_columns("bigint", "userAId", "userBId"),
+            *_columns("text", "state"),
+            *_columns("timestamp", "updatedAt"),
+        ),
+        indexes=(Index(("userAId",)), Index(("userBId",))),
+    ),
+    Table(
+        "Like",
+        jobs=(FEED,),
+        columns=(
+            *_columns("bigint", "fromUserId", "toUserId"),
+            *_columns("text", "action"),
+            *_columns("timestamp", "createdAt"),
+        ),
+        indexes=(Index(("fromUserId",)),),
+    ),
+    Table(
+        "ProfileAccess",
+        jobs=(COMPATIBILITY, FEED, FEED_CLEANUP),
+        columns=(*_columns("bigint", "ownerUserId", "viewerUserId"), *_columns("text", "status")),
+        indexes=(Index(("ownerUserId",)), Index(("viewerUserId",))),
+    ),
+    Table(
+        "Conversation",
+        jobs=(COMPATIBILITY,),
+        columns=_columns("bigint", "userAId", "userBId"),
+        indexes=(Index(("userAId",)), Index(("userBId",))),
+    ),
+    Table(
+        "Post",
+        jobs=(FEATURES, TRENDING, AFFINITY, FEED, FEED_CLEANUP),
+        columns=(
+            *_columns("bigint", "id", "userId"),
+            *_columns("text", "visibility", "text"),
+            *_columns("timestamp", "createdAt", "updatedAt", "deletedAt"),
+        ),
+        indexes=(Index(("id",), unique=True), Index(("createdAt",)), Index(("userId", "createdAt"))),
+    ),
+    Table(
+        "PostMedia",
+        jobs=(FEATURES, AFFINITY, FEED),
+        columns=(*_columns("bigint", "postId", "mediaId"), *_columns("double precision", "order")),
+        indexes=(Index(("postId",)),),
+    ),
+    Table(
+        "LikedPost",
+        jobs=(TRENDING, AFFINITY),
+        columns=(*_columns("bigint", "userId", "postId"), *_columns("timestamp", "createdAt")),
+        indexes=(Index(("postId",)), Index(("userId", "createdAt"))),
+    ),
+    Table(
+        "Media",
+        jobs=(*MEDIA, AFFINITY, FEED),
+        columns=(
+            *_columns("bigint", "id"),
+            *_columns("text", "type", "status"),
+            *_columns("timestamp", "deletedAt"),
+            *_columns("text", "storageKey", "mimeType", jobs=MEDIA),
+            *_columns("double precision", "sizeBytes", "width", "height", "durationSec", jobs=MEDIA),
+            *_columns("timestamp", "createdAt", jobs=MEDIA),
+        ),
+        indexes=(Index(("id",), unique=True), Index(("status", "createdAt")), Index(("storageKey",))),
+        updates=("width", "height", "durationSec", "mimeType", "status"),
+        updated_by=MEDIA,
+    ),
+)
+
+EXTENSIONS: tuple[Extension, ...] = (Extension("pg_trgm", (SEARCH_INDEX,), "search by parts of a name"),)

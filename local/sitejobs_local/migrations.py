@@ -1,0 +1,122 @@
+"""The bundle's own tables: plain .sql files, applied in order and recorded, safe to apply twice and at once."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import Connection
+from sitejobs.errors import InvalidInput
+
+from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
+
+# Any number will do, as long as every version of this command takes the same one.
+_LOCK = "SELECT pg_advisory_xact_lock(7305808869243)"
+_CREATE_RECORD = """
+CREATE TABLE IF NOT EXISTS "SitejobsMigration" (
+    "name"      text        PRIMARY KEY,
+    "checksum"  text        NOT NULL,
+    "appliedAt" timestamptz NOT NULL DEFAULT now()
+)
+"""
+_CAN_READ_RECORD = """SELECT COALESCE(has_table_privilege(to_regclass('"SitejobsMigration"'), 'SELECT'), false)"""
+_ALL_RECORDED = """SELECT "name", "checksum" FROM "SitejobsMigration" """
+_RECORDED = """SELECT "checksum" FROM "SitejobsMigration" WHERE "name" = %s"""
+_RECORD = """
+INSERT INTO "SitejobsMigration" ("name", "checksum") VALUES (%(name)s, %(checksum)s)
+ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()
+"""
+_FILE_NAME = re.compile(r"\d{4}_\w+\.sql")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of SQL; `checksum` is the SHA-256 of its bytes."""
+
+    name: str
+    sql: bytes
+    checksum: str
+
+
+def apply(connection: Connection, folder: Path = MIGRATIONS, *, again: bool = False) -> list[str]:
+    """Apply the migrations that the database lacks and return their names, in order.
+
+    Each is applied in one transaction with its record. Two callers at once take turns; a second call does nothing,
+    or applies every file once more if told so by `again`: they are all written for it, and bring back what was dropped.
+
+    Raises
+    ------
+    InvalidInput : an applied file has been changed since, or a file's name has no place in the order.
+    """
+    recorded = _recorded(connection)
+    migrations = read(folder)
+    _refuse_changed(migrations, recorded)
+    due = [migration for migration in migrations if again or migration.name not in recorded]
+    return [migration.name for migration in due if _apply_one(connection, migration, again=again)]
+
+
+def apply_site_schema(connection: Connection, file: Path = SITE_SCHEMA) -> None:
+    """Create the site's own tables, which only a local database lacks. Does nothing once this very file is applied.
+
+    Its CREATE INDEX IF NOT EXISTS would wait for every writer of its table, such as a population that is being loaded.
+    """
+    schema = _read_one(file)
+    if _recorded(connection).get(schema.name) != schema.checksum:
+        _apply_one(connection, schema, again=True)
+
+
+def pending(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """Names of the migrations that are not recorded in the database."""
+    recorded = _recorded(connection)
+    return [migration.name for migration in read(folder) if migration.name not in recorded]
+
+
+def read(folder: Path) -> list[Migration]:
+    """The folder's migrations in the order in which they are applied."""
+    files = sorted(folder.glob("*.sql"))
+    if not files:
+        raise InvalidInput(f"no migrations in {folder}")
+    for file in files:
+        if not _FILE_NAME.fullmatch(file.name):
+            raise InvalidInput(f"{file.name}: a migration is named like 0001_what_it_does.sql")
+    return [_read_one(file) for file in files]
+
+
+def _read_one(file: Path) -> Migration:
+    sql = file.read_bytes()
+    return Migration(file.name, sql, hashlib.sha256(sql).hexdigest())
+
+
+def _recorded(connection: Connection) -> dict[str, str]:
+    row = connection.execute(_CAN_READ_RECORD).fetchone()
+    if row is None or not row[0]:
+        return {}
+    return dict(connection.execute(_ALL_RECORDED).fetchall())
+
+
+def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -> None:
+    changed = [
+        migration.name
+        for migration in migrations
+        if recorded.get(migration.name, migration.checksum) != migration.checksum
+    ]
+    if changed:
+        raise InvalidInput(
+            f"{', '.join(changed)} was applied to this database with other content: put the change into a new"
+            " migration (the embedded database can be thrown away with `sitejobs db reset`)"
+        )
+
+
+def _apply_one(connection: Connection, migration: Migration, *, again: bool = False) -> bool:
+    """Apply one file unless somebody else just did."""
+    with connection.transaction():
+        connection.execute(_LOCK)
+        connection.execute(_CREATE_RECORD)
+        row = connection.execute(_RECORDED, [migration.name]).fetchone()
+        if row is not None and not again:
+            _refuse_changed([migration], {migration.name: row[0]})
+            return False
+        connection.execute(migration.sql)
+        connection.execute(_RECORD, {"name": migration.name, "checksum": migration.checksum})
+    return True

@@ -1,0 +1,123 @@
+"""How far a run is: counted from what its Lambda functions return, shown as a bar or as plain lines."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_LINE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The run so far. Planned figures are 0 until Plan has returned; `finished` is the summary of Finish."""
+
+    planned_pages: int = 0
+    planned_users: int = 0
+    pages: int = 0
+    failed_pages: int = 0
+    processed: int = 0
+    written: int = 0
+    run_id: str | None = None
+    message: str | None = None
+    finished: Mapping[str, Any] | None = None
+
+    @property
+    def ended_pages(self) -> int:
+        """Pages that will not be computed any more, done or failed."""
+        return self.pages + self.failed_pages
+
+
+@dataclass
+class RunProgress:
+    """Adds up results of Plan, Batch, Record and Finish, told apart by their shape; calls may come from any thread."""
+
+    on_change: Callable[[Totals], None] = lambda totals: None
+    totals: Totals = Totals()
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, result: Mapping[str, Any]) -> None:
+        """Count what a function returned."""
+        with self._lock:
+            self.totals = _added(self.totals, result)
+            self.on_change(self.totals)
+
+
+def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:
+    if "planned" in result:
+        return replace(
+            totals,
+            planned_pages=max(totals.planned_pages, int(result["planned"]["pages"])),
+            planned_users=max(totals.planned_users, int(result["planned"]["users"])),
+            run_id=str(result["run"]["id"]),
+            message=result.get("message") or totals.message,
+        )
+    if "processed" in result and "page" in result:
+        return replace(
+            totals,
+            pages=totals.pages + 1,
+            processed=totals.processed + int(result["processed"]),
+            written=totals.written + int(result["written"]),
+        )
+    if result.get("status") in ("SUCCEEDED", "FAILED"):
+        return replace(totals, finished=dict(result))
+    if "failedPages" in result:
+        return replace(totals, failed_pages=totals.failed_pages + int(result["failedPages"]))
+    return totals
+
+
+@contextmanager
+def shown(console: "Console", job: str) -> Iterator[RunProgress]:
+    """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere."""
+    with _bar(console, job) if console.is_terminal else _lines(console, job) as progress:
+        yield progress
+
+
+@contextmanager
+def _bar(console: "Console", job: str) -> Iterator[RunProgress]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(job, total=None, counts="planning")
+
+        def show(totals: Totals) -> None:
+            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=counts(totals))
+
+        yield RunProgress(show)
+
+
+@contextmanager
+def _lines(console: "Console", job: str) -> Iterator[RunProgress]:
+    last = time.monotonic() - PLAIN_LINE_SECONDS
+
+    def show(totals: Totals) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_LINE_SECONDS:
+            last = time.monotonic()
+            console.print(f"{job}: {counts(totals)}", highlight=False)
+
+    yield RunProgress(show)
+
+
+def counts(totals: Totals) -> str:
+    """One line of figures: `12/40 pages  1,200/4,000 users  240,000 rows`."""
+    parts = [
+        f"{totals.ended_pages:,}/{totals.planned_pages:,} pages",
+        f"{totals.processed:,}/{totals.planned_users:,} users",
+        f"{totals.written:,} rows",
+    ]
+    if totals.failed_pages:
+        parts.append(f"{totals.failed_pages:,} failed")
+    return "  ".join(parts)

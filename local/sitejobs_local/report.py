@@ -1,0 +1,73 @@
+"""The end of a run as a person reads it: what was done, what was left out and why, what failed."""
+
+from typing import TYPE_CHECKING
+
+from sitejobs_local.runner import EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED, EXIT_SUCCEEDED, Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_COUNTERS = (
+    ("pages", "pages"),
+    ("processed", "users"),
+    ("written", "rows written"),
+    ("skipped", "skipped"),
+    ("failed", "failed"),
+    ("failedPages", "failed pages"),
+)
+
+
+def print_outcome(console: "Console", outcome: Outcome, seconds: float) -> None:
+    """Print the summary table, the reasons, the failed pages and the run's message."""
+    summary = outcome.summary
+    if outcome.exit_status == EXIT_ALREADY_RUNNING:
+        console.print(str(summary.get("message") or f"{summary['job']} is already running"), markup=False)
+        return
+    if "processed" in summary:
+        console.print(_counters(outcome, seconds))
+    if outcome.failed_pages:
+        console.print(_failed_pages(outcome))
+    if summary.get("message"):
+        console.print(str(summary["message"]), markup=False)
+    if outcome.exit_status != EXIT_SUCCEEDED:
+        console.print(f"[red]{_verdict(outcome)}[/]", end="", markup=True)
+        console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.exit_status == EXIT_INTERRUPTED:
+        return "interrupted:"
+    return f"{outcome.summary.get('error') or 'failed'}:"
+
+
+def _counters(outcome: Outcome, seconds: float) -> "Table":
+    from rich.table import Table
+
+    summary = outcome.summary
+    run = f"run {summary['runId']}, " if summary.get("runId") else ""
+    table = Table(title=f"{summary['job']}: {run}{str(summary['status']).lower()}", title_justify="left")
+    table.add_column("what")
+    table.add_column("how many", justify="right")
+    reasons = summary.get("reasons") or {}
+    for key, label in _COUNTERS:
+        table.add_row(label, f"{int(summary.get(key) or 0):,}")
+    for reason, count in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):
+        table.add_row(f"  {reason}", f"{int(count):,}")
+    table.add_row("elapsed", f"{seconds:,.1f} s")
+    return table
+
+
+def _failed_pages(outcome: Outcome) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="failed pages", title_justify="left")
+    table.add_column("page", justify="right")
+    table.add_column("error")
+    table.add_column("detail", overflow="fold")
+    for failed in outcome.failed_pages:
+        table.add_row(str(failed.page), failed.error, failed.detail or "")
+    rest = int(outcome.summary.get("failedPages") or 0) - len(outcome.failed_pages)
+    if rest > 0:
+        table.caption = f'and {rest:,} more, in "JobRunFailedPage"'
+    return table

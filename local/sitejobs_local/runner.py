@@ -1,0 +1,176 @@
+"""One run of a job's state machine on this machine: started, followed to its end, closed when interrupted."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.progress import RunProgress
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from sitejobs_local.machine import Event
+    from sitejobs_local.target import Target
+
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+_RUN_OF_EXECUTION = """SELECT "id" FROM "JobRun" WHERE "execution" = %s AND "status" = 'RUNNING'"""
+_FAILED_PAGES = """
+SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
+"""
+# Set here for every function, or not the business of a run at home.
+_NOT_TAKEN_OVER = {"DATABASE_URL", "DATABASE_SECRET_ARN", "WORK_BUCKET"}
+
+
+@dataclass(frozen=True)
+class FailedPage:
+    """A page that no retry saved."""
+
+    page: int
+    error: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `summary` is what Finish returned, or as much of it as there is: one JSON object."""
+
+    exit_status: int
+    summary: Mapping[str, Any]
+    failed_pages: tuple[FailedPage, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a run's files go: work files survive between commands, beside the database they were made from."""
+
+    log_file: Path
+    work_folder: Path
+
+
+def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Workshop:
+    """Where a job's files go: the embedded database's beside it, those of another database under a name of its own."""
+    from sitejobs_local.postgres import default_home
+
+    home = default_home(environ)
+    name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    return Workshop(log_file=logs / f"{job}.log", work_folder=home / name)
+
+
+def run_job(
+    job: str,
+    options: Mapping[str, Any],
+    *,
+    target: "Target",
+    workshop: Workshop,
+    environ: Mapping[str, str],
+    progress: RunProgress,
+) -> Outcome:
+    """Run a job's state machine to its end.
+
+    An interrupt (KeyboardInterrupt) aborts the execution, ends the workers, closes the run as FAILED in the database
+    and comes back as an outcome of its own.
+    """
+    from sitejobs_local.machine import LocalMachine
+
+    execution: str | None = None
+    try:
+        with LocalMachine(
+            TEMPLATE,
+            database_url=target.url,
+            environment=taken_over(environ, TEMPLATE),
+            log_file=workshop.log_file,
+            work_folder=workshop.work_folder,
+            on_event=_listener(progress),
+        ) as machine:
+            execution = machine.start(job, dict(options))
+            try:
+                ended = machine.wait(execution)
+            except KeyboardInterrupt:
+                machine.stop(execution)
+                raise
+    except KeyboardInterrupt:
+        return _interrupted(job, target, execution)
+    with target.connect() as connection:
+        return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
+
+
+def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
+    """The variables of this environment that the template's functions know, such as MATCH_ALGO_VERSION."""
+    from sitejobs_local.template import load_template
+
+    known = {name for function in load_template(template).functions.values() for name in function.environment}
+    return {name: environ[name] for name in sorted(known - _NOT_TAKEN_OVER) if name in environ}
+
+
+def message_of(cause: str | None) -> str:
+    """What the error says, where a function's failure gives it as JSON with a stack trace."""
+    if not cause:
+        return ""
+    try:
+        described = json.loads(cause)
+    except ValueError:
+        return cause
+    if isinstance(described, dict) and "errorMessage" in described:
+        return str(described["errorMessage"])
+    return cause
+
+
+def _listener(progress: RunProgress) -> "Callable[[Event], None]":
+    def listen(event: "Event") -> None:
+        if isinstance(event.result, dict):
+            progress.add(event.result)
+
+    return listen
+
+
+def _outcome(
+    job: str,
+    status: str,
+    output: Any,
+    error: str | None,
+    cause: str | None,
+    progress: RunProgress,
+    connection: "Connection",
+) -> Outcome:
+    finished = progress.totals.finished
+    if status == "SUCCEEDED" and isinstance(output, dict) and output.get("status") == "ALREADY_RUNNING":
+        return Outcome(EXIT_ALREADY_RUNNING, {"job": job, **output})
+    if status == "SUCCEEDED":
+        summary = output if isinstance(output, dict) else dict(finished or {})
+        return Outcome(EXIT_SUCCEEDED, summary, _failed_pages(connection, summary))
+    summary = {
+        **(finished or {"job": job, "runId": progress.totals.run_id}),
+        "status": "FAILED",
+        "error": error or status,
+        "cause": message_of(cause),
+    }
+    exit_status = EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED
+    return Outcome(exit_status, summary, _failed_pages(connection, summary))
+
+
+def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: int = 20) -> tuple[FailedPage, ...]:
+    if not summary.get("failedPages") or not summary.get("runId"):
+        return ()
+    rows = connection.execute(_FAILED_PAGES, [int(summary["runId"]), limit]).fetchall()
+    return tuple(FailedPage(*row) for row in rows)
+
+
+def _interrupted(job: str, target: "Target", execution: str | None) -> Outcome:
+    """Close the run that the interrupt left behind: its workers have gone, nobody else would."""
+    from sitejobs.runs import close_run
+
+    summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}
+    if execution is not None:
+        with target.connect() as connection:
+            row = connection.execute(_RUN_OF_EXECUTION, [execution]).fetchone()
+            if row is not None:
+                error = {"Error": "Interrupted", "Cause": "interrupted by the user"}
+                summary = close_run(connection, str(row[0]), error)
+    return Outcome(EXIT_INTERRUPTED, {**summary, "error": "Interrupted", "cause": "interrupted by the user"})
