@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -147,6 +150,38 @@ def test_a_second_load_is_refused(database: psycopg.Connection) -> None:
     with pytest.raises(InvalidInput, match="User, Profile"):
         load(database, generate(10, 2, NOW))
     assert count(database, 'SELECT count(*) FROM "User"') == 10
+
+
+def test_of_two_loads_at_once_one_is_refused(database: psycopg.Connection) -> None:
+    first_has_begun = Event()
+
+    def load_second() -> dict[str, int]:
+        with connect(database.info.dsn) as another:
+            assert first_has_begun.wait(30)
+            return load(another, generate(10, 2, NOW))
+
+    def begun(table: str, written: int, total: int) -> None:
+        if not first_has_begun.is_set():
+            first_has_begun.set()
+            wait_until_blocked(database)
+
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(load_second)
+        assert load(database, generate(30, 1, NOW), begun)["User"] == 30
+        with pytest.raises(InvalidInput, match="already holds a site"):
+            second.result(30)
+    assert count(database, 'SELECT count(*) FROM "User"') == 30
+
+
+def wait_until_blocked(database: psycopg.Connection) -> None:
+    """Return once another session waits for a lock that this one holds."""
+    pid = database.info.backend_pid
+    blocked = f"SELECT count(*) FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))"
+    deadline = monotonic() + 30
+    with connect(database.info.dsn) as watcher:
+        while not count(watcher, blocked):
+            assert monotonic() < deadline, "the second load does not wait for the first"
+            sleep(0.01)
 
 
 def test_missing_tables_are_all_named(database: psycopg.Connection) -> None:

@@ -17,6 +17,8 @@ SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, position)
 WHERE to_regclass(quote_ident(name)) IS NULL
 ORDER BY position
 """
+# A second load waits here, and then finds the first one's users.
+ONE_AT_A_TIME = """LOCK TABLE "User" IN SHARE ROW EXCLUSIVE MODE"""
 HAS_ROWS = "SELECT EXISTS (SELECT FROM {table})"
 COPY_IN = "COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)"
 # An identity column goes on from the highest id that was loaded.
@@ -31,7 +33,7 @@ def load(connection: psycopg.Connection, population: Population, on_progress: Pr
 
     Parameters
     ----------
-    connection : outside of a transaction; the tables are those of local/site-schema.sql and the migrations.
+    connection : not in a transaction; the tables are those of local/site-schema.sql and the migrations.
     population : what `generate` made.
     on_progress : called after each chunk of rows.
 
@@ -52,8 +54,9 @@ def load(connection: psycopg.Connection, population: Population, on_progress: Pr
                 written += rows
                 if on_progress is not None:
                     on_progress(table.name, written, total)
-    for table in population.tables:
-        connection.execute(sql.SQL(ANALYZE).format(table=sql.Identifier(table.name)))
+    with connection.transaction():
+        for table in population.tables:
+            connection.execute(sql.SQL(ANALYZE).format(table=sql.Identifier(table.name)))
     return population.rows()
 
 
@@ -63,6 +66,7 @@ def _require_empty(connection: psycopg.Connection, population: Population) -> No
     missing = [row[0] for row in connection.execute(MISSING_TABLES, (names,))]
     if missing:
         raise InvalidInput(f"the database lacks the tables {', '.join(missing)}: apply the schema and migrations first")
+    connection.execute(ONE_AT_A_TIME)
     filled = [name for name in names if _has_rows(connection, name)]
     if filled:
         raise InvalidInput(
