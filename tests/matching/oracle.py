@@ -1,0 +1,429 @@
+"""match-scores again, pair by pair: slow, obvious, and written from the job's description alone.
+
+Nothing of the package is imported here: whatever mistake the job makes, this does not share it.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg import Connection
+
+EARTH_RADIUS_KM = 6371.0
+DEFAULT_RADIUS_KM = 100.0
+HALF_LIFE_DAYS = 30.0
+WEIGHTS = {"traits": 0.25, "interests": 0.20, "quality": 0.15, "fit": 0.10, "newness": 0.10, "proximity": 0.20}
+GENDERS = {"UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER"}
+EQUAL_SCORES = 1e-9
+
+Ratings = tuple[int, int, int, int]
+Interest = tuple[int, int]  # subjectId, interestId
+
+
+@dataclass(frozen=True)
+class QuizResult:
+    quiz_id: int
+    answers: Any
+    score_vec: Any
+    updated_at: datetime
+
+
+@dataclass
+class Person:
+    """One user who is not deleted, with all that the score asks of them."""
+
+    user_id: int
+    has_profile: bool = False
+    is_visible: bool = False
+    birthdate: date | None = None
+    location_text: str | None = None
+    lat: float | None = None
+    lng: float | None = None
+    gender: str | None = None
+    updated_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    preferred_age_min: float | None = None
+    preferred_age_max: float | None = None
+    preferred_distance_km: float | None = None
+    preferred_genders: Any = None
+    traits: dict[str, float] = field(default_factory=dict)  # effective values
+    quizzes: dict[int, QuizResult] = field(default_factory=dict)
+    interests: set[Interest] = field(default_factory=set)
+    received: list[Ratings] = field(default_factory=list)
+    given: list[Ratings] = field(default_factory=list)
+
+
+@dataclass
+class Site:
+    """People by user id, and who blocked whom."""
+
+    people: dict[int, Person]
+    blocks: set[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of MatchScore; distance in kilometres."""
+
+    candidate_id: int
+    tier: str
+    score: float
+    traits: float
+    interests: float
+    quality: float
+    fit: float
+    newness: float
+    proximity: float
+    distance_km: float | None
+    gender_ok: bool | None
+    age_ok: bool | None
+    distance_ok: bool | None
+    shared_interest_count: int
+    shared_interest_ids: tuple[int, ...]  # the first five by (subjectId, interestId)
+    common_traits: int
+    viewer_traits: int
+    candidate_traits: int
+    rating_count: int
+    averages: tuple[float, ...] | None  # attractive, smart, funny, interesting
+
+
+# Reading ----------------------------------------------------------------------------------------------------
+
+_PEOPLE = """
+SELECT u."id", p."userId" IS NOT NULL, p."isVisible", p."birthdate", p."locationText", p."lat", p."lng",
+       p."gender"::text, EXTRACT(EPOCH FROM p."updatedAt"), f."preferredAgeMin", f."preferredAgeMax",
+       f."preferredDistanceKm", f."preferredGenders"
+FROM "User" u
+LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."deletedAt" IS NULL
+LEFT JOIN "UserPreference" f ON f."userId" = u."id"
+WHERE u."deletedAt" IS NULL
+"""
+_TRAITS = """SELECT "userId", "traitKey", "value"::float8, "n" FROM "UserTrait" """
+_QUIZZES = """SELECT "userId", "quizId", "answers"::text, "scoreVec"::text, "updatedAt" FROM "QuizResult" """
+_INTERESTS = """SELECT "userId", "subjectId", "interestId" FROM "UserInterest" """
+_RATINGS = """
+SELECT rater."userId", target."userId", r."attractive", r."smart", r."funny", r."interesting"
+FROM "ProfileRating" r
+JOIN "Profile" rater ON rater."id" = r."raterProfileId"
+JOIN "Profile" target ON target."id" = r."targetProfileId"
+"""
+_BLOCKS = """SELECT "blockerId", "blockedId" FROM "UserBlock" """
+
+
+def read_site(connection: Connection) -> Site:
+    """The whole site, as it is now."""
+    people: dict[int, Person] = {}
+    for row in connection.execute(_PEOPLE):
+        person = people[row[0]] = Person(row[0])
+        if row[1]:
+            person = people[row[0]] = Person(row[0], True, *row[2:8])
+            person.updated_at = datetime.fromtimestamp(float(row[8]), UTC)
+        _read_preferences(person, row[9:13])
+    _read_answers(connection, people)
+    _read_ratings(connection, people)
+    blocks = {(row[0], row[1]) for row in connection.execute(_BLOCKS)}
+    return Site(people, blocks)
+
+
+def _read_answers(connection: Connection, people: dict[int, Person]) -> None:
+    for user_id, key, value, n in connection.execute(_TRAITS):
+        if user_id in people and not math.isnan(value):
+            people[user_id].traits[key] = value * min(max(n, 0) / 5, 1)
+    for user_id, quiz_id, answers, vector, updated_at in connection.execute(_QUIZZES):
+        if user_id in people:
+            result = QuizResult(quiz_id, _parse(answers), _parse(vector), updated_at)
+            people[user_id].quizzes[quiz_id] = result
+    for user_id, subject_id, interest_id in connection.execute(_INTERESTS):
+        if user_id in people:
+            people[user_id].interests.add((subject_id, interest_id))
+
+
+def _read_ratings(connection: Connection, people: dict[int, Person]) -> None:
+    for rater_id, target_id, a, b, c, d in connection.execute(_RATINGS):
+        if rater_id in people:
+            people[rater_id].given.append((a, b, c, d))
+        if target_id in people:
+            people[target_id].received.append((a, b, c, d))
+
+
+def _read_preferences(person: Person, row: Iterable[Any]) -> None:
+    age_min, age_max, distance, genders = row
+    person.preferred_age_min = None if age_min is None else max(age_min, 0)
+    person.preferred_age_max = None if age_max is None else max(age_max, 0)
+    if distance is not None and math.isfinite(distance):
+        person.preferred_distance_km = max(distance, 0)
+    person.preferred_genders = genders
+
+
+def _parse(text: str | None) -> Any:
+    return None if text is None else json.loads(text, parse_float=Decimal)
+
+
+# Who is scored ----------------------------------------------------------------------------------------------
+
+
+def viewers(site: Site) -> list[int]:
+    """Users not deleted who have a profile, hidden or not."""
+    return sorted(person.user_id for person in site.people.values() if person.has_profile)
+
+
+def candidates(site: Site, viewer_id: int) -> list[int]:
+    """Other users with a visible profile, where neither side blocked the other."""
+    return sorted(
+        person.user_id
+        for person in site.people.values()
+        if person.user_id != viewer_id
+        and person.has_profile
+        and person.is_visible
+        and (viewer_id, person.user_id) not in site.blocks
+        and (person.user_id, viewer_id) not in site.blocks
+    )
+
+
+def score_everyone(site: Site, now: datetime) -> dict[int, list[Row]]:
+    """All rows of each viewer in order, not cut: `[:top_k]` is what is stored."""
+    return {viewer_id: score_viewer(site, viewer_id, now) for viewer_id in viewers(site)}
+
+
+def score_viewer(site: Site, viewer_id: int, now: datetime) -> list[Row]:
+    """Every candidate of a viewer, best first."""
+    viewer = site.people[viewer_id]
+    return in_order(score_pair(viewer, site.people[other], now) for other in candidates(site, viewer_id))
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Tier A by score, then tier B by score; equal scores by candidate id."""
+    ordered = sorted(rows, key=lambda row: (row.tier, -row.score))
+    result: list[Row] = []
+    start = 0
+    for end in range(1, len(ordered) + 1):
+        if end == len(ordered) or not _tied(ordered[end - 1], ordered[end]):
+            result += sorted(ordered[start:end], key=lambda row: row.candidate_id)
+            start = end
+    return result
+
+
+def _tied(a: Row, b: Row) -> bool:
+    return a.tier == b.tier and abs(a.score - b.score) <= EQUAL_SCORES
+
+
+# One pair ---------------------------------------------------------------------------------------------------
+
+
+def score_pair(viewer: Person, candidate: Person, now: datetime) -> Row:
+    """The six parts, the tier and the reasons of one pair."""
+    distance = distance_km(viewer, candidate)
+    traits = traits_part(viewer, candidate)
+    interests = interests_part(viewer.interests, candidate.interests)
+    quality = quality_part(candidate.received)
+    fit = fit_part(viewer.given, candidate.received)
+    newness = newness_part(candidate.updated_at, now)
+    proximity = proximity_part(viewer, candidate, distance)
+    score = (
+        WEIGHTS["traits"] * traits
+        + WEIGHTS["interests"] * interests
+        + WEIGHTS["quality"] * quality
+        + WEIGHTS["fit"] * fit
+        + WEIGHTS["newness"] * newness
+        + WEIGHTS["proximity"] * proximity
+    )
+    flags = (
+        gender_ok(viewer.preferred_genders, candidate.gender),
+        age_ok(viewer, age_on(candidate.birthdate, now.astimezone(UTC).date())),
+        distance_ok(viewer.preferred_distance_km, distance),
+    )
+    shared = sorted(viewer.interests & candidate.interests)
+    return Row(
+        candidate_id=candidate.user_id,
+        tier="B" if False in flags else "A",
+        score=score,
+        traits=traits,
+        interests=interests,
+        quality=quality,
+        fit=fit,
+        newness=newness,
+        proximity=proximity,
+        distance_km=distance,
+        gender_ok=flags[0],
+        age_ok=flags[1],
+        distance_ok=flags[2],
+        shared_interest_count=len(shared),
+        shared_interest_ids=tuple(interest_id for _, interest_id in shared[:5]),
+        common_traits=len(viewer.traits.keys() & candidate.traits.keys()),
+        viewer_traits=len(viewer.traits),
+        candidate_traits=len(candidate.traits),
+        rating_count=len(candidate.received),
+        averages=averages(candidate.received),
+    )
+
+
+def traits_part(viewer: Person, candidate: Person) -> float:
+    """Traits where two keys are common, else the viewer's latest quiz, else 0.5."""
+    common = sorted(viewer.traits.keys() & candidate.traits.keys())
+    if len(common) >= 2:
+        alike = (cosine([viewer.traits[key] for key in common], [candidate.traits[key] for key in common]) + 1) / 2
+        return alike * math.sqrt(len(common) / min(len(viewer.traits), len(candidate.traits)))
+    if not viewer.quizzes:
+        return 0.5
+    mine = max(viewer.quizzes.values(), key=lambda result: (result.updated_at, result.quiz_id))
+    theirs = candidate.quizzes.get(mine.quiz_id)
+    if theirs is None:
+        return 0.5
+    if is_vector(mine.score_vec) and is_vector(theirs.score_vec) and len(mine.score_vec) == len(theirs.score_vec):
+        return (cosine([float(x) for x in mine.score_vec], [float(x) for x in theirs.score_vec]) + 1) / 2
+    return equal_answers_share(mine.answers, theirs.answers)
+
+
+def is_vector(value: Any) -> bool:
+    """A non-empty array of numbers; true and false are none."""
+    return isinstance(value, list) and len(value) > 0 and all(is_number(item) for item in value)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def equal_answers_share(mine: Any, theirs: Any) -> float:
+    """Share of the questions both answered that both answered the same way; 0 with none in common."""
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return 0.0
+    common = [key for key in mine if key in theirs and mine[key] is not None and theirs[key] is not None]
+    if not common:
+        return 0.0
+    return sum(same_json(mine[key], theirs[key]) for key in common) / len(common)
+
+
+def same_json(a: Any, b: Any) -> bool:
+    """Equality of json values: 1 is 1.0, but neither is true."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same_json(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same_json(a[key], b[key]) for key in a)
+    if is_number(a) and is_number(b):
+        return bool(a == b)
+    return type(a) is type(b) and bool(a == b)
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    """0 for a zero vector. Each side is scaled first, so that huge and tiny numbers neither overflow nor vanish."""
+    largest_a, largest_b = max(map(abs, a)), max(map(abs, b))
+    if largest_a == 0 or largest_b == 0:
+        return 0.0
+    a, b = [x / largest_a for x in a], [x / largest_b for x in b]
+    dot = math.fsum(x * y for x, y in zip(a, b, strict=True))
+    norms = math.sqrt(math.fsum(x * x for x in a)) * math.sqrt(math.fsum(x * x for x in b))
+    return max(-1.0, min(1.0, dot / norms))
+
+
+def interests_part(mine: set[Interest], theirs: set[Interest]) -> float:
+    if not mine or not theirs:
+        return 0.1
+    return len(mine & theirs) / len(mine | theirs)
+
+
+def averages(ratings: list[Ratings]) -> tuple[float, ...] | None:
+    if not ratings:
+        return None
+    return tuple(sum(rating[i] for rating in ratings) / len(ratings) for i in range(4))
+
+
+def quality_part(received: list[Ratings]) -> float:
+    means = averages(received)
+    if means is None or len(received) < 3:
+        return 0.5
+    return sum(means) / 4 / 5
+
+
+def fit_part(given: list[Ratings], received: list[Ratings]) -> float:
+    mine, theirs = averages(given), averages(received)
+    if mine is None or theirs is None:
+        return 0.5
+    mine, theirs = _centred(mine), _centred(theirs)
+    if all(abs(x) < 1e-6 for x in mine) or all(abs(x) < 1e-6 for x in theirs):
+        return 0.5
+    return (cosine(list(mine), list(theirs)) + 1) / 2
+
+
+def _centred(means: tuple[float, ...]) -> tuple[float, ...]:
+    shares = [mean / 5 for mean in means]
+    middle = sum(shares) / 4
+    return tuple(share - middle for share in shares)
+
+
+def newness_part(updated_at: datetime, now: datetime) -> float:
+    days = (now - updated_at).total_seconds() / 86400
+    return 1.0 if days < 0 else 0.5 ** (days / HALF_LIFE_DAYS)
+
+
+def proximity_part(viewer: Person, candidate: Person, distance: float | None) -> float:
+    if distance is None:
+        same_place = bool(viewer.location_text) and viewer.location_text == candidate.location_text
+        return 0.25 if same_place else 0.0
+    radius = DEFAULT_RADIUS_KM if viewer.preferred_distance_km is None else viewer.preferred_distance_km
+    if radius == 0:
+        return 1.0 if distance == 0 else 0.0
+    return max(0.0, 1 - distance / radius)
+
+
+def distance_km(a: Person, b: Person) -> float | None:
+    """Great circle; None where either has no valid coordinates."""
+    place_a, place_b = place(a.lat, a.lng), place(b.lat, b.lng)
+    if place_a is None or place_b is None:
+        return None
+    if place_a == place_b:
+        return 0.0
+    lat_a, lat_b = math.radians(place_a[0]), math.radians(place_b[0])
+    turn = abs(place_a[1] - place_b[1])
+    dlng = math.radians(min(turn, 360 - turn))
+    # Vincenty's form for a sphere: as precise for neighbours as for antipodes.
+    across = math.hypot(
+        math.cos(lat_b) * math.sin(dlng),
+        math.cos(lat_a) * math.sin(lat_b) - math.sin(lat_a) * math.cos(lat_b) * math.cos(dlng),
+    )
+    along = math.sin(lat_a) * math.sin(lat_b) + math.cos(lat_a) * math.cos(lat_b) * math.cos(dlng)
+    return EARTH_RADIUS_KM * math.atan2(across, along)
+
+
+def place(lat: float | None, lng: float | None) -> tuple[float, float] | None:
+    """Valid coordinates with one name a place: the antimeridian is 180, a pole has longitude 0."""
+    if lat is None or lng is None or not math.isfinite(lat) or not math.isfinite(lng):
+        return None
+    if abs(lat) > 90 or abs(lng) > 180:
+        return None
+    if abs(lat) == 90:
+        return lat, 0.0
+    return lat, 180.0 if lng == -180 else lng
+
+
+# Tier -------------------------------------------------------------------------------------------------------
+
+
+def gender_ok(preferred: Any, gender: str | None) -> bool | None:
+    """None where no preference is given: only a non-empty array is one."""
+    if not isinstance(preferred, list) or not preferred:
+        return None
+    return gender in [name for name in preferred if isinstance(name, str) and name in GENDERS]
+
+
+def age_ok(viewer: Person, age: int | None) -> bool | None:
+    low, high = viewer.preferred_age_min, viewer.preferred_age_max
+    if low is None and high is None:
+        return None
+    return age is not None and (low is None or age >= low) and (high is None or age <= high)
+
+
+def distance_ok(preferred: float | None, distance: float | None) -> bool | None:
+    if preferred is None:
+        return None
+    return distance is not None and distance <= preferred
+
+
+def age_on(birthdate: date | None, today: date) -> int | None:
+    """Whole years; a birthdate in the future is no birthdate."""
+    if birthdate is None or birthdate > today:
+        return None
+    not_yet = (today.month, today.day) < (birthdate.month, birthdate.day)
+    return today.year - birthdate.year - int(not_yet)

@@ -1,0 +1,128 @@
+"""Whole runs of match-scores in this process: Plan and Batch called as the state machine calls them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from psycopg import Connection
+from sitejobs import runs
+from sitejobs.database import Database
+from sitejobs.jobs import JsonObject, Resources, Run, scope_of
+from sitejobs.matching.match_scores import JOB
+from sitejobs.options import parse_options
+
+from tests.fakes import FolderWorkStore
+
+Order = Callable[[list[JsonObject]], list[JsonObject]]
+
+_EXECUTIONS = count(1)
+_SET_START = """UPDATE "JobRun" SET "startedAt" = %(at)s WHERE "id" = %(id)s"""
+
+
+@dataclass
+class Finished:
+    """What a run did: its pages as planned, its summed counters, and the summary Finish would return."""
+
+    pages: list[JsonObject] = field(default_factory=list)
+    chapters: int = 0
+    planned_pages: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    summary: JsonObject = field(default_factory=dict)
+    message: str | None = None
+
+
+def as_planned(pages: list[JsonObject]) -> list[JsonObject]:
+    return pages
+
+
+def backwards(pages: list[JsonObject]) -> list[JsonObject]:
+    return pages[::-1]
+
+
+def shuffled(seed: int) -> Order:
+    return lambda pages: Random(seed).sample(pages, len(pages))
+
+
+class Site:
+    """One site's machine: a database, a work folder, and runs over them."""
+
+    def __init__(self, url: str, folder: Path, environment: dict[str, str] | None = None) -> None:
+        self.url = url
+        self.work = FolderWorkStore(folder)
+        self.environment = environment or {}
+
+    def run(
+        self, at: datetime, options: JsonObject | None = None, order: Order = as_planned, *, environments: int = 2
+    ) -> Finished:
+        """Run everything from `at` on; `environments` many Lambda environments take the pages in turn."""
+        given = dict(options or {})
+        parsed = parse_options(JOB.options, given)
+        places = [self.resources() for _ in range(environments)]
+        try:
+            return self._run(places, at, given, parsed, order)
+        finally:
+            for place in places:
+                place.database.close()
+
+    def resources(self) -> Resources:
+        return Resources(Database(self.url), self.work, self.environment)
+
+    def _run(
+        self, places: Sequence[Resources], at: datetime, given: JsonObject, options: Any, order: Order
+    ) -> Finished:
+        connection = places[0].database.connection()
+        run = _opened(connection, at, given, options)
+        finished = Finished()
+        cursor: Any = None
+        pages: list[JsonObject] = []
+        while not finished.chapters or cursor is not None:
+            chapter = JOB.plan(places[0], run, options, cursor)
+            if cursor is None:
+                run = Run(run.id, run.job, run.started_at, run.options, chapter.context)
+                kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
+                runs.set_context(connection, run.id, kept)
+                finished.planned_pages, finished.message = chapter.planned_pages, chapter.message
+            run = Run.from_json(_through_json(run.to_json()))
+            finished.chapters += 1
+            cursor = _through_json(chapter.cursor)
+            pages += _through_json(chapter.pages)
+        finished.pages = pages
+        results = [self._page(places, run, options, number, page) for number, page in enumerate(order(pages))]
+        for result in results:
+            finished.counts.update({name: result[name] for name in runs.COUNTERS})
+            finished.reasons.update(result["reasons"])
+        runs.record_chapter(connection, run.id, 1, results)
+        finished.summary = runs.close_run(connection, run.id, None)
+        return finished
+
+    def _page(self, places: Sequence[Resources], run: Run, options: Any, number: int, page: JsonObject) -> JsonObject:
+        summary = JOB.batch(places[number % len(places)], run, options, page)
+        counts = {name: getattr(summary, name) for name in runs.COUNTERS}
+        return {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
+
+
+def _opened(connection: Connection, at: datetime, given: JsonObject, options: Any) -> Run:
+    opened = runs.open_run(
+        connection,
+        job=JOB.entry.name,
+        scope=scope_of(options),
+        execution=f"execution-{next(_EXECUTIONS)}",
+        trigger="api",
+        options=given,
+        stale_seconds=1800,
+    )
+    assert isinstance(opened, runs.OpenRun)
+    connection.execute(_SET_START, {"at": at, "id": int(opened.id)})
+    return Run(opened.id, JOB.entry.name, at, given, opened.context)
+
+
+def _through_json(value: Any) -> Any:
+    """What arrives on the other side of a payload."""
+    return json.loads(json.dumps(value))
