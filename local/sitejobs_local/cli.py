@@ -96,9 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SitejobsError as error:
         return _complain(str(error), EXIT_FAILED)
     except Exception as error:
-        status = _database_error(error)
-        if status is None:
+        told = _told(error)
+        if told is None:
             raise
+        return _complain(*told)
     return int(status or 0)
 
 
@@ -107,8 +108,14 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-def _database_error(error: Exception) -> int | None:
-    """Say what the database refused; None when the error is not the database's."""
+def _told(error: Exception) -> tuple[str, int] | None:
+    """What to say of a database's error, and the exit status; None for an error of our own making.
+
+    Its module is loaded already if the error is its: looking it up costs no import.
+    """
+    server: Any = sys.modules.get("sitejobs_local.postgres_cluster")
+    if server is not None and isinstance(error, server.PostgresError):
+        return str(error), EXIT_FAILED
     psycopg: Any = sys.modules.get("psycopg")
     if psycopg is None or not isinstance(error, psycopg.Error):
         return None
@@ -116,8 +123,8 @@ def _database_error(error: Exception) -> int | None:
 
     lacking = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege)
     if isinstance(error, lacking):
-        return _complain(f"{describe(error)}; `sitejobs check` lists what the database lacks", EXIT_BAD_INPUT)
-    return _complain(f"the database refused: {describe(error)}", EXIT_FAILED)
+        return f"{describe(error)}; `sitejobs check` lists what the database lacks", EXIT_BAD_INPUT
+    return f"the database refused: {describe(error)}", EXIT_FAILED
 
 
 def _interrupt_once() -> None:

@@ -25,6 +25,8 @@ def print_outcome(console: "Console", outcome: Outcome, seconds: float) -> None:
         console.print(str(summary.get("message") or f"{summary['job']} is already running"), markup=False)
         return
     if "processed" in summary:
+        run = f"run {summary['runId']}, " if summary.get("runId") else ""
+        console.print(f"{summary['job']}: {run}{str(summary['status']).lower()}", markup=False, highlight=False)
         console.print(_counters(outcome, seconds))
     if outcome.failed_pages:
         console.print(_failed_pages(outcome))
@@ -45,10 +47,9 @@ def _counters(outcome: Outcome, seconds: float) -> "Table":
     from rich.table import Table
 
     summary = outcome.summary
-    run = f"run {summary['runId']}, " if summary.get("runId") else ""
-    table = Table(title=f"{summary['job']}: {run}{str(summary['status']).lower()}", title_justify="left")
-    table.add_column("what")
-    table.add_column("how many", justify="right")
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
     reasons = summary.get("reasons") or {}
     for key, label in _COUNTERS:
         table.add_row(label, f"{int(summary.get(key) or 0):,}")

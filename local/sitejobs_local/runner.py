@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sitejobs.errors import InvalidInput
+
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.progress import RunProgress
 
@@ -58,9 +60,11 @@ def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Works
 
     home = default_home(environ)
     name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
-    logs = home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    return Workshop(log_file=logs / f"{job}.log", work_folder=home / name)
+    workshop = Workshop(log_file=home / "logs" / f"{job}.log", work_folder=home / name)
+    for folder in (workshop.log_file.parent, workshop.work_folder):
+        # Snapshots hold birthdates and places: nobody else's business.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return workshop
 
 
 def run_job(
@@ -76,8 +80,13 @@ def run_job(
 
     An interrupt (KeyboardInterrupt) aborts the execution, ends the workers, closes the run as FAILED in the database
     and comes back as an outcome of its own.
+
+    Raises
+    ------
+    InvalidInput : template.yaml or the definition cannot be used, or has no such state machine.
     """
     from sitejobs_local.machine import LocalMachine
+    from sitejobs_local.template import TemplateError
 
     execution: str | None = None
     try:
@@ -88,6 +97,7 @@ def run_job(
             log_file=workshop.log_file,
             work_folder=workshop.work_folder,
             on_event=_listener(progress),
+            prewarm=(job,),
         ) as machine:
             execution = machine.start(job, dict(options))
             try:
@@ -95,6 +105,8 @@ def run_job(
             except KeyboardInterrupt:
                 machine.stop(execution)
                 raise
+    except TemplateError as error:
+        raise InvalidInput(str(error)) from error
     except KeyboardInterrupt:
         return _interrupted(job, target, execution)
     with target.connect() as connection:

@@ -128,9 +128,9 @@ def psql_call(
 
 def _psql() -> str:
     """The psql of this machine, else the one that came with the embedded server."""
-    from sitejobs_local.postgres import binary
+    from sitejobs_local.postgres_cluster import binaries, wheel_folder
 
-    return shutil.which("psql") or str(binary("psql"))
+    return shutil.which("psql") or str(binaries(wheel_folder()) / "psql")
 
 
 def _hold() -> None:

@@ -1,0 +1,134 @@
+"""Progress and the closing report: figures from what the functions return, in a terminal and elsewhere."""
+
+import io
+import threading
+from typing import Any
+
+from rich.console import Console
+from sitejobs_local.progress import RunProgress, Totals, counts, shown
+from sitejobs_local.report import print_outcome
+from sitejobs_local.runner import FailedPage, Outcome, message_of
+
+PLAN: dict[str, Any] = {
+    "status": "PLANNED",
+    "run": {"id": "7"},
+    "pages": [],
+    "cursor": None,
+    "planned": {"pages": 4, "users": 400},
+    "message": None,
+}
+PAGE: dict[str, Any] = {"page": 0, "processed": 100, "written": 2000, "skipped": 0, "failed": 0, "reasons": {}}
+RECORD: dict[str, Any] = {"chapter": 1, "pages": 4, "failedPages": 1}
+SUMMARY: dict[str, Any] = {
+    "job": "match-scores",
+    "runId": "7",
+    "status": "SUCCEEDED",
+    "pages": 4,
+    "failedPages": 0,
+    "processed": 400,
+    "written": 8000,
+    "skipped": 12,
+    "failed": 0,
+    "reasons": {"no-profile": 9, "no-candidates": 3},
+    "message": None,
+    "error": None,
+    "cause": None,
+}
+
+
+def printed(outcome: Outcome, width: int = 100) -> str:
+    stream = io.StringIO()
+    print_outcome(Console(file=stream, width=width), outcome, 12.34)
+    return stream.getvalue()
+
+
+def test_totals_add_up_what_each_function_returns() -> None:
+    progress = RunProgress()
+    for result in (PLAN, PAGE, PAGE, PAGE, RECORD, {**SUMMARY, "status": "FAILED"}):
+        progress.add(result)
+    totals = progress.totals
+    assert (totals.planned_pages, totals.planned_users, totals.run_id) == (4, 400, "7")
+    assert (totals.pages, totals.failed_pages, totals.ended_pages) == (3, 1, 4)
+    assert (totals.processed, totals.written) == (300, 6000)
+    assert totals.finished == {**SUMMARY, "status": "FAILED"}
+    assert counts(totals) == "4/4 pages  300/400 users  6,000 rows  1 failed"
+
+
+def test_pages_that_end_at_the_same_time_are_all_counted() -> None:
+    progress = RunProgress()
+
+    def count() -> None:
+        for _ in range(500):
+            progress.add(PAGE)
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert progress.totals.pages == 4000
+
+
+def test_a_second_run_in_the_way_counts_nothing() -> None:
+    progress = RunProgress()
+    progress.add({"status": "ALREADY_RUNNING", "job": "match-scores", "runId": "3", "message": "busy"})
+    assert progress.totals == Totals()
+
+
+def test_without_a_terminal_progress_is_plain_lines() -> None:
+    stream = io.StringIO()
+    with shown(Console(file=stream), "match-scores") as progress:
+        progress.add(PLAN)
+        for _ in range(100):
+            progress.add(PAGE)
+    assert stream.getvalue() == "match-scores: 0/4 pages  0/400 users  0 rows\n"
+
+
+def test_in_a_terminal_progress_is_a_bar_that_leaves_nothing_behind() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    with shown(console, "match-scores") as progress:
+        progress.add(PLAN)
+        progress.add(PAGE)
+    assert "1/4 pages  100/400 users  2,000 rows" in stream.getvalue()
+    assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_the_report_shows_counters_and_reasons() -> None:
+    text = printed(Outcome(0, SUMMARY))
+    assert "match-scores: run 7, succeeded" in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for line in ("│ rows written │ 8,000 │", "│ no-profile │ 9 │", "│ elapsed │ 12.3 s │"):
+        assert line in lines
+    assert text.index("no-profile") < text.index("no-candidates")
+
+
+def test_the_report_shows_the_message_of_a_run_that_wrote_nothing() -> None:
+    text = printed(Outcome(0, {**SUMMARY, "written": 0, "message": "user 999 does not exist"}))
+    assert "user 999 does not exist" in text
+
+
+def test_the_report_of_a_failed_run_names_pages_errors_and_the_verdict() -> None:
+    summary = {**SUMMARY, "status": "FAILED", "failedPages": 22, "error": "PagesFailed", "cause": "22 of 40 [pages]"}
+    pages = tuple(FailedPage(number, "Transient", "SQLSTATE 40P01") for number in range(20))
+    text = printed(Outcome(1, summary, pages))
+    assert "19 │ Transient │ SQLSTATE 40P01" in text
+    assert "and 2 more" in text
+    assert text.rstrip().endswith("PagesFailed: 22 of 40 [pages]")
+
+
+def test_a_run_that_never_opened_is_reported_by_its_error_alone() -> None:
+    text = printed(Outcome(2, {"job": "match-scores", "status": "FAILED", "error": "InvalidInput", "cause": "topK?"}))
+    assert text == "InvalidInput: topK?\n"
+
+
+def test_a_run_in_the_way_is_reported_by_its_message_alone() -> None:
+    assert printed(Outcome(3, {"job": "match-scores", "message": "run 3 is running"})) == "run 3 is running\n"
+
+
+def test_a_functions_failure_is_told_by_its_message_not_its_stack_trace() -> None:
+    cause = '{"errorMessage": "topK must be ...", "errorType": "InvalidInput", "stackTrace": ["a", "b"]}'
+    assert message_of(cause) == "topK must be ..."
+    assert message_of("plain words") == "plain words"
+    assert message_of('["a list"]') == '["a list"]'
+    assert message_of(None) == ""
