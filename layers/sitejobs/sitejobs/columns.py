@@ -38,7 +38,7 @@ def fetch_columns(
     One array a column, all of one length, in native byte order.
     """
     aggregates = sql.SQL(", ").join(
-        sql.SQL("array_agg({}::{})").format(sql.Identifier(name), sql.SQL(type_name))  # type: ignore[arg-type]
+        sql.SQL("array_agg({}::{})").format(sql.Identifier(name), sql.SQL(type_name))
         for name, type_name in types.items()
     )
     statement = sql.SQL("SELECT {} FROM ({}) AS rows").format(aggregates, sql.SQL(query))

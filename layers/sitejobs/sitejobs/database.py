@@ -1,7 +1,7 @@
 """One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
 
-Nothing here is session-wide beyond what RDS Proxy allows: settings travel in the startup packet, no statement is prepared,
-no temporary table is made.
+Nothing here is session-wide beyond what RDS Proxy allows: settings travel in the startup packet, no statement is
+prepared, no temporary table is made.
 """
 
 from collections.abc import Iterator

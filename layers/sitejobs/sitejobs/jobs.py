@@ -84,11 +84,15 @@ class PageSummary:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may use of the world: its database, the work files, and its settings."""
+    """What a job may use of the world: its database, the work files, and its settings.
+
+    `memory` lives as long as the execution environment: what one page opened, the next may find there.
+    """
 
     database: Database
     work: WorkStore
     environment: Mapping[str, str]
+    memory: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -147,10 +147,10 @@ def _proximity(
 
 def _gender_ok(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> Flags:
     wants, gender = viewers.wants[viewer].astype(np.int64), candidates.gender[candidate].astype(np.int64)
-    return (wants == 0) | ((gender != MISSING) & ((wants >> np.maximum(gender, 0)) & 1 == 1))
+    return np.asarray((wants == 0) | ((gender != MISSING) & ((wants >> np.maximum(gender, 0)) & 1 == 1)))
 
 
 def _age_ok(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> Flags:
     low, high, age = viewers.age_min[viewer], viewers.age_max[viewer], candidates.age[candidate]
     known = age != MISSING
-    return ((low == MISSING) | (known & (age >= low))) & ((high == MISSING) | (known & (age <= high)))
+    return np.asarray(((low == MISSING) | (known & (age >= low))) & ((high == MISSING) | (known & (age <= high))))

@@ -125,7 +125,7 @@ class Kernel:
         fits = self._genders[rows][:, gender]  # MISSING is the last column
         fits &= age[None, :] >= self._age_low[rows, None]
         fits &= age[None, :] <= self._age_high[rows, None]
-        return fits
+        return np.asarray(fits)
 
     def _add_proximity(self, keys: Singles, tier_a: Flags, rows: Indices, users: Users, columns: Indices) -> None:
         here, there = self._viewers.xyz[rows], users.xyz[columns]

@@ -22,7 +22,7 @@ class Weights:
     @property
     def total(self) -> float:
         """The highest score that can be reached."""
-        return sum(asdict(self).values())
+        return float(sum(asdict(self).values()))
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Parameters:
     min_ratings: int = 3
     top_k: int = 200
     algorithm_version: str = "v1"
+
+    def of_snapshot(self) -> tuple[Weights, float, int]:
+        """Those that a snapshot's order and bounds were made with."""
+        return self.weights, self.half_life_days, self.min_ratings
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

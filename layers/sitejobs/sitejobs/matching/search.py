@@ -56,7 +56,7 @@ class Exclusions:
         return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
 
     def of(self, row: int) -> Indices:
-        return self.user_id[self.row == row]
+        return np.asarray(self.user_id[self.row == row])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Positions number the users: candidates first, block by block, then those who are viewers only (hidden profiles).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Snapshot:
     """A population ready for scoring.
 
     starts : (b + 1,) position of each block's first user. The first `len(bounds)` blocks hold the candidates.
-    without_profile : ids of undeleted users who have none: they are no viewers, and rows of theirs must go.
+    without_profile : ids of those who are no viewers, or no longer: their rows must go.
     now : the run's start, in seconds since 1970.
     """
 
@@ -38,7 +38,7 @@ class Snapshot:
     bounds: Bounds
     starts: Indices
     blocks: list[Users]
-    without_profile: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    without_profile: Indices
 
     @property
     def candidates(self) -> int:
@@ -46,8 +46,13 @@ class Snapshot:
         return int(self.starts[len(self.bounds)])
 
 
-def take_snapshot(population: Population, now: float, parameters: Parameters, block_size: int) -> Snapshot:
-    """Order the population and cut it into blocks of at most `block_size` users."""
+def take_snapshot(
+    population: Population, gone: Indices, now: float, parameters: Parameters, block_size: int
+) -> Snapshot:
+    """Order the population and cut it into blocks of at most `block_size` users.
+
+    `gone`: ids that have rows of an earlier run but are no viewers any more.
+    """
     dictionaries = make_dictionaries(population)
     users = encode(population, dictionaries, parameters)
     static = static_scores(users, now, parameters)
@@ -64,7 +69,7 @@ def take_snapshot(population: Population, now: float, parameters: Parameters, bl
         bounds=bounds_of(blocks[: len(groups[0])], [static[rows] for rows in groups[0]]),
         starts=np.cumsum([0, *(len(block) for block in blocks)], dtype=np.int64),
         blocks=blocks,
-        without_profile=population.users["id"][population.users["hasProfile"] == 0],
+        without_profile=np.union1d(population.users["id"][population.users["hasProfile"] == 0], gone),
     )
 
 

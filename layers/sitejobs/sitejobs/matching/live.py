@@ -1,0 +1,48 @@
+"""What a page reads of the site at the moment it is written: blocks, hidden profiles and deletions."""
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.columns import fetch_columns
+
+Indices = NDArray[np.int64]
+
+_BLOCKS = """
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock" WHERE "blockerId" = ANY(%(ids)s)
+UNION
+SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" = ANY(%(ids)s)
+"""
+_CANDIDATES = """
+SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."isVisible" AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+"""
+_VIEWERS = """
+SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+"""
+_DELETED = """
+SELECT asked."id" FROM unnest(%(ids)s::bigint[]) AS asked ("id")
+WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedAt" IS NULL)
+"""
+
+
+def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices, Indices]:
+    """Pairs (viewer id, other id) where either blocked the other."""
+    found = fetch_columns(connection, _BLOCKS, {"ids": viewer_ids.tolist()}, {"userId": "int8", "otherId": "int8"})
+    return found["userId"], found["otherId"]
+
+
+def still_candidates(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are visible and undeleted now, ascending."""
+    return np.sort(fetch_columns(connection, _CANDIDATES, {"ids": ids.tolist()}, {"userId": "int8"})["userId"])
+
+
+def still_viewers(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are undeleted and have a profile now, ascending."""
+    return np.sort(fetch_columns(connection, _VIEWERS, {"ids": ids.tolist()}, {"userId": "int8"})["userId"])
+
+
+def deleted_users(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are no undeleted users now, ascending."""
+    return np.sort(fetch_columns(connection, _DELETED, {"ids": ids.tolist()}, {"id": "int8"})["id"])

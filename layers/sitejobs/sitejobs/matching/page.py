@@ -1,0 +1,145 @@
+"""One page of match-scores: search, check what has changed since the snapshot, write."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.jobs import PageSummary, Resources, Run
+from sitejobs.matching import live
+from sitejobs.matching.encoding import encode
+from sitejobs.matching.parameters import Parameters
+from sitejobs.matching.population import read_population
+from sitejobs.matching.search import Exclusions, Matches, World, search
+from sitejobs.matching.snapshot_file import StoredSnapshot
+from sitejobs.matching.store import Outcome, Part, write_page
+from sitejobs.matching.users import Users, concatenate
+from sitejobs.matching.world import open_world
+
+Indices = NDArray[np.int64]
+
+VIEWERS_AT_A_TIME = 256
+"""More viewers at a time would push the search's matrices out of the processor's cache."""
+
+NO_PROFILE = "no-profile"
+NO_CANDIDATES = "no-candidates"
+DELETED = "deleted"
+SUPERSEDED = "superseded"
+"""A later run has already written this viewer."""
+
+_WORLD = "world"
+
+
+def score_page(
+    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, start: int, stop: int
+) -> PageSummary:
+    """The users at positions start..stop-1 of the snapshot; beyond its viewers come those without a profile."""
+    parts = [users.take(rows) for users, rows in stored.at(start, min(stop, stored.users))]
+    others = np.empty(0, np.int64)
+    if stop > stored.users:
+        others = stored.index()["without_profile"][max(start - stored.users, 0) : stop - stored.users]
+    return _score(resources, run, parameters, stored, concatenate(parts) if parts else None, others)
+
+
+def score_user(
+    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, user_id: int
+) -> PageSummary:
+    """One user whose own rows are read live; the others are as the snapshot has them."""
+    population = read_population(resources.database.connection(), run.started_at, user_id)
+    viewers = encode(population, stored.dictionaries, parameters)
+    others = np.array([] if len(viewers) else [user_id], np.int64)
+    return _score(resources, run, parameters, stored, viewers if len(viewers) else None, others)
+
+
+def _score(
+    resources: Resources,
+    run: Run,
+    parameters: Parameters,
+    stored: StoredSnapshot,
+    viewers: Users | None,
+    others: Indices,
+) -> PageSummary:
+    """Score and write the viewers; `others` are ids that end without rows."""
+    connection = resources.database.connection()
+    world = _world(resources, run, parameters, stored)
+    parts: list[Part] = []
+    if viewers is not None:
+        present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
+        others = np.concatenate([others, viewers.ids[~present]])
+        for chunk in _chunks(viewers.take(np.flatnonzero(present))):
+            matches = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
+            parts.append(Part(chunk, matches))
+    outcomes = [*_outcomes(parts), *_without_rows(connection, others)]
+    written = write_page(
+        connection,
+        run.id,
+        outcomes,
+        parts,
+        stored.dictionaries.interests[:, 1],
+        run.started_at,
+        parameters.algorithm_version,
+    )
+    return _summary(outcomes, written)
+
+
+def find_matches(connection: Connection, viewers: Users, world: World, now: float, parameters: Parameters) -> Matches:
+    """The viewers' best candidates who are visible, undeleted and not blocked at this moment."""
+    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    order = np.argsort(viewers.ids)
+    rows = order[np.searchsorted(viewers.ids, blocker, sorter=order)]
+    exclusions = Exclusions(np.arange(len(viewers)), viewers.ids).plus(rows, other)
+    while True:
+        matches = search(viewers, world, exclusions, now, parameters)
+        ids = matches.candidates.ids
+        gone = np.setdiff1d(ids, live.still_candidates(connection, ids))
+        if not len(gone):
+            return matches
+        everyone = np.repeat(np.arange(len(viewers)), len(gone))
+        exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
+
+
+def _world(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> World:
+    """The candidates as of the run's start, kept for the run's next page."""
+    key = (stored.key, run.started_at, parameters)
+    known = resources.memory.get(_WORLD)
+    if isinstance(known, tuple) and known[0] == key:
+        world: World = known[1]
+        return world
+    world = open_world(stored, run.started_at.timestamp(), parameters)
+    resources.memory[_WORLD] = (key, world)
+    return world
+
+
+def _chunks(viewers: Users) -> Iterator[Users]:
+    for start in range(0, len(viewers), VIEWERS_AT_A_TIME):
+        yield viewers.take(np.arange(start, min(start + VIEWERS_AT_A_TIME, len(viewers))))
+
+
+def _outcomes(parts: list[Part]) -> list[Outcome]:
+    outcomes = []
+    for part in parts:
+        counts = np.bincount(part.matches.pairs.viewer, minlength=len(part.viewers)).tolist()
+        for user_id, rows in zip(part.viewers.ids.tolist(), counts, strict=True):
+            outcomes.append(Outcome(user_id, rows, None if rows else NO_CANDIDATES))
+    return outcomes
+
+
+def _without_rows(connection: Connection, ids: Indices) -> list[Outcome]:
+    if not len(ids):
+        return []
+    deleted = set(live.deleted_users(connection, ids).tolist())
+    return [Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE) for user_id in ids.tolist()]
+
+
+def _summary(outcomes: list[Outcome], written: Indices) -> PageSummary:
+    summary = PageSummary(processed=len(outcomes))
+    kept = set(written.tolist())
+    for outcome in outcomes:
+        if outcome.user_id not in kept:
+            summary.skip(SUPERSEDED)
+        elif outcome.skipped:
+            summary.skip(outcome.skipped)
+        else:
+            summary.written += outcome.rows
+    return summary

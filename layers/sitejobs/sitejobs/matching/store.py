@@ -1,0 +1,100 @@
+"""Writes a page's rows: a viewer's old rows go and the new ones come in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs import runs
+from sitejobs.matching.rows import COPY_HEADER, COPY_TRAILER, encode_rows
+from sitejobs.matching.search import Matches
+from sitejobs.matching.users import Users
+
+Indices = NDArray[np.int64]
+
+# One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
+# A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
+_CLAIM = """
+INSERT INTO "MatchScoreViewer" AS stored ("userId", "scoredAt", "algorithmVersion", "rows", "skipped")
+SELECT given."id", %(scored_at)s, %(version)s, given."rows", given."skipped"
+FROM unnest(%(ids)s::bigint[], %(rows)s::smallint[], %(skipped)s::text[]) AS given ("id", "rows", "skipped")
+ORDER BY given."id"
+ON CONFLICT ("userId") DO UPDATE SET "scoredAt" = excluded."scoredAt",
+    "algorithmVersion" = excluded."algorithmVersion", "rows" = excluded."rows", "skipped" = excluded."skipped"
+WHERE stored."scoredAt" <= excluded."scoredAt"
+RETURNING stored."userId"
+"""
+_DELETE = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
+_COPY = """COPY "MatchScore" FROM STDIN (FORMAT BINARY)"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a viewer ends with: its number of rows, or why it has none."""
+
+    user_id: int
+    rows: int
+    skipped: str | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some viewers and what was found for them."""
+
+    viewers: Users
+    matches: Matches
+
+
+def write_page(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[Outcome],
+    parts: Sequence[Part],
+    interest_ids: NDArray[np.int64],
+    scored_at: datetime,
+    algorithm_version: str,
+) -> Indices:
+    """Replace the rows of all viewers named by the outcomes.
+
+    Returns the ids that were written; those left out have results of a later run.
+
+    Raises
+    ------
+    RunClosed : the run was taken over; nothing is written.
+    """
+    by_id = sorted(outcomes, key=lambda outcome: outcome.user_id)
+    with connection.transaction():
+        runs.check_alive(connection, run_id)
+        claimed = connection.execute(
+            _CLAIM,
+            {
+                "scored_at": scored_at,
+                "version": algorithm_version,
+                "ids": [outcome.user_id for outcome in by_id],
+                "rows": [outcome.rows for outcome in by_id],
+                "skipped": [outcome.skipped for outcome in by_id],
+            },
+        ).fetchall()
+        ids = np.array([row[0] for row in claimed], np.int64)
+        connection.execute(_DELETE, {"ids": ids.tolist()})
+        if any(len(part.matches.rank) for part in parts):
+            with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write(COPY_HEADER)
+                for part in parts:
+                    kept = _only(part, ids)
+                    copy.write(encode_rows(kept, part.viewers, interest_ids, scored_at, algorithm_version))
+                copy.write(COPY_TRAILER)
+    return ids
+
+
+def _only(part: Part, ids: Indices) -> Matches:
+    """The matches of the viewers with these ids."""
+    matches = part.matches
+    wanted = np.isin(part.viewers.ids, ids)[matches.pairs.viewer]
+    if wanted.all():
+        return matches
+    rows = np.flatnonzero(wanted)
+    return Matches(matches.candidates, matches.pairs.take(rows), matches.rank[rows])
