@@ -17,7 +17,6 @@ from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-EXIT_READER_GONE = 141
 
 
 class JobsGroup(click.Group):
@@ -90,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of a pipe (such as head) has what it wanted; Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_READER_GONE
+        return EXIT_FAILED
     except InvalidInput as error:
         return _complain(str(error), EXIT_BAD_INPUT)
     except SitejobsError as error:

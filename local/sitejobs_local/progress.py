@@ -44,8 +44,9 @@ class RunProgress:
     def add(self, result: Mapping[str, Any]) -> None:
         """Count what a function returned."""
         with self._lock:
-            self.totals = _added(self.totals, result)
-            self.on_change(self.totals)
+            before, self.totals = self.totals, _added(self.totals, result)
+            if self.totals != before:
+                self.on_change(self.totals)
 
 
 def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:

@@ -53,8 +53,9 @@ def _counters(outcome: Outcome, seconds: float) -> "Table":
     reasons = summary.get("reasons") or {}
     for key, label in _COUNTERS:
         table.add_row(label, f"{int(summary.get(key) or 0):,}")
-    for reason, count in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):
-        table.add_row(f"  {reason}", f"{int(count):,}")
+        if key == "failed":
+            for reason, count in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):
+                table.add_row(f"  {reason}", f"{int(count):,}")
     table.add_row("elapsed", f"{seconds:,.1f} s")
     return table
 

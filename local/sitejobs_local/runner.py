@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sitejobs.errors import InvalidInput
 
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.progress import RunProgress
+from sitejobs_local.progress import RunProgress, Totals
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
-_RUN_OF_EXECUTION = """SELECT "id" FROM "JobRun" WHERE "execution" = %s AND "status" = 'RUNNING'"""
+# By the name within the execution's ARN: the interrupt may come before anybody has been told the ARN.
+_RUN_OF_EXECUTION = """
+SELECT "id" FROM "JobRun"
+WHERE "job" = %(job)s AND "status" = 'RUNNING' AND "execution" LIKE '%%:' || %(name)s
+"""
 _FAILED_PAGES = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
 """
@@ -88,7 +93,7 @@ def run_job(
     from sitejobs_local.machine import LocalMachine
     from sitejobs_local.template import TemplateError
 
-    execution: str | None = None
+    name = f"cli-{uuid.uuid4()}"
     try:
         with LocalMachine(
             TEMPLATE,
@@ -99,7 +104,7 @@ def run_job(
             on_event=_listener(progress),
             prewarm=(job,),
         ) as machine:
-            execution = machine.start(job, dict(options))
+            execution = machine.start(job, dict(options), name)
             try:
                 ended = machine.wait(execution)
             except KeyboardInterrupt:
@@ -108,7 +113,7 @@ def run_job(
     except TemplateError as error:
         raise InvalidInput(str(error)) from error
     except KeyboardInterrupt:
-        return _interrupted(job, target, execution)
+        return _interrupted(job, target, name, progress.totals)
     with target.connect() as connection:
         return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
 
@@ -174,15 +179,16 @@ def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: i
     return tuple(FailedPage(*row) for row in rows)
 
 
-def _interrupted(job: str, target: "Target", execution: str | None) -> Outcome:
+def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outcome:
     """Close the run that the interrupt left behind: its workers have gone, nobody else would."""
     from sitejobs.runs import close_run
 
     summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}
-    if execution is not None:
-        with target.connect() as connection:
-            row = connection.execute(_RUN_OF_EXECUTION, [execution]).fetchone()
-            if row is not None:
-                error = {"Error": "Interrupted", "Cause": "interrupted by the user"}
-                summary = close_run(connection, str(row[0]), error)
+    with target.connect() as connection:
+        row = connection.execute(_RUN_OF_EXECUTION, {"job": job, "name": name}).fetchone()
+        if row is not None:
+            error = {"Error": "Interrupted", "Cause": "interrupted by the user"}
+            # Pages of a chapter that was not recorded have been written all the same.
+            done = {"pages": totals.ended_pages, "processed": totals.processed, "written": totals.written}
+            summary = {**close_run(connection, str(row[0]), error), **done, "message": None}
     return Outcome(EXIT_INTERRUPTED, {**summary, "error": "Interrupted", "cause": "interrupted by the user"})

@@ -26,7 +26,7 @@ WHERE m."userId" = %(user_id)s ORDER BY m."rank" LIMIT %(limit)s
 """
 _VIEWER = """SELECT "scoredAt", "skipped" FROM "MatchScoreViewer" WHERE "userId" = %s"""
 _DISTRIBUTION = """
-SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*), count(DISTINCT "userId")
+SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*)
 FROM "MatchScore" GROUP BY 1, 2 ORDER BY 1, 2 DESC
 """
 _VIEWERS = """SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer" """
@@ -91,22 +91,20 @@ def show_distribution(console: "Console", connection: "Connection") -> None:
     viewers = connection.execute(_VIEWERS).fetchone()
     assert viewers is not None  # an aggregate is always one row
     console.print(f"{int(viewers[1]):,} scores of {int(viewers[0]):,} users", highlight=False)
-    most = max(count for _, _, count, _ in rows)
     for tier in sorted({row[0] for row in rows}):
-        of_tier = [row for row in rows if row[0] == tier]
-        console.print(_histogram(tier, of_tier, most))
+        console.print(_histogram(tier, [(bucket, count) for of, bucket, count in rows if of == tier]))
 
 
-def _histogram(tier: str, rows: list[tuple[Any, ...]], most: int) -> "Table":
+def _histogram(tier: str, rows: list[tuple[int, int]]) -> "Table":
     from rich.table import Table
 
-    total = sum(count for _, _, count, _ in rows)
+    total, most = sum(count for _, count in rows), max(count for _, count in rows)
     table = Table(title=f"tier {tier}: {total:,} scores", title_justify="left", box=None, show_header=False)
     table.add_column("from", justify="right")
     table.add_column("bar")
     table.add_column("count", justify="right")
     style = "green" if tier == "A" else "yellow"
-    for _, bucket, count, _ in rows:
+    for bucket, count in rows:
         low = bucket * BUCKET
         bar = "█" * max(1, round(BAR_WIDTH * count / most))
         table.add_row(f"{low:.2f}-{low + BUCKET:.2f}", f"[{style}]{bar}[/]", f"{count:,}")
@@ -167,12 +165,10 @@ def _ratings(ratings: dict[str, Any]) -> str | None:
 
 def _preferences(preferences: dict[str, bool | None]) -> str | None:
     """What the user asked for and whether this is it."""
-    asked = [
-        f"{name} {'as wanted' if holds else 'not as wanted'}"
-        for name, holds in preferences.items()
-        if holds is not None
-    ]
-    return ", ".join(asked) or None
+    met = [name for name, holds in preferences.items() if holds]
+    unmet = [name for name, holds in preferences.items() if holds is False]
+    parts = [f"{words}: {', '.join(names)}" for words, names in (("as wanted", met), ("not as wanted", unmet)) if names]
+    return "; ".join(parts) or None
 
 
 def _text(content: str) -> Any:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 import click
+from sitejobs.errors import InvalidInput
 
-from sitejobs_local.commands.common import notes, output
+from sitejobs_local.commands.common import has_users, notes, output
 
 if TYPE_CHECKING:
     from sitejobs_local.target import Target
@@ -48,6 +49,11 @@ def fill(target: "Target", users: int, seed: int, date: datetime | None = None) 
     day = date.date() if date else datetime.now(UTC).date()
     with target.connect() as connection:
         prepare_for_population(target, connection)
+        if has_users(connection):
+            hint = ": `sitejobs db reset` deletes it" if target.embedded else ""
+            raise InvalidInput(
+                f"{target.label} already holds a site{hint}; a synthetic one goes into an empty database"
+            )
         with notes().status(f"making a site of {users:,} users"):
             made = generate(users, seed, datetime.combine(day, time(), UTC))
         with notes().status("loading it into the database") as status:
