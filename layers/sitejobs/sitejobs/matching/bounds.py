@@ -67,6 +67,8 @@ class Reach:
     """What each block holds for each viewer at best. All (v, b)."""
 
     score: Floats
+    proximity: Floats
+    """The proximity part of `score`, unweighted."""
     tier_a: Flags
     near: Flags
     """Whether a member may be within the viewer's radius."""
@@ -78,14 +80,15 @@ def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
     nearest, possible = _nearest_km(viewers, bounds)
     radius = radius_km(viewers, parameters)[:, None]
     near = possible & (nearest <= radius * (1 + 1e-9) + 1e-6)
-    score = bounds.static[None, :] + weights.proximity * _proximity(viewers, bounds, nearest, near, radius)
+    proximity = _proximity(viewers, bounds, nearest, near, radius)
+    score = bounds.static[None, :] + weights.proximity * proximity
     score += weights.interests * _interests(viewers, bounds)
     has_fit = viewers.gives.any(axis=1)[:, None] & bounds.fit[None, :]
     score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
     tested = np.asarray((viewers.trait_count > 1) | (viewers.latest != MISSING))
     comparable = tested[:, None] & bounds.traits[None, :]
     score += weights.traits * np.where(comparable, 1.0, NEITHER)
-    return Reach(score + SLACK, _tier_a(viewers, bounds, near), near)
+    return Reach(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
 
 
 def place_bits(places: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -20,16 +20,19 @@ FLAT = 1e-6
 def make_dictionaries(population: Population) -> Dictionaries:
     """Codes for all that occurs in the population."""
     pairs = np.stack([population.interests["subjectId"], population.interests["interestId"]], axis=1)
-    if len(pairs):
-        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-        pairs = pairs[order]
-        pairs = pairs[np.concatenate([[True], (np.diff(pairs, axis=0) != 0).any(axis=1)])]
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    first = np.ones(len(pairs), bool)
+    first[1:] = (np.diff(pairs, axis=0) != 0).any(axis=1)
+    counts = np.diff(np.append(np.flatnonzero(first), len(pairs)))
+    popularity = np.empty(len(counts), np.int32)
+    popularity[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
     return Dictionaries(
         traits=np.unique(population.traits["key"]),
-        interests=pairs,
+        interests=pairs[first],
         quizzes=np.unique(population.results["quizId"]),
         questions=np.unique(population.answers["question"]),
         answers=np.unique(population.answers["answer"]),
+        popularity=popularity,
     )
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, newness, radius_km
-from sitejobs.matching.geometry import EARTH_RADIUS_KM
+from sitejobs.matching.geometry import EARTH_RADIUS_KM, km_of_chord
 from sitejobs.matching.interests import Bits, InterestBits
 from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.quizzes import quiz_similarity
+from sitejobs.matching.quizzes import NEITHER, quiz_similarity
+from sitejobs.matching.screen import ScreenedBlock
 from sitejobs.matching.users import MISSING, Users
 
 Singles = NDArray[np.float32]
@@ -24,6 +25,8 @@ MARGIN = 4e-6
 """Most that a key may differ from the exact one."""
 
 _TINY = np.float32(1e-30)
+_DENSE_SHARE = 0.15
+"""Share of pairs from which computing all of them is cheaper than picking them out."""
 _GENDERS = 8
 """Columns of the table "does the viewer want this gender"; the last one stands for a missing gender."""
 
@@ -70,13 +73,23 @@ class Candidates:
     """(n, 5): direction of received ratings, and the constant part of the score."""
     interests: Bits | None
     """Interest sets over the vocabulary of the whole snapshot, where that is small enough to keep."""
+    screened: ScreenedBlock
 
     @classmethod
-    def of(cls, users: Users, now: float, parameters: Parameters, bits: InterestBits | None) -> "Candidates":
+    def of(
+        cls,
+        users: Users,
+        now: float,
+        parameters: Parameters,
+        bits: InterestBits | None,
+        popularity: NDArray[np.int32],
+    ) -> "Candidates":
         static = static_scores(users, now, parameters)
         constant = static + parameters.weights.rating_fit / 2
         ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
-        return cls(users, Matrices.of(users), static, ratings, bits.of(users) if bits else None)
+        interests = bits.of(users) if bits else None
+        screened = ScreenedBlock.of(users, static, popularity, parameters)
+        return cls(users, Matrices.of(users), static, ratings, interests, screened)
 
 
 class Kernel:
@@ -181,25 +194,93 @@ class Kernel:
         weight = self._parameters.weights.traits
         cosine *= np.float32(weight / 2)
         if few.any():
-            row, column = np.nonzero(few)
-            cosine[few] = weight * self._fallback(rows, block.users, columns, row, column)
+            self._fall_back(cosine, few, rows, block.users, columns)
         keys += cosine
 
-    def _fallback(
-        self, rows: Indices, users: Users, columns: Indices, row: Indices, column: Indices
-    ) -> NDArray[np.float64]:
-        return quiz_similarity(self._viewers, users, rows[row], columns[column])
+    def _fall_back(self, scores: Singles, few: Flags, rows: Indices, users: Users, columns: Indices) -> None:
+        """Put the quiz's similarity where a pair has too few traits in common."""
+        weight = self._parameters.weights.traits
+        scores[few] = weight * NEITHER
+        few &= (self._viewers.latest[rows] != MISSING)[:, None]
+        few &= (users.quiz.lengths[columns] > 0)[None, :]
+        if few.any():
+            row, column = np.nonzero(few)
+            scores[row, column] = weight * quiz_similarity(self._viewers, users, rows[row], columns[column])
+
+    def pair_keys(self, viewer: Indices, block: Candidates, candidate: Indices, near: bool) -> Singles:
+        """(p,) keys of single pairs: the same as `keys` has for them."""
+        weights, users = self._parameters.weights, block.users
+        keys = np.einsum("pi,pi->p", self._ratings[viewer], block.ratings[candidate])
+        tier_a = self.tier_flags(viewer, users, candidate)
+        anywhere = np.isinf(self._wanted[viewer])
+        if near:
+            step = self._viewers.xyz[viewer] - users.xyz[candidate]
+            km = km_of_chord(np.sqrt(np.einsum("pi,pi->p", step, step)))
+            with np.errstate(invalid="ignore"):
+                tier_a &= anywhere | (km <= self._wanted[viewer] * (1 + 1e-5) + 1e-3)
+            radius = self._radius[viewer]
+            part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km <= 1e-6, 1.0, 0.0))
+            keys += weights.proximity * np.nan_to_num(np.maximum(part, 0), nan=0.0)
+        else:
+            tier_a &= anywhere
+        place = self._viewers.place[viewer]
+        same = (place != 0) & (place == users.place[candidate])
+        same &= ~(self._placed[viewer] & users.has_place[candidate])
+        keys += weights.proximity * SAME_PLACE * same + tier_step(self._parameters) * tier_a
+        sets = self._bits.of(users) if block.interests is None else block.interests
+        keys += weights.interests * self._jaccard(viewer, users, candidate, sets)
+        keys += weights.traits * self._pair_traits(viewer, block, candidate)
+        return keys.astype(np.float32)
+
+    def _jaccard(self, viewer: Indices, users: Users, candidate: Indices, sets: Bits) -> Singles:
+        shared = np.bitwise_count(self._sets[viewer] & sets[candidate]).sum(axis=1, dtype=np.int32)
+        left, right = self._viewers.interest_count[viewer], users.interest_count[candidate]
+        union = np.maximum(left + right - shared, 1).astype(np.float32)
+        return np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union).astype(np.float32)
+
+    def _pair_traits(self, viewer: Indices, block: Candidates, candidate: Indices) -> Singles:
+        left, right = self._matrices, block.matrices
+        present, there = left.present[viewer], right.present[candidate]
+        common = np.einsum("pk,pk->p", present, there)
+        norm = np.sqrt(np.einsum("pk,pk->p", left.squares[viewer], there))
+        norm *= np.sqrt(np.einsum("pk,pk->p", present, right.squares[candidate]))
+        dot = np.einsum("pk,pk->p", left.traits[viewer], right.traits[candidate])
+        roots = np.maximum(left.inverse_root[viewer], right.inverse_root[candidate])
+        scores = (dot / np.maximum(norm, _TINY) + 1) / 2 * np.sqrt(common) * roots
+        few = np.flatnonzero(common < MIN_COMMON_TRAITS)
+        scores[few] = quiz_similarity(self._viewers, block.users, viewer[few], candidate[few])
+        return np.asarray(scores, np.float32)
+
+    def tier_flags(self, viewer: Indices, users: Users, candidate: Indices) -> Flags:
+        """(p,) whether gender and age of single pairs allow tier A."""
+        age = users.age[candidate]
+        fits = self._genders[viewer, users.gender[candidate]]
+        return np.asarray(fits & (age >= self._age_low[viewer]) & (age <= self._age_high[viewer]))
 
     def _add_interests(self, keys: Singles, rows: Indices, block: Candidates, columns: Indices, floor: Singles) -> None:
         weight = self._parameters.weights.interests
         sets = self._bits.of(block.users) if block.interests is None else block.interests
-        left, right = self._viewers.interest_count[rows], block.users.interest_count[columns]
+        weight = np.float32(self._parameters.weights.interests)
         promising = keys > (floor - np.float32(weight + MARGIN))[:, None]
+        if np.count_nonzero(promising) > promising.size * _DENSE_SHARE:
+            keys += weight * self._all_jaccard(rows, block.users, columns, sets)
+            return
         row, column = np.nonzero(promising)
-        shared = np.bitwise_count(self._sets[rows[row]] & sets[columns[column]]).sum(axis=1, dtype=np.int32)
-        sizes_left, sizes_right = left[row], right[column]
-        union = np.maximum(sizes_left + sizes_right - shared, 1).astype(np.float32)
-        jaccard = np.where((sizes_left == 0) | (sizes_right == 0), np.float32(NO_INTERESTS), shared / union)
-        found = keys[promising] + np.float32(weight) * jaccard.astype(np.float32)
+        found = keys[row, column] + weight * self._jaccard(rows[row], block.users, columns[column], sets)
         keys.fill(-np.inf)
-        keys[promising] = found
+        keys[row, column] = found
+
+    def _all_jaccard(self, rows: Indices, users: Users, columns: Indices, sets: Bits) -> Singles:
+        left, right = self._sets[rows], sets[columns]
+        shared = np.zeros((len(rows), len(columns)), np.float32)
+        both = np.empty(shared.shape, np.uint64)
+        for word in range(left.shape[1]):
+            shared += np.bitwise_count(np.bitwise_and(left[:, word, None], right[None, :, word], out=both))
+        sizes = self._viewers.interest_count[rows].astype(np.float32), users.interest_count[columns].astype(np.float32)
+        union = sizes[0][:, None] + sizes[1][None, :]
+        union -= shared
+        np.maximum(union, np.float32(1), out=union)
+        shared /= union
+        shared[sizes[0] == 0] = NO_INTERESTS
+        shared[:, sizes[1] == 0] = NO_INTERESTS
+        return shared

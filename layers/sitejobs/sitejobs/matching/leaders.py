@@ -23,23 +23,19 @@ class Leaders:
         self._positions = np.zeros((viewers, width), np.int64)
         self._ids = np.zeros((viewers, width), np.int64)
         self._fill = np.zeros(viewers, np.int64)
-        self._seen = np.zeros(viewers, np.int64)
         self.floor = np.full(viewers, -np.inf, np.float32)
         """(v,) a key below it cannot be among the viewer's best: the K-th best so far, less rounding."""
 
-    def add(self, rows: Indices, keys: Singles, positions: Indices, ids: Indices) -> None:
-        """Take the keys, (r, c), of viewers `rows` and the candidates at `positions`, (c,)."""
-        row, column = np.nonzero(keys >= np.maximum(self.floor[rows], np.finfo(np.float32).min)[:, None])
-        if not len(row):
-            return
-        counts = np.bincount(row, minlength=len(rows))
+    def add(self, viewer: Indices, keys: Singles, positions: Indices, ids: Indices) -> None:
+        """Take the keys of pairs, (p,) each: viewers in ascending order, candidates by position and id."""
+        rows, counts = np.unique(viewer, return_counts=True)
         crowded = rows[self._fill[rows] + counts > self._keys.shape[1]]
         if len(crowded):
             self._thin_out(crowded)
-        slots = self._fill[rows][row] + np.arange(len(row)) - np.searchsorted(row, row)
-        self._keys[rows[row], slots] = keys[row, column]
-        self._positions[rows[row], slots] = positions[column]
-        self._ids[rows[row], slots] = ids[column]
+        slots = self._fill[viewer] + np.arange(len(viewer)) - np.searchsorted(viewer, viewer)
+        self._keys[viewer, slots] = keys
+        self._positions[viewer, slots] = positions
+        self._ids[viewer, slots] = ids
         self._fill[rows] += counts
         # A first floor as soon as there is one to have: without it nothing can be skipped.
         fresh = rows[np.isneginf(self.floor[rows]) & (self._fill[rows] >= self._top_k)]

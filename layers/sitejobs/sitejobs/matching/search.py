@@ -17,12 +17,17 @@ from sitejobs.matching.interests import InterestBits
 from sitejobs.matching.kernel import Candidates, Kernel, tier_step
 from sitejobs.matching.leaders import Leaders
 from sitejobs.matching.parameters import Parameters
+from sitejobs.matching.screen import Screen
 from sitejobs.matching.users import Users, concatenate
 
 Indices = NDArray[np.int64]
 
 TIE_DECIMALS = 9
 """Scores this close are equal: the lower candidate id comes first."""
+
+_LOWEST = np.finfo(np.float32).min
+_DENSE_SHARE = 0.2
+"""Share of a block's candidates from which scoring all of them is cheaper than picking them out."""
 
 
 @dataclass
@@ -43,6 +48,7 @@ class World:
     block: Callable[[int], Candidates]
     bits: InterestBits | None
     """The vocabulary that the blocks' interest bits were made for, when they have them."""
+    popularity: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,14 @@ class Exclusions:
     def plus(self, row: Indices, user_id: Indices) -> "Exclusions":
         return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
 
-    def of(self, row: int) -> Indices:
-        return np.asarray(self.user_id[self.row == row])
+    def contain(self, row: Indices, user_id: Indices) -> NDArray[np.bool_]:
+        """Which of the pairs (row[i], user_id[i]) are excluded."""
+        found = np.zeros(len(row), bool)
+        suspects = np.flatnonzero(np.isin(user_id, self.user_id))
+        if len(suspects):
+            known = set(zip(self.row.tolist(), self.user_id.tolist(), strict=True))
+            found[suspects] = [pair in known for pair in zip(row[suspects], user_id[suspects], strict=True)]
+        return found
 
 
 @dataclass(frozen=True)
@@ -83,29 +95,78 @@ def search(
 
     `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to.
     """
-    work = work or Work()
-    reach = reach_of(viewers, world.bounds, parameters)
-    top = (reach.score + tier_step(parameters) * reach.tier_a).astype(np.float32)
-    kernel = Kernel(viewers, parameters, world.bits)
-    leaders = Leaders(len(viewers), parameters.top_k, int(np.diff(world.starts).max(initial=1)))
-    work.pairs += len(viewers) * int(world.starts[-1])
-    for index in np.argsort(-top.mean(axis=0), kind="stable"):
-        rows = np.flatnonzero(top[:, index] >= leaders.floor)
-        if not len(rows):
-            continue
-        block = world.block(int(index))
-        # What a pair can have beyond the candidate's static score, at most: it tells who of the block matters.
-        beyond = top[rows, index] - np.float32(world.bounds.static[index])
-        columns = np.flatnonzero(block.static + SLACK >= (leaders.floor[rows] - beyond).min())
-        if not len(columns):
-            continue
-        work.scored += len(rows) * len(columns)
-        near = bool(reach.near[rows, index].any())
-        keys = kernel.keys(rows, block, columns, near, leaders.floor[rows])
-        ids = block.users.ids[columns]
-        _exclude(keys, rows, ids, exclusions)
-        leaders.add(rows, keys, world.starts[index] + columns, ids)
-    return _ranked(viewers, world, leaders, now, parameters)
+    return _Search(viewers, world, exclusions, now, parameters, work or Work()).run()
+
+
+class _Search:
+    """One search under way."""
+
+    def __init__(
+        self, viewers: Users, world: World, exclusions: Exclusions, now: float, parameters: Parameters, work: Work
+    ) -> None:
+        self._viewers, self._world, self._exclusions = viewers, world, exclusions
+        self._now, self._parameters, self._work = now, parameters, work
+        self._step = np.float32(tier_step(parameters))
+        self._reach = reach_of(viewers, world.bounds, parameters)
+        self._kernel = Kernel(viewers, parameters, world.bits)
+        self._screen = Screen(viewers, world.popularity, parameters)
+        largest = int(np.diff(world.starts).max(initial=1))
+        self._leaders = Leaders(len(viewers), parameters.top_k, largest)
+
+    def run(self) -> Matches:
+        self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
+        top = (self._reach.score + self._step * self._reach.tier_a).astype(np.float32)
+        for index in np.argsort(-top.mean(axis=0), kind="stable"):
+            rows = np.flatnonzero(top[:, index] >= self._leaders.floor)
+            if len(rows):
+                self._look_at(int(index), rows)
+        return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
+
+    def _look_at(self, index: int, rows: Indices) -> None:
+        """Score a block's candidates for those viewers who may find one of their best there."""
+        block = self._world.block(index)
+        floor = self._leaders.floor[rows]
+        # What tier B must reach counts where nobody can be tier A; where someone can, only the score itself does.
+        needed = floor - self._step * self._reach.tier_a[rows, index]
+        dense = needed < 0
+        screened = np.flatnonzero(~dense)
+        if len(screened):
+            product, terms = self._screen.bounds(rows[screened], block.screened)
+            terms += self._parameters.weights.proximity * self._reach.proximity[rows[screened], index] + SLACK
+            alive = product >= (needed[screened] - terms)[:, None]
+            crowded = np.count_nonzero(alive, axis=1) > alive.shape[1] * _DENSE_SHARE
+            dense[screened[crowded]] = True
+            alive[crowded] = False
+            self._add_pairs(index, block, rows[screened], needed[screened], alive)
+        if dense.any():
+            self._add_block(index, block, rows[dense])
+
+    def _add_block(self, index: int, block: Candidates, rows: Indices) -> None:
+        columns = np.arange(len(block.users))
+        self._work.scored += len(rows) * len(columns)
+        near = bool(self._reach.near[rows, index].any())
+        keys = self._kernel.keys(rows, block, columns, near, self._leaders.floor[rows])
+        _exclude(keys, rows, block.users.ids, self._exclusions)
+        row, column = np.nonzero(keys >= np.maximum(self._leaders.floor[rows], _LOWEST)[:, None])
+        self._leaders.add(rows[row], keys[row, column], self._world.starts[index] + column, block.users.ids[column])
+
+    def _add_pairs(
+        self, index: int, block: Candidates, rows: Indices, needed: NDArray[np.float32], alive: NDArray[np.bool_]
+    ) -> None:
+        row, column = np.nonzero(alive)
+        if not len(row):
+            return
+        only_a = self._reach.tier_a[rows, index][row]
+        kept = ~only_a | self._kernel.tier_flags(rows[row], block.users, column)
+        row, column = row[kept], column[kept]
+        self._work.scored += len(row)
+        near = bool(self._reach.near[rows, index].any())
+        keys = self._kernel.pair_keys(rows[row], block, column, near)
+        passed = np.flatnonzero(keys >= self._leaders.floor[rows[row]])
+        row, column, keys = rows[row[passed]], column[passed], keys[passed]
+        allowed = ~self._exclusions.contain(row, block.users.ids[column])
+        row, column, keys = row[allowed], column[allowed], keys[allowed]
+        self._leaders.add(row, keys, self._world.starts[index] + column, block.users.ids[column])
 
 
 def _exclude(keys: NDArray[np.float32], rows: Indices, ids: Indices, exclusions: Exclusions) -> None:

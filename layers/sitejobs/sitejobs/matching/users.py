@@ -19,7 +19,8 @@ class Dictionaries:
     """Codes of what users share; a code is an index into these. All ascending.
 
     `traits`: (K,) hashes of trait keys. `interests`: (I, 2) subject and interest ids, in the order in which
-    shared interests are listed. `quizzes`: ids. `answers` and `questions`: hashes.
+    shared interests are listed. `quizzes`: ids. `answers` and `questions`: hashes. `popularity`: (I,) rank of each
+    interest by the number of users who have it, 0 for the most popular.
     """
 
     traits: NDArray[np.int64]
@@ -27,6 +28,7 @@ class Dictionaries:
     quizzes: NDArray[np.int64]
     questions: NDArray[np.int64]
     answers: NDArray[np.int64]
+    popularity: NDArray[np.int32]
 
 
 @dataclass(frozen=True)

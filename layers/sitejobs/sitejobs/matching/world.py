@@ -17,7 +17,8 @@ def open_world(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> 
     """The candidates scored as of `now`, seconds since 1970."""
     bits = vocabulary_of(snapshot.dictionaries)
     blocks = _ReadyBlocks(snapshot, now, parameters, bits)
-    return World(snapshot.bounds, snapshot.starts[: len(snapshot.bounds) + 1], blocks.get, bits)
+    starts = snapshot.starts[: len(snapshot.bounds) + 1]
+    return World(snapshot.bounds, starts, blocks.get, bits, snapshot.dictionaries.popularity)
 
 
 class _ReadyBlocks:
@@ -28,13 +29,16 @@ class _ReadyBlocks:
         self._now = now
         self._parameters = parameters
         self._bits = bits
+        self._popularity = snapshot.dictionaries.popularity
         self._ready: OrderedDict[int, Candidates] = OrderedDict()
         self._users = 0
 
     def get(self, index: int) -> Candidates:
         block = self._ready.get(index)
         if block is None:
-            block = Candidates.of(self._snapshot.block(index), self._now, self._parameters, self._bits)
+            block = Candidates.of(
+                self._snapshot.block(index), self._now, self._parameters, self._bits, self._popularity
+            )
             self._ready[index] = block
             self._users += len(block.users)
             while self._users > READY_USERS and len(self._ready) > 1:
