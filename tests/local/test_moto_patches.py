@@ -1,0 +1,162 @@
+"""Each change to moto: it is still needed, it changes no result, and it is taken back."""
+
+import copy
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sitejobs_local import moto_patches
+
+from .machines import FIXTURE
+
+# isort: split
+from moto.core import utils as core_utils
+from moto.core.base_backend import AccountSpecificBackend
+from moto.s3.models import FakeKey
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.eval import states
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+
+CALL = (
+    (FIXTURE / "call.asl.json")
+    .read_text()
+    .replace("${SlowFunctionArn}", "arn:aws:lambda:us-east-1:123456789012:function:x")
+)
+ENDPOINT = "http://127.0.0.1:9"
+
+
+def nothing(name: str, event: str) -> tuple[str, bool]:
+    return "null", False
+
+
+@pytest.fixture
+def patched() -> Iterator[None]:
+    with moto_patches.patched(ENDPOINT, nothing):
+        yield
+
+
+def modules_after(statement: str, environment: dict[str, str] | None = None) -> set[str]:
+    """Names of the modules that a fresh interpreter has after a statement."""
+    script = f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    return set(json.loads(subprocess.run(command, capture_output=True, check=True, env=environment).stdout))
+
+
+def test_moto_still_imports_all_of_ec2_for_its_interpreter_and_we_do_not() -> None:
+    assert "moto.ec2.models" in modules_after("import moto.stepfunctions.parser.models")
+    ours = modules_after("import sitejobs_local.local_aws")
+    assert "moto.stepfunctions.parser.models" in ours
+    assert not {"moto.ec2", "moto.batch"} & ours
+
+
+def test_moto_still_reads_the_users_profile_for_its_regions_and_services() -> None:
+    script = (
+        "from botocore.exceptions import ProfileNotFound\nfrom moto.core.base_backend import AccountSpecificBackend\n"
+        "from moto.core import utils\n"
+        "for ask in (AccountSpecificBackend.get_session, lambda: utils.Session().get_available_services()):\n"
+        "    try:\n        ask()\n    except ProfileNotFound:\n        print('needed')\n"
+    )
+    command = [sys.executable, "-c", script]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env={"AWS_PROFILE": "nonexistent"})
+
+    assert answer.stdout == "needed\nneeded\n"
+
+
+def test_our_stand_ins_for_sessions_know_what_moto_asks(patched: None) -> None:
+    assert AccountSpecificBackend.get_session().get_available_partitions() == ["aws"]
+    assert AccountSpecificBackend.get_session().get_available_regions("lambda") == ["us-east-1"]
+    assert "stepfunctions" in vars(core_utils)["Session"]().get_available_services()
+
+
+def test_moto_still_makes_a_client_for_every_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+    assert boto_client.boto_client_for("us-east-1", "sqs") is not boto_client.boto_client_for("us-east-1", "sqs")
+
+
+def test_we_make_one_client_of_this_machine_a_service(patched: None) -> None:
+    first, second, other = (boto_client.boto_client_for("us-east-1", name) for name in ("sqs", "sqs", "lambda"))
+
+    assert first is second is not other
+    assert first.meta.endpoint_url == ENDPOINT
+
+
+@pytest.mark.parametrize("module", [json_path, result_path])
+def test_moto_still_parses_a_path_at_every_look_up(module: Any) -> None:
+    assert vars(module)["parse"]("$.a.b") is not vars(module)["parse"]("$.a.b")
+
+
+@pytest.mark.parametrize("module", [json_path, result_path])
+def test_we_parse_a_path_once(module: Any, patched: None) -> None:
+    assert vars(module)["parse"]("$.a.b") is vars(module)["parse"]("$.a.b")
+
+
+def test_moto_still_parses_a_definition_each_time_and_we_once(patched: None) -> None:
+    parse = AmazonStateLanguageParser.parse
+    original = vars(parse)["__wrapped__"]
+
+    assert original(CALL)[0] is not original(CALL)[0]
+    assert parse(CALL)[0] is parse(CALL)[0]
+
+
+@pytest.mark.parametrize("module", [states, execute_state])
+def test_moto_still_copies_with_the_general_deepcopy(module: Any) -> None:
+    assert vars(module)["copy"] is copy
+
+
+def test_our_copy_of_json_is_equal_apart_and_quick(patched: None) -> None:
+    pages = {"pages": [{"page": page, "text": "x", "list": [1.5, None, True]} for page in range(2_000)]}
+    seconds = []
+    for deepcopy in (vars(states)["copy"].deepcopy, copy.deepcopy):
+        began = time.process_time()
+        copied = deepcopy(pages)
+        seconds.append(time.process_time() - began)
+        assert copied == pages
+        assert copied["pages"][0] is not pages["pages"][0]
+        assert copied["pages"][0]["list"] is not pages["pages"][0]["list"]
+
+    assert seconds[0] < seconds[1]
+
+
+def test_our_copy_leaves_what_is_not_json_to_the_general_one(patched: None) -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    (copied,) = vars(states)["copy"].deepcopy([thing])
+
+    assert type(copied) is Thing
+    assert copied is not thing
+
+
+def test_moto_still_reads_an_object_at_every_look() -> None:
+    key = FakeKey("k", b"more than a byte", "123456789012", "us-east-1")
+
+    assert key.value is not key.value
+
+
+def test_we_read_an_object_once_and_see_its_changes(patched: None) -> None:
+    key = FakeKey("k", b"more than a byte", "123456789012", "us-east-1")
+    assert key.value is key.value
+
+    setattr(key, "value", b"something else")  # noqa: B010 - the type checker holds it for read-only
+    assert key.value == b"something else"
+    assert key.contentsize == 14
+
+
+def test_every_change_is_taken_back() -> None:
+    changes = [(owner, name) for owner, name, _ in moto_patches._changes(ENDPOINT, nothing)]
+    before = [vars(owner)[name] for owner, name in changes]
+    with moto_patches.patched(ENDPOINT, nothing):
+        during = [vars(owner)[name] for owner, name in changes]
+    after = [vars(owner)[name] for owner, name in changes]
+
+    assert len(changes) == 10
+    assert not [name for (_, name), old, new in zip(changes, before, during, strict=True) if old is new]
+    assert all(old is new for old, new in zip(before, after, strict=True))
