@@ -1,7 +1,7 @@
 """The stored rows of MatchScore against those that they should be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -100,21 +100,21 @@ def assert_viewer_equal(viewer: int, stored: Sequence[Stored], expected: Sequenc
 
 
 def assert_ties_by_id(viewer: int, stored: Sequence[Stored], expected: Sequence[Row]) -> None:
-    """Of candidates alike in every part the lower ids come first, and are those that stay at the end of the list."""
-    shown: dict[Any, list[int]] = {}
-    everyone: dict[Any, list[int]] = {}
+    """Of candidates alike in everything the lower ids come first, and are those that stay at the end of the list."""
+    shown: dict[Row, list[int]] = {}
+    everyone: dict[Row, list[int]] = {}
     by_id = {row.candidate_id: row for row in expected}
     for item in stored:
-        shown.setdefault(_parts(by_id[item.row.candidate_id]), []).append(item.row.candidate_id)
+        shown.setdefault(_nameless(by_id[item.row.candidate_id]), []).append(item.row.candidate_id)
     for row in expected:
-        everyone.setdefault(_parts(row), []).append(row.candidate_id)
-    for parts, ids in shown.items():
-        first = sorted(everyone[parts])[: len(ids)]
+        everyone.setdefault(_nameless(row), []).append(row.candidate_id)
+    for look, ids in shown.items():
+        first = sorted(everyone[look])[: len(ids)]
         assert ids == first, f"viewer {viewer}: of equal candidates {ids} instead of {first}"
 
 
-def _parts(row: Row) -> Any:
-    return row.tier, row.traits, row.interests, row.quality, row.fit, row.newness, row.proximity
+def _nameless(row: Row) -> Row:
+    return replace(row, candidate_id=0)
 
 
 def assert_pair_equal(where: str, got: Row, want: Row, *, newness: bool = True) -> None:

@@ -93,7 +93,7 @@ class Row:
 # Reading ----------------------------------------------------------------------------------------------------
 
 _PEOPLE = """
-SELECT u."id", p."userId" IS NOT NULL, p."isVisible", p."birthdate", p."locationText", p."lat", p."lng",
+SELECT u."id", p."userId" IS NOT NULL, p."isVisible", p."birthdate", p."locationText", p."lat"::float8, p."lng"::float8,
        p."gender"::text, EXTRACT(EPOCH FROM p."updatedAt"), f."preferredAgeMin", f."preferredAgeMax",
        f."preferredDistanceKm", f."preferredGenders"
 FROM "User" u

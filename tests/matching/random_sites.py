@@ -5,7 +5,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -263,8 +263,9 @@ def draw_vector(random: Random) -> str | None:
         [1, "2", 3, 4, 5, 6],
         [1, None, 3, 4, 5, 6],
         [True, False, True, True, True, True],
-        [1e200, -1e200, 3e199, 0, 1e200, 5e198],
-        [1e-200, 2e-200, -1e-200, 0, 1e-200, 1e-200],
+        [1e12, -1e12, 3e11, 0, 1e12, 5e10],
+        [1e-12, 2e-12, -1e-12, 0, 1e-12, 1e-12],
+        [1e9, 1, -1, 0.001, 0, 5],
         [7],
         "abc",
     ]
@@ -316,6 +317,24 @@ def _draw_blocks(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> set[
         if random.random() < 0.2:
             blocks.add((b, a))
     return blocks
+
+
+def someone(user_id: int, *, preference: dict[str, Any] | None = None, **profile: Any) -> Draft:
+    """A plain user made by hand: a visible profile updated at `NOW`, and nothing else but what is given."""
+    columns: dict[str, Any] = {
+        "birthdate": date(1990, 5, 5),
+        "locationText": None,
+        "lat": None,
+        "lng": None,
+        "gender": "OTHER",
+        "isVisible": True,
+        "updatedAt": NOW,
+        "deletedAt": None,
+    }
+    wishes = dict.fromkeys(("preferredAgeMin", "preferredAgeMax", "preferredDistanceKm", "preferredGenders"))
+    draft = Draft(profile=columns | profile, user_id=user_id)
+    draft.preference = None if preference is None else wishes | preference
+    return draft
 
 
 # Writing ----------------------------------------------------------------------------------------------------
@@ -404,6 +423,3 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequ
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
-
-
-Change = Callable[[Connection, Random], str]
