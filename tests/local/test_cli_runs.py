@@ -140,6 +140,18 @@ def test_matches_shows_the_stored_rows_in_order_with_reasons(env: dict[str, str]
     assert re.search(r"tier [AB]: [\d,]+ scores", result.stdout)
 
 
+def test_a_name_cannot_command_the_terminal(env: dict[str, str], url: str) -> None:
+    assert sitejobs("match-scores", "--userId=1", env=env).returncode == 0
+    with connect(url) as connection:
+        best = 'SELECT "candidateUserId" FROM "MatchScore" WHERE "userId" = 1 AND "rank" = 1'
+        connection.execute(
+            f'UPDATE "Profile" SET "displayName" = %s WHERE "userId" = ({best})'.encode(), ["[red]\x1b[2Jgone"]
+        )
+    shown = sitejobs("matches", "--userId=1", "--limit=1", env=env).stdout
+    assert "\x1b" not in shown
+    assert "[red]\N{REPLACEMENT CHARACTER}[2Jgone" in shown
+
+
 def test_matches_of_a_user_without_scores_names_the_command(env: dict[str, str], url: str) -> None:
     result = sitejobs("matches", "--userId=424242", env=env)
     assert "`sitejobs match-scores --userId=424242` computes them" in result.stdout

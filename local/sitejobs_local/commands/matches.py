@@ -1,5 +1,6 @@
 """`sitejobs matches`: what match-scores found, as a person likes to read it."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ JOB = "match-scores"
 BUCKET = 0.05
 BAR_WIDTH = 40
 
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _BEST = """
 SELECT m."rank", m."tier", m."candidateUserId" AS "id", m."score", m."scoreQuiz", m."scoreInterests",
        m."scoreRatingsQuality", m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."reasons",
@@ -172,7 +174,7 @@ def _preferences(preferences: dict[str, bool | None]) -> str | None:
 
 
 def _text(content: str) -> Any:
-    """Text that is shown as it is, whatever brackets a name holds."""
+    """Text that is shown as it is, whatever a name holds: brackets are no markup, and a terminal obeys no name."""
     from rich.text import Text
 
-    return Text(content)
+    return Text(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", content))
