@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Self
 from sitejobs_local.template import StateMachine, Template, TemplateError, load_template
 from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, WorkerPool
 
-_POLL_SECONDS: Final = 0.01
+_POLL_SECONDS: Final = 0.02
 _only_one: Final = threading.Lock()
 
 
@@ -78,7 +78,7 @@ class LocalMachine:
     on_event : called for each invocation's start and end, one call at a time, from any thread. It must be quick. What
         it raises goes to the log.
     parameters : values of the template's parameters.
-    prewarm : state machines, by name, whose functions' environments are started at once.
+    prewarm : state machines, by name, whose functions' environments are started early.
     work_folder : keeps the objects of the bucket `work_bucket` (a logical id) between machines.
 
     Raises (on entering)
@@ -219,9 +219,11 @@ class LocalMachine:
         }
         pool = WorkerPool(template.functions.values(), environment={**self._variables, **aws}, log_file=self._log_file)
         try:
-            for name in self._prewarm:
-                for function in template.functions_of(template.state_machine(name)):
-                    pool.prewarm(function.name)
+            pool.prewarm(
+                function.name
+                for name in self._prewarm
+                for function in template.functions_of(template.state_machine(name))
+            )
         except BaseException:
             pool.close()
             raise

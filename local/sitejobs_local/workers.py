@@ -6,6 +6,7 @@ shape of errors are Lambda's, so that a state machine's Retry and Catch see here
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024 + 100
 INIT_LIMIT_SECONDS: Final = 60.0
 # Lambda gives one vCPU for each 1,769 MB.
 _MEMORY_MB_A_CPU: Final = 1769
+_PREWARM_POLL_SECONDS: Final = 0.01
 _INHERITED: Final = ("PATH", "HOME", "TMPDIR")
 _HEADER_BYTES: Final = 8
 
@@ -115,6 +117,14 @@ class _Environment:
         reply = self._receive(time.monotonic() + INIT_LIMIT_SECONDS)
         self._ready = reply.kind == "ready"
         return None if self._ready else reply
+
+    def settled(self) -> bool:
+        """Whether its import is over; for other threads than the one that uses it."""
+        if self._ready or self._process.returncode is not None:
+            return True
+        with suppress(OSError, ValueError):  # its user closed the channel: the next look finds it ended
+            return bool(select.select([self._channel], [], [], 0)[0])
+        return True
 
     def send(self, request: bytes) -> None:
         try:
@@ -224,13 +234,14 @@ class WorkerPool:
             errored = reply.kind != "result"
             return Invocation(request_id, reply.payload.decode(), errored, seconds, cold, reply.peak_memory_kb)
 
-    def prewarm(self, name: str, count: int = 1) -> None:
-        """Start environments without waiting for them."""
-        function = self._function(name)
-        for _ in range(count):
-            environment = self._start(function)
-            with self._lock:
-                self._idle[name].append(environment)
+    def prewarm(self, names: Iterable[str]) -> None:
+        """Start an environment for each function that has none, in the background.
+
+        They are started in order, one fewer at a time than there are cores: all at once, the one that is needed first
+        would be ready last.
+        """
+        functions = [self._function(name) for name in names]
+        threading.Thread(target=self._prewarm, args=(functions,), daemon=True).start()
 
     def pids(self, name: str | None = None) -> set[int]:
         """Process ids of the environments of a function, or of all."""
@@ -253,6 +264,22 @@ class WorkerPool:
             environment.close()
         for descriptor in (self._lifeline_writer, self._lifeline, self._log):
             os.close(descriptor)
+
+    def _prewarm(self, functions: Iterable[Function]) -> None:
+        lanes = max(1, (os.cpu_count() or 1) - 1)
+        importing: list[_Environment] = []
+        for function in functions:
+            while len(importing) >= lanes:
+                time.sleep(_PREWARM_POLL_SECONDS)
+                importing = [environment for environment in importing if not environment.settled()]
+            if self.pids(function.name):
+                continue
+            try:
+                environment = self._start(function)
+            except PoolClosed:
+                return
+            self._give_back(environment)
+            importing.append(environment)
 
     def _function(self, name: str) -> Function:
         if name not in self._functions:

@@ -209,19 +209,20 @@ def test_a_handler_that_cannot_be_imported_is_lambdas_error_every_time(
 
 
 def test_an_import_error_is_not_hidden_by_prewarming(pool: WorkerPool) -> None:
-    pool.prewarm("toy-missing-module")
+    pool.prewarm(["toy-missing-module"])
+    assert eventually(lambda: bool(pool.pids()))
 
     assert error_of(pool.invoke("toy-missing-module", "{}"))[0] == "Runtime.ImportModuleError"
 
 
 def test_prewarmed_environments_take_the_first_events(pool: WorkerPool) -> None:
-    pool.prewarm("toy-echo", 2)
-    started = pool.pids("toy-echo")
-    answered = pool.invoke("toy-echo", "{}").value["pid"]
+    first = pool.invoke("toy-echo", "{}").value["pid"]
+    pool.prewarm(["toy-echo", "toy-missing-module", "toy-slow", "toy-layered"])
+    assert eventually(lambda: all(pool.pids(name) for name in ("toy-slow", "toy-layered")))
+    started = pool.pids("toy-slow")
 
-    assert len(started) == 2
-    assert answered in started
-    assert pool.pids("toy-echo") == started
+    assert pool.pids("toy-echo") == {first}
+    assert {act(pool, "print", "toy-slow", bytes=1).value["pid"]} == started == pool.pids("toy-slow")
 
 
 def test_an_unknown_function_is_refused(pool: WorkerPool) -> None:
@@ -255,12 +256,12 @@ def test_nothing_stays_open_after_a_pool(log: Path) -> None:
 
     before = open_files()
     with WorkerPool(TEMPLATE.functions.values(), environment={}, log_file=log) as pool:
-        pool.prewarm("toy-echo")
+        pool.prewarm(["toy-echo", "toy-slow"])
         act(pool, "exit")
         act(pool, "print", bytes=1)
 
     assert open_files() == before
-    assert threading.active_count() == 1
+    assert eventually(lambda: threading.active_count() == 1)
 
 
 def test_ctrl_c_does_not_reach_the_environments(pool: WorkerPool) -> None:
