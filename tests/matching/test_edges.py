@@ -96,7 +96,7 @@ def test_a_site_that_keeps_distances_as_doubles_and_times_with_zone_is_scored_al
             ALTER COLUMN "gender" DROP DEFAULT, ALTER COLUMN "gender" TYPE text;
     """)
     drafts = draw(77, 30, "edges of the map").drafts
-    distances = ["NaN", "Infinity", "-Infinity", 0.25, 1e-9, 1e300, -0.5]
+    distances = ["NaN", "Infinity", 0.25, 1e-9, 1e300, -0.5]
     for draft, distance in zip(drafts, distances * 9, strict=False):
         draft.preference = {"preferredDistanceKm": distance}
     check(site, site_url, tmp_path, drafts, top_k=7)
