@@ -1,0 +1,106 @@
+"""The bundle as SAM builds it, and what a built function needs around it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import psycopg
+import pytest
+from moto.server import ThreadedMotoServer
+from sitejobs_local import migrations
+from sitejobs_local.population import generate, load
+from sitejobs_local.template import Template, load_template
+
+from tools.bundle import MissingToolError, build, find_runtime, tool_environment
+
+USERS = 60
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "bundle: builds with SAM in environments of its own; needs python3.13 and make")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """S3 and Secrets Manager on this machine. `bucket` is the work bucket."""
+
+    endpoint: str
+    bucket: str
+
+    def store_secret(self, text: str) -> str:
+        """Keep a secret; returns its ARN."""
+        answer = boto3.client("secretsmanager", **self._access()).create_secret(Name="database", SecretString=text)
+        return str(answer["ARN"])
+
+    def work_files(self) -> list[str]:
+        """Names of the work files."""
+        listed = boto3.client("s3", **self._access()).list_objects_v2(Bucket=self.bucket)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def make_bucket(self) -> None:
+        boto3.client("s3", **self._access()).create_bucket(Bucket=self.bucket)
+
+    def _access(self) -> dict[str, str]:
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+        }
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path:
+    """The python3.13 that the bundle is built with. Only CI must have one."""
+    try:
+        return find_runtime()
+    except MissingToolError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def built(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built bundle, with its template.yaml."""
+    folder = tmp_path_factory.mktemp("bundle")
+    done = build(folder)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
+def functions(built: Path) -> Template:
+    """The built template; a function's layers are folders with all that they carry."""
+    return load_template(built / "template.yaml")
+
+
+@pytest.fixture(scope="session")
+def lambda_python(runtime: Path) -> Path:
+    """A python3.13 that has what Lambda's runtime has, and nothing of ours."""
+    return tool_environment(".venv-runtime", "requirements-runtime.txt", runtime) / "python"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    there = Cloud(f"http://{host}:{port}", "work-files")
+    there.make_bucket()
+    yield there
+    server.stop()
+
+
+@pytest.fixture
+def site_url(database_url: str) -> str:
+    """The URL of a database with a small synthetic site in it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        migrations.apply_site_schema(connection)
+        migrations.apply(connection)
+        load(connection, generate(USERS, 1, NOW))
+    return database_url

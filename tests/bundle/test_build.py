@@ -1,0 +1,89 @@
+"""The bundle as SAM builds it: small enough, complete, and nothing in it that does not belong there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
+
+pytestmark = pytest.mark.bundle
+
+LAYERS = {
+    "SitejobsLayer": "sitejobs",
+    "DependenciesLayer": "dependencies",
+    "TracingLayer": "tracing",
+    "NumpyLayer": "numpy",
+}
+# Amazon Linux 2023 has glibc 2.34.
+PLATFORMS = ["manylinux2014", "manylinux_2_17", "manylinux_2_27", "manylinux_2_28", "manylinux_2_34"]
+
+
+def pinned(layer: str) -> set[str]:
+    """`name==version` of each line of a layer's requirements, names as wheels write them."""
+    lines = (ROOT / "layers" / layer / "requirements.txt").read_text().splitlines()
+    pins = [line.partition("#")[0].strip().lower() for line in lines]
+    return {re.sub(r"\[.*\]", "", pin).replace("-", "_") for pin in pins if pin}
+
+
+def test_a_function_and_its_layers_stay_well_under_lambdas_limit(built: Path) -> None:
+    sizes = {size.name: size.megabytes for size in function_sizes(built)}
+    assert len(sizes) >= 4
+    assert OUR_LIMIT_MB < LAMBDA_LIMIT_MB
+    assert {name: size for name, size in sizes.items() if size > OUR_LIMIT_MB} == {}
+
+
+@pytest.mark.parametrize(("layer", "folder"), LAYERS.items())
+def test_a_layer_holds_exactly_what_its_requirements_pin(built: Path, layer: str, folder: str) -> None:
+    found = {path.name.removesuffix(".dist-info") for path in (built / layer / "python").glob("*.dist-info")}
+    assert {re.sub(r"-(?=\d)", "==", name, count=1).lower() for name in found} == pinned(folder)
+
+
+def test_the_package_is_built_whole_and_with_bytecode(built: Path) -> None:
+    source, copy = ROOT / "layers" / "sitejobs", built / "SitejobsLayer" / "python"
+    modules = {path.relative_to(source) for path in (source / "sitejobs").rglob("*.py")}
+    assert modules == {path.relative_to(copy) for path in copy.rglob("*.py")}
+    for module in modules:
+        assert (copy / module).read_bytes() == (source / module).read_bytes()
+        # Beside the source, and not checked against its time, which a zip changes (PEP 552: the flags are 1).
+        [bytecode] = (copy / module.parent / "__pycache__").glob(f"{module.stem}.cpython-313.pyc")
+        assert int.from_bytes(bytecode.read_bytes()[4:8], "little") == 1
+
+
+def test_a_function_is_a_few_lines_and_carries_no_dependency(built: Path) -> None:
+    for size in function_sizes(built):
+        assert size.parts["code"] < 10_000
+
+
+@pytest.mark.parametrize("layer", ["dependencies", "numpy", "tracing"])
+def test_every_dependency_has_a_wheel_for_arm64(layer: str, tmp_path: Path) -> None:
+    wanted = ["--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:", "--no-deps", "--dry-run"]
+    for platform in PLATFORMS:
+        wanted += ["--platform", f"{platform}_aarch64"]
+    requirements = str(ROOT / "layers" / layer / "requirements.txt")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--target",
+        str(tmp_path),
+        *wanted,
+        "--requirement",
+        requirements,
+    ]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_without_a_python_3_13_the_message_says_what_to_install(tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "python3.13"  # as pyenv's shim of a version that is not there
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 127\n")
+    broken.chmod(0o755)
+    if sys.version_info[:2] == (3, 13):
+        pytest.skip("this very Python is the one to build with")
+    with pytest.raises(MissingToolError, match=r"install Python 3\.13"):
+        find_runtime({"PATH": str(broken.parent), "PYENV_ROOT": str(tmp_path)})

@@ -1,0 +1,278 @@
+"""What template.yaml promises of every function, role, log and state machine, those to come included."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sitejobs.catalog import JOBS
+from sitejobs_local.cloudformation import read_yaml
+from sitejobs_local.template import load_template
+
+from tools.bundle import ROOT, validate
+
+JsonObject = dict[str, Any]
+
+TEMPLATE = ROOT / "template.yaml"
+DOCUMENT = read_yaml(TEMPLATE)
+RESOURCES: dict[str, JsonObject] = DOCUMENT["Resources"]
+COMMON: JsonObject = DOCUMENT["Globals"]["Function"]
+AS_READ = load_template(TEMPLATE)
+# Actions for which AWS knows no resource.
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+
+
+def of_type(kind: str) -> dict[str, JsonObject]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+MACHINES = of_type("AWS::Serverless::StateMachine")
+LAYERS = of_type("AWS::Serverless::LayerVersion")
+LOG_GROUPS = of_type("AWS::Logs::LogGroup")
+ROLES = of_type("AWS::IAM::Role")
+
+
+def role_of(properties: JsonObject) -> str:
+    name, attribute = properties["Role"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return str(name)
+
+
+def statements_of(role: str) -> Iterator[JsonObject]:
+    """What a role may do, by its own policies and by those of ours attached to it."""
+    attached = [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", []) if "Ref" in policy]
+    policies = [*ROLES[role].get("Policies", []), *(RESOURCES[name]["Properties"] for name in attached)]
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def actions_of(role: str) -> set[str]:
+    return {action for statement in statements_of(role) for action in as_list(statement["Action"])}
+
+
+def layers_of(function: str) -> list[str]:
+    return [layer["Ref"] for layer in COMMON["Layers"] + FUNCTIONS[function].get("Layers", [])]
+
+
+@pytest.mark.bundle
+def test_sam_and_cloudformation_accept_it() -> None:
+    done = validate()
+    assert done.returncode == 0, done.stdout
+    assert "is a valid SAM Template" in done.stdout
+
+
+def test_every_job_has_a_state_machine_of_its_name_over_a_definition_that_is_filled_in() -> None:
+    machines = {machine.name: machine for machine in AS_READ.state_machines.values()}
+    assert set(machines) == set(JOBS)
+    arns = {function.arn for function in AS_READ.functions.values()}
+    for machine in machines.values():
+        assert "${" not in machine.definition()
+        assert set(machine.substitutions.values()) <= arns
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_state_machine_logs_errors_without_data_and_is_traced(name: str) -> None:
+    properties = MACHINES[name]
+    assert properties["Type"] == "STANDARD"
+    assert properties["Tracing"] == {"Enabled": True}
+    logging = properties["Logging"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    [destination] = logging["Destinations"]
+    assert destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0] in LOG_GROUPS
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_state_machine_may_call_its_functions_and_start_its_own_pages_only(name: str) -> None:
+    machine = AS_READ.state_machines[name]
+    own_role = role_of(MACHINES[name])
+    invoked = {
+        resource["Fn::GetAtt"][0]
+        for statement in statements_of(own_role)
+        if "lambda:InvokeFunction" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert {AS_READ.functions[function].arn for function in invoked} == set(machine.substitutions.values())
+    of_itself = {
+        action: [resource["Fn::Sub"] for resource in as_list(statement["Resource"])]
+        for statement in statements_of(own_role)
+        for action in as_list(statement["Action"])
+        if action.startswith("states:")
+    }
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    assert of_itself["states:StartExecution"] == [place + ":stateMachine:${StateMachinePrefix}" + machine.name]
+    executions = place + ":execution:${StateMachinePrefix}" + machine.name
+    label = json.loads(machine.definition_file.read_text())["States"]["Pages"]["Label"]
+    assert of_itself["states:StopExecution"] == [f"{executions}:*", f"{executions}/{label}:*"]
+    assert set(of_itself) == {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
+
+
+def test_every_function_and_state_machine_has_a_role_of_its_own() -> None:
+    roles = [role_of(properties) for properties in (*FUNCTIONS.values(), *MACHINES.values())]
+    assert sorted(roles) == sorted(ROLES)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_to_its_own_log_group_only(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert [other for other, it in FUNCTIONS.items() if it["LoggingConfig"]["LogGroup"]["Ref"] == group] == [name]
+    [statement] = [
+        statement
+        for statement in statements_of(role_of(FUNCTIONS[name]))
+        if "logs:PutLogEvents" in as_list(statement["Action"])
+    ]
+    assert statement["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
+    assert set(statement["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+@pytest.mark.parametrize("name", LOG_GROUPS)
+def test_logs_are_kept_for_a_limited_time(name: str) -> None:
+    assert LOG_GROUPS[name]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_every_function_runs_on_the_same_runtime_is_traced_and_sits_in_the_vpc_when_there_is_one() -> None:
+    assert COMMON["Runtime"] == "python3.13"
+    assert COMMON["Architectures"] == [{"Ref": "Architecture"}]
+    assert COMMON["Tracing"] == "Active"
+    assert COMMON["VpcConfig"]["SubnetIds"]["Fn::If"][:2] == ["InVpc", {"Ref": "VpcSubnetIds"}]
+    for properties in FUNCTIONS.values():
+        assert not {"Runtime", "Architectures", "Tracing", "VpcConfig"} & set(properties)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_statement_ends_before_its_function_and_a_function_before_its_state(name: str) -> None:
+    function = AS_READ.functions[name]
+    assert int(function.environment["STATEMENT_TIMEOUT_MS"]) <= (function.timeout - 5) * 1000
+    limits = [
+        limit
+        for machine in AS_READ.state_machines.values()
+        for arn, limit in state_limits(json.loads(machine.definition()))
+        if arn == function.arn
+    ]
+    assert limits, f"no state machine calls {name}"
+    assert all(function.timeout < limit for limit in limits)
+
+
+def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
+    """The function that each task calls, and the state's time limit in seconds."""
+    for state in machine["States"].values():
+        if state["Type"] == "Task":
+            yield state["Parameters"]["FunctionName"], state["TimeoutSeconds"]
+        if "ItemProcessor" in state:
+            yield from state_limits(state["ItemProcessor"])
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_no_role_may_do_anything_to_any_resource(name: str) -> None:
+    for statement in statements_of(name):
+        actions = as_list(statement["Action"])
+        assert not [action for action in actions if "*" in action]
+        for resource in as_list(statement["Resource"]):
+            if resource == "*":
+                assert set(actions) <= WITHOUT_RESOURCE
+            elif "Fn::Sub" in resource:
+                # Keys under a prefix of our bucket, executions of our state machine: nothing wider.
+                assert re.fullmatch(
+                    r"\$\{WorkBucket\.Arn\}/[a-z]+/\*|arn:[^*]+:states:[^*]+[\w-]:?\*?", resource["Fn::Sub"]
+                )
+            else:
+                assert set(resource) in ({"Fn::GetAtt"}, {"Ref"})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_reads_one_secret_and_of_the_work_bucket_only_snapshots(name: str) -> None:
+    role = role_of(FUNCTIONS[name])
+    [secret] = [it for it in statements_of(role) if it["Action"] == "secretsmanager:GetSecretValue"]
+    assert secret["Resource"] == {"Ref": "DatabaseSecretArn"}
+    on_objects = {action for action in actions_of(role) if action in ("s3:GetObject", "s3:PutObject")}
+    assert on_objects == {
+        "MatchScoresPlanFunction": {"s3:GetObject", "s3:PutObject"},
+        "MatchScoresFunction": {"s3:GetObject"},
+    }.get(name, set())
+    for statement in statements_of(role):
+        if on_objects & set(as_list(statement["Action"])):
+            assert statement["Resource"] == {"Fn::Sub": "${WorkBucket.Arn}/snapshots/*"}
+    assert ("WORK_BUCKET" in AS_READ.functions[name].environment) == bool(on_objects)
+
+
+def test_buckets_are_private_encrypted_and_empty_themselves() -> None:
+    policies = {it["Bucket"]["Ref"]: it["PolicyDocument"] for it in of_type("AWS::S3::BucketPolicy").values()}
+    for name, properties in of_type("AWS::S3::Bucket").items():
+        block = properties["PublicAccessBlockConfiguration"]
+        assert len(block) == 4
+        assert all(block.values())
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        assert {"Ref": "WorkFileDays"} in [rule.get("ExpirationInDays") for rule in rules]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+        [statement] = policies[name]["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+        assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_matching_carries_numpy_and_no_function_more_layers_than_lambda_takes(name: str) -> None:
+    layers = layers_of(name)
+    assert set(layers) <= set(LAYERS)
+    assert len(layers) <= 5
+    computes = "sitejobs.matching" in (AS_READ.functions[name].code / "app.py").read_text()
+    assert ("NumpyLayer" in layers) == computes
+
+
+def pins(text: str) -> dict[str, str]:
+    """Version by name of lines like `numpy==2.4.6`; extras belong to the name."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return dict(line.split("==") for line in lines if line)
+
+
+def test_layers_pin_the_versions_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ours = pins("\n".join(project["dependencies"]))
+    layers: dict[str, str] = {}
+    for file in sorted((ROOT / "layers").glob("*/requirements.txt")):
+        layers |= pins(file.read_text())
+    assert ours.pop("boto3")  # the runtime brings it
+    # The extra `tracer` is the X-Ray SDK, which has a layer without its botocore.
+    layers["aws-lambda-powertools[tracer]"] = layers.pop("aws-lambda-powertools")
+    assert {name: layers.get(name) for name in ours} == ours
+    assert "aws-xray-sdk" in layers
+    assert not {"boto3", "botocore"} & set(layers)
+
+
+def test_the_emulated_runtime_has_the_boto3_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ours = pins("\n".join(project["dependencies"]))
+    assert pins((ROOT / "tools" / "requirements-runtime.txt").read_text())["boto3"] == ours["boto3"]
+
+
+def test_every_function_has_an_event_and_every_state_machine_an_input() -> None:
+    events = {path.name for path in (ROOT / "events").glob("*.json")}
+    stems = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Function")).lower() for name in FUNCTIONS}
+    assert events == {f"{stem}.json" for stem in stems} | {f"{job}.input.json" for job in JOBS}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_state_machines_input_is_one_that_the_job_takes(job: str) -> None:
+    given = json.loads((ROOT / "events" / f"{job}.input.json").read_text())
+    assert JOBS[job].options.model_validate(given).model_dump(exclude_defaults=True)
