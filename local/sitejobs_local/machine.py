@@ -176,8 +176,9 @@ class LocalMachine:
         """How an execution stands now."""
         found = _execution(arn)
         status = found.status
-        if status == "RUNNING" and arn in self._stopped:
-            # On AWS this is so at once; moto first waits for the tasks under way.
+        if arn in self._stopped and status in ("RUNNING", "FAILED"):
+            # On AWS this is so at once. moto first waits for the tasks under way, and stumbles over a state that it
+            # was just beginning: it calls that a failure.
             return Execution(arn, "ABORTED")
         if status in ("SUCCEEDED", "FAILED"):
             _until(lambda: found.output is not None or found.error is not None, seconds=0.1)
@@ -190,8 +191,8 @@ class LocalMachine:
         # moto forgets a stop that comes before the first state.
         _until(lambda: found.status != "RUNNING" or _has_begun(found), seconds=5.0)
         if found.status == "RUNNING":
-            self.client("stepfunctions").stop_execution(executionArn=arn)
             self._stopped.add(arn)
+            self.client("stepfunctions").stop_execution(executionArn=arn)
 
     def run(self, machine_name: str, payload: Mapping[str, Any], timeout: float | None = None) -> Execution:
         """Start an execution and wait for its end."""

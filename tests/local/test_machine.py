@@ -1,10 +1,12 @@
 """The machine at home, end to end: moto's Step Functions over worker processes."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sitejobs_local.machine import Execution
 
 from .machines import Watched
 from .processes import eventually
@@ -195,14 +197,17 @@ def test_functions_reach_this_machines_s3_and_ranges_of_its_objects(shared: Watc
     assert json.load(answer["Payload"]) == {"body": "234", "metadata": {"kind": "toy"}}
 
 
-def test_a_stop_directly_after_the_start_is_not_lost(shared: Watched) -> None:
+@pytest.mark.parametrize("milliseconds", [0, 1, 5, 20, 40])
+def test_a_stop_soon_after_the_start_is_not_lost(shared: Watched, milliseconds: int) -> None:
     shared.events.clear()
-    arn = shared.machine.start("toy-call", {"do": "sleep", "seconds": 0.3, "again": True})
+    arn = shared.machine.start("toy-call", {"do": "sleep", "seconds": 0.2, "again": True})
+    time.sleep(milliseconds / 1000)
     shared.machine.stop(arn)
 
-    assert shared.machine.wait(arn, timeout=1).status == "ABORTED"
+    assert shared.machine.wait(arn, timeout=1) == Execution(arn, "ABORTED")
     api = shared.machine.client("stepfunctions")
-    assert eventually(lambda: api.describe_execution(executionArn=arn)["status"] == "ABORTED")
+    assert eventually(lambda: api.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    assert shared.machine.wait(arn, timeout=1) == Execution(arn, "ABORTED")
     assert len(shared.calls("toy-slow")) <= 1
 
 
