@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from sitejobs_local.postgres import Server, reset, running_postgres
 
 MEMORY_DISK = Path("/dev/shm")

@@ -8,8 +8,8 @@ from types import FrameType
 from typing import Any
 
 import click
-from sitejobs.errors import InvalidInput, SitejobsError
 
+from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.commands.check import check
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
@@ -31,7 +31,6 @@ class JobsGroup(click.Group):
         if cmd_name in self.commands:
             return self.commands[cmd_name]
         from sitejobs.catalog import JOBS
-
         from sitejobs_local.commands.jobs import job_command
 
         return job_command(JOBS[cmd_name]) if cmd_name in JOBS else None

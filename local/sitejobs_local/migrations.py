@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import Connection
-from sitejobs.errors import InvalidInput
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
 
 # Any number will do, as long as every version of this command takes the same one.

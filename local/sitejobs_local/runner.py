@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitejobs.errors import InvalidInput
-
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.progress import RunProgress, Totals
 

@@ -64,6 +64,7 @@ class Target:
         CannotConnect : says what is wrong and what to do, without the password.
         """
         import psycopg
+
         from sitejobs.database import connect, describe
 
         try:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
 
 pytestmark = pytest.mark.bundle

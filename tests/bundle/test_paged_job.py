@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sitejobs.jobs import PAGES_A_CHAPTER
 from statelint.linter import Linter
-
-from tests.bundle.interpreter import FunctionError, Handler, Interpreter, JsonObject, interpreted
 from tools.bundle import ROOT
+
+from sitejobs.jobs import PAGES_A_CHAPTER
+from tests.bundle.interpreter import FunctionError, Handler, Interpreter, JsonObject, interpreted
 
 DEFINITION = (ROOT / "statemachines" / "paged-job.asl.json").read_text()
 PAYLOAD_LIMIT = 256 * 1024

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
+
 from sitejobs_local.postgres import Server
 
 # Says where the server is, then stays a client until its standard input ends.

@@ -16,11 +16,11 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+
 from sitejobs.database import connect
 from sitejobs_local import migrations
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.postgres import running_postgres
-
 from tests.conftest import make_home, remove_home
 from tests.local.command import PROGRAM, environment, sitejobs
 

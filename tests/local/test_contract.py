@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
+
 from sitejobs.catalog import JOBS
 from sitejobs.database import connect
 from sitejobs_local import migrations

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sitejobs_local.machine import Execution
 
 from .machines import Watched

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from sitejobs_local.machine import Event, Execution, LocalMachine, preload
 from sitejobs_local.template import TemplateError
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import Connection
+
 from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
 from sitejobs_local import migrations

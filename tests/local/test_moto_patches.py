@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from sitejobs_local import moto_patches
 
 from .machines import FIXTURE

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from sitejobs.errors import InvalidInput
 from sitejobs_local.population import Kind, Population, Table, generate
 from sitejobs_local.population.copying import encoded

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+
 from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
 from sitejobs_local.population import Kind, Table, generate, load

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+
 from sitejobs_local.postgres import (
     DatabaseInUse,
     PostgresError,
@@ -24,7 +25,6 @@ from sitejobs_local.postgres import (
     site_database,
 )
 from sitejobs_local.postgres_cluster import Cluster, server_account
-
 from tests.conftest import make_home, remove_home
 from tests.local.postgres_processes import (
     Client,

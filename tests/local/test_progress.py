@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from rich.console import Console
+
 from sitejobs_local.progress import RunProgress, Totals, counts, shown
 from sitejobs_local.report import print_outcome
 from sitejobs_local.runner import FailedPage, Outcome, message_of

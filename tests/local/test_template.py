@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from sitejobs_local.template import Expiration, QueueSource, TemplateError, load_template
 
 FIXTURE = Path(__file__).parent / "fixtures" / "machine" / "template.yaml"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sitejobs_local.template import TemplateError
 
 from .machines import Watched

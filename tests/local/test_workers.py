@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sitejobs_local.template import load_template
 from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, UnknownFunction, WorkerPool
 

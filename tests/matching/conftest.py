@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from psycopg import Connection
+
 from sitejobs.database import connect
 from sitejobs_local.migrations import apply, apply_site_schema
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
+
 from sitejobs.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def migrate(again: bool) -> None:
 def roles(role: str, schemas: tuple[str, ...]) -> None:
     """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
     from sitejobs.catalog import JOBS
-
     from sitejobs_local.contract.roles import role_script
 
     click.echo(role_script(role, list(JOBS), schemas or ("public",)), nl=False)

@@ -15,7 +15,6 @@ def demo(users: int, seed: int) -> int:
     best matches with the reasons and the distribution of all scores.
     """
     from sitejobs.catalog import JOBS
-
     from sitejobs_local.commands.common import has_users
     from sitejobs_local.commands.jobs import run
     from sitejobs_local.commands.matches import JOB, show_best, show_distribution, showpiece

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from sitejobs.catalog import JobEntry
 from sitejobs.errors import SitejobsError
 from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
-
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import click
 def write_listing(formatter: click.HelpFormatter, commands: Mapping[str, click.Command]) -> None:
     """Write the whole list."""
     from sitejobs.catalog import JOBS
-
     from sitejobs_local.commands.jobs import flags_of
 
     formatter.write_usage("sitejobs", "<job or command> [--option=value ...]")

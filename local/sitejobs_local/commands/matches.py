@@ -4,8 +4,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
-from sitejobs.errors import InvalidInput
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared
 
 if TYPE_CHECKING:

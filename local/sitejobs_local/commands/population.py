@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 import click
-from sitejobs.errors import InvalidInput
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import has_users, notes, output
 
 if TYPE_CHECKING:

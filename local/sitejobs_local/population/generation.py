@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import numpy as np
-from sitejobs.errors import InvalidInput
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.population.encounters import Encounters
 from sitejobs_local.population.interests import interest_tables
 from sitejobs_local.population.model import Population

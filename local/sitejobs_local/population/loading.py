@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 import psycopg
 from psycopg import sql
-from sitejobs.errors import InvalidInput
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.population.copying import HEADER, TRAILER, encoded
 from sitejobs_local.population.model import Population, Table
 
