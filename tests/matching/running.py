@@ -59,14 +59,23 @@ class Site:
         self.environment = environment or {}
 
     def run(
-        self, at: datetime, options: JsonObject | None = None, order: Order = as_planned, *, environments: int = 2
+        self,
+        at: datetime,
+        options: JsonObject | None = None,
+        order: Order = as_planned,
+        *,
+        environments: int = 2,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> Finished:
-        """Run everything from `at` on; `environments` many Lambda environments take the pages in turn."""
+        """Run everything from `at` on; `environments` many Lambda environments take the pages in turn.
+
+        `meanwhile` is what happens on the site between the last Plan and the first Batch.
+        """
         given = dict(options or {})
         parsed = parse_options(JOB.options, given)
         places = [self.resources() for _ in range(environments)]
         try:
-            return self._run(places, at, given, parsed, order)
+            return self._run(places, at, given, parsed, order, meanwhile)
         finally:
             for place in places:
                 place.database.close()
@@ -75,7 +84,13 @@ class Site:
         return Resources(Database(self.url), self.work, self.environment)
 
     def _run(
-        self, places: Sequence[Resources], at: datetime, given: JsonObject, options: Any, order: Order
+        self,
+        places: Sequence[Resources],
+        at: datetime,
+        given: JsonObject,
+        options: Any,
+        order: Order,
+        meanwhile: Callable[[], object],
     ) -> Finished:
         connection = places[0].database.connection()
         run = _opened(connection, at, given, options)
@@ -94,6 +109,7 @@ class Site:
             cursor = _through_json(chapter.cursor)
             pages += _through_json(chapter.pages)
         finished.pages = pages
+        meanwhile()
         results = [self._page(places, run, options, number, page) for number, page in enumerate(order(pages))]
         for result in results:
             finished.counts.update({name: result[name] for name in runs.COUNTERS})
