@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from psycopg import Connection
+
 from sitejobs.matching.exact import score_pairs
 from sitejobs.matching.search import Exclusions, Matches, Work, ranked, search
 from sitejobs.matching.users import concatenate
-
 from tests.matching.random_sites import FLAVOURS, draw, load
 from tests.matching.worlds import LATER, Opened, all_pairs, open_site
 

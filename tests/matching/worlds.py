@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
+
 from sitejobs.matching.exact import Pairs, score_pairs
 from sitejobs.matching.kernel import Candidates, tier_step
 from sitejobs.matching.parameters import Parameters
@@ -16,7 +17,6 @@ from sitejobs.matching.snapshot import take_snapshot
 from sitejobs.matching.snapshot_file import StoredSnapshot, write_snapshot
 from sitejobs.matching.users import Users, concatenate
 from sitejobs.matching.world import open_world
-
 from tests.fakes import FolderWorkStore
 from tests.matching.random_sites import NOW
 

@@ -42,6 +42,10 @@ class Leaders:
         if len(fresh):
             self._thin_out(fresh)
 
+    def raise_floor(self) -> None:
+        """Bring every floor up to what the keys seen so far allow."""
+        self._thin_out(np.flatnonzero(self._fill > self._top_k))
+
     def found(self) -> tuple[Indices, Indices]:
         """Viewers and positions of all keys that may belong to the best, by viewer."""
         self._thin_out(np.arange(len(self._fill)))

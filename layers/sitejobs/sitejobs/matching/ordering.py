@@ -12,8 +12,8 @@ from sitejobs.matching.users import Users
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-BLOCKS_A_REGION = 8
-"""Blocks cut from one region of the map: within it people are sorted by gender and static score."""
+BLOCKS_A_REGION = 16
+"""Blocks cut from one region of the map: within it people are sorted by the traits they have, gender and static score."""
 
 
 def ordered(users: Users, static: Floats, block_size: int) -> list[Indices]:
@@ -27,11 +27,23 @@ def ordered(users: Users, static: Floats, block_size: int) -> list[Indices]:
     unplaced = unplaced[np.lexsort((users.ids[unplaced], users.place[unplaced]))]
     regions = _regions(users.xyz, placed, size)
     regions += [unplaced[start : start + size] for start in range(0, len(unplaced), size)]
+    masks = _mask_order(users)
     blocks = []
     for region in regions:
-        region = region[np.lexsort((users.ids[region], -static[region], users.gender[region]))]
+        region = region[np.lexsort((users.ids[region], -static[region], users.gender[region], masks[region]))]
         blocks += [region[start : start + block_size] for start in range(0, len(region), block_size)]
     return blocks
+
+
+def _mask_order(users: Users) -> Indices:
+    """(n,) a number for each set of trait keys, so that equal sets stand together: the most frequent ones first."""
+    if not users.traits.shape[1]:
+        return np.zeros(len(users), np.int64)
+    packed = np.packbits(~np.isnan(users.traits), axis=1)
+    keys, members, counts = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
+    order = np.empty(len(keys), np.int64)
+    order[np.lexsort((np.arange(len(keys)), -counts))] = np.arange(len(keys))
+    return np.asarray(order[members.reshape(-1)])
 
 
 def _regions(xyz: Floats, members: Indices, size: int) -> list[Indices]:

@@ -22,7 +22,7 @@ class Weights:
     @property
     def total(self) -> float:
         """The highest score that can be reached."""
-        return float(sum(asdict(self).values()))
+        return self.traits + self.interests + self.rating_quality + self.rating_fit + self.newness + self.proximity
 
 
 @dataclass(frozen=True)

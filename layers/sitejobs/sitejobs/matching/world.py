@@ -1,48 +1,67 @@
 """A stored snapshot's candidates as the search wants them, kept ready between pages."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import Candidates
+from sitejobs.matching.kernel import Shelf
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.search import World
 from sitejobs.matching.snapshot import vocabulary_of
 from sitejobs.matching.snapshot_file import StoredSnapshot
+from sitejobs.matching.users import concatenate
+
+SHELF_USERS = 16_384
+"""Users of a shelf, in whole blocks."""
 
 READY_USERS = 250_000
-"""Users whose matrices are kept in memory at a time: about 0.6 KB each with 30 traits."""
+"""Users whose shelves are kept in memory at a time: about 1.5 KB each with 30 traits."""
 
 
 def open_world(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> World:
     """The candidates scored as of `now`, seconds since 1970."""
-    bits = vocabulary_of(snapshot.dictionaries)
-    blocks = _ReadyBlocks(snapshot, now, parameters, bits)
     starts = snapshot.starts[: len(snapshot.bounds) + 1]
-    return World(snapshot.bounds, starts, blocks.get, bits, snapshot.dictionaries.popularity)
+    bits = vocabulary_of(snapshot.dictionaries)
+    shelves = _shelves(starts)
+    ready = _ReadyShelves(snapshot, shelves, now, parameters, bits)
+    return World(snapshot.bounds, starts, shelves, ready.get, bits, snapshot.dictionaries.popularity)
 
 
-class _ReadyBlocks:
-    """The blocks used last, up to `READY_USERS`."""
+def _shelves(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(s + 1,) first block of each shelf, and the number of blocks."""
+    shelf = starts[:-1] // SHELF_USERS
+    first = np.flatnonzero(np.diff(shelf, prepend=-1))
+    return np.append(first, len(shelf))
 
-    def __init__(self, snapshot: StoredSnapshot, now: float, parameters: Parameters, bits: InterestBits | None) -> None:
-        self._snapshot = snapshot
-        self._now = now
-        self._parameters = parameters
-        self._bits = bits
-        self._popularity = snapshot.dictionaries.popularity
-        self._ready: OrderedDict[int, Candidates] = OrderedDict()
+
+@dataclass
+class _ReadyShelves:
+    """The shelves used last, up to `READY_USERS`."""
+
+    snapshot: StoredSnapshot
+    shelves: NDArray[np.int64]
+    now: float
+    parameters: Parameters
+    bits: InterestBits | None
+
+    def __post_init__(self) -> None:
+        self._ready: OrderedDict[int, Shelf] = OrderedDict()
         self._users = 0
 
-    def get(self, index: int) -> Candidates:
-        block = self._ready.get(index)
-        if block is None:
-            block = Candidates.of(
-                self._snapshot.block(index), self._now, self._parameters, self._bits, self._popularity
-            )
-            self._ready[index] = block
-            self._users += len(block.users)
-            while self._users > READY_USERS and len(self._ready) > 1:
-                self._users -= len(self._ready.popitem(last=False)[1].users)
-        else:
+    def get(self, index: int) -> Shelf:
+        shelf = self._ready.get(index)
+        if shelf is not None:
             self._ready.move_to_end(index)
-        return block
+            return shelf
+        blocks = np.arange(self.shelves[index], self.shelves[index + 1])
+        self.snapshot.need(blocks)
+        users = concatenate([self.snapshot.block(block) for block in blocks.tolist()])
+        shelf = Shelf.of(users, self.now, self.parameters, self.bits, self.snapshot.dictionaries.popularity)
+        self._ready[index] = shelf
+        self._users += len(users)
+        while self._users > READY_USERS and len(self._ready) > 1:
+            self._users -= len(self._ready.popitem(last=False)[1].users)
+        return shelf
