@@ -73,8 +73,9 @@ def tool_environment(name: str, requirements: str, python: Path) -> Path:
     name : of the folder, e.g. ".venv-sam".
     requirements : file in tools/ with its pins; a change makes the environment anew.
     """
-    wanted = (ROOT / "tools" / requirements).read_text() + str(python)
-    folder, digest = ROOT / name, hashlib.sha256(wanted.encode()).hexdigest()
+    folder = ROOT / name
+    wanted = f"{folder} {python} {(ROOT / 'tools' / requirements).read_text()}"  # its programs name their folder
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
     stamp = folder / "made-from"
     if not stamp.is_file() or stamp.read_text() != digest:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
 
-pytestmark = pytest.mark.bundle
+# The first one to run makes SAM's environment: minutes where the index of packages is slow.
+pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]
 
 LAYERS = {
     "SitejobsLayer": "sitejobs",

@@ -15,7 +15,8 @@ from sitejobs_local.template import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
 
-pytestmark = pytest.mark.bundle
+# The first one to run makes SAM's environment: minutes where the index of packages is slow.
+pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]
 
 Start = Callable[..., Emulated]
 JsonObject = dict[str, Any]

@@ -182,7 +182,7 @@ def test_invalid_input_fails_the_execution_by_that_name_and_closes_nothing(machi
 def test_a_plan_that_step_functions_could_not_take_fails_by_a_name_of_ours(machine: Interpreter) -> None:
     machine.functions["Plan"] = lambda event: plan(event) | {"pages": ["x" * 300_000]}
     ended = machine.run({})
-    assert (ended.status, ended.error) == ("FAILED", "PlanNotAnswered")  # names with States. are refused by Fail states
+    assert (ended.status, ended.error) == ("FAILED", "NotAnswered")  # names with States. are refused by Fail states
     assert "States." in (ended.cause or "")
 
 
@@ -259,6 +259,15 @@ def test_a_chapter_that_cannot_be_recorded_closes_the_run(machine: Interpreter) 
     assert closed["run"] == RUN
     assert json.loads(closed["error"]["Cause"])["errorMessage"] == "taken over"
     assert len(machine.events("Plan")) == 1
+
+
+def test_a_step_that_step_functions_could_not_run_closes_the_run_and_fails_by_a_name_of_ours(
+    machine: Interpreter,
+) -> None:
+    machine.functions["Record"] = lambda event: {"failedPages": "x" * 300_000}
+    ended = machine.run({})
+    assert (ended.status, ended.error) == ("FAILED", "NotAnswered")
+    assert machine.events("Finish")[0]["error"]["Error"].startswith("States.")
 
 
 def test_a_run_that_finish_calls_failed_fails_with_its_error_and_cause(machine: Interpreter) -> None:

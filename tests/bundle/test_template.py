@@ -76,6 +76,7 @@ def layers_of(function: str) -> list[str]:
 
 
 @pytest.mark.bundle
+@pytest.mark.timeout(900)  # the first to run makes SAM's environment
 def test_sam_and_cloudformation_accept_it() -> None:
     done = validate()
     assert done.returncode == 0, done.stdout
