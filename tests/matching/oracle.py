@@ -14,14 +14,28 @@ from typing import Any
 from psycopg import Connection
 
 EARTH_RADIUS_KM = 6371.0
-DEFAULT_RADIUS_KM = 100.0
-HALF_LIFE_DAYS = 30.0
-WEIGHTS = {"traits": 0.25, "interests": 0.20, "quality": 0.15, "fit": 0.10, "newness": 0.10, "proximity": 0.20}
 GENDERS = {"UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER"}
 EQUAL_SCORES = 1e-9
 
 Ratings = tuple[int, int, int, int]
 Interest = tuple[int, int]  # subjectId, interestId
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The numbers of the algorithm that a site may change."""
+
+    traits: float = 0.25
+    interests: float = 0.20
+    quality: float = 0.15
+    fit: float = 0.10
+    newness: float = 0.10
+    proximity: float = 0.20
+    default_radius_km: float = 100.0
+    half_life_days: float = 30.0
+
+
+STANDARD = Rules()
 
 
 @dataclass(frozen=True)
@@ -183,15 +197,15 @@ def candidates(site: Site, viewer_id: int) -> list[int]:
     )
 
 
-def score_everyone(site: Site, now: datetime) -> dict[int, list[Row]]:
+def score_everyone(site: Site, now: datetime, rules: Rules = STANDARD) -> dict[int, list[Row]]:
     """All rows of each viewer in order, not cut: `[:top_k]` is what is stored."""
-    return {viewer_id: score_viewer(site, viewer_id, now) for viewer_id in viewers(site)}
+    return {viewer_id: score_viewer(site, viewer_id, now, rules) for viewer_id in viewers(site)}
 
 
-def score_viewer(site: Site, viewer_id: int, now: datetime) -> list[Row]:
+def score_viewer(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> list[Row]:
     """Every candidate of a viewer, best first."""
     viewer = site.people[viewer_id]
-    return in_order(score_pair(viewer, site.people[other], now) for other in candidates(site, viewer_id))
+    return in_order(score_pair(viewer, site.people[other], now, rules) for other in candidates(site, viewer_id))
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -213,22 +227,22 @@ def _tied(a: Row, b: Row) -> bool:
 # One pair ---------------------------------------------------------------------------------------------------
 
 
-def score_pair(viewer: Person, candidate: Person, now: datetime) -> Row:
+def score_pair(viewer: Person, candidate: Person, now: datetime, rules: Rules = STANDARD) -> Row:
     """The six parts, the tier and the reasons of one pair."""
     distance = distance_km(viewer, candidate)
     traits = traits_part(viewer, candidate)
     interests = interests_part(viewer.interests, candidate.interests)
     quality = quality_part(candidate.received)
     fit = fit_part(viewer.given, candidate.received)
-    newness = newness_part(candidate.updated_at, now)
-    proximity = proximity_part(viewer, candidate, distance)
+    newness = newness_part(candidate.updated_at, now, rules)
+    proximity = proximity_part(viewer, candidate, distance, rules)
     score = (
-        WEIGHTS["traits"] * traits
-        + WEIGHTS["interests"] * interests
-        + WEIGHTS["quality"] * quality
-        + WEIGHTS["fit"] * fit
-        + WEIGHTS["newness"] * newness
-        + WEIGHTS["proximity"] * proximity
+        rules.traits * traits
+        + rules.interests * interests
+        + rules.quality * quality
+        + rules.fit * fit
+        + rules.newness * newness
+        + rules.proximity * proximity
     )
     flags = (
         gender_ok(viewer.preferred_genders, candidate.gender),
@@ -353,16 +367,16 @@ def _centred(means: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(share - middle for share in shares)
 
 
-def newness_part(updated_at: datetime, now: datetime) -> float:
+def newness_part(updated_at: datetime, now: datetime, rules: Rules) -> float:
     days = (now - updated_at).total_seconds() / 86400
-    return 1.0 if days < 0 else 0.5 ** (days / HALF_LIFE_DAYS)
+    return 1.0 if days < 0 else 0.5 ** (days / rules.half_life_days)
 
 
-def proximity_part(viewer: Person, candidate: Person, distance: float | None) -> float:
+def proximity_part(viewer: Person, candidate: Person, distance: float | None, rules: Rules) -> float:
     if distance is None:
         same_place = bool(viewer.location_text) and viewer.location_text == candidate.location_text
         return 0.25 if same_place else 0.0
-    radius = DEFAULT_RADIUS_KM if viewer.preferred_distance_km is None else viewer.preferred_distance_km
+    radius = rules.default_radius_km if viewer.preferred_distance_km is None else viewer.preferred_distance_km
     if radius == 0:
         return 1.0 if distance == 0 else 0.0
     return max(0.0, 1 - distance / radius)

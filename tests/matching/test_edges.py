@@ -1,13 +1,16 @@
 """Sites made by hand, each about one thing that is easily got wrong."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from psycopg import Connection
 
-from tests.matching.comparing import assert_rows_equal, stored_rows, stored_viewers
-from tests.matching.oracle import read_site, score_everyone
+from tests.matching.comparing import assert_rows_equal, assert_viewer_equal, stored_rows, stored_viewers
+from tests.matching.oracle import Rules, read_site, score_everyone, score_viewer
 from tests.matching.random_sites import NOW, Draft, SiteRows, draw, load, someone
 from tests.matching.running import Site
 
@@ -23,9 +26,9 @@ def check(connection: Connection, url: str, folder: Path, drafts: list[Draft], t
     check_run(connection, url, folder, top_k)
 
 
-def check_run(connection: Connection, url: str, folder: Path, top_k: int = 200) -> None:
-    Site(url, folder).run(NOW, {"topK": top_k})
-    assert_rows_equal(stored_rows(connection), score_everyone(read_site(connection), NOW), top_k)
+def check_run(connection: Connection, url: str, folder: Path, top_k: int = 200, at: datetime = NOW) -> None:
+    Site(url, folder).run(at, {"topK": top_k})
+    assert_rows_equal(stored_rows(connection), score_everyone(read_site(connection), at), top_k)
 
 
 def quizzed(user_id: int, vector: str, answers: str = "{}") -> Draft:
@@ -138,6 +141,52 @@ def test_averages_of_many_ratings_and_of_too_few_are_told_apart(
     drafts[0].received = {rater: (1 + rater % 5, 1, 2, 5) for rater in range(60)}
     drafts[1].received = dict.fromkeys(range(2), (3, 3, 3, 3))
     check(site, site_url, tmp_path, drafts, top_k=3)
+
+
+def test_birthdays_count_from_their_day_on(site: Connection, site_url: str, tmp_path: Path) -> None:
+    wishes = {"preferredAgeMin": 30, "preferredAgeMax": 30}
+    births = [date(1994, 2, 28), date(1994, 3, 1), date(1995, 12, 31)]
+    births += [date(1996, 2, 28), date(1996, 2, 29), date(1996, 3, 1)]
+    drafts = [someone(user_id, birthdate=born) for user_id, born in enumerate(births, 2)]
+    load(site, SiteRows([someone(1, preference=wishes), *drafts], set()))
+    runs = [(2024, 2, 28), (2024, 2, 29), (2025, 12, 31), (2026, 2, 27), (2026, 2, 28), (2026, 3, 1)]
+    for year, month, day in runs:
+        for moment in (time(0, 0), time(23, 59, 59)):
+            check_run(site, site_url, tmp_path, at=datetime.combine(date(year, month, day), moment, UTC))
+
+
+def test_hundreds_of_near_ties_take_nobodys_place(site: Connection, site_url: str, tmp_path: Path) -> None:
+    # All are within the rounding of single precision, but the first and the last may not trade places.
+    newest, older, oldest = (NOW - timedelta(seconds=seconds) for seconds in (0, 295, 590))
+    drafts = [someone(1), someone(2999, updatedAt=older)]
+    drafts += [someone(3000 + i, updatedAt=newest) for i in range(199)]
+    drafts += [someone(10 + i, updatedAt=oldest) for i in range(700)]
+    load(site, SiteRows(drafts, set()))
+    for block_size in (100, 500, 2000):
+        Site(site_url, tmp_path).run(NOW, {"userId": 1, "candidateBatchSize": block_size})
+        assert_viewer_equal(1, stored_rows(site)[1], score_viewer(read_site(site), 1, NOW), 200)
+
+
+@pytest.mark.parametrize(
+    ("weights", "rules"),
+    [
+        ("traits=0,interests=1, proximity=0.9", Rules(traits=0, interests=1, proximity=0.9)),
+        ("traits=0,interests=0,rating_quality=0,rating_fit=0,newness=0,proximity=0", Rules(0, 0, 0, 0, 0, 0)),
+        ("", Rules()),
+    ],
+)
+def test_weights_radius_and_half_life_are_the_sites_own(
+    site: Connection, site_url: str, tmp_path: Path, weights: str, rules: Rules
+) -> None:
+    load(site, draw(6, 40, "mixed"))
+    environment = {
+        "MATCH_WEIGHTS": weights,
+        "MATCH_DEFAULT_RADIUS_KM": "35.5",
+        "MATCH_NEWNESS_HALF_LIFE_DAYS": "2",
+    }
+    Site(site_url, tmp_path, environment).run(NOW, {"topK": 4, "candidateBatchSize": 7})
+    rules = replace(rules, default_radius_km=35.5, half_life_days=2)
+    assert_rows_equal(stored_rows(site), score_everyone(read_site(site), NOW, rules), 4)
 
 
 def test_an_empty_site_and_one_without_candidates_end_without_rows(
