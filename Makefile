@@ -1,0 +1,52 @@
+# Everything here works from a fresh clone with a Python 3.11-3.13 and make: the environment .venv is made when it is
+# needed. Only `build`, and the tests of what it builds, ask for a python3.13: the functions run on it.
+
+PYTHON ?=
+ARGS ?=
+RUN = .venv/bin/python
+
+export PYTHON
+
+.PHONY: help demo test check format bench build docs clean local dev
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PYTHON=/path/to/python3.13 picks the Python, ARGS='...' is handed on: make test ARGS='-k contract'"
+
+demo: local ## a synthetic site of 2,000 users, its match scores, one user's best matches with the reasons
+	@$(RUN) -m sitejobs_local.cli demo $(ARGS)
+	@echo "The command itself: . .venv/bin/activate && sitejobs"
+
+test: dev ## all tests
+	@$(RUN) -m pytest $(ARGS)
+
+check: dev ## lint, format and types
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+format: dev ## format the code and mend what the linter can
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: dev ## how long match-scores takes, beside what the machine can do
+	@$(RUN) -m benchmarks $(ARGS)
+
+build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; needs python3.13
+	@$(RUN) tools/bundle.py validate
+	@$(RUN) tools/bundle.py build $(ARGS)
+
+docs: dev ## what the documentation shows of the code and of a run
+	@$(RUN) tools/docs.py $(ARGS)
+
+clean: ## remove what these targets made; the embedded database stays (sitejobs db reset removes it)
+	rm -rf .venv .venv-sam .venv-runtime .aws-sam build sitejobs.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+local:
+	@sh tools/environment.sh local
+
+dev:
+	@sh tools/environment.sh dev
