@@ -1,14 +1,16 @@
 """One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
 
-Nothing here is session-wide beyond what RDS Proxy allows: settings travel in the startup packet, no statement is
-prepared, no temporary table is made.
+Nothing here needs a session of its own where a pooler hands them out: settings travel in the startup packet, no
+statement is prepared, no temporary table is made.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
 
@@ -29,12 +31,17 @@ PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.DiskFull,
     pg.OutOfMemory,
 )
+_NO_OPTIONS_TAKEN = "support command-line options"
+"""What RDS Proxy says of a startup packet with options."""
+
 # libpq reports a refused login without an SQLSTATE: only its text tells it from a lost connection.
 _PERMANENT_CONNECT_TEXTS = (
     "password authentication failed",
     "no password supplied",
     "does not exist",
     "no pg_hba.conf entry",
+    "unsupported startup parameter",
+    _NO_OPTIONS_TAKEN,
 )
 
 
@@ -51,12 +58,36 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
     ------
     psycopg.OperationalError : the server cannot be reached or refuses the login.
     """
-    settings = ["-c TimeZone=UTC"]
+    settings = {"TimeZone": "UTC"}
     if search_path:
-        settings.append("-c search_path=" + search_path.replace("\\", "\\\\").replace(" ", "\\ "))
+        settings["search_path"] = search_path
     if statement_timeout_ms is not None:
-        settings.append(f"-c statement_timeout={int(statement_timeout_ms)}")
-    return psycopg.connect(url, autocommit=True, prepare_threshold=None, connect_timeout=10, options=" ".join(settings))
+        settings["statement_timeout"] = str(int(statement_timeout_ms))
+    try:
+        return _connect(url, settings)
+    except psycopg.OperationalError as error:
+        if _NO_OPTIONS_TAKEN not in str(error):
+            raise
+    connection = _connect(url, {})
+    for name, value in settings.items():
+        # The proxy keeps one server connection for this session from here on: no worse than no proxy.
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+    return connection
+
+
+def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
+    """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one holds."""
+    given = conninfo_to_dict(url)
+    options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
+    for name, value in settings.items():
+        options.append(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ "))
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=given.get("connect_timeout", 10),
+        options=" ".join(filter(None, options)),
+    )
 
 
 class Database:
