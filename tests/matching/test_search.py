@@ -1,28 +1,34 @@
 """`search` finds what sorting all pairs finds."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.exact import score_pairs
 from sitejobs.matching.search import Exclusions, Matches, Work, ranked, search
-from sitejobs.matching.users import concatenate
-from tests.matching.random_sites import FLAVOURS, draw, load
+from sitejobs.matching.users import Users
+from sitejobs_local.population import generate
+from sitejobs_local.population import load as load_population
+from tests.matching.comparing import assert_viewer_equal, stored_rows
+from tests.matching.oracle import read_site, score_viewer
+from tests.matching.random_sites import FLAVOURS, NOW, draw, load
+from tests.matching.running import Site
 from tests.matching.worlds import LATER, Opened, all_pairs, open_site
 
 
-def sorted_whole(opened: Opened, exclusions: Exclusions) -> Matches:
+def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matches:
     """Every pair that is not excluded, scored, sorted and cut."""
-    candidates = concatenate([block.users for block in opened.blocks])
-    viewer, candidate = all_pairs(len(opened.viewers), len(candidates))
+    viewer, candidate = all_pairs(len(viewers), len(opened.candidates))
     excluded = set(zip(exclusions.row.tolist(), exclusions.user_id.tolist(), strict=True))
-    pairs = zip(viewer.tolist(), candidates.ids[candidate].tolist(), strict=True)
-    kept = np.flatnonzero([pair not in excluded for pair in pairs])
-    scored = score_pairs(opened.viewers, candidates, viewer[kept], candidate[kept], opened.now, opened.parameters)
-    return ranked(candidates, scored, opened.parameters.top_k)
+    ids = opened.candidates.ids[candidate].tolist()
+    kept = np.flatnonzero([pair not in excluded for pair in zip(viewer.tolist(), ids, strict=True)])
+    scored = score_pairs(viewers, opened.candidates, viewer[kept], candidate[kept], opened.now, opened.parameters)
+    return ranked(opened.candidates, scored, opened.parameters.top_k)
 
 
 def own_and_some(opened: Opened, seed: int) -> Exclusions:
@@ -34,48 +40,74 @@ def own_and_some(opened: Opened, seed: int) -> Exclusions:
     return own.plus(rows, random.choice(opened.viewers.ids, len(rows))).plus(rows[:5], opened.viewers.ids[rows[:5]])
 
 
+def ids_of(matches: Matches) -> NDArray[np.int64]:
+    return matches.candidates.ids[matches.pairs.candidate]
+
+
 def assert_same(found: Matches, whole: Matches) -> None:
     assert np.array_equal(found.pairs.viewer, whole.pairs.viewer)
     assert np.array_equal(found.rank, whole.rank)
-    assert np.array_equal(found.candidates.ids[found.pairs.candidate], whole.candidates.ids[whole.pairs.candidate])
     assert np.array_equal(found.pairs.tier_a, whole.pairs.tier_a)
-    assert np.array_equal(found.pairs.score, whole.pairs.score)
+    assert np.allclose(found.pairs.score, whole.pairs.score, rtol=0, atol=1e-12)
+    assert np.array_equal(ids_of(found), ids_of(whole))
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_search_finds_what_sorting_all_pairs_finds(site: Connection, tmp_path: Path, flavour: str) -> None:
+def test_a_search_finds_what_sorting_all_pairs_finds(site: Connection, flavour: str) -> None:
     load(site, draw(2, 120, flavour))
     for block_size, top_k, later in ((1, 3, timedelta()), (7, 1, LATER), (20, 10, timedelta()), (500, 200, LATER)):
-        opened = open_site(site, tmp_path, block_size, top_k, later)
+        opened = open_site(site, block_size, top_k, later)
         exclusions = own_and_some(opened, block_size)
         found = search(opened.viewers, opened.world, exclusions, opened.now, opened.parameters)
-        assert_same(found, sorted_whole(opened, exclusions))
+        assert_same(found, sorted_whole(opened, opened.viewers, exclusions))
 
 
-def test_a_search_for_some_viewers_finds_the_same_as_for_all(site: Connection, tmp_path: Path) -> None:
+def test_a_search_for_one_viewer_finds_the_same_as_for_all_together(site: Connection) -> None:
     load(site, draw(4, 90, "mixed"))
-    opened = open_site(site, tmp_path, 7, 5)
-    everyone = sorted_whole(opened, Exclusions(np.arange(len(opened.viewers)), opened.viewers.ids))
+    opened = open_site(site, 7, 5)
+    everyone = sorted_whole(opened, opened.viewers, Exclusions(np.arange(len(opened.viewers)), opened.viewers.ids))
     for row in range(len(opened.viewers)):
         viewer = opened.viewers.take(np.array([row]))
         found = search(viewer, opened.world, Exclusions(np.array([0]), viewer.ids), opened.now, opened.parameters)
-        wanted = np.flatnonzero(everyone.pairs.viewer == row)
-        ids = everyone.candidates.ids[everyone.pairs.candidate[wanted]]
-        assert np.array_equal(found.candidates.ids[found.pairs.candidate], ids)
+        assert np.array_equal(ids_of(found), ids_of(everyone)[everyone.pairs.viewer == row])
 
 
-def test_with_everybody_excluded_a_search_finds_nobody(site: Connection, tmp_path: Path) -> None:
+def test_with_everybody_excluded_a_search_finds_nobody(site: Connection) -> None:
     load(site, draw(5, 12, "mixed"))
-    opened = open_site(site, tmp_path, 5)
+    opened = open_site(site, 5)
     rows, columns = all_pairs(len(opened.viewers), len(opened.viewers))
     nobody = Exclusions(rows, opened.viewers.ids[columns])
     assert len(search(opened.viewers, opened.world, nobody, opened.now, opened.parameters).rank) == 0
 
 
-def test_far_away_blocks_are_not_scored(site: Connection, tmp_path: Path) -> None:
-    load(site, draw(6, 300, "one city"))
-    opened = open_site(site, tmp_path, 10, 5)
-    work = Work()
-    search(opened.viewers, opened.world, Exclusions(), opened.now, opened.parameters, work)
-    assert work.pairs == len(opened.viewers) * int(opened.world.starts[-1])
-    assert 0 < work.scored < work.pairs
+# A site of thousands ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def city(site: Connection) -> Iterator[Connection]:
+    load_population(site, generate(4000, 5, NOW))
+    yield site
+
+
+def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Connection) -> None:
+    for block_size, top_k in ((100, 20), (500, 200)):
+        opened = open_site(city, block_size, top_k)
+        rows = np.arange(0, len(opened.viewers), 61)
+        viewers = opened.viewers.take(rows)
+        own = Exclusions(np.arange(len(rows)), viewers.ids)
+        work = Work()
+        found = search(viewers, opened.world, own, opened.now, opened.parameters, work)
+        assert_same(found, sorted_whole(opened, viewers, own))
+        assert work.pairs == len(viewers) * len(opened.candidates)
+        assert 0 < work.scored < work.pairs
+
+
+def test_rows_of_a_site_of_thousands_are_the_plain_implementations(
+    city: Connection, site_url: str, tmp_path: Path
+) -> None:
+    machine = Site(site_url, tmp_path)
+    machine.run(NOW, {"batchSize": 1000})
+    stored = stored_rows(city)
+    people = read_site(city)
+    for viewer in sorted(stored)[::500]:
+        assert_viewer_equal(viewer, stored[viewer], score_viewer(people, viewer, NOW), 200)
