@@ -55,10 +55,11 @@ def record(event: JsonObject) -> JsonObject:
 
 
 def finish(event: JsonObject) -> JsonObject:
-    error = event["error"]
+    error, run = event["error"], event["run"]
     if error:
-        return {"status": "FAILED", "runId": event["run"]["id"], "error": error["Error"], "cause": "closed"}
-    return {"status": "SUCCEEDED", "runId": event["run"]["id"], "error": None, "cause": None, "message": None}
+        cause = "closed" if run else error["Cause"]
+        return {"status": "FAILED", "runId": run and run["id"], "error": error["Error"], "cause": cause}
+    return {"status": "SUCCEEDED", "runId": run["id"], "error": None, "cause": None, "message": None}
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,8 @@ def test_a_page_is_an_execution_of_its_own_with_a_history_of_its_own() -> None:
 
 def test_a_run_goes_through_its_chapters_and_ends_with_the_summary(machine: Interpreter) -> None:
     ended = machine.run({"userId": "8"})
-    assert (ended.status, ended.output) == ("SUCCEEDED", finish({"run": RUN, "error": None}))
+    [closed] = machine.events("Finish")
+    assert (ended.status, ended.output) == ("SUCCEEDED", finish(closed))
     plans = machine.events("Plan")
     assert [event["input"] for event in plans] == [{"userId": "8"}] * 3
     assert [event["chapter"] for event in plans] == [0, 1, 2]
@@ -158,7 +160,7 @@ def test_a_run_goes_through_its_chapters_and_ends_with_the_summary(machine: Inte
         [5, 6, 7, 8],
         [9, 10, 11, 12],
     ]
-    assert machine.events("Finish") == [{"run": RUN, "error": None}]
+    assert closed == {"run": RUN, "execution": plans[0]["execution"], "error": None}
 
 
 @pytest.mark.parametrize("given", [{}, [], "text", 8, None, {"run": {"id": "1"}, "cursor": 5}])
@@ -171,12 +173,21 @@ def test_any_input_reaches_plan_as_it_came(machine: Interpreter, given: Any) -> 
     assert event["cursor"] is None
 
 
-def test_invalid_input_fails_the_execution_by_that_name_and_closes_nothing(machine: Interpreter) -> None:
+def test_invalid_input_fails_the_execution_by_that_name_and_with_its_message(machine: Interpreter) -> None:
     machine.functions["Plan"] = raising("InvalidInput", "userId must be a whole number, not 'x'")
     ended = machine.run({"userId": "x"})
     assert (ended.status, ended.error) == ("FAILED", "InvalidInput")
     assert json.loads(ended.cause or "")["errorMessage"] == "userId must be a whole number, not 'x'"
-    assert [name for name, _ in machine.calls] == ["Plan"]
+    assert [name for name, _ in machine.calls] == ["Plan", "Finish"]
+
+
+def test_a_first_plan_that_fails_closes_the_run_that_it_may_have_opened(machine: Interpreter) -> None:
+    machine.functions["Plan"] = raising("DatabaseFailure", "after the run was opened")
+    machine.run({})
+    [planned], [closed] = machine.events("Plan"), machine.events("Finish")
+    assert closed["run"] is None
+    assert closed["execution"] == planned["execution"]
+    assert closed["error"]["Error"] == "DatabaseFailure"
 
 
 def test_a_plan_that_step_functions_could_not_take_fails_by_a_name_of_ours(machine: Interpreter) -> None:

@@ -113,11 +113,21 @@ def record_handler() -> Handler:
 
 
 def finish_handler() -> Handler:
-    """The last state: closes the JobRun and says whether the execution succeeded."""
+    """The last state: closes the JobRun, if there is one, and says whether the execution succeeded.
+
+    A Plan that failed may have opened the run without having been able to say so: its execution names it.
+    """
 
     def finish(event: JsonObject) -> JsonObject:
         connection = _resources().database.connection()
-        summary = runs.close_run(connection, event["run"]["id"], event.get("error"))
+        run, error = event.get("run"), event.get("error")
+        run_id = run["id"] if run else runs.run_of(connection, event["execution"])
+        if run_id is not None:
+            summary = runs.close_run(connection, run_id, error)
+        elif error is not None:
+            summary = runs.never_opened(error)
+        else:
+            raise InvalidInput(f"execution {event['execution']} has no run to close")
         logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
         return summary
 

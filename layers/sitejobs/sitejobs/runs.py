@@ -1,5 +1,6 @@
 """JobRun: one row a run. Opened by Plan, added to by Record, closed by Finish; every call may come twice."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ JsonObject = dict[str, Any]
 
 HEARTBEAT_SECONDS = 10
 """How often a run's pages move its heartbeat; more often would make the row a bottleneck."""
+
+MAX_CAUSE = 1000
+"""Characters of a cause that are kept."""
 
 COUNTERS = ("processed", "written", "skipped", "failed")
 
@@ -171,6 +175,10 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
     """Add a chapter's page results to the run, once however often it is called.
 
     Each result is a page's summary, or `{"page": <the page>, "error": name}` of a page that failed for good.
+
+    Raises
+    ------
+    RunClosed : the run was closed or taken over: its execution must not go on to the next chapter.
     """
     failed = [result for result in results if "error" in result]
     done = [result for result in results if "error" not in result]
@@ -178,6 +186,8 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
         row = _locked(connection, run_id)
         if row["chapter"] >= chapter:
             return {"chapter": chapter, "pages": len(results), "failedPages": len(failed)}
+        if row["status"] != "RUNNING":
+            raise RunClosed(f"run {run_id} is {row['status']}: nothing is added to it")
         reasons: Counter[str] = Counter(row["reasons"])
         for result in done:
             reasons.update(result.get("reasons") or {})
@@ -203,10 +213,23 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
     return {"chapter": chapter, "pages": len(results), "failedPages": len(failed)}
 
 
+def run_of(connection: Connection, execution: str) -> str | None:
+    """Id of the run that an execution has opened, None when it has not."""
+    row = connection.execute(_OF_EXECUTION, {"execution": execution}).fetchone()
+    return None if row is None else str(row[0])
+
+
+def never_opened(error: JsonObject) -> JsonObject:
+    """Sum up an execution that failed before there was a run: there is nothing to close and nothing to count."""
+    name, cause = _named(error)
+    return {"runId": None, "status": "FAILED", "message": None, "error": name, "cause": cause}
+
+
 def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> JsonObject:
     """Close a run and sum it up. A run already closed is summed up again as it was closed.
 
-    It fails when `error` is given or more pages failed than its `tolerateFailures` allows.
+    It fails when `error` (Step Functions' own shape: `Error` and `Cause`) is given or more pages failed than its
+    `tolerateFailures` allows.
     """
     with connection.transaction():
         row = _locked(connection, run_id)
@@ -242,7 +265,7 @@ def _verdict(
     connection: Connection, run_id: str, row: JsonObject, error: JsonObject | None
 ) -> tuple[str | None, str | None]:
     if error is not None:
-        return str(error.get("Error", "Error")), str(error.get("Cause", ""))[:1000]
+        return _named(error)
     tolerated = int(row["options"].get("tolerateFailures", 0))
     if row["failedPages"] <= tolerated:
         return None, None
@@ -250,8 +273,20 @@ def _verdict(
     named = "; ".join(f"page {page}: {detail or name}" for page, name, detail in first)
     return (
         "PagesFailed",
-        f"{row['failedPages']} of {row['pages']} pages failed, {tolerated} tolerated. First: {named}"[:1000],
+        f"{row['failedPages']} of {row['pages']} pages failed, {tolerated} tolerated. First: {named}"[:MAX_CAUSE],
     )
+
+
+def _named(error: JsonObject) -> tuple[str, str]:
+    """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
+    cause = str(error.get("Cause") or "")
+    try:
+        described = json.loads(cause)
+    except ValueError:
+        described = None
+    if isinstance(described, dict) and "errorMessage" in described:
+        cause = str(described["errorMessage"])
+    return str(error.get("Error") or "Error"), cause[:MAX_CAUSE]
 
 
 def _message(row: JsonObject) -> str | None:

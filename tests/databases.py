@@ -1,0 +1,35 @@
+"""Databases on the tests' server that live longer than a test, or are copies of one another."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from sitejobs.database import connect
+from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs_local.postgres import Server
+
+
+@contextmanager
+def temporary_database(server: Server, template: str = "template0", name: str | None = None) -> Iterator[str]:
+    """The URL of a database made from a template, dropped at the end along with the connections left to it."""
+    name = name or f"test_{uuid.uuid4().hex}"
+    values = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with psycopg.connect(server.database_url("postgres"), autocommit=True) as administrator:
+        administrator.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**values))
+        try:
+            yield server.database_url(name)
+        finally:
+            administrator.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**values))
+
+
+@contextmanager
+def site_database(server: Server) -> Iterator[str]:
+    """The URL of a database with the site's tables and the bundle's, without rows."""
+    with temporary_database(server) as url:
+        with connect(url) as connection:
+            apply_site_schema(connection)
+            apply(connection)
+        yield url
