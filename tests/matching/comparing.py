@@ -17,7 +17,8 @@ SELECT "userId", "candidateUserId", "tier", "score", "scoreQuiz", "scoreInterest
        "scoreRatingsFit", "scoreNew", "scoreNearby", "distanceKm", "genderOk", "ageOk", "distanceOk",
        "sharedInterestCount", "sharedInterestIds", "commonTraits", "viewerTraits", "candidateTraits", "ratingCount",
        "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "rank", "scoredAt", "algorithmVersion"
-FROM "MatchScore" ORDER BY "userId", "rank"
+FROM "MatchScore" WHERE %(only)s::bigint[] IS NULL OR "userId" = ANY(%(only)s)
+ORDER BY "userId", "rank"
 """
 _VIEWERS = """SELECT "userId", "rows", "skipped", "scoredAt", "algorithmVersion" FROM "MatchScoreViewer" """
 
@@ -32,10 +33,10 @@ class Stored:
     version: str
 
 
-def stored_rows(connection: Connection) -> dict[int, list[Stored]]:
-    """All rows of all viewers, by rank."""
+def stored_rows(connection: Connection, only: Sequence[int] | None = None) -> dict[int, list[Stored]]:
+    """All rows of all viewers, or of some only, by rank."""
     found: dict[int, list[Stored]] = {}
-    for values in connection.execute(_STORED):
+    for values in connection.execute(_STORED, {"only": only}):
         found.setdefault(values[0], []).append(_stored(values))
     return found
 
