@@ -10,11 +10,11 @@ import boto3
 import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
-from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 
 from sitejobs_local import migrations
 from sitejobs_local.population import generate, load
 from sitejobs_local.template import Template, load_template
+from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 
 USERS = 60
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

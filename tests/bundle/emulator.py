@@ -13,9 +13,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tools.bundle import ROOT
-
 from sitejobs_local.template import Function
+from tools.bundle import ROOT
 
 START_LIMIT_S = 20.0
 _INVOKE = "/2015-03-31/functions/function/invocations"  # the name is `function` whatever the function is called

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
 
 # The first one to run makes SAM's environment: minutes where the index of packages is slow.

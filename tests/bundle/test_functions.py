@@ -9,11 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from tools.bundle import ROOT
 
 from sitejobs_local.template import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
+from tools.bundle import ROOT
 
 # The first one to run makes SAM's environment: minutes where the index of packages is slow.
 pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from statelint.linter import Linter
-from tools.bundle import ROOT
 
 from sitejobs.jobs import PAGES_A_CHAPTER
 from tests.bundle.interpreter import FunctionError, Handler, Interpreter, JsonObject, interpreted
+from tools.bundle import ROOT
 
 DEFINITION = (ROOT / "statemachines" / "paged-job.asl.json").read_text()
 PAYLOAD_LIMIT = 256 * 1024

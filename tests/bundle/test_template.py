@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tools.bundle import ROOT, validate
 
 from sitejobs.catalog import JOBS
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.template import load_template
+from tools.bundle import ROOT, validate
 
 JsonObject = dict[str, Any]
 

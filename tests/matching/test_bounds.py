@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
+from sitejobs.matching.screen import Screen
 
 from sitejobs.matching.bounds import SLACK, reach_of
 from sitejobs.matching.exact import radius_km
 from sitejobs.matching.kernel import MARGIN, Kernel, Shelf
-from sitejobs.matching.screen import Screen
 from tests.matching.random_sites import FLAVOURS, draw, load
 from tests.matching.worlds import LATER, Opened, all_pairs, open_site
 
