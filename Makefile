@@ -37,8 +37,9 @@ build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; ne
 	@$(RUN) tools/bundle.py validate
 	@$(RUN) tools/bundle.py build $(ARGS)
 
-docs: dev ## what the documentation shows of the code and of a run
-	@$(RUN) tools/docs.py $(ARGS)
+docs: dev ## renew the documentation's tables, diagram and picture
+	@$(RUN) tools/docs.py
+	@$(RUN) tools/demo_picture.py
 
 clean: ## remove what these targets made; the embedded database stays (sitejobs db reset removes it)
 	rm -rf .venv .venv-sam .venv-runtime .aws-sam build sitejobs.egg-info

@@ -1,0 +1,164 @@
+# ruff: noqa: T201 - a command: it prints
+"""Write the parts of the documentation that the code itself tells: tables of options and parameters, the diagram.
+
+    python tools/docs.py
+
+Each part stands between `<!-- begin: name -->` and `<!-- end: name -->` in its file; a test compares them.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sitejobs.catalog import JOBS
+from sitejobs.options import JobOptions, limits
+from sitejobs_local.cloudformation import read_yaml
+from sitejobs_local.commands.jobs import flags_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+JsonObject = Mapping[str, Any]
+
+
+def options_of_match_scores() -> str:
+    """README's table of the options of match-scores."""
+    return options_table(JOBS["match-scores"].options)
+
+
+def options_table(model: type[JobOptions]) -> str:
+    """A row an option, in the order in which the command line lists them."""
+    by_alias = {info.alias or name: name for name, info in model.model_fields.items()}
+    rows = []
+    for flag in flags_of(model):
+        name = by_alias[flag.name]
+        info = model.model_fields[name]
+        low, high = limits(model, name)
+        takes = "switch" if flag.takes is None else "an id" if info.default is None else f"{low:,} to {high:,}"
+        default = "" if info.default is None or info.default is False else str(info.default)
+        rows.append((f"`--{flag.name}`", takes, default, str(info.description)))
+    return table(("option", "takes", "default", "what it does"), rows)
+
+
+def parameters_of_template() -> str:
+    """The parameters of the stack that `sam deploy` asks for."""
+    template = read_yaml(ROOT / "template.yaml")
+    rows = []
+    for name, parameter in template["Parameters"].items():
+        allowed = parameter.get("AllowedValues")
+        described = str(parameter.get("Description", ""))
+        if allowed and len(allowed) <= 4:
+            described = f"{described} ({', '.join(map(str, allowed))})".strip()
+        default = str(parameter.get("Default", ""))
+        rows.append((f"`{name}`", f"`{default}`" if default else "", described))
+    return table(("parameter", "default", "what it is"), rows)
+
+
+def diagram_of_paged_job() -> str:
+    """The state machine of a paged job as a Mermaid flowchart."""
+    definition = json.loads((ROOT / "statemachines" / "paged-job.asl.json").read_text())
+    lines = ["flowchart TD", *(f"    {line}" for line in _flow(definition))]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table; bars within cells are escaped."""
+    cells = [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
+    lines = [head, tuple("---" for _ in head), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "match-scores options"): options_of_match_scores,
+    ("docs/deploying.md", "stack parameters"): parameters_of_template,
+    ("docs/architecture.md", "paged job"): diagram_of_paged_job,
+}
+"""What makes each part: by file and name."""
+
+
+def renewed(text: str, name: str, content: str) -> str:
+    """The text with the part `name` replaced.
+
+    Raises
+    ------
+    ValueError : the text has no such part.
+    """
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    found = re.search(f"{re.escape(begin)}\n.*?{re.escape(end)}", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"there is no part {name!r}")
+    return text[: found.start()] + f"{begin}\n{content}\n{end}" + text[found.end() :]
+
+
+def main() -> int:
+    """Renew every part; returns the exit status."""
+    for (file, name), make in PARTS.items():
+        path = ROOT / file
+        before = path.read_text()
+        after = renewed(before, name, make())
+        path.write_text(after)
+        print(f"{file}: {name} {'renewed' if after != before else 'is as it was'}")
+    return 0
+
+
+_SHAPES = {"Choice": ('{"', '"}'), "Pass": ('("', '")'), "Succeed": ('(["', '"])'), "Fail": ('(["', '"])')}
+
+
+def _flow(definition: JsonObject, prefix: str = "s") -> Iterator[str]:
+    """The nodes and arrows of a definition; what a Map does for each item is a box of its own."""
+    names = {name: f"{prefix}{number}" for number, name in enumerate(dict(_states(definition)), 1)}
+    # An arrow to the box as a whole would confuse the layout: it goes to the first state within.
+    into = {name: f"{names[name]}_1" if state["Type"] == "Map" else names[name] for name, state in _states(definition)}
+    for name, state in _states(definition):
+        if state["Type"] == "Map":
+            yield f'subgraph {names[name]}["{name}: each page of the chapter"]'
+            yield from (f"    {line}" for line in _flow(state["ItemProcessor"], names[name] + "_"))
+            yield "end"
+        else:
+            before, after = _SHAPES.get(state["Type"], ('["', '"]'))
+            yield f"{names[name]}{before}{name}{after}"
+    for name, state in _states(definition):
+        for target, label, arrow in _ways(state):
+            yield f"{names[name]} {arrow}{f'|{label}|' if label else ''} {into[target]}"
+
+
+def _states(definition: JsonObject) -> list[tuple[str, JsonObject]]:
+    """The states, the first one first."""
+    states: Mapping[str, JsonObject] = definition["States"]
+    return sorted(states.items(), key=lambda item: item[0] != definition["StartAt"])
+
+
+def _ways(state: JsonObject) -> Iterator[tuple[str, str, str]]:
+    """Where a state leads: the next state, a label, and the arrow."""
+    for choice in state.get("Choices", ()):
+        yield choice["Next"], _condition(choice), "-->"
+    if "Default" in state:
+        yield state["Default"], "else", "-->"
+    if "Next" in state:
+        yield state["Next"], "", "-->"
+    for caught in state.get("Catch", ()):
+        yield caught["Next"], "error", "-.->"
+
+
+def _condition(choice: JsonObject) -> str:
+    """A choice's condition in words; one that is not known is an error, so that the diagram never leaves one out."""
+    if "Not" in choice:
+        return "not: " + _condition(choice["Not"])
+    for operator in ("And", "Or"):
+        if operator in choice:
+            return f" {operator.lower()} ".join(map(_condition, choice[operator]))
+    subject = str(choice["Variable"]).removeprefix("$.").rpartition(".")[2]
+    if "IsNull" in choice:
+        return f"{subject} is {'' if choice['IsNull'] else 'not '}null"
+    if "IsPresent" in choice:
+        return f"{subject} is {'' if choice['IsPresent'] else 'not '}there"
+    for operator in ("StringEquals", "StringMatches"):
+        if operator in choice:
+            return f"{subject} is {choice[operator]}"
+    raise ValueError(f"no words for {dict(choice)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
