@@ -352,11 +352,24 @@ class SiteRows:
         return len(self.drafts)
 
 
+_TRAIT_OF_NOBODY = """INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n") VALUES (1000000000, 'x', 1, 1)"""
+
+
 def load(connection: Connection, site: SiteRows) -> None:
     """Write the site into the (empty) tables, in one transaction."""
     with connection.transaction():
         for table, columns, rows in _tables(site):
             _copy(connection, table, columns, rows)
+        connection.execute(_TRAIT_OF_NOBODY)
+
+
+def load_more(connection: Connection, site: SiteRows) -> None:
+    """Add users and all that belongs to them to a site that has its quizzes and interests already."""
+    shared = ("Quiz", "InterestSubject", "Interest")
+    with connection.transaction():
+        for table, columns, rows in _tables(site):
+            if table not in shared:
+                _copy(connection, table, columns, rows)
 
 
 def profile_id(user_id: int) -> int:
@@ -402,8 +415,7 @@ def _tables(site: SiteRows) -> list[tuple[str, list[str], list[list[Any]]]]:
         (
             "UserTrait",
             ["userId", "traitKey", "value", "n"],
-            [[d.user_id, key, *trait] for d in drafts for key, trait in d.traits.items()]
-            + [[10**9, "of nobody", "1", 1]],
+            [[d.user_id, key, *trait] for d in drafts for key, trait in d.traits.items()],
         ),
         (
             "ProfileRating",

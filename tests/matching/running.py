@@ -66,16 +66,18 @@ class Site:
         *,
         environments: int = 2,
         meanwhile: Callable[[], object] = lambda: None,
+        failed: bool = False,
     ) -> Finished:
         """Run everything from `at` on; `environments` many Lambda environments take the pages in turn.
 
-        `meanwhile` is what happens on the site between the last Plan and the first Batch.
+        `meanwhile` is what happens on the site between the last Plan and the first Batch; `failed`: the run is
+        closed as one that failed, such as one of whose pages `order` leaves some out.
         """
         given = dict(options or {})
         parsed = parse_options(JOB.options, given)
         places = [self.resources() for _ in range(environments)]
         try:
-            return self._run(places, at, given, parsed, order, meanwhile)
+            return self._run(places, at, given, parsed, order, meanwhile, failed)
         finally:
             for place in places:
                 place.database.close()
@@ -91,6 +93,7 @@ class Site:
         options: Any,
         order: Order,
         meanwhile: Callable[[], object],
+        failed: bool,
     ) -> Finished:
         connection = places[0].database.connection()
         run = _opened(connection, at, given, options)
@@ -115,7 +118,9 @@ class Site:
             finished.counts.update({name: result[name] for name in runs.COUNTERS})
             finished.reasons.update(result["reasons"])
         runs.record_chapter(connection, run.id, 1, results)
-        finished.summary = runs.close_run(connection, run.id, None)
+        finished.summary = runs.close_run(
+            connection, run.id, {"Error": "PagesFailed", "Cause": "some"} if failed else None
+        )
         return finished
 
     def _page(self, places: Sequence[Resources], run: Run, options: Any, number: int, page: JsonObject) -> JsonObject:
