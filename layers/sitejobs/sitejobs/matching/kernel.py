@@ -1,7 +1,12 @@
-"""Keys of all pairs of some viewers and the candidates of a block, in single precision and in a few passes.
+"""Keys of pairs of some viewers and the candidates of a shelf, in single precision and a few passes.
 
 A key orders a viewer's candidates: the score, plus `tier_step` for tier A. Keys are within `MARGIN` of the exact
 score's; who could be in tier A but for rounding counts as in it. `exact.py` scores again what the search keeps.
+
+The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
+|v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
+So cos = (v/|v| . c/|c|) / (r s) with r = |v on the keys of c| / |v| from a table of viewers and masks, and s from one
+of masks and candidates: one matrix product, and where masks differ two factors.
 """
 
 from dataclasses import dataclass
@@ -9,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, newness, radius_km
-from sitejobs.matching.geometry import EARTH_RADIUS_KM
+from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
+from sitejobs.matching.geometry import km_of_chord
 from sitejobs.matching.interests import Bits, InterestBits
 from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.quizzes import NEITHER, quiz_similarity
-from sitejobs.matching.screen import ScreenedSide
+from sitejobs.matching.quizzes import quiz_similarity
+from sitejobs.matching.shelf import Shelf, Taste
 from sitejobs.matching.users import MISSING, Users
 
 Singles = NDArray[np.float32]
@@ -24,11 +29,10 @@ Flags = NDArray[np.bool_]
 MARGIN = 4e-6
 """Most that a key may differ from the exact one."""
 
-_TINY = np.float32(1e-30)
-_DENSE_SHARE = 0.15
-"""Share of pairs from which computing all of them is cheaper than picking them out."""
 _GENDERS = 8
 """Columns of the table "does the viewer want this gender"; the last one stands for a missing gender."""
+_FEW_RUNS = 12
+"""Runs of equal masks up to which going run by run beats picking a factor for each column."""
 
 
 def tier_step(parameters: Parameters) -> float:
@@ -37,78 +41,38 @@ def tier_step(parameters: Parameters) -> float:
 
 
 @dataclass(frozen=True)
-class Matrices:
-    """Users laid out for matrix products: traits with zeros where missing, their squares, and who has which."""
+class Matchup:
+    """The kernel's viewers against one shelf: the factors of the traits part.
 
-    traits: Singles
-    squares: Singles
-    present: Singles
-    inverse_root: Singles
-    """1 / sqrt(number of traits)."""
+    viewer : (v, m) 1 / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
+    candidate : (masks of the viewers, n) 1 / s, None where all are 1.
+    by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
+    """
 
-    @classmethod
-    def of(cls, users: Users) -> "Matrices":
-        present = ~np.isnan(users.traits)
-        traits = np.where(present, users.traits, np.float32(0))
-        roots = 1 / np.sqrt(np.maximum(users.trait_count, 1))
-        return cls(traits, traits * traits, present.astype(np.float32), roots.astype(np.float32))
-
-
-def static_scores(candidates: Users, now: float, parameters: Parameters) -> NDArray[np.float64]:
-    """(n,) weighted parts that depend on the candidate alone: rating quality and newness."""
-    weights = parameters.weights
-    return weights.rating_quality * candidates.quality.astype(np.float64) + weights.newness * newness(
-        candidates.updated_at, now, parameters
-    )
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Candidates of neighbouring blocks, ready for the kernel."""
-
-    users: Users
-    matrices: Matrices
-    static: NDArray[np.float64]
-    ratings: Singles
-    """(n, 5): direction of received ratings, and the constant part of the score."""
-    interests: Bits | None
-    """Interest sets over the vocabulary of the whole snapshot, where that is small enough to keep."""
-    screened: ScreenedSide
-    tested: Flags
-    """Who has a quiz result."""
-
-    @classmethod
-    def of(
-        cls,
-        users: Users,
-        now: float,
-        parameters: Parameters,
-        bits: InterestBits | None,
-        popularity: NDArray[np.int32],
-    ) -> "Shelf":
-        static = static_scores(users, now, parameters)
-        constant = static + parameters.weights.rating_fit / 2
-        ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
-        interests = bits.of(users) if bits else None
-        screened = ScreenedSide.of(users, static, popularity, parameters)
-        return cls(users, Matrices.of(users), static, ratings, interests, screened, users.quiz.lengths > 0)
+    shelf: Shelf
+    viewer: Singles
+    coverage: Singles
+    candidate: Singles | None
+    by_quiz: Flags
 
 
 class Kernel:
-    """The keys of a fixed group of viewers."""
+    """Keys for a fixed group of viewers."""
 
-    def __init__(self, viewers: Users, parameters: Parameters, bits: InterestBits | None) -> None:
+    def __init__(
+        self, viewers: Users, parameters: Parameters, bits: InterestBits | None, popularity: NDArray[np.int32]
+    ) -> None:
         self._viewers = viewers
-        self._parameters = parameters
-        self._matrices = Matrices.of(viewers)
+        self._weights = parameters.weights
+        self._taste = Taste.of(viewers, popularity)
         weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
         self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
-        self._own_sets: tuple[Shelf, Bits] | None = None
-        self._step = np.float32(tier_step(parameters))
+        self._page_sets: tuple[Shelf, Bits] | None = None
         self._radius = radius_km(viewers, parameters)
         self._placed = viewers.has_place
+        self._quizzed = viewers.latest != MISSING
         self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
         self.anywhere: Flags = np.isinf(self._wanted)
         """(v,) viewers who prefer no distance: only they have tier A candidates who are not near."""
@@ -120,25 +84,87 @@ class Kernel:
         self._age_low = np.where(given, np.maximum(viewers.age_min, 0), MISSING).astype(np.int16)
         self._age_high = np.where(viewers.age_max == MISSING, np.iinfo(np.int16).max, viewers.age_max).astype(np.int16)
 
-    def keys(self, rows: Indices, shelf: Shelf, columns: slice, near: bool, floor: Singles) -> Singles:
-        """(r, c) keys of the viewers `rows` and the candidates `columns` of the shelf.
+    def against(self, shelf: Shelf) -> Matchup:
+        """Prepare for a shelf; serves all its blocks."""
+        viewers, candidates = self._taste, shelf.taste
+        half = self._weights.traits / 2
+        present = viewers.masks[viewers.mask]
+        common = present @ candidates.masks.T
+        fallback = common < MIN_COMMON_TRAITS
+        by_quiz = fallback & self._quizzed[:, None] & candidates.tested[None, :]
+        fewer = np.minimum(self._viewers.trait_count[:, None], candidates.masks.sum(axis=1)[None, :])
+        coverage = half * np.sqrt(common / np.maximum(fewer, 1))
+        # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
+        coverage = np.where(fallback, half * (1 + by_quiz), coverage)
+        viewer = np.where(fallback, 0, _inverse((viewers.directions**2) @ candidates.masks.T))
+        candidate = _inverse(viewers.masks @ (candidates.directions**2).T)
+        return Matchup(
+            shelf=shelf,
+            viewer=viewer.astype(np.float32),
+            coverage=coverage.astype(np.float32),
+            candidate=None if (candidate == 1).all() else candidate.astype(np.float32),
+            by_quiz=by_quiz,
+        )
 
-        `near`: whether someone of the block may be within a viewer's radius or preferred distance. A pair whose
-        key cannot reach its viewer's `floor`, (r,), may come out as -inf.
+    def without_interests(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
+        """(r, c) scores of the viewers `rows` and the shelf's candidates `columns`, interests and proximity left out.
+
+        A pair that falls back on a quiz has what it may reach at most.
         """
-        keys = self._ratings[rows] @ shelf.ratings[columns].T
-        tier_a = self.tier_flags_of_all(rows, shelf.users, columns)
-        if near:
-            self._add_proximity(keys, tier_a, rows, shelf.users, columns)
+        taste = matchup.shelf.taste
+        scores = self._taste.directions[rows] @ taste.directions[columns].T
+        if matchup.candidate is not None:
+            scores *= matchup.candidate[self._taste.mask[rows], columns]
+        mask = taste.mask[columns]
+        edges = np.flatnonzero(np.diff(mask, prepend=-1, append=-1))
+        if len(edges) - 1 <= _FEW_RUNS:
+            for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+                part = scores[:, start:stop]
+                part *= matchup.viewer[rows, mask[start], None]
+                part += 1
+                part *= matchup.coverage[rows, mask[start], None]
         else:
-            tier_a &= self.anywhere[rows, None]
-        self._add_same_place(keys, rows, shelf.users, columns)
-        keys += self._step * tier_a
-        self._add_traits(keys, rows, shelf, columns)
-        self._add_interests(keys, rows, shelf, columns, floor)
-        return keys
+            scores *= matchup.viewer[rows][:, mask]
+            scores += 1
+            scores *= matchup.coverage[rows][:, mask]
+        scores += self._ratings[rows] @ matchup.shelf.ratings[columns].T
+        return scores
 
-    def tier_flags_of_all(self, rows: Indices, users: Users, columns: slice) -> Flags:
+    def interests_at_most(self, rows: Indices, shelf: Shelf, columns: slice) -> Singles:
+        """(r, c) weighted interests part, or a little more where interests share a bucket."""
+        parts = self._taste.buckets[rows] @ shelf.taste.buckets[columns].T
+        left = self._viewers.interest_count[rows].astype(np.float32)
+        right = shelf.users.interest_count[columns].astype(np.float32)
+        # Two counts of a bucket multiply to at least what they share, yet no set shares more than it has.
+        np.minimum(parts, np.minimum(left[:, None], right[None, :]), out=parts)
+        union = left[:, None] + right[None, :]
+        union -= parts
+        np.maximum(union, np.float32(1), out=union)
+        parts /= union
+        parts *= np.float32(self._weights.interests)
+        fixed = np.float32(self._weights.interests * NO_INTERESTS)
+        parts[left == 0] = fixed
+        parts[:, right == 0] = fixed
+        return np.asarray(parts)
+
+    def jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
+        """(p,) weighted interests part of single pairs."""
+        shared = np.bitwise_count(self._sets[viewer] & self._sets_of(shelf)[candidate]).sum(axis=1, dtype=np.int32)
+        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
+        union = np.maximum(left + right - shared, 1).astype(np.float32)
+        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
+        return np.asarray(parts * self._weights.interests, np.float32)
+
+    def quiz_correction(self, viewer: Indices, matchup: Matchup, candidate: Indices) -> Singles:
+        """(p,) what to add to single pairs' scores where `without_interests` gave the most a quiz may reach."""
+        shelf, correction = matchup.shelf, np.zeros(len(viewer), np.float32)
+        falls = np.flatnonzero(matchup.by_quiz[viewer, shelf.taste.mask[candidate]])
+        if len(falls):
+            similarity = quiz_similarity(self._viewers, shelf.users, viewer[falls], candidate[falls])
+            correction[falls] = self._weights.traits * (similarity - 1)
+        return correction
+
+    def tier_a(self, rows: Indices, users: Users, columns: slice) -> Flags:
         """(r, c) whether gender and age allow tier A."""
         gender, age = users.gender[columns], users.age[columns]
         fits = self._genders[rows][:, gender]  # MISSING is the last column
@@ -146,145 +172,39 @@ class Kernel:
         fits &= age[None, :] <= self._age_high[rows, None]
         return np.asarray(fits)
 
-    def _add_proximity(self, keys: Singles, tier_a: Flags, rows: Indices, users: Users, columns: slice) -> None:
+    def proximity(self, rows: Indices, users: Users, columns: slice) -> tuple[Singles, Flags]:
+        """(r, c) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
+        # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
         here, there = self._viewers.xyz[rows], users.xyz[columns]
-        # About a centre nearby single precision still tells metres apart.
-        centre = np.nan_to_num(np.nanmean(here, axis=0)) if self._placed[rows].any() else np.zeros(3)
-        left, right = (here - centre).astype(np.float32), (there - centre).astype(np.float32)
-        squares = np.square(left[:, 0, None] - right[None, :, 0])
+        squares = np.square(here[:, 0, None] - there[None, :, 0])
         for axis in (1, 2):
-            step = left[:, axis, None] - right[None, :, axis]
+            step = here[:, axis, None] - there[None, :, axis]
             squares += np.square(step, out=step)
-        np.sqrt(squares, out=squares)
-        squares *= np.float32(0.5)
-        km = np.arcsin(np.minimum(squares, np.float32(1), out=squares), out=squares)
-        km *= np.float32(2 * EARTH_RADIUS_KM)
-        wanted = self._wanted[rows]
-        with np.errstate(invalid="ignore"):
-            # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-            tier_a &= np.isinf(wanted)[:, None] | (km <= (wanted * (1 + 1e-5) + 1e-3).astype(np.float32)[:, None])
-        radius = self._radius[rows]
-        weight = self._parameters.weights.proximity
-        km *= np.where(radius > 0, -weight / np.where(radius > 0, radius, 1), -1e9).astype(np.float32)[:, None]
-        km += np.float32(weight)
-        np.maximum(km, np.float32(0), out=km)
-        keys += np.nan_to_num(km, copy=False, nan=0.0)
+        km = km_of_chord(np.sqrt(squares, out=squares))
+        # NaN, no distance, compares as false: tier B whenever a distance is wanted.
+        kept = self.anywhere[rows, None] | (km <= self._wanted[rows, None])
+        radius, weight = self._radius[rows, None], self._weights.proximity
+        part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
+        return (weight * np.nan_to_num(np.maximum(part, 0), nan=0.0)).astype(np.float32), kept
 
-    def _add_same_place(self, keys: Singles, rows: Indices, users: Users, columns: slice) -> None:
-        unplaced = ~self._placed[rows]
-        strangers = ~users.has_place[columns]
-        if not unplaced.any() and not strangers.any():
-            return
+    def same_place(self, rows: Indices, users: Users, columns: slice) -> Singles | None:
+        """(r, c) weighted proximity of pairs without a distance whose places have one name; None when none has."""
+        apart = ~(self._placed[rows][:, None] & users.has_place[columns][None, :])
         place = self._viewers.place[rows]
-        same = (place[:, None] == users.place[columns][None, :]) & (place != 0)[:, None]
-        same &= unplaced[:, None] | strangers[None, :]
-        keys += np.float32(self._parameters.weights.proximity * SAME_PLACE) * same
-
-    def _add_traits(self, keys: Singles, rows: Indices, shelf: Shelf, columns: slice) -> None:
-        left, right = self._matrices, shelf.matrices
-        present, there = left.present[rows], right.present[columns].T
-        common = present @ there
-        cosine = left.traits[rows] @ right.traits[columns].T
-        norm = left.squares[rows] @ there
-        np.sqrt(norm, out=norm)
-        other = present @ right.squares[columns].T
-        np.sqrt(other, out=other)
-        norm *= other
-        np.maximum(norm, _TINY, out=norm)
-        cosine /= norm
-        cosine += np.float32(1)
-        cosine *= np.maximum(left.inverse_root[rows][:, None], right.inverse_root[columns][None, :], out=other)
-        few = common < MIN_COMMON_TRAITS
-        np.sqrt(common, out=common)
-        cosine *= common
-        weight = self._parameters.weights.traits
-        cosine *= np.float32(weight / 2)
-        if few.any():
-            self._fall_back(cosine, few, rows, shelf, columns)
-        keys += cosine
-
-    def _fall_back(self, scores: Singles, few: Flags, rows: Indices, shelf: Shelf, columns: slice) -> None:
-        """Put the quiz's similarity where a pair has too few traits in common."""
-        weight = self._parameters.weights.traits
-        scores[few] = weight * NEITHER
-        few &= (self._viewers.latest[rows] != MISSING)[:, None]
-        few &= shelf.tested[columns][None, :]
-        if few.any():
-            row, column = np.nonzero(few)
-            candidate = columns.start + column
-            scores[row, column] = weight * quiz_similarity(self._viewers, shelf.users, rows[row], candidate)
-
-    def pair_keys(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
-        """(p,) keys of single pairs that are not near: the same as `keys` has for them."""
-        weights, users = self._parameters.weights, shelf.users
-        keys = np.einsum("pi,pi->p", self._ratings[viewer], shelf.ratings[candidate])
-        tier_a = self.tier_flags(viewer, users, candidate) & self.anywhere[viewer]
-        place = self._viewers.place[viewer]
-        same = (place != 0) & (place == users.place[candidate])
-        same &= ~(self._placed[viewer] & users.has_place[candidate])
-        keys += weights.proximity * SAME_PLACE * same + self._step * tier_a
-        keys += weights.interests * self.jaccard(viewer, shelf, candidate)
-        keys += weights.traits * self._pair_traits(viewer, shelf, candidate)
-        return keys.astype(np.float32)
-
-    def jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
-        """(p,) interests part of single pairs, unweighted."""
-        shared = np.bitwise_count(self._sets[viewer] & self._sets_of(shelf)[candidate]).sum(axis=1, dtype=np.int32)
-        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
-        union = np.maximum(left + right - shared, 1).astype(np.float32)
-        return np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union).astype(np.float32)
-
-    def _pair_traits(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
-        left, right = self._matrices, shelf.matrices
-        present, there = left.present[viewer], right.present[candidate]
-        common = np.einsum("pk,pk->p", present, there)
-        norm = np.sqrt(np.einsum("pk,pk->p", left.squares[viewer], there))
-        norm *= np.sqrt(np.einsum("pk,pk->p", present, right.squares[candidate]))
-        dot = np.einsum("pk,pk->p", left.traits[viewer], right.traits[candidate])
-        roots = np.maximum(left.inverse_root[viewer], right.inverse_root[candidate])
-        scores = (dot / np.maximum(norm, _TINY) + 1) / 2 * np.sqrt(common) * roots
-        few = np.flatnonzero(common < MIN_COMMON_TRAITS)
-        scores[few] = quiz_similarity(self._viewers, shelf.users, viewer[few], candidate[few])
-        return np.asarray(scores, np.float32)
-
-    def tier_flags(self, viewer: Indices, users: Users, candidate: Indices) -> Flags:
-        """(p,) whether gender and age of single pairs allow tier A."""
-        age = users.age[candidate]
-        fits = self._genders[viewer, users.gender[candidate]]
-        return np.asarray(fits & (age >= self._age_low[viewer]) & (age <= self._age_high[viewer]))
-
-    def _add_interests(self, keys: Singles, rows: Indices, shelf: Shelf, columns: slice, floor: Singles) -> None:
-        weight = self._parameters.weights.interests
-        weight = np.float32(self._parameters.weights.interests)
-        promising = keys > (floor - np.float32(weight + MARGIN))[:, None]
-        if np.count_nonzero(promising) > promising.size * _DENSE_SHARE:
-            keys += weight * self._all_jaccard(rows, shelf, columns)
-            return
-        row, column = np.nonzero(promising)
-        found = keys[row, column] + weight * self.jaccard(rows[row], shelf, columns.start + column)
-        keys.fill(-np.inf)
-        keys[row, column] = found
+        same = apart & (place[:, None] == users.place[columns][None, :]) & (place != 0)[:, None]
+        return same * np.float32(self._weights.proximity * SAME_PLACE) if same.any() else None
 
     def _sets_of(self, shelf: Shelf) -> Bits:
         """(n, words) interest sets of the shelf, over the vocabulary at hand."""
         if shelf.interests is not None:
             return shelf.interests
-        if self._own_sets is None or self._own_sets[0] is not shelf:
-            self._own_sets = (shelf, self._bits.of(shelf.users))
-        return self._own_sets[1]
+        if self._page_sets is None or self._page_sets[0] is not shelf:
+            self._page_sets = (shelf, self._bits.of(shelf.users))
+        return self._page_sets[1]
 
-    def _all_jaccard(self, rows: Indices, shelf: Shelf, columns: slice) -> Singles:
-        users = shelf.users
-        left, right = self._sets[rows], self._sets_of(shelf)[columns]
-        shared = np.zeros((len(left), len(right)), np.float32)
-        both = np.empty(shared.shape, np.uint64)
-        for word in range(left.shape[1]):
-            shared += np.bitwise_count(np.bitwise_and(left[:, word, None], right[None, :, word], out=both))
-        sizes = self._viewers.interest_count[rows].astype(np.float32), users.interest_count[columns].astype(np.float32)
-        union = sizes[0][:, None] + sizes[1][None, :]
-        union -= shared
-        np.maximum(union, np.float32(1), out=union)
-        shared /= union
-        shared[sizes[0] == 0] = np.float32(NO_INTERESTS)
-        shared[:, sizes[1] == 0] = np.float32(NO_INTERESTS)
-        return shared
+
+def _inverse(squares: Singles) -> Singles:
+    """1 / sqrt of shares of a squared length: 0 for 0, and exactly 1 but for rounding."""
+    inverse = np.divide(1, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
+    inverse[np.abs(inverse - 1) < 1e-6] = 1
+    return inverse

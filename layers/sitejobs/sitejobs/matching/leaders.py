@@ -28,11 +28,12 @@ class Leaders:
 
     def add(self, viewer: Indices, keys: Singles, positions: Indices, ids: Indices) -> None:
         """Take the keys of pairs, (p,) each: viewers in ascending order, candidates by position and id."""
-        rows, counts = np.unique(viewer, return_counts=True)
+        first = np.flatnonzero(np.diff(viewer, prepend=-1))
+        rows, counts = viewer[first], np.diff(first, append=len(viewer))
         crowded = rows[self._fill[rows] + counts > self._keys.shape[1]]
         if len(crowded):
             self._thin_out(crowded)
-        slots = self._fill[viewer] + np.arange(len(viewer)) - np.searchsorted(viewer, viewer)
+        slots = np.repeat(self._fill[rows] - first, counts) + np.arange(len(viewer))
         self._keys[viewer, slots] = keys
         self._positions[viewer, slots] = positions
         self._ids[viewer, slots] = ids
@@ -67,7 +68,7 @@ class Leaders:
             kept[index] = self._without_late_ties(rows[index], keys[index], kept[index], float(last[index]))
         counts = kept.sum(axis=1)
         row, slot = np.nonzero(kept)
-        target = np.arange(len(row)) - np.searchsorted(row, row)
+        target = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         for array in (self._positions, self._ids):
             array[rows[row], target] = array[rows[row], slot]
         values = keys[row, slot]

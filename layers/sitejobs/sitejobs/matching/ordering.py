@@ -13,7 +13,7 @@ Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 BLOCKS_A_REGION = 16
-"""Blocks cut from one region of the map: within it people are sorted by the traits they have, gender and static score."""
+"""Blocks cut from one region of the map, where people are sorted by trait keys, gender and static score."""
 
 
 def ordered(users: Users, static: Floats, block_size: int) -> list[Indices]:

@@ -33,9 +33,10 @@ SELECT u."id",
        CASE WHEN p."birthdate"::date <= %(today)s::date
             THEN LEAST(extract(year FROM age(%(today)s::date, p."birthdate"::date)), 1000) ELSE -1 END AS "age",
        COALESCE(extract(epoch FROM p."updatedAt")::float8, '-Infinity') AS "updatedAt",
-       COALESCE(LEAST(GREATEST(f."preferredAgeMin"::int, 0), 2000), -1) AS "ageMin",
-       COALESCE(LEAST(GREATEST(f."preferredAgeMax"::int, 0), 2000), -1) AS "ageMax",
-       COALESCE(GREATEST(f."preferredDistanceKm"::float8, 0), 'NaN') AS "distance",
+       CASE WHEN f."preferredAgeMin" IS NULL THEN -1 ELSE LEAST(GREATEST(f."preferredAgeMin", 0), 2000) END AS "ageMin",
+       CASE WHEN f."preferredAgeMax" IS NULL THEN -1 ELSE LEAST(GREATEST(f."preferredAgeMax", 0), 2000) END AS "ageMax",
+       CASE WHEN f."preferredDistanceKm" IS NULL THEN 'NaN'
+            ELSE GREATEST(f."preferredDistanceKm"::float8, 0) END AS "distance",
        (SELECT COALESCE(bit_or(COALESCE(1 << (array_position(%(genders)s::text[], wanted) - 1), 0)
                                | %(given)s::int), 0)
         FROM jsonb_array_elements_text(CASE WHEN jsonb_typeof(to_jsonb(f."preferredGenders")) = 'array'
@@ -83,7 +84,7 @@ CROSS JOIN LATERAL jsonb_array_elements(
     CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
 ) WITH ORDINALITY AS e ("value", "position")
 WHERE r."userId" > %(after)s AND r."userId" <= %(through)s
-  AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")')
+  AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{}', true)
 """
 _ANSWERS = """
 SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",

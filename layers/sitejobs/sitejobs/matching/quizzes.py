@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.ragged import Ragged
-from sitejobs.matching.users import MISSING, Users
+from sitejobs.matching.users import MISSING, QUIZZES, Users
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -39,10 +39,8 @@ def _results(viewers: Users, candidates: Users, viewer: Indices, candidate: Indi
     left = latest_results(viewers)[viewer]
     if not len(viewers.quiz.values) or not len(candidates.quiz.values):
         return left, np.full(len(left), MISSING)
-    quiz = viewers.quiz.values[np.maximum(left, 0)].astype(np.int64)
-    width = int(max(viewers.quiz.values.max(), candidates.quiz.values.max())) + 1
-    keys = candidates.quiz.owners() * width + candidates.quiz.values
-    wanted = candidate * width + quiz
+    keys = candidates.result_keys
+    wanted = candidate * QUIZZES + viewers.quiz.values[np.maximum(left, 0)]
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return left, np.where((left != MISSING) & (keys[at] == wanted), at, MISSING)
 

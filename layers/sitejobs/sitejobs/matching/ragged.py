@@ -1,6 +1,7 @@
 """Rows of different lengths as two flat arrays: the building block of sets and vectors per user."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> Indices:
         return np.diff(self.offsets)
 

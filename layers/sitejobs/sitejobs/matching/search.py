@@ -7,6 +7,7 @@ precision and put in order.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,10 @@ from numpy.typing import NDArray
 from sitejobs.matching.bounds import SLACK, Bounds, reach_of
 from sitejobs.matching.exact import Pairs, score_pairs
 from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import Kernel, Shelf, tier_step
+from sitejobs.matching.kernel import Kernel, Matchup, tier_step
 from sitejobs.matching.leaders import Leaders
 from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.pending import Pending
-from sitejobs.matching.screen import Screen, Screening
+from sitejobs.matching.shelf import Shelf
 from sitejobs.matching.users import Users, concatenate
 
 Indices = NDArray[np.int64]
@@ -27,13 +27,7 @@ TIE_DECIMALS = 9
 """Scores this close are equal: the lower candidate id comes first."""
 
 STRIP_USERS = 2048
-"""Candidates bounded at a time: the matrices of a strip stay in the processor's cache."""
-
-MOST_PENDING = 2_000_000
-"""Pairs that may wait to be scored."""
-
-ROUND_EXTRA = 64
-"""Pairs of a viewer scored in one round, beyond as many as it may keep."""
+"""Candidates looked at together: the matrices of a strip stay in the processor's cache."""
 
 _LOWEST = np.finfo(np.float32).min
 
@@ -78,18 +72,21 @@ class Exclusions:
     def plus(self, row: Indices, user_id: Indices) -> "Exclusions":
         return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
 
-    def touch(self, user_id: Indices) -> bool:
-        """Whether any of these candidates may be excluded for some viewer."""
-        return bool(np.isin(user_id, self.user_id).any())
-
     def contain(self, row: Indices, user_id: Indices) -> NDArray[np.bool_]:
         """Which of the pairs (row[i], user_id[i]) are excluded."""
         found = np.zeros(len(row), bool)
-        suspects = np.flatnonzero(np.isin(user_id, self.user_id))
-        if len(suspects):
-            known = set(zip(self.row.tolist(), self.user_id.tolist(), strict=True))
-            found[suspects] = [pair in known for pair in zip(row[suspects], user_id[suspects], strict=True)]
+        ids, pairs = self._known
+        if not len(ids):
+            return found
+        suspects = np.flatnonzero(ids[np.minimum(np.searchsorted(ids, user_id), len(ids) - 1)] == user_id)
+        asked = zip(row[suspects].tolist(), user_id[suspects].tolist(), strict=True)
+        found[suspects] = [pair in pairs for pair in asked]
         return found
+
+    @cached_property
+    def _known(self) -> tuple[Indices, set[tuple[int, int]]]:
+        """All excluded candidates in ascending order, and the pairs."""
+        return np.unique(self.user_id), set(zip(self.row.tolist(), self.user_id.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -130,136 +127,104 @@ class _Search:
         self._step = np.float32(tier_step(parameters))
         self._reach = reach_of(viewers, world.bounds, parameters)
         self._top = (self._reach.score + self._step * self._reach.tier_a).astype(np.float32)
-        self._kernel = Kernel(viewers, parameters, world.bits)
-        self._leaders = Leaders(len(viewers), parameters.top_k, int(np.diff(world.starts).max(initial=1)))
-        self._scored = np.zeros(self._top.shape, bool)
-        """(v, b) blocks that were scored whole."""
+        self._kernel = Kernel(viewers, parameters, world.bits, world.popularity)
+        self._leaders = Leaders(len(viewers), parameters.top_k, STRIP_USERS)
+        self._done = np.zeros(self._top.shape, bool)
+        """(v, b) blocks that a viewer has been through."""
+        self._matchups: dict[int, Matchup] = {}
 
     def run(self) -> Matches:
         self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
-        self._score_neighbours()
-        self._screen_the_rest()
+        self._visit(self._reach.near)
+        # Whoever has too few yet takes the most promising blocks whole: without a floor nothing can be left out.
+        for block in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
+            waiting = np.isneginf(self._leaders.floor)
+            if not waiting.any():
+                break
+            self._look_at(block, block + 1, waiting[:, None])
+        self._visit(np.ones_like(self._done))
         return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
 
-    def _score_neighbours(self) -> None:
-        """Score whole blocks: those about the viewers, and others until everyone has as many as are wanted."""
-        for index in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
-            floor = self._leaders.floor
-            wanted = self._reach.near[:, index] | np.isneginf(floor)
-            rows = np.flatnonzero(wanted & (self._top[:, index] >= floor))
-            if len(rows):
-                self._score_block(index, rows)
+    def _visit(self, wanted: NDArray[np.bool_]) -> None:
+        """Go through the wanted blocks, (v, b), strip by strip, the most promising strips first."""
+        wanted = wanted & ~self._done
+        strips = list(_strips(self._world, wanted.any(axis=0)))
+        best = self._top.mean(axis=0)
+        for first, stop in sorted(strips, key=lambda strip: -best[strip[0] : strip[1]].max()):
+            self._look_at(first, stop, wanted[:, first:stop])
 
-    def _score_block(self, index: int, rows: Indices) -> None:
-        world = self._world
-        number = int(np.searchsorted(world.shelves, index, side="right")) - 1
-        shelf, base = world.shelf(number), int(world.starts[world.shelves[number]])
-        columns = slice(int(world.starts[index]) - base, int(world.starts[index + 1]) - base)
-        self._work.scored += len(rows) * (columns.stop - columns.start)
-        near = bool(self._reach.near[rows, index].any())
-        keys = self._kernel.keys(rows, shelf, columns, near, self._leaders.floor[rows])
-        row, column = np.nonzero(keys >= np.maximum(self._leaders.floor[rows], _LOWEST)[:, None])
-        self._add(rows[row], base + columns.start + column, shelf.users.ids[columns][column], keys[row, column])
-        self._scored[rows, index] = True
-
-    def _screen_the_rest(self) -> None:
-        """Bound all other pairs, and score those whose bound reaches the floor, the most promising first."""
-        screen = Screen(self._viewers, self._world.popularity, self._parameters)
-        pending = Pending()
-        for number in range(len(self._world.shelves) - 1):
-            first, stop = int(self._world.shelves[number]), int(self._world.shelves[number + 1])
-            open_blocks = (self._top[:, first:stop] >= self._leaders.floor[:, None]) & ~self._scored[:, first:stop]
-            if not open_blocks.any():
-                continue
-            shelf = self._world.shelf(number)
-            screening = screen.against(shelf.screened)
-            for start, end in _strips(self._world.starts, first, stop, open_blocks.any(axis=0)):
-                self._screen_strip(screen, screening, shelf, number, start, end, pending)
-            if pending.pairs > MOST_PENDING:
-                pending = self._score_pending(pending, self._parameters.top_k + ROUND_EXTRA)
-        count = self._parameters.top_k + ROUND_EXTRA
-        while pending.pairs:
-            pending = self._score_pending(pending, count)
-            count *= 8
-
-    def _screen_strip(
-        self,
-        screen: Screen,
-        screening: Screening,
-        shelf: Shelf,
-        number: int,
-        first: int,
-        stop: int,
-        pending: Pending,
-    ) -> None:
-        """Bound the pairs of the blocks first..stop-1, which stand on one shelf."""
+    def _look_at(self, first: int, stop: int, wanted: NDArray[np.bool_]) -> None:
+        """Take up whom viewers may find among their best in the blocks first..stop-1, which share a shelf."""
         world, floor = self._world, self._leaders.floor
-        wanted = (self._top[:, first:stop] >= floor[:, None]) & ~self._scored[:, first:stop]
+        wanted = wanted & ~self._done[:, first:stop] & (self._top[:, first:stop] >= floor[:, None])
         rows = np.flatnonzero(wanted.any(axis=1))
         if not len(rows):
             return
-        base = int(world.starts[world.shelves[number]])
+        self._done[rows, first:stop] |= wanted[rows]
+        number = int(np.searchsorted(world.shelves, first, side="right")) - 1
+        matchup, base = self._matchup(number), int(world.starts[world.shelves[number]])
         columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
-        bounds = screen.without_interests(rows, screening, columns)
-        self._add_blocks_terms(bounds, rows, first, stop, wanted[rows])
-        free = np.flatnonzero(self._kernel.anywhere[rows] & self._reach.tier_a[rows, first:stop].any(axis=1))
-        if len(free):
-            bounds[free] += self._step * self._kernel.tier_flags_of_all(rows[free], shelf.users, columns)
-        alive = bounds + screen.interests(rows, screening, columns) >= (floor[rows] - np.float32(SLACK))[:, None]
+        keys = self._keys(rows, matchup, columns, self._reach.near[rows, first:stop])
+        if not wanted[rows].all():
+            sizes = np.diff(world.starts[first : stop + 1])
+            keys[np.repeat(~wanted[rows], sizes, axis=1)] = -np.inf
+        self._take_up(rows, matchup, columns, base, keys)
+
+    def _keys(self, rows: Indices, matchup: Matchup, columns: slice, near: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(r, c) keys without the interests."""
+        kernel, users = self._kernel, matchup.shelf.users
+        keys = kernel.without_interests(rows, matchup, columns)
+        by_name = kernel.same_place(rows, users, columns)
+        if by_name is not None:
+            keys += by_name
+        if near.any():
+            proximity, kept = kernel.proximity(rows, users, columns)
+            keys += proximity
+            keys += self._step * (kernel.tier_a(rows, users, columns) & kept)
+        else:
+            free = np.flatnonzero(kernel.anywhere[rows])
+            if len(free):
+                keys[free] += self._step * kernel.tier_a(rows[free], users, columns)
+        return keys
+
+    def _take_up(self, rows: Indices, matchup: Matchup, columns: slice, base: int, keys: NDArray[np.float32]) -> None:
+        """Add the interests, first as they can be at most, and keep what reaches the floor."""
+        kernel, shelf, floor = self._kernel, matchup.shelf, self._leaders.floor
+        alive = keys + kernel.interests_at_most(rows, shelf, columns) >= (floor[rows] - np.float32(SLACK))[:, None]
+        alive &= keys > _LOWEST
         row, column = np.divmod(np.flatnonzero(alive), alive.shape[1])
-        if not len(row):
-            return
-        # The exact interests instead of their bound leave few pairs.
-        jaccard = self._kernel.jaccard(rows[row], shelf, columns.start + column)
-        bound = bounds[row, column] + np.float32(self._parameters.weights.interests) * jaccard + np.float32(SLACK)
-        kept = np.flatnonzero(bound >= floor[rows[row]])
-        pending.add(rows[row[kept]], base + columns.start + column[kept], bound[kept])
+        viewer, candidate = rows[row], columns.start + column
+        self._work.scored += len(viewer)
+        found = keys[row, column] + kernel.jaccard(viewer, shelf, candidate)
+        passed = np.flatnonzero(found >= floor[viewer])
+        viewer, candidate, found = viewer[passed], candidate[passed], found[passed]
+        found += kernel.quiz_correction(viewer, matchup, candidate)
+        ids = shelf.users.ids[candidate]
+        kept = np.flatnonzero((found >= floor[viewer]) & ~self._exclusions.contain(viewer, ids))
+        if len(kept):
+            self._leaders.add(viewer[kept], found[kept], base + candidate[kept], ids[kept])
 
-    def _add_blocks_terms(
-        self, bounds: NDArray[np.float32], rows: Indices, first: int, stop: int, wanted: NDArray[np.bool_]
-    ) -> None:
-        """Add what a pair can have by its block alone: the proximity; and -inf where the block is done with."""
-        terms = self._parameters.weights.proximity * self._reach.proximity[rows, first:stop]
-        terms[~wanted] = -np.inf
-        if terms.any():
-            sizes = np.diff(self._world.starts[first : stop + 1])
-            bounds += np.repeat(terms.astype(np.float32), sizes, axis=1)
-
-    def _score_pending(self, pending: Pending, count: int) -> Pending:
-        """Score each viewer's `count` most promising pairs; return those that still matter after that."""
-        viewer, position, rest = pending.best(count)
-        shelves = self._world.shelf_of(position)
-        for number in np.unique(shelves).tolist():
-            picked = np.flatnonzero(shelves == number)
-            shelf, base = self._world.shelf(number), int(self._world.starts[self._world.shelves[number]])
-            keys = self._kernel.pair_keys(viewer[picked], shelf, position[picked] - base)
-            self._work.scored += len(picked)
-            passed = np.flatnonzero(keys >= self._leaders.floor[viewer[picked]])
-            picked = picked[passed]
-            self._add(viewer[picked], position[picked], shelf.users.ids[position[picked] - base], keys[passed])
-        self._leaders.raise_floor()
-        return rest.above(self._leaders.floor)
-
-    def _add(self, viewer: Indices, position: Indices, ids: Indices, keys: NDArray[np.float32]) -> None:
-        """Take keys of pairs, by ascending viewer, that are not excluded."""
-        if self._exclusions.touch(ids):
-            allowed = ~self._exclusions.contain(viewer, ids)
-            viewer, position, ids, keys = viewer[allowed], position[allowed], ids[allowed], keys[allowed]
-        if len(viewer):
-            self._leaders.add(viewer, keys, position, ids)
+    def _matchup(self, number: int) -> Matchup:
+        if number not in self._matchups:
+            self._matchups[number] = self._kernel.against(self._world.shelf(number))
+        return self._matchups[number]
 
 
-def _strips(starts: Indices, first: int, stop: int, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Runs of wanted blocks of up to `STRIP_USERS` candidates: first block and the one after the last."""
+def _strips(world: World, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Runs of wanted blocks on one shelf of up to `STRIP_USERS` candidates: first block, and the one after."""
+    shelf = np.searchsorted(world.shelves, np.arange(len(wanted)), side="right")
     begin: int | None = None
-    for index in range(first, stop):
-        if begin is not None and (not wanted[index - first] or starts[index + 1] - starts[begin] > STRIP_USERS):
+    for index in range(len(wanted)):
+        full = begin is not None and (
+            shelf[index] != shelf[begin] or world.starts[index + 1] - world.starts[begin] > STRIP_USERS
+        )
+        if begin is not None and (full or not wanted[index]):
             yield begin, index
             begin = None
-        if begin is None and wanted[index - first]:
+        if begin is None and wanted[index]:
             begin = index
     if begin is not None:
-        yield begin, stop
+        yield begin, len(wanted)
 
 
 def _ranked(viewers: Users, world: World, leaders: Leaders, now: float, parameters: Parameters) -> Matches:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sitejobs.matching.bounds import Bounds, bounds_of
 from sitejobs.matching.encoding import encode, make_dictionaries
 from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import static_scores
 from sitejobs.matching.ordering import ordered
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import Population
+from sitejobs.matching.shelf import static_scores
 from sitejobs.matching.users import Dictionaries, Users
 
 Indices = NDArray[np.int64]

@@ -1,6 +1,7 @@
 """People as scoring sees them: one struct of arrays, the same for viewers and candidates."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,19 @@ class Users:
             taken[item.name] = value.take(results) if item.name in BY_RESULT else _take(value, rows)
         return Users(**taken)
 
-    @property
+    @cached_property
     def has_place(self) -> NDArray[np.bool_]:
         """Who has valid coordinates."""
         return ~np.isnan(self.xyz[:, 0])
 
+    @cached_property
+    def result_keys(self) -> NDArray[np.int64]:
+        """For each quiz result its user's row and its quiz's code in one ascending number."""
+        return self.quiz.owners() * QUIZZES + self.quiz.values
+
+
+QUIZZES = 1 << 20
+"""More than there are quizzes: a quiz code fits below it in a result's key."""
 
 BY_RESULT = ("vectors", "answers", "questions")
 """Fields with a row a quiz result instead of a row a user."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import Shelf
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.search import World
+from sitejobs.matching.shelf import Shelf
 from sitejobs.matching.snapshot import vocabulary_of
 from sitejobs.matching.snapshot_file import StoredSnapshot
 from sitejobs.matching.users import concatenate
