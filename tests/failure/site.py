@@ -1,0 +1,270 @@
+"""A site whose runs are disturbed from outside: by locks, triggers, signals and sessions ended by the server."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from sitejobs.database import connect
+from sitejobs.jobs import JsonObject
+from sitejobs_local.machine import Event, Execution, LocalMachine
+from sitejobs_local.postgres import Server
+
+PLAN, BATCH = "MatchScoresPlanFunction", "MatchScoresFunction"
+RECORD, FINISH = "RunsRecordFunction", "RunsFinishFunction"
+
+OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrency": 2}
+"""Eight pages or so, two at a time."""
+
+LIMIT_S = 60.0
+
+Rows = dict[tuple[int, int], str]
+Listener = Callable[[Event], None]
+
+_ROWS = """SELECT "userId", "candidateUserId", (to_jsonb(m) - 'scoredAt')::text FROM "MatchScore" m"""
+_VIEWERS_OFF = """
+SELECT v."userId" FROM "MatchScoreViewer" v
+LEFT JOIN LATERAL (
+    SELECT count(*) AS "count", COALESCE(max("rank"), 0) AS "last", count(DISTINCT "rank") AS "ranks",
+           COALESCE(bool_and(m."scoredAt" = v."scoredAt"), true) AS "own"
+    FROM "MatchScore" m WHERE m."userId" = v."userId") stored ON true
+WHERE NOT (stored."count" = v."rows" AND stored."last" = v."rows" AND stored."ranks" = v."rows" AND stored."own")
+UNION ALL
+SELECT m."userId" FROM "MatchScore" m
+WHERE NOT EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = m."userId")
+"""
+_WAITING = """
+SELECT "pid" FROM pg_stat_activity
+WHERE "datname" = current_database() AND "wait_event_type" = 'Lock' AND "pid" <> ALL(%s)
+"""
+_SESSIONS = """
+SELECT "pid" FROM pg_stat_activity
+WHERE "datname" = %s AND "pid" <> pg_backend_pid() AND "backend_type" = 'client backend'
+"""
+_GATE = """
+CREATE OR REPLACE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF {condition} THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION gate()
+"""
+
+
+@dataclass
+class Gate:
+    """Something that the run's sessions wait for while it is closed. `holder` is the session that closes it."""
+
+    holder: Connection
+    watcher: Connection
+    close: Callable[[], object]
+    open: Callable[[], object]
+
+    def wait(self, sessions: int = 1) -> list[int]:
+        """Wait until so many sessions wait for a lock; their ids."""
+        deadline = time.monotonic() + LIMIT_S
+        mine = [self.holder.info.backend_pid]
+        while len(found := [row[0] for row in self.watcher.execute(_WAITING, [mine])]) < sessions:
+            assert time.monotonic() < deadline, f"{len(found)} sessions wait, not {sessions}"
+            time.sleep(0.005)
+        return found
+
+
+@dataclass
+class Site:
+    """One database, and the machine that runs jobs on it. Each call has a connection of its own: all may be ended."""
+
+    server: Server
+    url: str
+    _machine: LocalMachine | None = None
+    events: list[Event] = field(default_factory=list)
+    listener: Listener | None = None
+    started: list[str] = field(default_factory=list)
+
+    @property
+    def machine(self) -> LocalMachine:
+        assert self._machine is not None
+        return self._machine
+
+    @machine.setter
+    def machine(self, machine: LocalMachine) -> None:
+        self._machine = machine
+
+    # ---- runs
+
+    def run(self, **options: Any) -> Execution:
+        return self.wait(self.start(**options))
+
+    def start(self, **options: Any) -> str:
+        self.started.append(self.machine.start("match-scores", OPTIONS | options))
+        return self.started[-1]
+
+    def forget(self) -> None:
+        """End what a test has left running, and forget what was heard."""
+        self.listener = None
+        for execution in self.started:
+            if self.machine.describe(execution).status == "RUNNING":
+                self.machine.stop(execution)
+                for function in (PLAN, BATCH, RECORD, FINISH):
+                    self.kill_workers(function)
+        self.started.clear()
+        self.events.clear()
+
+    def wait(self, execution: str) -> Execution:
+        return self.machine.wait(execution, LIMIT_S)
+
+    def call(self, function: str, event: JsonObject) -> JsonObject:
+        """Call a function by the Lambda API; its answer."""
+        lambdas = self.machine.client("lambda")
+        answer = lambdas.invoke(FunctionName=self.function(function), Payload=json.dumps(event))
+        parsed: JsonObject = json.loads(answer["Payload"].read())
+        return parsed
+
+    def function(self, logical_id: str) -> str:
+        return self.machine.template.functions[logical_id].name
+
+    def hear(self, event: Event) -> None:
+        """The machine's listener."""
+        self.events.append(event)
+        if self.listener is not None:
+            self.listener(event)
+
+    def errors(self, function: str) -> list[str]:
+        """What the function's calls failed with: name and message."""
+        return [
+            f"{event.error['errorType']}: {event.error['errorMessage']}"
+            for event in self.events
+            if event.error is not None and event.function == self.function(function)
+        ]
+
+    # ---- what is stored
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with connect(self.url) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self) -> Rows:
+        """Every stored match, all columns but scoredAt."""
+        return {(viewer, candidate): text for viewer, candidate, text in self.query(_ROWS)}
+
+    def rows_of(self, viewer: int) -> Rows:
+        return {key: text for key, text in self.rows().items() if key[0] == viewer}
+
+    def assert_whole(self) -> None:
+        """No viewer has rows of two runs, fewer or more than were written for it, or a rank twice."""
+        assert self.query(_VIEWERS_OFF) == []
+
+    def run_rows(self) -> list[tuple[Any, ...]]:
+        """Scope, status and error of each run, oldest first."""
+        return self.query('SELECT "scope", "status", "error" FROM "JobRun" ORDER BY "id"')
+
+    def failed_pages(self) -> list[tuple[Any, ...]]:
+        return self.query('SELECT "page", "error", "detail" FROM "JobRunFailedPage" ORDER BY "runId", "page"')
+
+    def real_clock(self) -> None:
+        """Let runs start when they do; otherwise all start at one moment, so that their rows can be compared."""
+        self.query('ALTER TABLE "JobRun" ALTER "startedAt" SET DEFAULT now()')
+
+    def age(self, seconds: int = 7200) -> None:
+        """As if nothing had been heard of the runs under way for so long."""
+        self.query('UPDATE "JobRun" SET "heartbeatAt" = "heartbeatAt" - make_interval(secs => %s)', seconds)
+
+    def set_database(self, setting: str) -> None:
+        """A server setting, for every session that begins from now on."""
+        with connect(self.url) as connection:
+            name = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("ALTER DATABASE {} SET {}").format(name, sql.SQL(setting)))
+
+    # ---- what disturbs it
+
+    @contextmanager
+    def gate(self, table: str, condition: str) -> Iterator[Gate]:
+        """Inserts of rows that fulfil a condition on NEW wait at the gate, which is closed."""
+        with connect(self.url) as holder, connect(self.url) as watcher:
+            holder.execute(_GATE.format(condition=condition, table=f'"{table}"').encode())
+            gate = Gate(
+                holder,
+                watcher,
+                close=lambda: holder.execute("SELECT pg_advisory_lock(1)"),
+                open=lambda: holder.execute("SELECT pg_advisory_unlock(1)"),
+            )
+            gate.close()
+            yield gate
+
+    @contextmanager
+    def lock(self, statement: str) -> Iterator[Gate]:
+        """A gate, still open, that takes a statement's locks when it is closed: in a transaction of its holder."""
+        with connect(self.url) as holder, connect(self.url) as watcher:
+            yield Gate(
+                holder,
+                watcher,
+                close=lambda: holder.execute(b"BEGIN; " + statement.encode()),
+                open=lambda: holder.execute("COMMIT"),
+            )
+
+    def kill_workers(self, function: str) -> None:
+        """SIGKILL for every environment of a function."""
+        for pid in self.machine._pool.pids(self.function(function)):
+            os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def administrator(self) -> Iterator[Connection]:
+        with psycopg.connect(self.server.database_url("postgres"), autocommit=True) as connection:
+            yield connection
+
+    def end_sessions(self) -> int:
+        """End every session of the site's database; how many there were."""
+        with self.administrator() as administrator:
+            pids = [row[0] for row in administrator.execute(_SESSIONS, [self.name])]
+            for pid in pids:
+                administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        return len(pids)
+
+    def take_away(self) -> None:
+        """Let nobody into the database, and end all sessions."""
+        self._allow_connections(False)
+        self.end_sessions()
+
+    def bring_back(self) -> None:
+        self._allow_connections(True)
+
+    def away_during_first(self, function: str) -> None:
+        """The database goes away when the function is first called, and comes back once that call has failed."""
+        name, once = self.function(function), threading.Event()
+
+        def listen(event: Event) -> None:
+            if event.function == name and event.kind == "started" and not once.is_set():
+                once.set()
+                self.take_away()
+            elif event.function == name and event.error is not None:
+                self.bring_back()
+
+        self.listener = listen
+
+    def after_plan(self, change: Callable[[], object]) -> None:
+        """Make a change once Plan has answered, before any page begins."""
+        name = self.function(PLAN)
+
+        def listen(event: Event) -> None:
+            if event.function == name and event.kind == "finished":
+                change()
+
+        self.listener = listen
+
+    @property
+    def name(self) -> str:
+        return str(psycopg.conninfo.conninfo_to_dict(self.url)["dbname"])
+
+    def _allow_connections(self, allowed: bool) -> None:
+        with self.administrator() as administrator:
+            statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+            administrator.execute(statement.format(sql.Identifier(self.name), sql.Literal(allowed)))
