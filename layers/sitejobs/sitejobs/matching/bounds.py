@@ -85,8 +85,8 @@ def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
     score += weights.interests * _interests(viewers, bounds)
     has_fit = viewers.gives.any(axis=1)[:, None] & bounds.fit[None, :]
     score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
-    tested = np.asarray((viewers.trait_count > 1) | (viewers.latest != MISSING))
-    comparable = tested[:, None] & bounds.traits[None, :]
+    tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
+    comparable = np.asarray(tested)[:, None] & bounds.traits[None, :]
     score += weights.traits * np.where(comparable, 1.0, NEITHER)
     return Reach(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
 

@@ -29,6 +29,7 @@ Flags = NDArray[np.bool_]
 MARGIN = 4e-6
 """Most that a key may differ from the exact one."""
 
+_LOWEST = np.finfo(np.float32).min
 _GENDERS = 8
 """Columns of the table "does the viewer want this gender"; the last one stands for a missing gender."""
 _FEW_RUNS = 12
@@ -74,8 +75,9 @@ class Kernel:
         self._placed = viewers.has_place
         self._quizzed = viewers.latest != MISSING
         self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
-        self.anywhere: Flags = np.isinf(self._wanted)
-        """(v,) viewers who prefer no distance: only they have tier A candidates who are not near."""
+        # Only viewers who prefer no distance have tier A candidates who are not near.
+        self._anywhere = np.isinf(self._wanted)
+        self._step = np.float32(tier_step(parameters))
         codes = np.arange(_GENDERS)
         wants = viewers.wants.astype(np.int64)[:, None]
         self._genders = (wants == 0) | ((codes < _GENDERS - 1) & ((wants >> codes) & 1 == 1))
@@ -106,11 +108,47 @@ class Kernel:
             by_quiz=by_quiz,
         )
 
-    def without_interests(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
-        """(r, c) scores of the viewers `rows` and the shelf's candidates `columns`, interests and proximity left out.
+    def without_interests(self, rows: Indices, matchup: Matchup, columns: slice, near: bool) -> Singles:
+        """(r, c) keys of the viewers `rows` and the shelf's candidates `columns`, the interests left out.
 
-        A pair that falls back on a quiz has what it may reach at most.
+        A pair that falls back on a quiz has what it may reach at most. `near`: whether a candidate may be within a
+        viewer's radius.
         """
+        users = matchup.shelf.users
+        keys = self._traits_and_ratings(rows, matchup, columns)
+        by_name = self._same_place(rows, users, columns)
+        if by_name is not None:
+            keys += by_name
+        if near:
+            proximity, kept = self._proximity(rows, users, columns)
+            keys += proximity
+            keys += self._step * (self._tier_a(rows, users, columns) & kept)
+        else:
+            free = np.flatnonzero(self._anywhere[rows])
+            if len(free):
+                keys[free] += self._step * self._tier_a(rows[free], users, columns)
+        return keys
+
+    def reaching(
+        self, rows: Indices, matchup: Matchup, columns: slice, keys: Singles, floor: Singles
+    ) -> tuple[Indices, Indices, Singles]:
+        """Viewers, shelf rows and whole keys, (p,) each, of the pairs that reach their viewer's floor, (v,).
+
+        `keys`: of `without_interests`, -inf for pairs to leave out.
+        """
+        # At first with the interests as they can be at most: few pairs need the exact ones.
+        at_most = keys + self._interests_at_most(rows, matchup.shelf, columns)
+        alive = (at_most >= (floor[rows] - np.float32(MARGIN))[:, None]) & (keys > _LOWEST)
+        row, column = np.divmod(np.flatnonzero(alive), alive.shape[1])
+        viewer, candidate = rows[row], columns.start + column
+        found = keys[row, column] + self._jaccard(viewer, matchup.shelf, candidate)
+        passed = np.flatnonzero(found >= floor[viewer])
+        viewer, candidate, found = viewer[passed], candidate[passed], found[passed]
+        found += self._quiz_correction(viewer, matchup, candidate)
+        kept = np.flatnonzero(found >= floor[viewer])
+        return viewer[kept], candidate[kept], found[kept]
+
+    def _traits_and_ratings(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
         taste = matchup.shelf.taste
         scores = self._taste.directions[rows] @ taste.directions[columns].T
         if matchup.candidate is not None:
@@ -130,7 +168,7 @@ class Kernel:
         scores += self._ratings[rows] @ matchup.shelf.ratings[columns].T
         return scores
 
-    def interests_at_most(self, rows: Indices, shelf: Shelf, columns: slice) -> Singles:
+    def _interests_at_most(self, rows: Indices, shelf: Shelf, columns: slice) -> Singles:
         """(r, c) weighted interests part, or a little more where interests share a bucket."""
         parts = self._taste.buckets[rows] @ shelf.taste.buckets[columns].T
         left = self._viewers.interest_count[rows].astype(np.float32)
@@ -147,7 +185,7 @@ class Kernel:
         parts[:, right == 0] = fixed
         return np.asarray(parts)
 
-    def jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
+    def _jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
         """(p,) weighted interests part of single pairs."""
         shared = np.bitwise_count(self._sets[viewer] & self._sets_of(shelf)[candidate]).sum(axis=1, dtype=np.int32)
         left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
@@ -155,7 +193,7 @@ class Kernel:
         parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
         return np.asarray(parts * self._weights.interests, np.float32)
 
-    def quiz_correction(self, viewer: Indices, matchup: Matchup, candidate: Indices) -> Singles:
+    def _quiz_correction(self, viewer: Indices, matchup: Matchup, candidate: Indices) -> Singles:
         """(p,) what to add to single pairs' scores where `without_interests` gave the most a quiz may reach."""
         shelf, correction = matchup.shelf, np.zeros(len(viewer), np.float32)
         falls = np.flatnonzero(matchup.by_quiz[viewer, shelf.taste.mask[candidate]])
@@ -164,7 +202,7 @@ class Kernel:
             correction[falls] = self._weights.traits * (similarity - 1)
         return correction
 
-    def tier_a(self, rows: Indices, users: Users, columns: slice) -> Flags:
+    def _tier_a(self, rows: Indices, users: Users, columns: slice) -> Flags:
         """(r, c) whether gender and age allow tier A."""
         gender, age = users.gender[columns], users.age[columns]
         fits = self._genders[rows][:, gender]  # MISSING is the last column
@@ -172,7 +210,7 @@ class Kernel:
         fits &= age[None, :] <= self._age_high[rows, None]
         return np.asarray(fits)
 
-    def proximity(self, rows: Indices, users: Users, columns: slice) -> tuple[Singles, Flags]:
+    def _proximity(self, rows: Indices, users: Users, columns: slice) -> tuple[Singles, Flags]:
         """(r, c) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
         # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
         here, there = self._viewers.xyz[rows], users.xyz[columns]
@@ -182,12 +220,12 @@ class Kernel:
             squares += np.square(step, out=step)
         km = km_of_chord(np.sqrt(squares, out=squares))
         # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-        kept = self.anywhere[rows, None] | (km <= self._wanted[rows, None])
+        kept = self._anywhere[rows, None] | (km <= self._wanted[rows, None])
         radius, weight = self._radius[rows, None], self._weights.proximity
         part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
         return (weight * np.nan_to_num(np.maximum(part, 0), nan=0.0)).astype(np.float32), kept
 
-    def same_place(self, rows: Indices, users: Users, columns: slice) -> Singles | None:
+    def _same_place(self, rows: Indices, users: Users, columns: slice) -> Singles | None:
         """(r, c) weighted proximity of pairs without a distance whose places have one name; None when none has."""
         apart = ~(self._placed[rows][:, None] & users.has_place[columns][None, :])
         place = self._viewers.place[rows]

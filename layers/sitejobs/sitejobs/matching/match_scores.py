@@ -7,8 +7,9 @@ from psycopg import Connection
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.matching import snapshots
+from sitejobs.matching.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.options import MatchScoresOptions
-from sitejobs.matching.page import score_page, score_user
+from sitejobs.matching.page import refresh_page, score_page, score_user
 from sitejobs.matching.parameters import Parameters, read_parameters
 
 _USER = """
@@ -18,19 +19,30 @@ FROM (SELECT %(id)s::bigint AS "id") asked LEFT JOIN "User" u ON u."id" = asked.
 
 
 def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: Any) -> Chapter:
-    """The next chapter of pages; the first call takes the snapshot."""
+    """The next chapter of pages; the first call takes the snapshot, and finds what changed if asked to."""
     if options.user_id is not None:
         return _plan_user(resources, run, options, options.user_id)
-    context = run.context
-    if cursor is None and "snapshot" not in context:
-        parameters = read_parameters(resources.environment, options.top_k)
-        stored = snapshots.take(resources, run, parameters, options.candidate_batch_size)
-        context = {
-            "snapshot": stored.key,
-            "users": stored.users + stored.without_profile,
-            "parameters": parameters.to_json(),
-        }
-    return _positions(context, int(cursor or 0), options.batch_size)
+    context, message = run.context, None
+    if "snapshot" not in context:
+        context, message = _take(resources, run, options)
+    if "changes" in context:
+        changes = stored_changes(resources, context["changes"])
+        ranges = pages_of(changes, options.batch_size)
+    else:
+        users, size = int(context["users"]), options.batch_size
+        ranges = [(start, min(start + size, users)) for start in range(0, users, size)]
+    first = int(cursor or 0)
+    chapter = ranges[first : first + PAGES_A_CHAPTER]
+    return Chapter(
+        pages=[
+            {"page": number, "start": start, "stop": stop} for number, (start, stop) in enumerate(chapter, first + 1)
+        ],
+        cursor=first + len(chapter) if first + len(chapter) < len(ranges) else None,
+        planned_pages=len(ranges),
+        planned_users=sum(stop - start for start, stop in ranges),
+        context=context,
+        message=message,
+    )
 
 
 def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
@@ -39,24 +51,29 @@ def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Jso
     stored = snapshots.opened(resources, run.context["snapshot"])
     if "userId" in page:
         return score_user(resources, run, parameters, stored, int(page["userId"]))
+    if "changes" in run.context:
+        changes = stored_changes(resources, run.context["changes"])
+        return refresh_page(resources, run, parameters, stored, changes, page["start"], page["stop"])
     return score_page(resources, run, parameters, stored, page["start"], page["stop"])
 
 
-def _positions(context: JsonObject, start: int, batch_size: int) -> Chapter:
-    users = int(context["users"])
-    stop = min(users, start + PAGES_A_CHAPTER * batch_size)
-    first = start // batch_size
-    pages = [
-        {"page": first + number, "start": at, "stop": min(at + batch_size, users)}
-        for number, at in enumerate(range(start, stop, batch_size), 1)
-    ]
-    return Chapter(
-        pages=pages,
-        cursor=stop if stop < users else None,
-        planned_pages=-(-users // batch_size),
-        planned_users=users,
-        context=context,
-    )
+def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[JsonObject, str | None]:
+    """Take the snapshot; returns what the run's pages share, and what a person should know."""
+    parameters = read_parameters(resources.environment, options.top_k)
+    stored = snapshots.take(resources, run, parameters, options.candidate_batch_size)
+    context: JsonObject = {
+        "snapshot": stored.key,
+        "users": stored.users + stored.without_profile,
+        "parameters": parameters.to_json(),
+    }
+    if not options.incremental:
+        return context, None
+    changes = find_changes(resources, run, parameters, stored)
+    if changes is None:
+        return context, "no earlier run to compare with: everyone was computed"
+    context["changes"] = f"{stored.key}.changes"
+    store_changes(resources, context["changes"], changes)
+    return context, None if changes.any else "nothing has changed since the last run"
 
 
 def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user_id: int) -> Chapter:

@@ -8,9 +8,11 @@ from psycopg import Connection
 
 from sitejobs.jobs import PageSummary, Resources, Run
 from sitejobs.matching import live
+from sitejobs.matching.changes import Changes
 from sitejobs.matching.encoding import encode
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import read_population
+from sitejobs.matching.refresh import refresh
 from sitejobs.matching.search import Exclusions, Matches, World, search
 from sitejobs.matching.snapshot_file import StoredSnapshot
 from sitejobs.matching.store import Outcome, Part, write_page
@@ -27,6 +29,8 @@ NO_CANDIDATES = "no-candidates"
 DELETED = "deleted"
 SUPERSEDED = "superseded"
 """A later run has already written this viewer."""
+FRESH = "fresh"
+"""Nothing that the viewer's rows depend on has changed."""
 
 _WORLD = "world"
 
@@ -35,11 +39,8 @@ def score_page(
     resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, start: int, stop: int
 ) -> PageSummary:
     """The users at positions start..stop-1 of the snapshot; beyond its viewers come those without a profile."""
-    parts = [users.take(rows) for users, rows in stored.at(start, min(stop, stored.users))]
-    others = np.empty(0, np.int64)
-    if stop > stored.users:
-        others = stored.index()["without_profile"][max(start - stored.users, 0) : stop - stored.users]
-    return _score(resources, run, parameters, stored, concatenate(parts) if parts else None, others)
+    viewers, others = _users_at(stored, start, stop)
+    return _write(resources, run, parameters, stored, viewers, others, [])
 
 
 def score_user(
@@ -49,27 +50,69 @@ def score_user(
     population = read_population(resources.database.connection(), run.started_at, user_id)
     viewers = encode(population, stored.dictionaries, parameters)
     others = np.array([] if len(viewers) else [user_id], np.int64)
-    return _score(resources, run, parameters, stored, viewers if len(viewers) else None, others)
+    return _write(resources, run, parameters, stored, viewers, others, [])
 
 
-def _score(
+def refresh_page(
     resources: Resources,
     run: Run,
     parameters: Parameters,
     stored: StoredSnapshot,
-    viewers: Users | None,
-    others: Indices,
+    changes: Changes,
+    start: int,
+    stop: int,
 ) -> PageSummary:
-    """Score and write the viewers; `others` are ids that end without rows."""
+    """The same users as `score_page` in an incremental run: only what changed is computed."""
+    viewers, others = _users_at(stored, start, stop)
+    changed = changes.viewers[start:stop]
+    changed, gone = changed[: len(viewers)], others[changed[len(viewers) :]]
+    anew, fresh = viewers.take(np.flatnonzero(changed)), viewers.take(np.flatnonzero(~changed))
+    parts = []
+    if len(fresh) and (len(changes.candidates) or len(changes.left)):
+        found = refresh(
+            resources.database.connection(),
+            fresh,
+            changes,
+            stored,
+            _world(resources, run, parameters, stored),
+            run.started_at.timestamp(),
+            parameters,
+        )
+        anew = concatenate([anew, fresh.take(found.again)])
+        parts.append(Part(fresh, found.matches, found.changed))
+    summary = _write(resources, run, parameters, stored, anew, gone, parts)
+    unchanged = stop - start - summary.processed
+    summary.processed += unchanged
+    summary.skip(FRESH, unchanged)
+    return summary
+
+
+def _users_at(stored: StoredSnapshot, start: int, stop: int) -> tuple[Users, Indices]:
+    """Viewers at these positions, and ids of those without a profile."""
+    parts = [users.take(rows) for users, rows in stored.at(start, min(stop, stored.users))]
+    others = np.empty(0, np.int64)
+    if stop > stored.users:
+        others = stored.index()["without_profile"][max(start - stored.users, 0) : stop - stored.users]
+    return concatenate(parts) if parts else stored.nobody(), others
+
+
+def _write(
+    resources: Resources,
+    run: Run,
+    parameters: Parameters,
+    stored: StoredSnapshot,
+    viewers: Users,
+    others: Indices,
+    parts: list[Part],
+) -> PageSummary:
+    """Score the viewers and write them with the parts found before; `others` are ids that end without rows."""
     connection = resources.database.connection()
-    world = _world(resources, run, parameters, stored)
-    parts: list[Part] = []
-    if viewers is not None:
-        present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
-        others = np.concatenate([others, viewers.ids[~present]])
-        for chunk in _chunks(viewers.take(np.flatnonzero(present))):
-            matches = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
-            parts.append(Part(chunk, matches))
+    present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
+    others = np.concatenate([others, viewers.ids[~present]])
+    for chunk in _chunks(viewers.take(np.flatnonzero(present))):
+        world = _world(resources, run, parameters, stored)
+        matches = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
+        parts.append(Part(chunk, matches, np.arange(len(chunk))))
     outcomes = [*_outcomes(parts), *_without_rows(connection, others)]
     written = write_page(
         connection,
@@ -120,8 +163,9 @@ def _outcomes(parts: list[Part]) -> list[Outcome]:
     outcomes = []
     for part in parts:
         counts = np.bincount(part.matches.pairs.viewer, minlength=len(part.viewers)).tolist()
-        for user_id, rows in zip(part.viewers.ids.tolist(), counts, strict=True):
-            outcomes.append(Outcome(user_id, rows, None if rows else NO_CANDIDATES))
+        for row in part.rows.tolist():
+            rows = counts[row]
+            outcomes.append(Outcome(int(part.viewers.ids[row]), rows, None if rows else NO_CANDIDATES))
     return outcomes
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.bounds import SLACK, Bounds, reach_of
+from sitejobs.matching.bounds import Bounds, reach_of
 from sitejobs.matching.exact import Pairs, score_pairs
 from sitejobs.matching.interests import InterestBits
 from sitejobs.matching.kernel import Kernel, Matchup, tier_step
@@ -28,8 +28,6 @@ TIE_DECIMALS = 9
 
 STRIP_USERS = 2048
 """Candidates looked at together: the matrices of a strip stay in the processor's cache."""
-
-_LOWEST = np.finfo(np.float32).min
 
 
 @dataclass
@@ -124,9 +122,8 @@ class _Search:
     ) -> None:
         self._viewers, self._world, self._exclusions = viewers, world, exclusions
         self._now, self._parameters, self._work = now, parameters, work
-        self._step = np.float32(tier_step(parameters))
         self._reach = reach_of(viewers, world.bounds, parameters)
-        self._top = (self._reach.score + self._step * self._reach.tier_a).astype(np.float32)
+        self._top = (self._reach.score + tier_step(parameters) * self._reach.tier_a).astype(np.float32)
         self._kernel = Kernel(viewers, parameters, world.bits, world.popularity)
         self._leaders = Leaders(len(viewers), parameters.top_k, STRIP_USERS)
         self._done = np.zeros(self._top.shape, bool)
@@ -148,7 +145,7 @@ class _Search:
     def _visit(self, wanted: NDArray[np.bool_]) -> None:
         """Go through the wanted blocks, (v, b), strip by strip, the most promising strips first."""
         wanted = wanted & ~self._done
-        strips = list(_strips(self._world, wanted.any(axis=0)))
+        strips = list(_strips(self._world, np.asarray(wanted.any(axis=0))))
         best = self._top.mean(axis=0)
         for first, stop in sorted(strips, key=lambda strip: -best[strip[0] : strip[1]].max()):
             self._look_at(first, stop, wanted[:, first:stop])
@@ -164,43 +161,19 @@ class _Search:
         number = int(np.searchsorted(world.shelves, first, side="right")) - 1
         matchup, base = self._matchup(number), int(world.starts[world.shelves[number]])
         columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
-        keys = self._keys(rows, matchup, columns, self._reach.near[rows, first:stop])
+        near = bool(self._reach.near[rows, first:stop].any())
+        keys = self._kernel.without_interests(rows, matchup, columns, near)
         if not wanted[rows].all():
             sizes = np.diff(world.starts[first : stop + 1])
             keys[np.repeat(~wanted[rows], sizes, axis=1)] = -np.inf
         self._take_up(rows, matchup, columns, base, keys)
 
-    def _keys(self, rows: Indices, matchup: Matchup, columns: slice, near: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """(r, c) keys without the interests."""
-        kernel, users = self._kernel, matchup.shelf.users
-        keys = kernel.without_interests(rows, matchup, columns)
-        by_name = kernel.same_place(rows, users, columns)
-        if by_name is not None:
-            keys += by_name
-        if near.any():
-            proximity, kept = kernel.proximity(rows, users, columns)
-            keys += proximity
-            keys += self._step * (kernel.tier_a(rows, users, columns) & kept)
-        else:
-            free = np.flatnonzero(kernel.anywhere[rows])
-            if len(free):
-                keys[free] += self._step * kernel.tier_a(rows[free], users, columns)
-        return keys
-
     def _take_up(self, rows: Indices, matchup: Matchup, columns: slice, base: int, keys: NDArray[np.float32]) -> None:
-        """Add the interests, first as they can be at most, and keep what reaches the floor."""
-        kernel, shelf, floor = self._kernel, matchup.shelf, self._leaders.floor
-        alive = keys + kernel.interests_at_most(rows, shelf, columns) >= (floor[rows] - np.float32(SLACK))[:, None]
-        alive &= keys > _LOWEST
-        row, column = np.divmod(np.flatnonzero(alive), alive.shape[1])
-        viewer, candidate = rows[row], columns.start + column
+        """Add the interests, and keep what reaches the floor."""
+        viewer, candidate, found = self._kernel.reaching(rows, matchup, columns, keys, self._leaders.floor)
+        ids = matchup.shelf.users.ids[candidate]
+        kept = np.flatnonzero(~self._exclusions.contain(viewer, ids))
         self._work.scored += len(viewer)
-        found = keys[row, column] + kernel.jaccard(viewer, shelf, candidate)
-        passed = np.flatnonzero(found >= floor[viewer])
-        viewer, candidate, found = viewer[passed], candidate[passed], found[passed]
-        found += kernel.quiz_correction(viewer, matchup, candidate)
-        ids = shelf.users.ids[candidate]
-        kept = np.flatnonzero((found >= floor[viewer]) & ~self._exclusions.contain(viewer, ids))
         if len(kept):
             self._leaders.add(viewer[kept], found[kept], base + candidate[kept], ids[kept])
 
@@ -231,7 +204,7 @@ def _ranked(viewers: Users, world: World, leaders: Leaders, now: float, paramete
     """Score the leaders exactly and put them in order."""
     viewer, positions = leaders.found()
     distinct, candidate = np.unique(positions, return_inverse=True)
-    candidates = _gather(viewers, world, distinct)
+    candidates = gather(viewers, world, distinct)
     pairs = score_pairs(viewers, candidates, viewer, candidate, now, parameters)
     return ranked(candidates, pairs, parameters.top_k)
 
@@ -246,7 +219,7 @@ def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
     return Matches(candidates, pairs.take(order[kept]), rank[kept])
 
 
-def _gather(viewers: Users, world: World, positions: Indices) -> Users:
+def gather(viewers: Users, world: World, positions: Indices) -> Users:
     """The users at ascending positions; none of the viewers when there are none."""
     shelves = world.shelf_of(positions)
     parts = []

@@ -11,8 +11,8 @@ import mmap
 import os
 import struct
 import tempfile
-from collections import OrderedDict
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,7 +115,7 @@ class StoredSnapshot:
             raise DataUnavailable(f"work file {key} has {size} bytes instead of {self._offsets[-1]}")
         self._copy = _LocalCopy(size, folder)
         self._present = np.zeros(len(self._lengths), bool)
-        self._decoded: OrderedDict[int, Users] = OrderedDict()
+        self._index: dict[str, NDArray[Any]] | None = None
         if size <= READ_WHOLE_BYTES:
             self._fetch(0, len(self._lengths))
 
@@ -128,6 +128,16 @@ class StoredSnapshot:
     def candidates(self) -> int:
         """How many of them are candidates: they have the lowest positions."""
         return int(self.starts[len(self.bounds)])
+
+    def nobody(self) -> Users:
+        """No users at all, with as many traits as the others have."""
+        arrays: dict[str, Any] = {}
+        for name, (kind, width) in _PLAIN.items():
+            shape = (0,) if width == 1 else (0, len(self.dictionaries.traits) if width < 0 else width)
+            arrays[name] = np.empty(shape, kind)
+        for name, kind in _RAGGED.items():
+            arrays[name] = Ragged(np.zeros(1, np.int64), np.empty(0, kind))
+        return Users(**arrays)
 
     def block(self, index: int) -> Users:
         """The users of one block."""
@@ -156,8 +166,17 @@ class StoredSnapshot:
 
     def index(self) -> dict[str, NDArray[Any]]:
         """`ids`, `viewer_hash` and `candidate_hash` by position, and the ids `without_profile`."""
-        data = _read(self._store, self.key, self._index_at, self._index_bytes)
-        return dict(np.load(io.BytesIO(data), allow_pickle=False))
+        if self._index is None:
+            data = _read(self._store, self.key, self._index_at, self._index_bytes)
+            self._index = dict(np.load(io.BytesIO(data), allow_pickle=False))
+        return self._index
+
+    @cached_property
+    def candidates_by_id(self) -> tuple[Indices, Indices]:
+        """Ids of the candidates, ascending, and the position of each."""
+        ids = self.index()["ids"][: self.candidates]
+        positions = np.argsort(ids)
+        return ids[positions], positions
 
     def _fetch(self, first: int, stop: int) -> None:
         start, end = int(self._offsets[first]), int(self._offsets[stop])
@@ -176,6 +195,11 @@ class _LocalCopy:
 
     def write(self, at: int, data: bytes) -> None:
         os.pwrite(self._file.fileno(), data, at)
+
+
+def read_whole(store: WorkStore, key: str) -> bytes:
+    """A small work file."""
+    return _read(store, key, 0, store.size(key))
 
 
 def _read(store: WorkStore, key: str, start: int, length: int) -> bytes:
@@ -229,23 +253,24 @@ def _block_arrays(block: Users) -> list[NDArray[Any]]:
 
 def _block_users(buffer: mmap.mmap, at: int, lengths: Indices, traits: int) -> Users:
     """Views into the buffer: nothing is copied."""
-    raw: dict[str, NDArray[Any]] = {}
+    raw: dict[str, Any] = {}
     for position, name in enumerate(_LAYOUT):
         size = int(lengths[position])
         if position >= len(_LAYOUT) - len(_RAGGED):
-            raw[name] = Ragged(np.frombuffer(buffer, "i8", size // 8, at), raw[name])  # type: ignore[assignment]
+            raw[name] = Ragged(np.frombuffer(buffer, "i8", size // 8, at), raw[name])
         elif name in _RAGGED:
-            dtype = np.dtype(_RAGGED[name])
-            raw[name] = np.frombuffer(buffer, dtype, size // dtype.itemsize, at)
+            raw[name] = _flat(buffer, _RAGGED[name], size, at)
         else:
-            dtype, width = np.dtype(_PLAIN[name][0]), _PLAIN[name][1]
-            flat = np.frombuffer(buffer, dtype, size // dtype.itemsize, at)
-            width = traits if width == -1 else width
-            raw[name] = flat if width == 1 and _PLAIN[name][1] == 1 else flat.reshape(-1, width) if width else flat
+            kind, width = _PLAIN[name]
+            flat = _flat(buffer, kind, size, at)
+            raw[name] = flat if width == 1 else flat.reshape(int(lengths[0]) // 8, traits if width < 0 else width)
         at += size + int(_padding(size))
-    if not traits:
-        raw["traits"] = np.empty((len(raw["ids"]), 0), np.float32)
     return Users(**raw)
+
+
+def _flat(buffer: mmap.mmap, kind: str, size: int, at: int) -> NDArray[Any]:
+    dtype = np.dtype(kind)
+    return np.frombuffer(buffer, dtype, size // dtype.itemsize, at)
 
 
 def _column(snapshot: Snapshot, name: str) -> NDArray[Any]:
@@ -259,7 +284,7 @@ def _prefixed(head: Any, prefix: str) -> dict[str, NDArray[Any]]:
 
 def _npz(**arrays: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

@@ -42,10 +42,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """Some viewers and what was found for them."""
+    """Some viewers, what was found for them, and which of them, by their rows, it is about."""
 
     viewers: Users
     matches: Matches
+    rows: Indices
 
 
 def write_page(

@@ -99,7 +99,7 @@ class Users:
     @cached_property
     def result_keys(self) -> NDArray[np.int64]:
         """For each quiz result its user's row and its quiz's code in one ascending number."""
-        return self.quiz.owners() * QUIZZES + self.quiz.values
+        return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
 
 
 QUIZZES = 1 << 20
