@@ -9,23 +9,31 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.postgres import Server, reset, running_postgres
 
+BUNDLE = "tests/bundle/"
 MEMORY_DISK = Path("/dev/shm")
 MEMORY_NEEDED = 4 << 30  # bytes; Docker gives 64 MB there
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup` the tests of a file stay together, as do those that share the built bundle."""
-    for item in items:
-        together = "bundle" if item.get_closest_marker("bundle") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
+class FilesTogether(LoadFileScheduling):  # type: ignore[misc] # it has no types
+    """With `-n 2` a file's tests stay in one process, and all of the bundle's: these share what they build."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return BUNDLE if file.startswith(BUNDLE) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    return FilesTogether(config, log)
 
 
 def folder_parent() -> str | None:
