@@ -1,22 +1,19 @@
 """No bound is ever too low, and no key further from the exact score than the search allows for."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
-from sitejobs.matching.screen import Screen
 
 from sitejobs.matching.bounds import SLACK, reach_of
 from sitejobs.matching.exact import radius_km
-from sitejobs.matching.kernel import MARGIN, Kernel, Shelf
+from sitejobs.matching.kernel import MARGIN, Kernel, tier_step
+from sitejobs.matching.shelf import Shelf
 from tests.matching.random_sites import FLAVOURS, draw, load
-from tests.matching.worlds import LATER, Opened, all_pairs, open_site
-
-LOWEST = np.float32(-np.inf)
+from tests.matching.worlds import LATER, Opened, open_site
 
 
 @pytest.fixture(params=list(FLAVOURS))
@@ -26,13 +23,18 @@ def worlds(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
     return [open_site(site, 1), open_site(site, 7), open_site(site, 50), open_site(site, 7, later=LATER)]
 
 
-def shelved_blocks(opened: Opened) -> Iterator[tuple[int, Shelf, slice]]:
-    """Each block with its shelf and the place of its members there."""
+def strips(opened: Opened) -> Iterator[tuple[Shelf, slice, range]]:
+    """Each shelf as a whole and each of its blocks: their place on it, and the blocks."""
     world = opened.world
     for number in range(len(world.shelves) - 1):
-        base = world.starts[world.shelves[number]]
-        for block in range(world.shelves[number], world.shelves[number + 1]):
-            yield block, world.shelf(number), slice(world.starts[block] - base, world.starts[block + 1] - base)
+        shelf, blocks = world.shelf(number), range(world.shelves[number], world.shelves[number + 1])
+        base = int(world.starts[blocks.start])
+        for first, stop in {(blocks.start, blocks.stop), *((block, block + 1) for block in blocks)}:
+            yield shelf, slice(int(world.starts[first]) - base, int(world.starts[stop]) - base), range(first, stop)
+
+
+def kernel_of(opened: Opened) -> Kernel:
+    return Kernel(opened.viewers, opened.parameters, opened.world.bits, opened.world.popularity)
 
 
 def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(worlds: list[Opened]) -> None:
@@ -41,7 +43,7 @@ def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(worlds: li
         radius = radius_km(opened.viewers, opened.parameters)
         shape = (len(opened.viewers), -1)
         for block in opened.blocks:
-            pairs = opened.exact(block)
+            pairs = opened.exact(opened.positions_of(block))
             assert (reach.score[:, block] >= pairs.score.reshape(shape).max(axis=1)).all()
             assert (reach.proximity[:, block] >= pairs.proximity.reshape(shape).max(axis=1) - SLACK).all()
             assert (reach.tier_a[:, block] >= pairs.tier_a.reshape(shape).any(axis=1)).all()
@@ -50,66 +52,66 @@ def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(worlds: li
 
 
 @pytest.mark.parametrize("step", [1, 3], ids=["all viewers", "every third viewer"])
-def test_no_pair_exceeds_what_the_screen_lets_through(worlds: list[Opened], step: int) -> None:
+def test_keys_are_within_the_margin_of_the_exact_ones(worlds: list[Opened], step: int) -> None:
     for opened in worlds:
-        weights = opened.parameters.weights
-        screen = Screen(opened.viewers, opened.world.popularity, opened.parameters)
-        reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
+        kernel, floor = kernel_of(opened), np.full(len(opened.viewers), -9, np.float32)
         rows = np.arange(0, len(opened.viewers), step)
-        for block, shelf, columns in shelved_blocks(opened):
-            screening = screen.against(shelf.screened)
-            pairs = opened.exact(block)
-            shape = (len(opened.viewers), -1)
-            others = screen.without_interests(rows, screening, columns)
-            others += (weights.proximity * reach.proximity[rows, block] + SLACK)[:, None].astype(np.float32)
-            # Where one side has no interests, their value is in the other terms already.
-            both = opened.viewers.interest_count[rows][:, None] * opened.users_of(block).interest_count[None, :] > 0
-            part = weights.interests * pairs.interests.reshape(shape)[rows]
-            assert (others + SLACK >= pairs.score.reshape(shape)[rows] - np.where(both, part, 0)).all()
-            whole = others + screen.interests(rows, screening, columns)
-            assert (whole >= pairs.score.reshape(shape)[rows]).all()
+        for shelf, columns, blocks in strips(opened):
+            viewer, candidate, keys = reaching(kernel, opened, rows, shelf, columns, blocks, floor)
+            assert len(keys) == len(rows) * (columns.stop - columns.start)
+            assert_within_margin(keys, exact_keys(opened, blocks)[viewer, candidate - columns.start])
 
 
-@pytest.mark.parametrize("together", [4, 1000], ids=["a few viewers at a time", "all viewers together"])
-def test_keys_are_within_the_margin_of_the_exact_ones(worlds: list[Opened], together: int) -> None:
-    for opened in worlds[1:3]:
-        kernel = Kernel(opened.viewers, opened.parameters, opened.world.bits)
-        reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
-        everyone = np.arange(len(opened.viewers))
-        for block, shelf, columns in shelved_blocks(opened):
-            exact = opened.exact_keys(opened.exact(block))
-            for start in range(0, len(everyone), together):
-                rows = everyone[start : start + together]
-                near = bool(reach.near[rows, block].any())
-                keys = kernel.keys(rows, shelf, columns, near, np.full(len(rows), LOWEST))
-                assert_within_margin(keys, exact[rows])
+def test_a_floor_leaves_out_only_pairs_below_it(worlds: list[Opened]) -> None:
+    for opened in worlds:
+        kernel, rows = kernel_of(opened), np.arange(len(opened.viewers))
+        for shelf, columns, blocks in strips(opened):
+            exact = exact_keys(opened, blocks)
+            for floor in (exact.max(axis=1), np.median(exact, axis=1), np.full(len(rows), 3.0)):
+                viewer, candidate, keys = reaching(
+                    kernel, opened, rows, shelf, columns, blocks, floor.astype(np.float32)
+                )
+                assert (keys >= floor[viewer].astype(np.float32)).all()
+                left_out = np.ones(exact.shape, bool)
+                left_out[viewer, candidate - columns.start] = False
+                assert not (left_out & (exact > floor[:, None] + MARGIN)).any()
 
 
-def test_keys_of_single_pairs_that_are_not_near_are_within_the_margin_too(worlds: list[Opened]) -> None:
+def reaching(
+    kernel: Kernel,
+    opened: Opened,
+    rows: NDArray[np.int64],
+    shelf: Shelf,
+    columns: slice,
+    blocks: range,
+    floor: NDArray[np.float32],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Viewers, rows on the shelf and keys of the pairs that reach the floor."""
+    reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
+    near = bool(reach.near[rows, blocks.start : blocks.stop].any())
+    matchup = kernel.against(shelf)
+    keys = kernel.without_interests(rows, matchup, columns, near)
+    return kernel.reaching(rows, matchup, columns, keys, floor)
+
+
+def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:
+    """(v, n) of all viewers and the members of these blocks."""
+    positions = np.arange(opened.world.starts[blocks.start], opened.world.starts[blocks.stop])
+    pairs = opened.exact(positions)
+    keys = pairs.score + tier_step(opened.parameters) * pairs.tier_a
+    return keys.reshape(len(opened.viewers), -1)
+
+
+def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_name(worlds: list[Opened]) -> None:
     for opened in worlds:
         reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
-        kernel = Kernel(opened.viewers, opened.parameters, opened.world.bits)
-        for block, shelf, columns in shelved_blocks(opened):
-            exact = opened.exact_keys(opened.exact(block))
-            viewer, candidate = all_pairs(len(opened.viewers), columns.stop - columns.start)
-            far = np.flatnonzero(~reach.near[viewer, block])
-            keys = kernel.pair_keys(viewer[far], shelf, columns.start + candidate[far])
-            assert_within_margin(keys, exact.ravel()[far])
-
-
-def test_a_floor_only_leaves_out_pairs_below_it(site: Connection) -> None:
-    load(site, draw(3, 60, "one city"))
-    opened = open_site(site, 20, later=timedelta(hours=1))
-    kernel = Kernel(opened.viewers, opened.parameters, opened.world.bits)
-    rows = np.arange(len(opened.viewers))
-    left_out = 0
-    for block, shelf, columns in shelved_blocks(opened):
-        exact = opened.exact_keys(opened.exact(block))
-        floor = np.where(rows % 10 == 0, exact.max(axis=1), 9.0).astype(np.float32)
-        missing = np.isneginf(kernel.keys(rows, shelf, columns, True, floor))
-        assert (exact[missing] < np.broadcast_to(floor[:, None], exact.shape)[missing] + MARGIN).all()
-        left_out += int(missing.sum())
-    assert left_out > 0
+        anywhere = np.isnan(opened.viewers.distance)
+        for block in opened.blocks:
+            pairs = opened.exact(opened.positions_of(block))
+            far = np.flatnonzero(~reach.near[pairs.viewer, block])
+            measured = far[~np.isnan(pairs.distance_km[far])]
+            assert not pairs.proximity[measured].any()
+            assert not (pairs.tier_a[far] & ~anywhere[pairs.viewer[far]]).any()
 
 
 def assert_within_margin(keys: NDArray[Any], exact: NDArray[Any]) -> None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.exact import Pairs, score_pairs
-from sitejobs.matching.kernel import Shelf, tier_step
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import read_population
 from sitejobs.matching.search import World
+from sitejobs.matching.shelf import Shelf
 from sitejobs.matching.snapshot import Snapshot, take_snapshot, vocabulary_of
 from sitejobs.matching.users import Users, concatenate
 from tests.matching.random_sites import NOW
@@ -37,19 +37,14 @@ class Opened:
     def blocks(self) -> range:
         return range(len(self.world.bounds))
 
-    def users_of(self, block: int) -> Users:
-        return self.candidates.take(np.arange(self.world.starts[block], self.world.starts[block + 1]))
+    def positions_of(self, block: int) -> NDArray[np.int64]:
+        return np.arange(self.world.starts[block], self.world.starts[block + 1])
 
-    def exact(self, block: int) -> Pairs:
-        """All pairs of a viewer and a member of the block, (v * n,), viewer by viewer."""
-        users = self.users_of(block)
+    def exact(self, positions: NDArray[np.int64]) -> Pairs:
+        """All pairs of a viewer and the candidates at these positions, (v * n,), viewer by viewer."""
+        users = self.candidates.take(positions)
         viewer, candidate = all_pairs(len(self.viewers), len(users))
         return score_pairs(self.viewers, users, viewer, candidate, self.now, self.parameters)
-
-    def exact_keys(self, pairs: Pairs) -> NDArray[np.float64]:
-        """(v, n) keys of the pairs of all viewers with some candidates."""
-        keys = pairs.score + tier_step(self.parameters) * pairs.tier_a
-        return keys.reshape(len(self.viewers), -1)
 
 
 def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
