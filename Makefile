@@ -18,8 +18,8 @@ demo: local ## a synthetic site of 2,000 users, its match scores, one user's bes
 	@$(RUN) -m sitejobs_local.cli demo $(ARGS)
 	@echo "The command itself: . .venv/bin/activate && sitejobs"
 
-test: dev ## all tests
-	@$(RUN) -m pytest $(ARGS)
+test: dev ## all tests, two at a time
+	@$(RUN) -m pytest -n 2 $(ARGS)
 
 check: dev ## lint, format and types
 	@$(RUN) -m ruff check .

@@ -266,6 +266,16 @@ def test_the_weights_are_those_of_the_formula() -> None:
     assert given == {name.replace("_", " "): weight for name, weight in weights.items()}
 
 
+def test_every_message_that_is_explained_is_one_that_is_given() -> None:
+    table = (ROOT / "README.md").read_text().partition("## When something is wrong")[2]
+    messages = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)))
+    files = [*ROOT.glob("layers/sitejobs/**/*.py"), *ROOT.glob("local/**/*.py"), ROOT / "tools" / "environment.sh"]
+    code = "".join(path.read_text() for path in files)
+    of_postgresql = {"permission denied for table"}
+    assert len(messages) > 8
+    assert {message for message in messages if message not in code} == of_postgresql
+
+
 def test_every_error_that_is_explained_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Errors")[2].partition("##")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
