@@ -388,7 +388,9 @@ def test_causes_of_every_shape_are_taken(database: Connection, error: JsonObject
     assert (never["status"], never["runId"], never["error"], never["cause"]) == ("FAILED", None, *named)
 
 
-@pytest.mark.parametrize("error", [None, {"Error": "DatabaseFailure", "Cause": "gone"}])
+@pytest.mark.parametrize(
+    "error", [None, {"Error": "DatabaseFailure", "Cause": "gone"}, {"Error": "States.Timeout", "Cause": None}]
+)
 @pytest.mark.parametrize("failures", [0, 1])
 def test_closing_twice_gives_the_same_summary_and_changes_nothing(
     database: Connection, error: JsonObject | None, failures: int

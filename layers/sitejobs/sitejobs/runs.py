@@ -238,8 +238,8 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
             row["status"] = "FAILED" if name else "SUCCEEDED"
             text = f"{name}: {cause}" if name else None
             connection.execute(_CLOSE, {"id": int(run_id), "status": row["status"], "error": text})
-        elif row["status"] != "SUCCEEDED":
-            name, cause = name or "RunClosed", cause or str(row["error"])
+        elif row["status"] != "SUCCEEDED" and name is None:
+            name, cause = "RunClosed", str(row["error"])
     counts = {key: row[key] for key in ("pages", "failedPages", *COUNTERS)}
     return {
         "job": row["job"],
