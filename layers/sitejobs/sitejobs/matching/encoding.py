@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 FLAT = 1e-6
-"""Mean ratings that differ from their own mean by less say nothing about taste (jobs.md, ratingFit)."""
+"""Mean ratings that differ from their own mean by less say nothing about taste (docs/match-scores.md, rating fit)."""
 
 
 def make_dictionaries(population: Population) -> Dictionaries:
