@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import LiteralString
 
 import pytest
 from psycopg import Connection
@@ -223,3 +224,30 @@ def test_what_changes_while_an_incremental_run_is_under_way_is_seen_by_the_next_
         machine.run(NOW + step * SECOND, options, meanwhile=busy)
         run(machine, NOW + (step + 1) * SECOND)
         assert_as_a_full_run(site, NOW + (step + 1) * SECOND)
+
+
+HIDE = """UPDATE "Profile" SET "isVisible" = false WHERE "userId" = %s"""
+SHOW = """UPDATE "Profile" SET "isVisible" = true WHERE "userId" = %s"""
+DELETE = """UPDATE "User" SET "deletedAt" = now() WHERE "id" = %s"""
+RESTORE = """UPDATE "User" SET "deletedAt" = NULL WHERE "id" = %s"""
+BLOCK = """INSERT INTO "UserBlock" SELECT %s, "userId" FROM "Profile" ON CONFLICT DO NOTHING"""
+UNBLOCK = """DELETE FROM "UserBlock" WHERE "blockerId" = %s"""
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["in a full run", "in an incremental run"])
+@pytest.mark.parametrize(
+    ("there", "back"), [(HIDE, SHOW), (DELETE, RESTORE), (BLOCK, UNBLOCK)], ids=["hidden", "deleted", "blocked"]
+)
+def test_what_was_so_only_while_a_run_was_under_way_is_made_up_for(
+    site: Connection, machine: Site, there: LiteralString, back: LiteralString, first: bool
+) -> None:
+    """Both snapshots look alike, but the rows written in between do not."""
+    load(site, SiteRows([someone(user_id, lat=52.5, lng=13.4) for user_id in range(1, 9)], set()))
+    options = {"batchSize": 3, "incremental": True}
+    if first:
+        run(machine, NOW - SECOND, incremental=False, top_k=200)
+        move(site, Random(1))
+    machine.run(NOW, options, meanwhile=lambda: site.execute(there, [1]))
+    site.execute(back, [1])
+    machine.run(NOW + SECOND, options)
+    assert_as_a_full_run(site, NOW + SECOND, 200)
