@@ -5,7 +5,7 @@ statement is prepared, no temporary table is made.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -91,10 +91,21 @@ def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
 
 
 class Database:
-    """The one connection of an execution environment, opened on first use and reopened once it is lost."""
+    """The one connection of an execution environment, opened on first use and reopened once it is lost.
 
-    def __init__(self, url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> None:
-        self._url = url
+    `url` may be a function that reads it from where it is kept: it is asked again once a login is refused, since a
+    password may have been changed meanwhile.
+    """
+
+    def __init__(
+        self,
+        url: str | Callable[[], str],
+        *,
+        search_path: str | None = None,
+        statement_timeout_ms: int | None = None,
+    ) -> None:
+        self._read_url = url if callable(url) else lambda: url
+        self._url: str | None = None
         self._search_path = search_path
         self._statement_timeout_ms = statement_timeout_ms
         self._connection: psycopg.Connection | None = None
@@ -107,12 +118,21 @@ class Database:
             except psycopg.Error:
                 self.close()
         if self._connection is None or self._connection.closed:
-            self._connection = connect(
-                self._url,
-                search_path=self._search_path,
-                statement_timeout_ms=self._statement_timeout_ms,
-            )
+            self._connection = self._login()
         return self._connection
+
+    def _login(self) -> psycopg.Connection:
+        known, self._url = self._url, self._url or self._read_url()
+        try:
+            return self._connect(self._url)
+        except psycopg.OperationalError as error:
+            if known is None or is_transient(error) or (current := self._read_url()) == known:
+                raise
+            self._url = current
+        return self._connect(self._url)
+
+    def _connect(self, url: str) -> psycopg.Connection:
+        return connect(url, search_path=self._search_path, statement_timeout_ms=self._statement_timeout_ms)
 
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""

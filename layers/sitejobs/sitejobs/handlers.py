@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sitejobs import runs
 from sitejobs.database import Database, describe, translated_errors
-from sitejobs.errors import InvalidInput, SitejobsError
+from sitejobs.errors import InvalidInput, SitejobsError, Transient
 from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.options import Options, parse_options
 from sitejobs.settings import Settings, database_url, read_settings
@@ -179,7 +179,7 @@ def _note(resources: Resources, run: Run, page: JsonObject, error: Exception) ->
     logger.warning("page failed", run_id=run.id, page=page.get("page"), error=type(error).__name__, detail=detail)
     try:
         runs.note_failed_page(resources.database.connection(), run.id, page, type(error).__name__, detail)
-    except psycopg.Error as second:
+    except (psycopg.Error, SitejobsError) as second:
         logger.warning("the failure could not be noted", run_id=run.id, error=type(second).__name__)
 
 
@@ -202,7 +202,7 @@ def _settings() -> Settings:
 def _resources() -> Resources:
     settings = _settings()
     database = Database(
-        database_url(settings, _read_secret),
+        lambda: database_url(settings, _read_secret),
         search_path=settings.database_search_path or None,
         statement_timeout_ms=settings.statement_timeout_ms or None,
     )
@@ -228,6 +228,14 @@ class _LazyWorkStore:
 
 def _read_secret(arn: str) -> str:
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.client("secretsmanager")
-    return str(client.get_secret_value(SecretId=arn)["SecretString"])
+    try:
+        return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
+            raise Transient(f"the database secret: {code}") from None
+        raise InvalidInput(f"the database secret {arn} cannot be read: {code}") from None
+    except BotoCoreError as error:
+        raise Transient(f"the database secret: {type(error).__name__}") from None

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from sitejobs.errors import DataUnavailable, Transient
 
+_GONE_CODES = ("NoSuchKey", "404", "InvalidRange", "NoSuchBucket")
+_BUSY_CODES = ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "503", "500")
+
 
 class WorkStore(Protocol):
     """Whole objects in, byte ranges out."""
@@ -53,12 +56,19 @@ def _translated(key: str) -> Iterator[None]:
 
     try:
         yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("NoSuchKey", "404", "InvalidRange", "NoSuchBucket"):
-            raise DataUnavailable(f"work file {key} is not there ({code})") from error
-        if code in ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "503", "500"):
-            raise Transient(f"work file {key}: {code}") from error
-        raise DataUnavailable(f"work file {key}: {code}") from error
-    except (BotoCoreError, S3UploadFailedError) as error:
+    except (ClientError, S3UploadFailedError) as error:
+        # What S3 answers to an upload comes wrapped.
+        answer = error if isinstance(error, ClientError) else error.__context__
+        raise _of_code(key, answer) from error
+    except BotoCoreError as error:
         raise Transient(f"work file {key}: {type(error).__name__}") from error
+
+
+def _of_code(key: str, error: Any) -> DataUnavailable | Transient:
+    """What S3's error code means: `NoSuchKey`, or only `404` where its answer has no body."""
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in _GONE_CODES:
+        return DataUnavailable(f"work file {key} is not there ({code})")
+    if code in _BUSY_CODES:
+        return Transient(f"work file {key}: {code}")
+    return DataUnavailable(f"work file {key}: {code}")

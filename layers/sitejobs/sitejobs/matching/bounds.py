@@ -83,10 +83,10 @@ def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
     proximity = _proximity(viewers, bounds, nearest, near, radius)
     score = bounds.static[None, :] + weights.proximity * proximity
     score += weights.interests * _interests(viewers, bounds)
-    has_fit = viewers.gives.any(axis=1)[:, None] & bounds.fit[None, :]
+    has_fit = np.asarray(viewers.gives.any(axis=1))[:, None] & bounds.fit[None, :]
     score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
     tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
-    comparable = np.asarray(tested)[:, None] & bounds.traits[None, :]
+    comparable = tested[:, None] & bounds.traits[None, :]
     score += weights.traits * np.where(comparable, 1.0, NEITHER)
     return Reach(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
 

@@ -23,6 +23,8 @@ MIN_COMMON_TRAITS = 2
 NO_INTERESTS = 0.1
 SAME_PLACE = 0.25
 SECONDS_A_DAY = 86400.0
+TIE_DECIMALS = 9
+"""Scores that agree to as many decimals are equal: the lower candidate id comes first."""
 SHARED_SHOWN = 5
 """Shared interests that a row names."""
 

@@ -1,24 +1,34 @@
 """The best keys seen so far of each viewer, in fixed arrays that are thinned out when they fill up."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.exact import TIE_DECIMALS
 from sitejobs.matching.kernel import MARGIN
 
 Indices = NDArray[np.int64]
 Singles = NDArray[np.float32]
+
+Rescore = Callable[[int, Indices], NDArray[np.float64]]
+"""Row of a viewer and p positions -> (p,) exact keys."""
 
 EXTRA = 256
 """Places beyond K for keys that rounding may have put in the wrong order."""
 
 
 class Leaders:
-    """Keeps, for each of v viewers, every key that may belong to its best `top_k`."""
+    """Keeps, for each of v viewers, every key that may belong to its best `top_k`.
 
-    def __init__(self, viewers: int, top_k: int, block_size: int) -> None:
+    `most_at_once`: keys of one viewer that an `add` may bring. `rescore`: exact keys of a viewer's candidates.
+    """
+
+    def __init__(self, viewers: int, top_k: int, most_at_once: int, rescore: Rescore) -> None:
         self._top_k = top_k
+        self._rescore = rescore
         self._kept = top_k + EXTRA
-        width = self._kept + 2 * block_size
+        width = self._kept + 2 * most_at_once
         self._keys = np.full((viewers, width), -np.inf, np.float32)
         self._positions = np.zeros((viewers, width), np.int64)
         self._ids = np.zeros((viewers, width), np.int64)
@@ -79,10 +89,10 @@ class Leaders:
     def _without_late_ties(
         self, viewer: np.int64, keys: Singles, kept: NDArray[np.bool_], last: float
     ) -> NDArray[np.bool_]:
-        """Of more ties at the end than there is room for, keep those that come first by id."""
-        sure = kept & (keys > last + 2 * MARGIN)
-        tied = np.flatnonzero(kept & ~sure)
-        by_id = tied[np.argsort(self._ids[viewer, tied], kind="stable")]
-        result = sure.copy()
-        result[by_id[: self._kept - int(sure.sum())]] = True
+        """Of more near ties at the end than there is room for, keep those that are exactly first."""
+        result = kept & (keys > last + 2 * MARGIN)
+        tied = np.flatnonzero(kept & ~result)
+        exact = self._rescore(int(viewer), self._positions[viewer, tied])
+        order = np.lexsort((self._ids[viewer, tied], -exact.round(TIE_DECIMALS)))
+        result[tied[order[: self._kept - int(result.sum())]]] = True
         return result

@@ -13,7 +13,8 @@ from sitejobs.matching.page import refresh_page, score_page, score_user
 from sitejobs.matching.parameters import Parameters, read_parameters
 
 _USER = """
-SELECT u."deletedAt" IS NULL, EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(id)s AND v."rows" > 0)
+SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
+       EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(id)s AND v."rows" > 0)
 FROM (SELECT %(id)s::bigint AS "id") asked LEFT JOIN "User" u ON u."id" = asked."id"
 """
 

@@ -78,7 +78,8 @@ WHERE "userId" > %(after)s AND "userId" <= %(through)s
 # Only vectors of numbers count. The bounds keep a number that float8 cannot hold from failing the query.
 _VECTORS = """
 SELECT r."userId", r."quizId", e."position",
-       round(GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e30), -1e30), 30)::float8 AS "value"
+       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
+            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM "QuizResult" r
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END

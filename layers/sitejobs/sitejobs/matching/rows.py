@@ -84,7 +84,7 @@ def encode_rows(
     rows["algorithmVersion length"] = len(version)
     rows["algorithmVersion"] = version
     _put_shared(rows, kept, matches.pairs.shared, interest_ids)
-    return rows.view(np.uint8).reshape(len(rows), -1)[kept].tobytes()
+    return rows.view(np.uint8).reshape(kept.shape)[kept].tobytes()
 
 
 def _row_dtype(version_length: int) -> np.dtype[Any]:

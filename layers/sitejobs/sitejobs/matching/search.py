@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.bounds import Bounds, reach_of
-from sitejobs.matching.exact import Pairs, score_pairs
+from sitejobs.matching.exact import TIE_DECIMALS, Pairs, score_pairs
 from sitejobs.matching.interests import InterestBits
 from sitejobs.matching.kernel import Kernel, Matchup, tier_step
 from sitejobs.matching.leaders import Leaders
@@ -22,9 +22,6 @@ from sitejobs.matching.shelf import Shelf
 from sitejobs.matching.users import Users, concatenate
 
 Indices = NDArray[np.int64]
-
-TIE_DECIMALS = 9
-"""Scores this close are equal: the lower candidate id comes first."""
 
 STRIP_USERS = 2048
 """Candidates looked at together: the matrices of a strip stay in the processor's cache."""
@@ -125,7 +122,8 @@ class _Search:
         self._reach = reach_of(viewers, world.bounds, parameters)
         self._top = (self._reach.score + tier_step(parameters) * self._reach.tier_a).astype(np.float32)
         self._kernel = Kernel(viewers, parameters, world.bits, world.popularity)
-        self._leaders = Leaders(len(viewers), parameters.top_k, STRIP_USERS)
+        largest = max(STRIP_USERS, int(np.diff(world.starts).max(initial=0)))
+        self._leaders = Leaders(len(viewers), parameters.top_k, largest, self._exact_keys)
         self._done = np.zeros(self._top.shape, bool)
         """(v, b) blocks that a viewer has been through."""
         self._matchups: dict[int, Matchup] = {}
@@ -176,6 +174,13 @@ class _Search:
         self._work.scored += len(viewer)
         if len(kept):
             self._leaders.add(viewer[kept], found[kept], base + candidate[kept], ids[kept])
+
+    def _exact_keys(self, row: int, positions: Indices) -> NDArray[np.float64]:
+        distinct, candidate = np.unique(positions, return_inverse=True)
+        candidates = gather(self._viewers, self._world, distinct)
+        viewer = np.full(len(positions), row)
+        pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
+        return np.asarray(pairs.score + tier_step(self._parameters) * pairs.tier_a)
 
     def _matchup(self, number: int) -> Matchup:
         if number not in self._matchups:
