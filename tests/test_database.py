@@ -298,3 +298,54 @@ def test_a_statement_over_its_limit_is_not_tried_again(people: str) -> None:
 def test_errors_of_other_kinds_pass_through() -> None:
     with pytest.raises(KeyError), translated_errors():
         raise KeyError("x")
+
+
+# ---- a password that was changed
+
+
+def test_a_login_that_is_refused_once_it_worked_is_tried_with_the_address_that_is_kept_now(database_url: str) -> None:
+    """As after a rotation of the secret, while the function's environment lives on."""
+    kept, refused, asked = ["old"], set[str](), []
+
+    def read() -> str:
+        asked.append(kept[0])
+        return make_conninfo(url, application_name=kept[0])
+
+    def refusal(startup: Startup) -> str | None:
+        return "password authentication failed" if startup["application_name"] in refused else None
+
+    with behind(refusal, database_url) as url:
+        database = Database(read)
+        database.connection()
+        database.close()
+        database.connection()
+        assert asked == ["old"]
+        database.close()
+        kept[0] = "new"
+        refused.add("old")
+        assert setting(database.connection(), "application_name") == "new"
+        assert asked == ["old", "new"]
+        database.close()
+        refused.add("new")
+        with pytest.raises(DatabaseFailure, match="password authentication failed"), translated_errors():
+            database.connection()
+        assert asked == ["old", "new", "new"]
+
+
+def test_an_address_is_not_asked_for_again_while_the_server_is_only_busy(database_url: str) -> None:
+    asked = []
+
+    def read() -> str:
+        asked.append(1)
+        return url
+
+    answers = iter([None, "sorry, too many clients already", None])
+    with behind(lambda startup: next(answers), database_url) as url:
+        database = Database(read)
+        database.connection()
+        database.close()
+        with pytest.raises(Transient), translated_errors():
+            database.connection()
+        database.connection()
+        database.close()
+    assert len(asked) == 1
