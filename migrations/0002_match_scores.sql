@@ -38,7 +38,9 @@ CREATE TABLE IF NOT EXISTS "MatchScoreViewer" (
     "scoredAt"         timestamptz NOT NULL,
     "algorithmVersion" text        NOT NULL,
     "rows"             smallint    NOT NULL,
-    "skipped"          text  -- why there are no rows: no-profile, no-candidates, deleted
+    "skipped"          text,  -- why there are no rows: no-profile, no-candidates, deleted
+    -- Something about the viewer's rows was newer than the run's snapshot: the next incremental run scores it anew.
+    "provisional"      boolean     NOT NULL DEFAULT false
 );
 
 -- "Why this match": the same rows with their reasons as json.

@@ -33,7 +33,9 @@ _FAILED_PAGES = """
 SELECT ("keys" ->> 'start')::int8 AS "start", ("keys" ->> 'stop')::int8 AS "stop" FROM "JobRunFailedPage"
 WHERE "runId" = %(id)s
 """
-_WRITTEN_SINCE = """SELECT "userId" FROM "MatchScoreViewer" WHERE "scoredAt" > %(since)s"""
+_WRITTEN_OTHERWISE = """
+SELECT "userId" FROM "MatchScoreViewer" WHERE "scoredAt" > %(since)s OR "provisional"
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
     except DataUnavailable:
         return None
     changes = compare(before, base.candidates, after, stored.candidates)
-    again = np.concatenate([_failed(connection, int(last[0]), before), _written_since(connection, last[3])])
+    again = np.concatenate([_failed(connection, int(last[0]), before), _written_otherwise(connection, last[3])])
     ids = np.concatenate([after["ids"], after["without_profile"]])
     return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
 
@@ -139,6 +141,6 @@ def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]
     return np.concatenate([np.empty(0, np.int64), *(ids[start:stop] for start, stop in ranges)])
 
 
-def _written_since(connection: Connection, since: Any) -> Indices:
-    """Users whose rows a run for them alone wrote since: from what it read then, not from a snapshot."""
-    return fetch_columns(connection, _WRITTEN_SINCE, {"since": since}, {"userId": "int8"})["userId"]
+def _written_otherwise(connection: Connection, since: Any) -> Indices:
+    """Users whose rows rest on more than the last snapshot: written since by a run for them alone, or provisional."""
+    return fetch_columns(connection, _WRITTEN_OTHERWISE, {"since": since}, {"userId": "int8"})["userId"]

@@ -54,7 +54,7 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     where = mixed(xyz[:, 0], xyz[:, 1], xyz[:, 2], users["place"])
     both = combined(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
-    blocks = _blocks(population.blocks, ids)
+    blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
     looks = mixed(users["gender"], users["age"], users["visible"], users["updatedAt"], rating_count, *averages.T)
     return Users(
         ids=ids,
@@ -82,6 +82,7 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         vectors=vectors,
         answers=answers,
         questions=questions,
+        block_hash=blocks,
         viewer_hash=combined(both, wishes, blocks, mixed(*given_averages.T)),
         candidate_hash=combined(both, looks),
     )
@@ -234,6 +235,8 @@ def _unit(rows: Integers, values: Floats, count: int) -> Floats:
     return scaled / np.where(length > 0, length, 1)[rows]
 
 
-def _blocks(table: dict[str, Column], ids: Integers) -> Hash:
-    owners, known = rows_of(table["userId"], ids)
-    return summed(owners[known], mixed(table["otherId"][known]), len(ids))
+def block_hashes(user_ids: Integers, other_ids: Integers, ids: Integers) -> Hash:
+    """For each of the ascending `ids` a hash of the others that it blocked, or that blocked it."""
+    pairs = np.unique(np.stack([user_ids, other_ids], axis=1), axis=0)
+    owners, known = rows_of(pairs[:, 0], ids)
+    return summed(owners[known], mixed(pairs[known, 1]), len(ids))

@@ -9,7 +9,7 @@ from psycopg import Connection
 from sitejobs.jobs import PageSummary, Resources, Run
 from sitejobs.matching import live
 from sitejobs.matching.changes import Changes
-from sitejobs.matching.encoding import encode
+from sitejobs.matching.encoding import block_hashes, encode
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import read_population
 from sitejobs.matching.refresh import refresh
@@ -79,7 +79,7 @@ def refresh_page(
             parameters,
         )
         anew = concatenate([anew, fresh.take(found.again)])
-        parts.append(Part(fresh, found.matches, found.changed))
+        parts.append(Part(fresh, found.matches, found.changed, np.empty(0, np.int64)))
     summary = _write(resources, run, parameters, stored, anew, gone, parts)
     unchanged = stop - start - summary.processed
     summary.processed += unchanged
@@ -108,12 +108,13 @@ def _write(
     """Score the viewers and write them with the parts found before; `others` are ids that end without rows."""
     connection = resources.database.connection()
     present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
-    others = np.concatenate([others, viewers.ids[~present]])
+    absent = viewers.ids[~present]
+    others = np.concatenate([others, absent])
     for chunk in _chunks(viewers.take(np.flatnonzero(present))):
         world = _world(resources, run, parameters, stored)
-        matches = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
-        parts.append(Part(chunk, matches, np.arange(len(chunk))))
-    outcomes = [*_outcomes(parts), *_without_rows(connection, others)]
+        matches, provisional = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
+        parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
+    outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
     written = write_page(
         connection,
         run.id,
@@ -126,18 +127,26 @@ def _write(
     return _summary(outcomes, written)
 
 
-def find_matches(connection: Connection, viewers: Users, world: World, now: float, parameters: Parameters) -> Matches:
-    """The viewers' best candidates who are visible, undeleted and not blocked at this moment."""
-    blocker, other = live.blocked_pairs(connection, viewers.ids)
+def find_matches(
+    connection: Connection, viewers: Users, world: World, now: float, parameters: Parameters
+) -> tuple[Matches, Indices]:
+    """The viewers' best candidates who are visible, undeleted and not blocked at this moment.
+
+    Also tells for which rows of the viewers that differs from what the snapshot alone would give.
+    """
     order = np.argsort(viewers.ids)
-    rows = order[np.searchsorted(viewers.ids, blocker, sorter=order)]
-    exclusions = Exclusions(np.arange(len(viewers)), viewers.ids).plus(rows, other)
+    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    exclusions = Exclusions(np.arange(len(viewers)), viewers.ids)
+    exclusions = exclusions.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
+    provisional = np.zeros(len(viewers), bool)
+    provisional[order] = block_hashes(blocker, other, viewers.ids[order]) != viewers.block_hash[order]
     while True:
         matches = search(viewers, world, exclusions, now, parameters)
         ids = matches.candidates.ids
         gone = np.setdiff1d(ids, live.still_candidates(connection, ids))
         if not len(gone):
-            return matches
+            return matches, np.flatnonzero(provisional)
+        provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
         everyone = np.repeat(np.arange(len(viewers)), len(gone))
         exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
 
@@ -163,17 +172,22 @@ def _outcomes(parts: list[Part]) -> list[Outcome]:
     outcomes = []
     for part in parts:
         counts = np.bincount(part.matches.pairs.viewer, minlength=len(part.viewers)).tolist()
+        provisional = set(part.provisional.tolist())
         for row in part.rows.tolist():
             rows = counts[row]
-            outcomes.append(Outcome(int(part.viewers.ids[row]), rows, None if rows else NO_CANDIDATES))
+            skipped = None if rows else NO_CANDIDATES
+            outcomes.append(Outcome(int(part.viewers.ids[row]), rows, skipped, row in provisional))
     return outcomes
 
 
-def _without_rows(connection: Connection, ids: Indices) -> list[Outcome]:
+def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -> list[Outcome]:
     if not len(ids):
         return []
     deleted = set(live.deleted_users(connection, ids).tolist())
-    return [Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE) for user_id in ids.tolist()]
+    return [
+        Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE, user_id in provisional)
+        for user_id in ids.tolist()
+    ]
 
 
 def _summary(outcomes: list[Outcome], written: Indices) -> PageSummary:

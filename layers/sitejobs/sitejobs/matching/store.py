@@ -18,12 +18,15 @@ Indices = NDArray[np.int64]
 # One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
 # A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
 _CLAIM = """
-INSERT INTO "MatchScoreViewer" AS stored ("userId", "scoredAt", "algorithmVersion", "rows", "skipped")
-SELECT given."id", %(scored_at)s, %(version)s, given."rows", given."skipped"
-FROM unnest(%(ids)s::bigint[], %(rows)s::smallint[], %(skipped)s::text[]) AS given ("id", "rows", "skipped")
+INSERT INTO "MatchScoreViewer" AS stored
+    ("userId", "scoredAt", "algorithmVersion", "rows", "skipped", "provisional")
+SELECT given."id", %(scored_at)s, %(version)s, given."rows", given."skipped", given."provisional"
+FROM unnest(%(ids)s::bigint[], %(rows)s::smallint[], %(skipped)s::text[], %(provisional)s::boolean[])
+    AS given ("id", "rows", "skipped", "provisional")
 ORDER BY given."id"
 ON CONFLICT ("userId") DO UPDATE SET "scoredAt" = excluded."scoredAt",
-    "algorithmVersion" = excluded."algorithmVersion", "rows" = excluded."rows", "skipped" = excluded."skipped"
+    "algorithmVersion" = excluded."algorithmVersion", "rows" = excluded."rows", "skipped" = excluded."skipped",
+    "provisional" = excluded."provisional"
 WHERE stored."scoredAt" <= excluded."scoredAt"
 RETURNING stored."userId"
 """
@@ -33,20 +36,28 @@ _COPY = """COPY "MatchScore" FROM STDIN (FORMAT BINARY)"""
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a viewer ends with: its number of rows, or why it has none."""
+    """What a viewer ends with: its number of rows, or why it has none.
+
+    provisional : whether this rests on something that the run's snapshot does not show.
+    """
 
     user_id: int
     rows: int
     skipped: str | None
+    provisional: bool
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some viewers, what was found for them, and which of them, by their rows, it is about."""
+    """Some viewers, what was found for them, and which of them, by their rows, it is about.
+
+    provisional : rows whose matches rest on something that the snapshot does not show.
+    """
 
     viewers: Users
     matches: Matches
     rows: Indices
+    provisional: Indices
 
 
 def write_page(
@@ -77,6 +88,7 @@ def write_page(
                 "ids": [outcome.user_id for outcome in by_id],
                 "rows": [outcome.rows for outcome in by_id],
                 "skipped": [outcome.skipped for outcome in by_id],
+                "provisional": [outcome.provisional for outcome in by_id],
             },
         ).fetchall()
         ids = np.array([row[0] for row in claimed], np.int64)

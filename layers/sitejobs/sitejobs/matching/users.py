@@ -48,6 +48,7 @@ class Users:
     interests : codes, ascending.
     quiz, latest : results of a user by quiz code; `latest` is the index into them of the most recent, or MISSING.
     vectors, answers, questions : one row a result, in the order of `quiz.values`; an empty vector is none.
+    block_hash : of the users whom this one blocked or who blocked it.
     viewer_hash, candidate_hash : of all that a score reads of the user on that side; equal hash, equal input.
     """
 
@@ -76,6 +77,7 @@ class Users:
     vectors: Ragged
     answers: Ragged
     questions: Ragged
+    block_hash: NDArray[np.uint64]
     viewer_hash: NDArray[np.uint64]
     candidate_hash: NDArray[np.uint64]
 
