@@ -45,7 +45,7 @@ def machine_of(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
     """A machine for a database that is not there yet: each test makes it anew."""
     url = postgres_server.database_url(f"failure_{uuid.uuid4().hex}")
     log = tmp_path_factory.mktemp("machine") / "functions.log"
-    site = Site(postgres_server, url)
+    site = Site(postgres_server, url, log)
     with LocalMachine(TEMPLATE, database_url=url, log_file=log, on_event=site.hear) as machine:
         site.machine = machine
         yield site

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -84,6 +85,7 @@ class Site:
 
     server: Server
     url: str
+    log: Path
     _machine: LocalMachine | None = None
     events: list[Event] = field(default_factory=list)
     listener: Listener | None = None

@@ -101,7 +101,7 @@ def test_a_server_that_crashes_while_rows_are_copied_is_found_again(clean: Rows,
     """It restarts by itself when one of its processes is killed, and nobody gets in meanwhile."""
     home = make_home()
     with running_postgres(home) as server:
-        elsewhere = Site(server, server.url)
+        elsewhere = Site(server, server.url, tmp_path / "logs" / "match-scores.log")
         fill(server.url)
         elsewhere.set_database("synchronous_commit = 'on'")
         env = environment(DATABASE_URL=server.url, SITEJOBS_HOME=str(tmp_path))
@@ -114,5 +114,5 @@ def test_a_server_that_crashes_while_rows_are_copied_is_found_again(clean: Rows,
         assert process.returncode == 0, output
         assert json.loads(output)["failedPages"] == 0
         assert elsewhere.rows() == clean
-        assert "Transient" in next(tmp_path.glob("logs/*.log")).read_text()
+        assert "Transient" in elsewhere.log.read_text()
     remove_home(home)

@@ -23,3 +23,7 @@ class DatabaseFailure(SitejobsError):  # noqa: N818
 
 class DataUnavailable(SitejobsError):  # noqa: N818
     """A work file that the run depends on has gone or is damaged."""
+
+
+class Unexpected(SitejobsError):  # noqa: N818
+    """A mistake in our own code, named by its class and line: its own message might quote a row."""

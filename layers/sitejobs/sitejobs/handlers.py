@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sitejobs import runs
 from sitejobs.database import Database, describe, translated_errors
-from sitejobs.errors import InvalidInput, SitejobsError, Transient
+from sitejobs.errors import InvalidInput, SitejobsError, Transient, Unexpected
 from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.options import Options, parse_options
 from sitejobs.settings import Settings, database_url, read_settings
@@ -147,6 +147,10 @@ def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
         except SitejobsError as error:
             logger.warning("failed", error=type(error).__name__, detail=str(error))
             raise error from None  # the chain may quote a row
+        except Exception as error:
+            text = type(error).__name__ + _place(error)
+            logger.error("failed", error="Unexpected", detail=text)
+            raise Unexpected(text).with_traceback(error.__traceback__) from None
 
     entry: Handler = handler
     return entry
