@@ -42,7 +42,12 @@ def _users(connection: Connection) -> list[int]:
 
 
 def _some(connection: Connection, random: Random) -> int:
-    return random.choice(_profiles(connection))
+    """The user of any profile."""
+    return int(random.choice(_profiles(connection)))
+
+
+def _one_of(rows: list[Any], random: Random) -> list[Any]:
+    return random.sample(rows, 1) if rows else []
 
 
 def _set_profile(connection: Connection, user_id: int, **columns: Any) -> None:
@@ -163,7 +168,8 @@ def gain_a_trait(connection: Connection, random: Random) -> None:
 
 def _of_some_trait(connection: Connection, random: Random, statement: str) -> None:
     rows = connection.execute("""SELECT "userId", "traitKey" FROM "UserTrait" ORDER BY 1, 2""").fetchall()
-    connection.execute(statement + """ WHERE "userId" = %s AND "traitKey" = %s""", random.choice(rows))
+    for row in _one_of(rows, random):
+        connection.execute(statement + """ WHERE "userId" = %s AND "traitKey" = %s""", row)
 
 
 def lose_a_trait(connection: Connection, random: Random) -> None:
@@ -171,7 +177,7 @@ def lose_a_trait(connection: Connection, random: Random) -> None:
 
 
 def change_a_trait(connection: Connection, random: Random) -> None:
-    _of_some_trait(connection, random, """UPDATE "UserTrait" SET "value" = 1 - "value" """)
+    _of_some_trait(connection, random, """UPDATE "UserTrait" SET "value" = 1 - "value" / 2 """)
 
 
 def answer_more_for_a_trait(connection: Connection, random: Random) -> None:
@@ -190,7 +196,8 @@ def take_a_quiz(connection: Connection, random: Random) -> None:
 
 def _of_some_result(connection: Connection, random: Random, statement: str) -> None:
     rows = connection.execute("""SELECT "userId", "quizId" FROM "QuizResult" ORDER BY 1, 2""").fetchall()
-    connection.execute(statement + """ WHERE "userId" = %s AND "quizId" = %s""", random.choice(rows))
+    for row in _one_of(rows, random):
+        connection.execute(statement + """ WHERE "userId" = %s AND "quizId" = %s""", row)
 
 
 def forget_a_quiz(connection: Connection, random: Random) -> None:
@@ -222,10 +229,10 @@ def gain_an_interest(connection: Connection, random: Random) -> None:
 
 def lose_an_interest(connection: Connection, random: Random) -> None:
     rows = connection.execute("""SELECT "userId", "subjectId", "interestId" FROM "UserInterest" ORDER BY 1, 2, 3""")
-    connection.execute(
-        """DELETE FROM "UserInterest" WHERE "userId" = %s AND "subjectId" = %s AND "interestId" = %s""",
-        random.choice(rows.fetchall()),
-    )
+    for row in _one_of(rows.fetchall(), random):
+        connection.execute(
+            """DELETE FROM "UserInterest" WHERE "userId" = %s AND "subjectId" = %s AND "interestId" = %s""", row
+        )
 
 
 def rate(connection: Connection, random: Random) -> None:
@@ -240,10 +247,10 @@ def rate(connection: Connection, random: Random) -> None:
 
 def take_a_rating_back(connection: Connection, random: Random) -> None:
     rows = connection.execute("""SELECT "raterProfileId", "targetProfileId" FROM "ProfileRating" ORDER BY 1, 2""")
-    connection.execute(
-        """DELETE FROM "ProfileRating" WHERE "raterProfileId" = %s AND "targetProfileId" = %s""",
-        random.choice(rows.fetchall()),
-    )
+    for row in _one_of(rows.fetchall(), random):
+        connection.execute(
+            """DELETE FROM "ProfileRating" WHERE "raterProfileId" = %s AND "targetProfileId" = %s""", row
+        )
 
 
 def block(connection: Connection, random: Random) -> None:
@@ -255,10 +262,8 @@ def block(connection: Connection, random: Random) -> None:
 
 def unblock(connection: Connection, random: Random) -> None:
     rows = connection.execute("""SELECT "blockerId", "blockedId" FROM "UserBlock" ORDER BY 1, 2""").fetchall()
-    if rows:
-        connection.execute(
-            """DELETE FROM "UserBlock" WHERE "blockerId" = %s AND "blockedId" = %s""", random.choice(rows)
-        )
+    for row in _one_of(rows, random):
+        connection.execute("""DELETE FROM "UserBlock" WHERE "blockerId" = %s AND "blockedId" = %s""", row)
 
 
 CHANGES: tuple[Change, ...] = (

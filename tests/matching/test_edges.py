@@ -204,3 +204,10 @@ def test_an_empty_site_and_one_without_candidates_end_without_rows(
     assert skipped == {5: "no-candidates", 6: None, 7: "no-profile"}
     assert finished.reasons == {"no-candidates": 1, "no-profile": 1}
     assert finished.counts == {"processed": 3, "written": 1, "skipped": 2, "failed": 0}
+
+
+def test_where_everyone_is_hidden_nobody_has_rows(site: Connection, site_url: str, tmp_path: Path) -> None:
+    load(site, SiteRows([someone(user_id, isVisible=False, **BERLIN) for user_id in (1, 2)], set()))
+    finished = Site(site_url, tmp_path).run(NOW)
+    assert finished.reasons == {"no-candidates": 2}
+    assert stored_rows(site) == {}
