@@ -1,4 +1,4 @@
-"""Whole runs on a small site, each test in a database of its own; the machine and its workers last for a module."""
+"""Whole runs on a small site, each test in a database of its own; the machine and its workers last for all of them."""
 
 import uuid
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def template(postgres_server: Server) -> Iterator[str]:
         yield str(conninfo_to_dict(url)["dbname"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def machine_of(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A machine for a database that is not there yet: each test makes it anew."""
     url = postgres_server.database_url(f"failure_{uuid.uuid4().hex}")
@@ -62,7 +62,7 @@ def site(machine_of: Site, template: str) -> Iterator[Site]:
         machine_of.bring_back()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def clean(machine_of: Site, template: str) -> Rows:
     """What one undisturbed run leaves."""
     with temporary_database(machine_of.server, template, machine_of.name):

@@ -19,11 +19,6 @@ def live(site: Site) -> Site:
     return site
 
 
-nothing_left_to_copy = pytest.mark.xfail(
-    strict=True, reason="encode_rows cannot lay out no rows: a page whose viewers were all superseded fails"
-)
-
-
 def scopes(site: Site) -> dict[int, str]:
     """Viewer -> scope of the run whose rows are stored for it."""
     pairs = site.query(_SCOPE_OF_ROWS)
@@ -81,7 +76,6 @@ def test_an_older_runs_late_page_leaves_a_newer_runs_rows_alone(live: Site, clea
     live.assert_whole()
 
 
-@nothing_left_to_copy
 def test_an_older_run_of_one_user_that_comes_late_writes_nothing_and_says_so(
     live: Site, clean: Rows, viewer: int
 ) -> None:
@@ -124,7 +118,6 @@ def test_runs_of_all_kinds_at_once_neither_deadlock_nor_mix_their_rows(live: Sit
     live.assert_whole()
 
 
-@nothing_left_to_copy
 def test_a_run_taken_for_dead_writes_no_more_and_fails(live: Site, clean: Rows) -> None:
     # A page's first viewer: it holds no lock yet that the newer run would wait for.
     with live.gate("MatchScoreViewer", """NEW."scoredAt" = (SELECT min("startedAt") FROM "JobRun")""") as gate:

@@ -144,7 +144,6 @@ def test_wrong_options_fail_the_execution_by_their_names_before_there_is_a_run(
     assert site.run_rows() == []
 
 
-@pytest.mark.xfail(strict=True, reason="match-scores' Plan takes a user without any row for an undeleted one")
 @pytest.mark.parametrize("user_id", [2**63 - 1, "999999"])
 def test_a_user_who_does_not_exist_is_no_failure_but_is_said(site: Site, user_id: Any) -> None:
     ended = site.run(userId=user_id)
