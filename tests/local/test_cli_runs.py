@@ -26,7 +26,7 @@ from tests.local.command import PROGRAM, environment, sitejobs
 
 USERS = 120
 SERVER_GOES_WITHIN_S = 15.0
-SLOW_RUN = ("match-scores", "--batchSize=2", "--pauseMs=500", "--maxConcurrency=2")
+SLOW_RUN = ("match-scores", "--batchSize=2", "--pauseMs=2000", "--maxConcurrency=2")  # a minute
 
 
 @pytest.fixture(scope="module")
