@@ -99,7 +99,7 @@ def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Conne
         found = search(some, opened.world, own, opened.now, opened.parameters, work)
         assert_same(found, sorted_whole(opened, some, own))
         assert work.pairs == len(some) * len(opened.candidates)
-        assert 0 < work.scored < work.pairs
+        assert 0 < work.scored < work.looked_at <= work.pairs
 
 
 def test_rows_of_a_site_of_thousands_are_the_plain_implementations(

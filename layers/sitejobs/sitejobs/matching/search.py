@@ -29,9 +29,13 @@ STRIP_USERS = 2048
 
 @dataclass
 class Work:
-    """How much of the world was looked at: pairs of a viewer and a candidate."""
+    """How much of the world was looked at, in pairs of a viewer and a candidate.
+
+    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached a viewer's floor.
+    """
 
     pairs: int = 0
+    looked_at: int = 0
     scored: int = 0
 
 
@@ -161,8 +165,9 @@ class _Search:
         columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
         near = bool(self._reach.near[rows, first:stop].any())
         keys = self._kernel.without_interests(rows, matchup, columns, near)
+        sizes = np.diff(world.starts[first : stop + 1])
+        self._work.looked_at += int((wanted[rows] @ sizes).sum())
         if not wanted[rows].all():
-            sizes = np.diff(world.starts[first : stop + 1])
             keys[np.repeat(~wanted[rows], sizes, axis=1)] = -np.inf
         self._take_up(rows, matchup, columns, base, keys)
 
