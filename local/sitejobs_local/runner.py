@@ -162,7 +162,9 @@ def _outcome(
         summary = output if isinstance(output, dict) else dict(finished or {})
         return Outcome(EXIT_SUCCEEDED, summary, _failed_pages(connection, summary))
     summary = {
-        "job": job, "runId": progress.totals.run_id, **(finished or {}),
+        "job": job,
+        "runId": progress.totals.run_id,
+        **(finished or {}),
         "status": "FAILED",
         "error": error or status,
         "cause": message_of(cause),
