@@ -433,6 +433,10 @@ def test_a_run_that_wrote_nothing_says_why(
     assert runs.close_run(database, run.id, None)["message"] == message
 
 
+def test_a_run_that_failed_does_not_say_that_there_was_nothing_to_do(database: Connection) -> None:
+    assert runs.close_run(database, opened(database).id, {"Error": "X", "Cause": "y"})["message"] is None
+
+
 def test_the_run_of_an_execution_is_found(database: Connection) -> None:
     run = opened(database)
     assert runs.run_of(database, "one") == run.id

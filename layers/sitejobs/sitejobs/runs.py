@@ -247,7 +247,7 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
         "status": "SUCCEEDED" if row["status"] == "SUCCEEDED" else "FAILED",
         **counts,
         "reasons": row["reasons"],
-        "message": _message(row),
+        "message": _message(row, failed=name is not None),
         "error": name,
         "cause": cause,
     }
@@ -289,11 +289,11 @@ def _named(error: JsonObject) -> tuple[str, str]:
     return str(error.get("Error") or "Error"), cause[:MAX_CAUSE]
 
 
-def _message(row: JsonObject) -> str | None:
-    """What a person should know beside the counts: above all why nothing was written."""
+def _message(row: JsonObject, *, failed: bool) -> str | None:
+    """What a person should know beside the counts: above all why nothing was written, where no error says so."""
     if row["context"].get("message"):
         return str(row["context"]["message"])
-    if row["written"] or row["failedPages"]:
+    if failed or row["written"] or row["failedPages"]:
         return None
     if not row["processed"]:
         return "nothing written: there was nothing to do"
