@@ -1,0 +1,104 @@
+"""How long match-scores takes, beside what the machine can do: `make bench`.
+
+    python -m benchmarks.match_scores --users 2000 10000 50000 100000 --seed 1
+
+Everything of a size is measured in one go on one embedded PostgreSQL with the settings as shipped. With the standard
+sizes the tables go into docs/benchmarks.md, else they are only printed.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.figures import Figures, SizeFigures
+from benchmarks.machine import describe_machine
+from benchmarks.report import PARTS
+from benchmarks.site import bench_site
+from tools.docs import renewed
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+SIZES = (2000, 10_000, 50_000, 100_000)
+FOR_SURE = 10_000
+"""Sites up to this size are run `TIMES` times, and medians reported; larger ones once."""
+TIMES = 3
+SINGLE_USERS = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write the tables; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    if given.render:
+        figures = Figures.from_json(json.loads(given.results.read_text()))
+    else:
+        figures = run(given.users, given.seed, given.folder, given.results, given.times)
+    contents = {name: make(figures) for name, make in PARTS.items()}
+    print("\n\n".join(contents.values()))
+    page = given.docs or (PAGE if given.render or tuple(given.users) == SIZES else None)
+    if page is not None:
+        text = page.read_text()
+        for name, content in contents.items():
+            text = renewed(text, name, content)
+        page.write_text(text)
+        _note(f"written to {page}")
+    return 0
+
+
+def run(sizes: Sequence[int], seed: int, folder: Path, results: Path, times: int | None = None) -> Figures:
+    """Measure each size; what is done is kept in the file `results`, should a later one fail."""
+    figures = Figures(describe_machine(), seed, [])
+    for users in sizes:
+        figures.sizes.append(measure(users, seed, folder, times or (TIMES if users <= FOR_SURE else 1)))
+        results.write_text(json.dumps(figures.to_json(), indent=1))
+    return figures
+
+
+def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
+    """All figures of one size."""
+    _note(f"{users:,} users: making the site")
+    with bench_site(folder, users, seed) as site:
+        _note("whole runs")
+        whole = [site.whole_run() for _ in range(times)]
+        _note("the same rows raw")
+        raw, row_bytes = site.raw_copies(times)
+        _note("whole runs without pauses")
+        unpaused = [site.whole_run("--pauseMs=0") for _ in range(times)]
+        # Before the runs for one user: an incremental run computes those users anew.
+        _note("incremental runs")
+        changes = site.changes(seed, users)
+        _note("runs for one user")
+        user = site.single_users(seed, SINGLE_USERS)
+        _note("parts, one by one")
+        parts = site.parts()
+        return SizeFigures(users, site.load_seconds, whole, unpaused, raw, row_bytes, user, changes, parts)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.match_scores", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
+    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
+    parser.add_argument("--folder", type=Path, default=_disk(), help="where the database lives meanwhile: on a disk")
+    results = ROOT / "build" / "benchmarks" / "match-scores.json"
+    parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
+    parser.add_argument("--render", action="store_true", help="measure nothing: write the tables of --results again")
+    parser.add_argument("--docs", type=Path, help="page with the marked parts to write the tables into")
+    return parser
+
+
+def _disk() -> Path:
+    """A temporary folder that is not kept in memory where there is one."""
+    folder = Path("/var/tmp")
+    return folder if folder.is_dir() else Path(tempfile.gettempdir())
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The parts of a run, each by itself on one thread, measured in a process of its own: `python -m benchmarks.parts`.
+
+Reads DATABASE_URL, prints `PartFigures` as JSON.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import tracemalloc
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from psycopg import Connection
+
+from benchmarks import plain
+from benchmarks.figures import PartFigures
+from sitejobs.database import connect
+from sitejobs.matching import live
+from sitejobs.matching.bounds import Bounds, reach_of
+from sitejobs.matching.interests import InterestBits
+from sitejobs.matching.kernel import tier_step
+from sitejobs.matching.parameters import Parameters
+from sitejobs.matching.population import read_population
+from sitejobs.matching.rows import encode_rows
+from sitejobs.matching.search import Exclusions, Matches, Work, World, search
+from sitejobs.matching.shelf import Shelf
+from sitejobs.matching.snapshot import take_snapshot, vocabulary_of
+from sitejobs.matching.snapshot_file import StoredSnapshot, write_snapshot
+from sitejobs.matching.users import Users, concatenate
+from sitejobs.matching.world import open_world
+
+PAGE_VIEWERS = 100
+"""batchSize as it is by default."""
+BLOCK_USERS = 500
+"""candidateBatchSize as it is by default."""
+SAMPLED_PAGES = 24
+PLAIN_PAIRS = 200_000_000
+"""Beyond so many pairs the plain kernel runs for a sample of the viewers."""
+MANY_BLOCKS = 20_000
+"""Those of ten million candidates."""
+TOLERANCE = 1e-5
+
+
+class OneFile:
+    """A work store that holds one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put_file(self, key: str, path: Path) -> None:
+        raise NotImplementedError("the file is there already")
+
+    def size(self, key: str) -> int:
+        return self._path.stat().st_size
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stored snapshot, and the world that it holds, at `now`."""
+
+    stored: StoredSnapshot
+    world: World
+    moment: datetime
+    parameters: Parameters
+
+    @property
+    def now(self) -> float:
+        return self.moment.timestamp()
+
+    def viewers(self, start: int, stop: int) -> Users:
+        return concatenate([users.take(rows) for users, rows in self.stored.at(start, min(stop, self.stored.users))])
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What a sample of pages took, all together."""
+
+    pages: int
+    seconds: float
+    shelf_seconds: float
+    touched: float
+    work: Work
+
+
+def main() -> int:
+    """Measure, print, and return the exit status."""
+    with connect(os.environ["DATABASE_URL"]) as connection, tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(asdict(measure(connection, Path(folder) / "snapshot"))))
+    return 0
+
+
+def measure(connection: Connection, path: Path) -> PartFigures:
+    """Take a snapshot of the site to `path`, and the times of everything that is made of it."""
+    moment, parameters = datetime.now(UTC), Parameters()
+    started = time.perf_counter()
+    population = read_population(connection, moment)
+    read = time.perf_counter() - started
+    nobody = np.empty(0, np.int64)
+    write_snapshot(take_snapshot(population, nobody, moment.timestamp(), parameters, BLOCK_USERS), path)
+    taken = time.perf_counter() - started
+    del population
+    stored = StoredSnapshot(OneFile(path), "snapshot")
+    opened = Opened(stored, open_world(stored, moment.timestamp(), parameters), moment, parameters)
+    pages = _pages(connection, opened)
+    plain_seconds, plain_viewers = _plain(opened)
+    cell_bytes, cell_seconds = _cells(opened)
+    return PartFigures(
+        viewers=stored.users,
+        candidates=stored.candidates,
+        read_seconds=read,
+        snapshot_seconds=taken,
+        snapshot_bytes=path.stat().st_size,
+        pages=pages.pages,
+        page_viewers=PAGE_VIEWERS,
+        page_seconds=pages.seconds / pages.pages,
+        shelf_seconds=pages.shelf_seconds / stored.candidates,
+        touched=pages.touched,
+        looked_at=pages.work.looked_at / pages.work.pairs,
+        scored=pages.work.scored / pages.work.pairs,
+        plain_seconds=plain_seconds,
+        plain_viewers=plain_viewers,
+        cell_bytes=cell_bytes,
+        cell_seconds=cell_seconds,
+    )
+
+
+def _pages(connection: Connection, opened: Opened) -> Pages:
+    """Search and encode pages from all over the snapshot."""
+    started = time.process_time()
+    shelves = [opened.world.shelf(index) for index in range(len(opened.world.shelves) - 1)]
+    shelf_seconds = time.process_time() - started
+    starts = list(range(0, opened.stored.users - PAGE_VIEWERS + 1, PAGE_VIEWERS)) or [0]
+    sample = [starts[at] for at in np.unique(np.linspace(0, len(starts) - 1, SAMPLED_PAGES).astype(int)).tolist()]
+    work, seconds, touched = Work(), 0.0, 0
+    for start in sample:
+        viewers = opened.viewers(start, start + PAGE_VIEWERS)
+        exclusions = _exclusions(connection, viewers)
+        used: set[int] = set()
+
+        def shelf(index: int, used: set[int] = used) -> Shelf:
+            used.add(index)
+            return shelves[index]
+
+        begun = time.process_time()
+        world = replace(opened.world, shelf=shelf)
+        matches = search(viewers, world, exclusions, opened.now, opened.parameters, work)
+        _encode(opened, matches, viewers)
+        seconds += time.process_time() - begun
+        touched += sum(len(shelves[index].users) for index in used)
+    return Pages(len(sample), seconds, shelf_seconds, touched / len(sample) / opened.stored.candidates, work)
+
+
+def _exclusions(connection: Connection, viewers: Users) -> Exclusions:
+    """A viewer's own pair, and the blocked ones."""
+    order = np.argsort(viewers.ids)
+    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    own = Exclusions(np.arange(len(viewers)), viewers.ids)
+    return own.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
+
+
+def _encode(opened: Opened, matches: Matches, viewers: Users) -> bytes:
+    interests = opened.stored.dictionaries.interests[:, 1]
+    return encode_rows(matches, viewers, interests, opened.moment, opened.parameters.algorithm_version)
+
+
+def _plain(opened: Opened) -> tuple[float, int]:
+    """Seconds of the plain kernel for everyone, and of how many viewers they were measured."""
+    stored, parameters = opened.stored, opened.parameters
+    dictionaries = stored.dictionaries
+    bits = vocabulary_of(dictionaries) or InterestBits(np.arange(len(dictionaries.interests), dtype=np.int32))
+    candidates = plain.Side.of(opened.viewers(0, stored.candidates), bits, opened.now, parameters)
+    count = min(stored.users, max(PAGE_VIEWERS, PLAIN_PAIRS // stored.candidates))
+    everyone = opened.viewers(0, stored.users)
+    sample = everyone.take(np.linspace(0, stored.users - 1, count).astype(np.int64))
+    viewers = plain.Side.of(sample, bits, opened.now, parameters).cut(plain.VIEWERS_AT_A_TIME)
+    blocks = candidates.cut(plain.BLOCK_USERS)
+    started = time.perf_counter()
+    best = plain.best_keys(viewers, blocks, parameters)
+    seconds = time.perf_counter() - started
+    _compare(opened, viewers[0].users, best[0])
+    return seconds * stored.users / count, count
+
+
+def _compare(opened: Opened, viewers: Users, keys: plain.Singles) -> None:
+    """The plain kernel must have found what the search finds; else its time means nothing."""
+    own = Exclusions(np.arange(len(viewers)), viewers.ids)
+    matches = search(viewers, opened.world, own, opened.now, opened.parameters)
+    found = np.full(keys.shape, -np.inf)
+    pairs = matches.pairs
+    found[pairs.viewer, matches.rank - 1] = pairs.score + tier_step(opened.parameters) * pairs.tier_a
+    if not np.allclose(found, keys, rtol=0, atol=TOLERANCE):
+        raise AssertionError("the plain kernel and the search differ")
+
+
+def _cells(opened: Opened) -> tuple[float, float]:
+    """Bytes and seconds that a viewer and a block cost when a page compares bounds with ten million candidates'."""
+    viewers = opened.viewers(0, PAGE_VIEWERS)
+    bounds = opened.world.bounds
+    many = np.arange(MANY_BLOCKS) % len(bounds)
+    tiled = Bounds(**{item.name: getattr(bounds, item.name)[many] for item in fields(Bounds)})
+    cells = len(viewers) * MANY_BLOCKS
+    started = time.process_time()
+    reach_of(viewers, tiled, opened.parameters)
+    seconds = time.process_time() - started
+    tracemalloc.start()
+    reach_of(viewers, tiled, opened.parameters)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / cells, seconds / cells
+
+
+if __name__ == "__main__":
+    sys.exit(main())

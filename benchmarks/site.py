@@ -1,0 +1,222 @@
+"""A synthetic site in an embedded PostgreSQL of its own, and what is timed on it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from psycopg import Connection
+
+from benchmarks.figures import ChangeFigures, PartFigures, RunFigures, UserFigures
+from benchmarks.watching import Watch
+from sitejobs.database import connect
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.postgres import reset, running_postgres
+from sitejobs_local.runner import workshop_of
+from sitejobs_local.target import open_target
+
+JOB = "match-scores"
+CHUNK_BYTES = 1 << 20
+
+_EMPTY = """TRUNCATE "MatchScore", "MatchScoreViewer" """
+_COUNT = """SELECT count(*), pg_total_relation_size('"MatchScore"') FROM "MatchScore" """
+_COPY_OUT = """COPY "MatchScore" TO STDOUT (FORMAT BINARY)"""
+_CREATE_COPY = """CREATE TABLE "MatchScoreCopy" (LIKE "MatchScore" INCLUDING ALL)"""
+_COPY_IN = """COPY "MatchScoreCopy" FROM STDIN (FORMAT BINARY)"""
+_DROP_COPY = """DROP TABLE "MatchScoreCopy" """
+_USERS = """
+SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+ORDER BY hashint8extended(p."userId", %(seed)s) LIMIT %(limit)s
+"""
+# A third of the users has a new place, a third an interest less, a third another answer to what they are like.
+_MOVE = """
+UPDATE "Profile" SET "lat" = "lat" + 0.01, "updatedAt" = CURRENT_TIMESTAMP AT TIME ZONE 'UTC'
+WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
+"""
+_LOSE_INTEREST = """
+DELETE FROM "UserInterest" i USING (
+    SELECT "userId", min("interestId") AS "interestId" FROM "UserInterest" WHERE "userId" = ANY(%(ids)s) GROUP BY 1
+) lost WHERE i."userId" = lost."userId" AND i."interestId" = lost."interestId" RETURNING i."userId"
+"""
+_TURN_TRAIT = """
+UPDATE "UserTrait" t SET "value" = CASE WHEN t."value" > 0 THEN -5 ELSE 5 END FROM (
+    SELECT "userId", min("traitKey") AS "traitKey" FROM "UserTrait" WHERE "userId" = ANY(%(ids)s) GROUP BY 1
+) turned WHERE t."userId" = turned."userId" AND t."traitKey" = turned."traitKey" RETURNING t."userId"
+"""
+_CHANGES = (_MOVE, _LOSE_INTEREST, _TURN_TRAIT)
+
+
+@dataclass(frozen=True)
+class BenchSite:
+    """A loaded site; its server runs. `environ` points commands at it and at nothing else."""
+
+    home: Path
+    url: str
+    environ: Mapping[str, str]
+    load_seconds: float
+
+    def whole_run(self, *options: str) -> RunFigures:
+        """The command, cold, on an empty table."""
+        with connect(self.url) as connection:
+            connection.execute(_EMPTY)
+            connection.execute("CHECKPOINT")
+        return self.run(*options)
+
+    def run(self, *options: str) -> RunFigures:
+        """The command as a user types it."""
+        summary, seconds, peaks = self._command(JOB, "--json", *options)
+        return RunFigures(
+            seconds=seconds,
+            rows=int(summary["written"]),
+            pages=int(summary["pages"]),
+            batch_peak_kb=peaks.get("app.batch", 0),
+            plan_peak_kb=peaks.get("app.plan", 0),
+        )
+
+    def raw_copies(self, times: int) -> tuple[list[float], float]:
+        """Seconds to COPY the stored rows into an empty copy of their table, and bytes a stored row takes."""
+        with connect(self.url) as connection, tempfile.TemporaryDirectory(dir=self.home) as folder:
+            # What the server would do behind the run's back is done before: it must not slow the copy.
+            connection.execute('VACUUM (ANALYZE) "MatchScore"')
+            found = connection.execute(_COUNT).fetchone()
+            assert found is not None
+            rows = Path(folder) / "rows"
+            _copy_out(connection, rows)
+            return [_copy_in(connection, rows) for _ in range(times)], found[1] / max(found[0], 1)
+
+    def parts(self) -> PartFigures:
+        """The parts of a run in a process with one thread."""
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.parts"],
+            env={**self.environ, **one_thread, "DATABASE_URL": self.url},
+            cwd=TEMPLATE.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return PartFigures(**json.loads(done.stdout))
+
+    def single_users(self, seed: int, count: int) -> UserFigures:
+        """Runs for so many users, a snapshot being at hand: the medians."""
+        with connect(self.url) as connection:
+            users = _some_users(connection, seed, count)
+        commands = [self._command(JOB, "--json", f"--userId={user}")[1] for user in users]
+        return UserFigures(median(self._execution(user) for user in users), median(commands))
+
+    def changes(self, seed: int, users: int) -> ChangeFigures:
+        """Incremental runs after a whole one: nothing changed, and a hundredth of the users."""
+        nothing = self.run("--incremental")
+        with connect(self.url) as connection:
+            changed = _change(connection, seed, max(3, users // 100))
+        summary, seconds, _ = self._command(JOB, "--json", "--incremental")
+        some = RunFigures(seconds, int(summary["written"]), int(summary["pages"]))
+        fresh = int(summary["reasons"].get("fresh", 0))
+        return ChangeFigures(nothing, some, changed, int(summary["processed"]) - fresh)
+
+    def _execution(self, user_id: int) -> float:
+        """Seconds from an execution's start to its end, on a machine that has just been started."""
+        from sitejobs_local.machine import LocalMachine
+
+        with open_target(self.environ) as target:
+            workshop = workshop_of(target, self.environ, JOB)
+            with LocalMachine(
+                TEMPLATE,
+                database_url=target.url,
+                log_file=workshop.log_file,
+                work_folder=workshop.work_folder,
+                prewarm=(JOB,),
+            ) as machine:
+                started = time.perf_counter()
+                execution = machine.run(JOB, {"userId": user_id, "trigger": "cli"})
+                seconds = time.perf_counter() - started
+        if execution.status != "SUCCEEDED":
+            raise RuntimeError(f"the run for one user ended {execution.status}: {execution.error}")
+        return seconds
+
+    def _command(self, *arguments: str) -> tuple[dict[str, Any], float, Mapping[str, int]]:
+        """The summary, the seconds, and the functions' peaks."""
+        started = time.perf_counter()
+        with _start(arguments, self.environ) as process, Watch(process) as watch:
+            output, _ = process.communicate()
+            seconds = time.perf_counter() - started
+        if process.returncode != 0:
+            raise RuntimeError(f"sitejobs {' '.join(arguments)} failed: {output.strip()}")
+        summary: dict[str, Any] = json.loads(output)
+        return summary, seconds, watch.peaks
+
+
+@contextmanager
+def bench_site(folder: Path, users: int, seed: int) -> Iterator[BenchSite]:
+    """A site in a new home below `folder`, removed at the end. As root the server's user must reach the folder."""
+    home = Path(tempfile.mkdtemp(prefix="sitejobs-bench-", dir=folder))
+    try:
+        if os.geteuid() == 0:
+            home.chmod(0o711)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
+        environ = {**kept, "SITEJOBS_HOME": str(home)}
+        with running_postgres(home) as server:
+            started = time.perf_counter()
+            with _start(("population", "--users", str(users), "--seed", str(seed)), environ) as process:
+                output, _ = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(f"the site could not be made: {output.strip()}")
+            seconds = time.perf_counter() - started
+            with connect(server.url) as connection:
+                connection.execute("VACUUM")
+            yield BenchSite(home, server.url, environ, seconds)
+    finally:
+        reset(home)
+        shutil.rmtree(home)
+
+
+_NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "SNAPSHOT_")
+"""Variables of this environment that would make another site or another run of it."""
+
+
+def _start(arguments: tuple[str, ...], environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "sitejobs_local.cli", *arguments]
+    return subprocess.Popen(command, env=dict(environ), stdout=subprocess.PIPE, text=True)
+
+
+def _copy_out(connection: Connection, path: Path) -> None:
+    with path.open("wb") as file, connection.cursor() as cursor, cursor.copy(_COPY_OUT) as copy:
+        for data in copy:
+            file.write(data)
+
+
+def _copy_in(connection: Connection, path: Path) -> float:
+    """Seconds until the rows are committed."""
+    connection.execute(_CREATE_COPY)
+    connection.execute("CHECKPOINT")
+    started = time.perf_counter()
+    with path.open("rb") as file, connection.cursor() as cursor, cursor.copy(_COPY_IN) as copy:
+        while data := file.read(CHUNK_BYTES):
+            copy.write(data)
+    seconds = time.perf_counter() - started
+    connection.execute(_DROP_COPY)
+    return seconds
+
+
+def _some_users(connection: Connection, seed: int, limit: int) -> list[int]:
+    return [row[0] for row in connection.execute(_USERS, {"seed": seed, "limit": limit})]
+
+
+def _change(connection: Connection, seed: int, count: int) -> int:
+    """Change about so many users; returns how many had what was to change."""
+    ids = _some_users(connection, seed + 1, count)
+    changed: set[int] = set()
+    for at, statement in enumerate(_CHANGES):
+        part = ids[at :: len(_CHANGES)]
+        changed |= {row[0] for row in connection.execute(statement, {"ids": part})}
+    return len(changed)

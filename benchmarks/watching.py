@@ -1,0 +1,59 @@
+"""The most memory that the functions' processes of a command ever had."""
+
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+_LOOK_SECONDS = 0.25
+_WORKER = "lambda_worker.py"
+
+
+class Watch:
+    """Looks at the workers below a process from entering the context to leaving it.
+
+    `peaks`: KiB by handler, such as `app.batch`.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._root = process.pid
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._peaks: dict[str, int] = {}
+
+    @property
+    def peaks(self) -> Mapping[str, int]:
+        return self._peaks
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(_LOOK_SECONDS):
+            with suppress(psutil.Error):
+                for process in psutil.Process(self._root).children(recursive=True):
+                    self._look_at(process)
+
+    def _look_at(self, process: psutil.Process) -> None:
+        with suppress(psutil.Error, OSError):
+            command = process.cmdline()
+            handler = next((word for word in command if word.startswith("app.")), None)
+            if handler is not None and any(word.endswith(_WORKER) for word in command):
+                self._peaks[handler] = max(self._peaks.get(handler, 0), _peak_kb(process))
+
+
+def _peak_kb(process: psutil.Process) -> int:
+    """The most it ever had resident; where the system does not tell, what it has now."""
+    status = Path(f"/proc/{process.pid}/status")
+    if status.exists():
+        lines = status.read_text().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return int(process.memory_info().rss) // 1024

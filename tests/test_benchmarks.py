@@ -1,0 +1,100 @@
+"""The benchmark measures what it says and fills its tables. No test looks at a time."""
+
+import json
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import Figures, RunFigures, SizeFigures
+from benchmarks.match_scores import PAGE, SIZES, main, run
+from benchmarks.projection import GB_SECOND, project
+from benchmarks.report import PARTS
+from tests.conftest import folder_parent
+
+USERS = 200
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    """Everything of a tiny site, run once."""
+    folder = Path(folder_parent() or tempfile.gettempdir())
+    return run([USERS], 1, folder, tmp_path_factory.mktemp("results") / "figures.json", times=1)
+
+
+def test_every_part_of_a_run_is_measured(figures: Figures) -> None:
+    size = figures.sizes[0]
+    assert (size.users, len(size.whole), len(size.unpaused), len(size.raw)) == (USERS, 1, 1, 1)
+    assert {run.rows for run in (*size.whole, *size.unpaused)} == {size.rows}
+    assert size.rows > USERS * 10
+    assert size.batch_peak_kb > 20_000
+    assert size.plan_peak_kb > 20_000
+    assert size.parts.plain_viewers == size.parts.viewers
+    assert 0 < size.parts.scored <= size.parts.looked_at <= 1
+    assert size.changes.nothing.rows == 0
+    assert 0 < size.changes.users <= 3
+    assert size.changes.some.rows > 0
+
+
+def test_figures_come_back_from_their_file(figures: Figures) -> None:
+    assert Figures.from_json(figures.to_json()) == figures
+
+
+def test_every_table_has_a_row_a_size_and_whole_rows(figures: Figures) -> None:
+    two = replace(figures, sizes=[*figures.sizes, _ten_times(figures.sizes[0])])
+    for name in ("whole runs", "small runs", "parts"):
+        lines = [line for line in PARTS[name](two).splitlines() if line.startswith("|")]
+        assert [line.split("|")[1].strip() for line in lines[2:]] == ["200", "2,000"]
+        assert len({line.count("|") for line in lines}) == 1
+    assert "From 200 to 2,000 users" in PARTS["whole runs"](two)
+    assert "how it is known" in PARTS["projection"](two)
+    assert "two sizes" in PARTS["projection"](figures)
+
+
+def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path) -> None:
+    page, results = tmp_path / "page.md", tmp_path / "figures.json"
+    page.write_text("before\n" + "".join(f"<!-- begin: {name} -->\nold\n<!-- end: {name} -->\n" for name in PARTS))
+    results.write_text(json.dumps(figures.to_json()))
+    assert main(["--render", "--results", str(results), "--docs", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- begin: machine -->\n| machine")
+    assert "old" not in text
+    assert all(make(figures) in text for make in PARTS.values())
+
+
+def test_the_page_has_a_place_for_every_table() -> None:
+    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == list(PARTS)
+    assert SIZES == (2000, 10_000, 50_000, 100_000)
+
+
+def test_a_projection_costs_at_least_its_processor_time(figures: Figures) -> None:
+    sizes = [figures.sizes[0], _ten_times(figures.sizes[0])]
+    small, large = (project(sizes, users, 100) for users in (1_000_000, 10_000_000))
+    assert small is not None
+    assert large is not None
+    for found in (small, large):
+        gb_seconds = found.page_cpu.low * found.pages * 1769 / 1024
+        assert gb_seconds * GB_SECOND.dollars < found.dollars.low <= found.dollars.high
+        assert found.run_seconds.low >= found.plan_seconds + found.database_seconds
+    assert large.rows == pytest.approx(10 * small.rows)
+    assert large.dollars.low > 9 * small.dollars.low
+
+
+def _ten_times(size: SizeFigures) -> SizeFigures:
+    """A site of ten times the users whose pages and snapshot take more accordingly."""
+    return replace(
+        size,
+        users=size.users * 10,
+        whole=_of_ten_times(size.whole),
+        unpaused=_of_ten_times(size.unpaused),
+        raw=[seconds * 10 for seconds in size.raw],
+        parts=replace(
+            size.parts, page_seconds=size.parts.page_seconds * 3, snapshot_seconds=size.parts.snapshot_seconds * 10
+        ),
+    )
+
+
+def _of_ten_times(runs: list[RunFigures]) -> list[RunFigures]:
+    return [replace(run, seconds=run.seconds * 10, rows=run.rows * 10) for run in runs]
