@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -26,7 +26,6 @@ from sitejobs.workstore import S3WorkStore, WorkStore
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 
@@ -138,7 +137,7 @@ def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
     """What every handler repeats: logging, tracing, metrics, and errors by a name the definition knows."""
 
     @logger.inject_lambda_context
-    @tracer.capture_lambda_handler(capture_response=False)
+    @_traced
     @metrics.log_metrics
     def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
         try:
@@ -154,6 +153,16 @@ def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
 
     entry: Handler = handler
     return entry
+
+
+def _traced(handler: Handler) -> Handler:
+    """Trace with X-Ray. Where that is off, its SDK is not even imported: it takes as long as all the rest."""
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in ("1", "true"):
+        return handler
+    from aws_lambda_powertools import Tracer
+
+    traced: Handler = Tracer().capture_lambda_handler(capture_response=False)(handler)
+    return traced
 
 
 def _open(job: Job[Options], options: Options, event: JsonObject, resources: Resources) -> Run | runs.AlreadyRunning:

@@ -4,7 +4,7 @@ Every bound is at least the true value for each pair of a viewer and a member of
 on random sites.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,22 @@ from sitejobs.matching.users import MISSING, Users
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+_TYPES = {
+    "low": "f8",
+    "high": "f8",
+    "places": "u8",
+    "unplaced_places": "u8",
+    "genders": "i8",
+    "age_low": "i8",
+    "age_high": "i8",
+    "static": "f8",
+    "fit": "?",
+    "traits": "?",
+    "fewest": "i8",
+    "most": "i8",
+    "none": "?",
+}
 
 SLACK = 1e-5
 """Added to every bound: more than all rounding in the search's single precision."""
@@ -56,7 +72,7 @@ class Bounds:
 def bounds_of(blocks: list[Users], statics: list[Floats]) -> Bounds:
     """The bounds of blocks of candidates, none of them empty."""
     rows = [_bound(block, static) for block, static in zip(blocks, statics, strict=True)]
-    columns = {item.name: np.array([row[item.name] for row in rows]) for item in fields(Bounds)}
+    columns = {name: np.array([row[name] for row in rows], dtype) for name, dtype in _TYPES.items()}
     if not rows:
         columns |= {"low": np.empty((0, 3)), "high": np.empty((0, 3))}
     return Bounds(**columns)

@@ -18,8 +18,8 @@ from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE,
 from sitejobs.matching.geometry import km_of_chord
 from sitejobs.matching.interests import Bits, InterestBits
 from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.quizzes import quiz_similarity
-from sitejobs.matching.shelf import Shelf, Taste
+from sitejobs.matching.quizzes import latest_results, quiz_similarity
+from sitejobs.matching.shelf import Shelf, Taste, quiz_column
 from sitejobs.matching.users import MISSING, Users
 
 Singles = NDArray[np.float32]
@@ -74,6 +74,8 @@ class Kernel:
         self._radius = radius_km(viewers, parameters)
         self._placed = viewers.has_place
         self._quizzed = viewers.latest != MISSING
+        latest = np.maximum(latest_results(viewers), 0)
+        self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
         self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
         # Only viewers who prefer no distance have tier A candidates who are not near.
         self._anywhere = np.isinf(self._wanted)
@@ -93,7 +95,7 @@ class Kernel:
         present = viewers.masks[viewers.mask]
         common = present @ candidates.masks.T
         fallback = common < MIN_COMMON_TRAITS
-        by_quiz = fallback & self._quizzed[:, None] & candidates.tested[None, :]
+        by_quiz = fallback & self._quizzed[:, None] & candidates.quizzes[:, self._quiz].T
         fewer = np.minimum(self._viewers.trait_count[:, None], candidates.masks.sum(axis=1)[None, :])
         coverage = half * np.sqrt(common / np.maximum(fewer, 1))
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.

@@ -20,21 +20,24 @@ BUCKETS = 96
 
 SHARED_BUCKETS = 24
 
+MOST_QUIZZES = 32
+
 
 @dataclass(frozen=True)
 class Taste:
     """Traits and interests of n users.
 
     directions : (n, K) traits over their length, zero where missing and for users with fewer than two.
-    masks, mask : (m, K) the different sets of trait keys, as 0 and 1, and (n,) which of them is the user's; users
-        with a quiz result and without have masks of their own. tested: (m,) whether they have one.
+    masks, mask : (m, K) the different sets of trait keys, as 0 and 1, and (n,) which of them is the user's.
+    quizzes : (m, q) whether users of the mask may have a result of the quiz: those with too few traits have a mask of
+        their own for each set of quizzes. Beyond `MOST_QUIZZES` the last column stands for all others.
     buckets : (n, BUCKETS) how many interests fall into each bucket.
     """
 
     directions: Singles
     masks: Singles
     mask: Indices
-    tested: Flags
+    quizzes: Flags
     buckets: Singles
 
     @classmethod
@@ -45,10 +48,12 @@ class Taste:
         comparable = users.trait_count >= MIN_COMMON_TRAITS
         length = np.sqrt((values.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
         directions = np.divide(values, length, out=np.zeros_like(values), where=(length > 0) & comparable[:, None])
-        tested = users.quiz.lengths > 0
-        first, mask = _kinds(np.concatenate([present, tested[:, None]], axis=1))
+        taken = np.zeros((len(users), MOST_QUIZZES), bool)
+        taken[users.quiz.owners(), quiz_column(users.quiz.values)] = True
+        taken |= comparable[:, None]
+        first, mask = _kinds(np.concatenate([present, taken], axis=1))
         masks = present[first].astype(np.float32)
-        return cls(directions, masks, mask, tested[first], _buckets(users.interests, len(users), popularity))
+        return cls(directions, masks, mask, taken[first], _buckets(users.interests, len(users), popularity))
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,11 @@ class Shelf:
             taste=Taste.of(users, popularity),
             interests=bits.of(users) if bits else None,
         )
+
+
+def quiz_column(codes: Indices) -> Indices:
+    """The column of `Taste.quizzes` that stands for a quiz."""
+    return np.minimum(codes, MOST_QUIZZES - 1)
 
 
 def static_scores(candidates: Users, now: float, parameters: Parameters) -> NDArray[np.float64]:
