@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.failure.site import BATCH, LIMIT_S, RECORD, Rows, Site
+from tests.failure.site import BATCH, FINISH, LIMIT_S, RECORD, Rows, Site
 
 OF_THE_FIRST_RUN = """NEW."userId" = {} AND NEW."scoredAt" = (SELECT min("startedAt") FROM "JobRun")"""
 _SCOPE_OF_ROWS = """
@@ -138,3 +138,21 @@ def test_a_run_taken_for_dead_writes_no_more_and_fails(live: Site, clean: Rows) 
     assert [error.startswith("RunClosed: ") for error in live.errors(RECORD)] == [True]
     assert live.rows() == rows
     live.assert_whole()
+
+
+def test_a_page_that_was_computing_while_its_run_was_closed_writes_nothing(live: Site) -> None:
+    """As when the execution was stopped by hand, or the run taken over before this page's viewers were written."""
+    with live.lock('LOCK TABLE "UserBlock" IN ACCESS EXCLUSIVE MODE') as gate:
+        live.after_plan(gate.close)
+        execution = live.start()
+        gate.wait(2)
+        [(run_id, arn)] = live.query('SELECT "id"::text, "execution" FROM "JobRun"')
+        stopped = {"Error": "Stopped", "Cause": "by hand"}
+        live.call(FINISH, {"run": {"id": run_id}, "execution": arn, "error": stopped})
+        gate.open()
+    ended = live.wait(execution)
+    assert (ended.status, ended.error) == ("FAILED", "RunClosed")
+    assert live.run_rows() == [("all", "FAILED", "Stopped: by hand")]
+    assert all(error.startswith("RunClosed: ") for error in live.errors(BATCH))
+    assert live.rows() == {}
+    assert live.query('SELECT count(*) FROM "MatchScoreViewer"') == [(0,)]
