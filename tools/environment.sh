@@ -85,7 +85,9 @@ rm -f "$folder"/made-for-*
 
 extras=local
 [ "$kind" = dev ] && extras=local,dev
-if ! "$folder/bin/python" -m pip --disable-pip-version-check install -qq --constraint constraints.txt --editable ".[$extras]"; then
+# Uncompiled: most modules of these packages are never imported, and those that are get compiled then.
+if ! "$folder/bin/python" -m pip --disable-pip-version-check install -qq --no-compile \
+    --constraint constraints.txt --editable ".[$extras]"; then
     echo "the packages could not be installed: pip says above why (they come from PyPI, so it must be reached)" >&2
     exit 1
 fi
