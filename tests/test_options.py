@@ -189,3 +189,8 @@ def test_every_option_is_described_and_its_default_is_allowed(model: type[JobOpt
         if low is not None and isinstance(info.default, int):
             assert high is not None
             assert low <= info.default <= high
+
+
+def test_a_user_id_of_null_is_refused_and_never_taken_for_everyone() -> None:
+    with pytest.raises(InvalidInput, match=r"userId must be a whole number .*not None"):
+        parse_options(MatchScoresOptions, {"userId": None})

@@ -21,7 +21,18 @@ def _not_bool(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_not_bool)]
+
+
+def _not_null(value: Any) -> Any:
+    """Null is no user: a caller that lost an id must not get a run for everyone."""
+    if value is None:
+        raise ValueError("null is not an id")
+    return value
+
+
 UserId = Annotated[Whole, Field(ge=1, le=MAX_ID)]
+OptionalUserId = Annotated[UserId | None, BeforeValidator(_not_null)]
+"""A user's id, or everyone when it is left out."""
 
 
 class JobOptions(BaseModel):

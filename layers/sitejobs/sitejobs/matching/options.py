@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from sitejobs.options import PagedOptions, UserId, Whole
+from sitejobs.options import OptionalUserId, PagedOptions, Whole
 
 
 class MatchScoresOptions(PagedOptions):
     """match-scores: the best candidates of each viewer."""
 
-    user_id: UserId | None = Field(default=None, description="score for this user only; everyone when left out")
+    user_id: OptionalUserId = Field(default=None, description="score for this user only; everyone when left out")
     batch_size: Whole = Field(default=100, ge=1, le=10_000, description="viewers in one batch")
     candidate_batch_size: Whole = Field(
         default=500, ge=1, le=20_000, description="candidates in one block of the snapshot"

@@ -46,7 +46,9 @@ COLUMNS: dict[str, str] = {
     "distanceOk": "?",
     "scoredAt": ">i8",
 }
-"""Columns of fixed size, in the order of the table; algorithmVersion and sharedInterestIds follow."""
+"""Columns of fixed size; algorithmVersion and sharedInterestIds follow."""
+
+COPY_COLUMNS = (*COLUMNS, "algorithmVersion", "sharedInterestIds")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def encode_rows(
     dtype = _row_dtype(len(version))
     rows = np.zeros(len(matches.rank), dtype)
     kept = np.ones((len(rows), dtype.itemsize), bool)
-    rows["fields"] = len(COLUMNS) + 2
+    rows["fields"] = len(COPY_COLUMNS)
     for name, column in _columns(matches, viewers, scored_at).items():
         rows[f"{name} length"] = dtype[name].itemsize
         rows[name] = column.values

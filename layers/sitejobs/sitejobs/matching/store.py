@@ -6,10 +6,10 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from sitejobs import runs
-from sitejobs.matching.rows import COPY_HEADER, COPY_TRAILER, encode_rows
+from sitejobs.matching.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, encode_rows
 from sitejobs.matching.search import Matches
 from sitejobs.matching.users import Users
 
@@ -31,7 +31,9 @@ WHERE stored."scoredAt" <= excluded."scoredAt"
 RETURNING stored."userId"
 """
 _DELETE = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
-_COPY = """COPY "MatchScore" FROM STDIN (FORMAT BINARY)"""
+_COPY = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)').format(
+    sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
+)
 
 
 @dataclass(frozen=True)
