@@ -64,7 +64,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         "MatchScoreViewer",
         jobs=(MATCH_SCORES,),
         columns=_columns(
-            "userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text"
+            """userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text;
+            provisional boolean"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,
