@@ -23,7 +23,7 @@ from sitejobs.matching.users import Users, concatenate
 
 Indices = NDArray[np.int64]
 
-STRIP_USERS = 2048
+STRIP_USERS = 512
 """Candidates looked at together: the matrices of a strip stay in the processor's cache."""
 
 
