@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.columns import Column
-from sitejobs.matching.hashing import Hash, combined, mixed, summed
+from sitejobs.matching.hashing import Hash, mixed, summed
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import Population
 from sitejobs.matching.ragged import Ragged, grouped
@@ -52,7 +52,7 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     given_averages, _, gives = _ratings(population.given, ids)
     quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
     where = mixed(xyz[:, 0], xyz[:, 1], xyz[:, 2], users["place"])
-    both = combined(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
+    both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
     blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
     looks = mixed(users["gender"], users["age"], users["visible"], users["updatedAt"], rating_count, *averages.T)
@@ -83,8 +83,8 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         answers=answers,
         questions=questions,
         block_hash=blocks,
-        viewer_hash=combined(both, wishes, blocks, mixed(*given_averages.T)),
-        candidate_hash=combined(both, looks),
+        viewer_hash=mixed(both, wishes, blocks, mixed(*given_averages.T)),
+        candidate_hash=mixed(both, looks),
     )
 
 
@@ -223,7 +223,7 @@ def _quizzes(
             len(ids),
         ),
     ]
-    return quiz, latest, vectors, answers, questions, combined(*by_user)
+    return quiz, latest, vectors, answers, questions, mixed(*by_user)
 
 
 def _unit(rows: Integers, values: Floats, count: int) -> Floats:

@@ -21,11 +21,6 @@ def mixed(*columns: NDArray[Any]) -> Hash:
     return result
 
 
-def combined(*hashes: Hash) -> Hash:
-    """One hash of several, in this order."""
-    return mixed(*hashes)
-
-
 def summed(owners: NDArray[np.int64], hashes: Hash, rows: int) -> Hash:
     """Hash the multiset of each row's values: order does not matter. -> (rows,)"""
     result = np.zeros(rows, np.uint64)
