@@ -101,6 +101,17 @@ def batch_handler(job: Job[Options]) -> Handler:
     return _entry(batch)
 
 
+def job_handler(job: Job[Options]) -> Handler:
+    """Plan and Batch in one function, for jobs whose Plan needs no more than a page does: an event with a page is a
+    page's."""
+    plan, batch = plan_handler(job), batch_handler(job)
+
+    def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+        return batch(event, context) if "page" in event else plan(event, context)
+
+    return handler
+
+
 def record_handler() -> Handler:
     """After each chapter: adds the pages' summaries to the JobRun."""
 
