@@ -81,6 +81,14 @@ class PageSummary:
             self.failed += count
             self.reasons[reason] += count
 
+    def add(self, other: "PageSummary") -> None:
+        """Count another part of the page."""
+        self.processed += other.processed
+        self.written += other.written
+        self.skipped += other.skipped
+        self.failed += other.failed
+        self.reasons.update(other.reasons)
+
 
 @dataclass(frozen=True)
 class Resources:
