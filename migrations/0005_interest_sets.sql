@@ -20,11 +20,11 @@ CREATE INDEX IF NOT EXISTS "InterestSubjectUserSet_userId_idx" ON "InterestSubje
 -- One row a user who is in any set. Whoever changes a user's sets writes it, so that pages that overlap collide.
 CREATE TABLE IF NOT EXISTS "InterestSetState" (
     "userId"      bigint      PRIMARY KEY,
-    "fingerprint" bigint,      -- of the user's rows in UserInterest that the sets were made of
+    "fingerprint" bigint, -- of the user's rows in UserInterest; NULL: there are none
     "updatedAt"   timestamptz NOT NULL DEFAULT now()
 );
 
 -- Sets that are older than this table: their users are looked at by the next run.
-INSERT INTO "InterestSetState" ("userId")
-SELECT "userId" FROM "InterestUserSet" UNION SELECT "userId" FROM "InterestSubjectUserSet"
+INSERT INTO "InterestSetState" ("userId", "fingerprint")
+SELECT "userId", 0 FROM "InterestUserSet" UNION SELECT "userId", 0 FROM "InterestSubjectUserSet"
 ON CONFLICT DO NOTHING;

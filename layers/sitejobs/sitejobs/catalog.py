@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import JobOptions
-from sitejobs.traits.options import UserInterestSetsOptions
+from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "build-user-traits",
+            "supporting",
+            "what a user's quiz answers say: the mean of their trait values",
+            BuildUserTraitsOptions,
         ),
         JobEntry(
             "user-interest-sets",

@@ -48,6 +48,23 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
+        "UserTraitState",
+        jobs=(TRAITS,),
+        columns=_columns("userId bigint; fingerprint bigint; skipped integer; checkedAt timestamp with time zone"),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "QuizOptionSeen",
+        jobs=(TRAITS,),
+        columns=_columns(
+            """quizId bigint; questionId bigint; valueHash bigint; fingerprint bigint;
+            changedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("quizId", "questionId", "valueHash"), unique=True), Index(("changedAt",))),
+        owned=True,
+    ),
+    Table(
         "InterestUserSet",
         jobs=(INTEREST_SETS,),
         columns=_columns("interestId bigint; userId bigint; createdAt timestamp with time zone"),

@@ -29,11 +29,13 @@ SELECT "userId" FROM (
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
 ) AS stored USING ("userId")
-WHERE source."fingerprint" IS NULL OR source."fingerprint" IS DISTINCT FROM stored."fingerprint"
+WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
+   OR stored."fingerprint" IS NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId")
 ORDER BY "userId"
 """  # noqa: S608 - made of constants
 
-# A user's state row is written before the first of its rows is: `owner` hands on only users whose state is ours.
+# A user's state row is written before the first row of its sets: `owner` hands on only users whose state is ours. The
+# state of a user without interests stays, empty, until the user has gone too: there must be a row to collide on.
 _REFRESH = f"""
 WITH source AS MATERIALIZED (
     SELECT i."userId"::bigint AS "userId", i."subjectId"::bigint AS "subjectId", i."interestId"::bigint AS "interestId",
@@ -60,24 +62,20 @@ WITH source AS MATERIALIZED (
 ), changed AS MATERIALIZED (
     SELECT DISTINCT "userId" FROM difference
 ), due AS MATERIALIZED (
-    SELECT "userId", p."fingerprint", s."there"
-    FROM print p
-    FULL JOIN (SELECT "userId", "fingerprint", true AS "there" FROM "InterestSetState"
-               WHERE "userId" = ANY(%(keys)s)) s USING ("userId")
+    SELECT "userId", p."fingerprint" FROM print p
+    FULL JOIN (SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" = ANY(%(keys)s)) s USING ("userId")
     FULL JOIN (SELECT "userId", true AS "changed" FROM changed) c USING ("userId")
-    WHERE "changed" OR p."fingerprint" IS NULL OR p."fingerprint" IS DISTINCT FROM s."fingerprint"
-), claimed AS (
+    WHERE "changed" OR p."fingerprint" IS DISTINCT FROM s."fingerprint"
+), owner AS (
     INSERT INTO "InterestSetState" ("userId", "fingerprint", "updatedAt")
-    SELECT "userId", "fingerprint", %(now)s FROM due WHERE "fingerprint" IS NOT NULL OR "there" IS NULL
-    ORDER BY "userId"
+    SELECT "userId", "fingerprint", %(now)s FROM due ORDER BY "userId"
     ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "updatedAt" = excluded."updatedAt"
     RETURNING "userId"
-), dropped AS (
-    DELETE FROM "InterestSetState" s USING due d
-    WHERE s."userId" = d."userId" AND s."userId" = ANY(%(keys)s) AND d."fingerprint" IS NULL AND d."there"
-    RETURNING s."userId"
-), owner AS (
-    SELECT "userId" FROM claimed UNION ALL SELECT "userId" FROM dropped
+), forgotten AS (
+    DELETE FROM "InterestSetState" s
+    WHERE s."userId" = ANY(%(keys)s) AND s."fingerprint" IS NULL
+      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId")
+      AND NOT EXISTS (SELECT FROM due d WHERE d."userId" = s."userId")
 ), interest_gone AS (
     DELETE FROM "InterestUserSet" t USING difference d JOIN owner o USING ("userId")
     WHERE d."gone" AND d."ofInterest" AND t."userId" = d."userId" AND t."interestId" = d."id"
