@@ -17,7 +17,7 @@ from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary
 from sitejobs.options import MAX_ID, JobOptions
 
 SCAN = 10_000
-"""Keys that a page of an incremental run looks at, so that few pages tell what little has changed."""
+"""Keys that a page of an incremental run looks at: few pages find what little has changed."""
 
 FRESH = "fresh"
 """Why an incremental run passes a key over."""
@@ -93,6 +93,7 @@ def keyed_job(
     noun: str = "user",
     only: str = "user_id",
     size: str = "batch_size",
+    scan: int = SCAN,
 ) -> Job[Any]:
     """Make a paged job of its keys and the function that refreshes some of them.
 
@@ -100,7 +101,7 @@ def keyed_job(
     stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
 
     `only` and `size` name the options' fields of the one key asked for, and of the keys in a transaction; `noun` is
-    what a key is called.
+    what a key is called; `scan` is how many keys a page of an incremental run looks at, at least.
     """
 
     def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
@@ -113,7 +114,7 @@ def keyed_job(
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
         after, number = (int(cursor["after"]), int(cursor["page"])) if cursor else (0, 0)
-        page_keys = max(SCAN, getattr(options, size)) if options.incremental else getattr(options, size)
+        page_keys = max(scan, getattr(options, size)) if options.incremental else getattr(options, size)
         ranges = _ranges(connection, keys, values, after, page_keys)
         pages = [
             {"page": number + at, "after": after, "upto": upto, "keys": count}

@@ -64,7 +64,8 @@ WITH result AS MATERIALIZED (
     FROM option o
     CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(o."traitValues") WHEN 'object' THEN o."traitValues" END) AS e
 ), answer AS MATERIALIZED (
-    SELECT r."userId", r."quizId", a."key" AS "question", jsonb_typeof(a."value") AS "type", a."value" #>> '{{}}' AS "value"
+    SELECT r."userId", r."quizId", a."key" AS "question", jsonb_typeof(a."value") AS "type",
+           a."value" #>> '{{}}' AS "value"
     FROM result r
     CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(r."answers") WHEN 'object' THEN r."answers" END) AS a
 ), odd AS MATERIALIZED (
