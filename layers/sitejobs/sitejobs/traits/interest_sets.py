@@ -30,7 +30,8 @@ FULL JOIN (
     SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
 ) AS stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
-   OR stored."fingerprint" IS NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId")
+   OR stored."fingerprint" IS NULL AND "userId" NOT IN (
+       SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
 ORDER BY "userId"
 """  # noqa: S608 - made of constants
 
@@ -74,7 +75,7 @@ WITH source AS MATERIALIZED (
 ), forgotten AS (
     DELETE FROM "InterestSetState" s
     WHERE s."userId" = ANY(%(keys)s) AND s."fingerprint" IS NULL
-      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId")
+      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId" AND u."id" = ANY(%(keys)s))
       AND NOT EXISTS (SELECT FROM due d WHERE d."userId" = s."userId")
 ), interest_gone AS (
     DELETE FROM "InterestUserSet" t USING difference d JOIN owner o USING ("userId")

@@ -36,7 +36,8 @@ WITH stored AS MATERIALIZED (
 SELECT "userId" FROM (SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM result GROUP BY 1) AS source
 FULL JOIN stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
-   OR stored."fingerprint" IS NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId")
+   OR stored."fingerprint" IS NULL AND "userId" NOT IN (
+       SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
 UNION
 SELECT r."userId" FROM changed c
 JOIN result r ON r."quizId" = c."quizId" AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
@@ -121,7 +122,7 @@ WITH result AS MATERIALIZED (
 ), forgotten AS (
     DELETE FROM "UserTraitState" s
     WHERE s."userId" = ANY(%(keys)s) AND s."fingerprint" IS NULL
-      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId")
+      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId" AND u."id" = ANY(%(keys)s))
       AND NOT EXISTS (SELECT FROM due d WHERE d."userId" = s."userId")
 ), trait_gone AS (
     DELETE FROM "UserTrait" t USING difference d JOIN owner o USING ("userId")
