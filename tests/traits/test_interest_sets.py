@@ -124,3 +124,15 @@ def test_a_run_for_one_user_leaves_the_others_alone(site: Site) -> None:
     assert site.run(JOB, {"userId": 2}).counts["written"] == 4
     assert {user for user, _ in oracle.stored_sets(site)[0]} == {2}
     assert site.run(JOB, {"userId": 77}).message == "user 77 does not exist"
+
+
+def test_a_site_with_columns_of_other_types_is_read_as_well(site: Site) -> None:
+    site.query("""
+        ALTER TABLE "User" ALTER "id" TYPE integer;
+        ALTER TABLE "UserInterest" ALTER "userId" TYPE integer, ALTER "subjectId" TYPE smallint,
+            ALTER "interestId" TYPE integer, ALTER "createdAt" TYPE timestamptz;
+    """)
+    draw_interests(site, 2)
+    site.run(JOB)
+    assert_right(site)
+    assert site.run(JOB, {"incremental": True}).looked_into == 0

@@ -204,3 +204,16 @@ def test_a_run_for_one_user_leaves_the_others_alone(site: Site) -> None:
     site.run(JOB, {"userId": 2})
     assert {user for user, _ in oracle.stored_traits(site)} == {2}
     assert site.run(JOB, {"userId": 77}).message == "user 77 does not exist"
+
+
+def test_a_site_with_columns_of_other_types_is_read_as_well(site: Site) -> None:
+    site.query("""
+        ALTER TABLE "User" ALTER "id" TYPE integer;
+        ALTER TABLE "QuizQuestion" ALTER "id" TYPE integer, ALTER "quizId" TYPE smallint;
+        ALTER TABLE "QuizOption" ALTER "questionId" TYPE integer, ALTER "value" TYPE varchar(20);
+        ALTER TABLE "QuizResult" ALTER "userId" TYPE integer, ALTER "quizId" TYPE integer;
+    """)
+    draw_quizzes(site, 2)
+    site.run(JOB)
+    assert_right(site)
+    assert site.run(JOB, {"incremental": True}).looked_into == 0
