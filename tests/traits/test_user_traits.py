@@ -178,6 +178,18 @@ def test_an_option_changed_while_a_run_is_under_way_is_seen_by_the_next(site: Si
     assert_right(site)
 
 
+def test_a_changed_option_is_no_news_to_the_deleted(site: Site) -> None:
+    make_quiz_site(site)
+    site.run(JOB)
+    site.query('UPDATE "User" SET "deletedAt" = now() WHERE "id" = 3')
+    site.run(JOB, {"incremental": True})
+    assert site.query("""SELECT FROM "QuizResult" WHERE "userId" = 3 AND "answers" ->> '101' = 'a'""")
+    whom = {user for (user,) in site.query(WHO_CHOSE_IT)} - {3, 10}
+    site.query(f"""UPDATE "QuizOption" SET "traitValues" = '{{"calm": 7}}' WHERE "id" = {OPTION}""")
+    assert site.run(JOB, {"incremental": True}).looked_into == len(whom)
+    assert_right(site)
+
+
 def test_after_a_whole_run_a_changed_option_is_news_to_nobody(site: Site) -> None:
     make_quiz_site(site)
     site.run(JOB)

@@ -19,12 +19,12 @@ hash_numeric_extended(
 
 _STALE = f"""
 SELECT "userId" FROM (
-    SELECT i."userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint"
-    FROM "UserInterest" i
-    JOIN (SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL) u
-        ON u."id" = i."userId"
-    WHERE i."userId" > %(after)s AND i."userId" <= %(upto)s
-    GROUP BY 1
+    SELECT "userId", "fingerprint" FROM (
+        SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "UserInterest"
+        WHERE "userId" > %(after)s AND "userId" <= %(upto)s GROUP BY 1
+    ) AS print
+    JOIN "User" u ON u."id" = print."userId" AND u."id" > %(after)s AND u."id" <= %(upto)s
+    WHERE u."deletedAt" IS NULL
 ) AS source
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" > %(after)s AND "userId" <= %(upto)s

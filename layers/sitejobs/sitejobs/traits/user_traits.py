@@ -27,21 +27,24 @@ WITH stored AS MATERIALIZED (
 ), changed AS MATERIALIZED (
     SELECT "quizId", "questionId"::text AS "question", "valueHash", "changedAt" FROM "QuizOptionSeen"
     WHERE "changedAt" >= (SELECT min("checkedAt") FROM stored)
-), result AS (
-    SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers" FROM "QuizResult" r
-    JOIN (SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL) u
-        ON u."id" = r."userId"
-    WHERE r."userId" > %(after)s AND r."userId" <= %(upto)s
 )
-SELECT "userId" FROM (SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM result GROUP BY 1) AS source
+SELECT "userId" FROM (
+    SELECT "userId", "fingerprint" FROM (
+        SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "QuizResult"
+        WHERE "userId" > %(after)s AND "userId" <= %(upto)s GROUP BY 1
+    ) AS print
+    JOIN "User" u ON u."id" = print."userId" AND u."id" > %(after)s AND u."id" <= %(upto)s
+    WHERE u."deletedAt" IS NULL
+) AS source
 FULL JOIN stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
    OR stored."fingerprint" IS NULL AND "userId" NOT IN (
        SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
 UNION
 SELECT r."userId" FROM changed c
-JOIN result r ON r."quizId" = c."quizId" AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
-JOIN stored s ON s."userId" = r."userId" AND s."checkedAt" <= c."changedAt"
+JOIN "QuizResult" r ON r."userId" > %(after)s AND r."userId" <= %(upto)s AND r."quizId" = c."quizId"
+                   AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
+JOIN stored s ON s."userId" = r."userId" AND s."fingerprint" IS NOT NULL AND s."checkedAt" <= c."changedAt"
 ORDER BY "userId"
 """  # noqa: S608 - made of constants
 
