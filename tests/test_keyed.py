@@ -87,7 +87,7 @@ class Toys:
 
     def execute(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         cursor = self.connection.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def assert_right(self) -> None:
         wanted = self.execute('SELECT "id", length("word") FROM "Word" ORDER BY 1')

@@ -53,7 +53,7 @@ class Site:
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         cursor = self.connection.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def run(
         self, job: Job[Any], options: JsonObject | None = None, meanwhile: Callable[[], object] = lambda: None

@@ -116,7 +116,7 @@ def test_a_user_who_is_gone_leaves_nothing(site: Site) -> None:
     site.run(JOB)
     site.run(JOB)
     for table in TABLES:
-        assert site.query(f'SELECT FROM "{table}" WHERE "userId" = 6') == []
+        assert site.query(f'SELECT 1 FROM "{table}" WHERE "userId" = 6') == []
 
 
 def test_a_run_for_one_user_leaves_the_others_alone(site: Site) -> None:

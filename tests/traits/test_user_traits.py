@@ -183,7 +183,7 @@ def test_a_changed_option_is_no_news_to_the_deleted(site: Site) -> None:
     site.run(JOB)
     site.query('UPDATE "User" SET "deletedAt" = now() WHERE "id" = 3')
     site.run(JOB, {"incremental": True})
-    assert site.query("""SELECT FROM "QuizResult" WHERE "userId" = 3 AND "answers" ->> '101' = 'a'""")
+    assert site.query("""SELECT 1 FROM "QuizResult" WHERE "userId" = 3 AND "answers" ->> '101' = 'a'""")
     whom = {user for (user,) in site.query(WHO_CHOSE_IT)} - {3, 10}
     site.query(f"""UPDATE "QuizOption" SET "traitValues" = '{{"calm": 7}}' WHERE "id" = {OPTION}""")
     assert site.run(JOB, {"incremental": True}).looked_into == len(whom)
