@@ -110,7 +110,7 @@ class BenchSite:
     def single_users(self, seed: int, count: int) -> UserFigures:
         """Runs for so many users, a snapshot being at hand: the medians."""
         with connect(self.url) as connection:
-            users = _some_users(connection, seed, count)
+            users = some_users(connection, seed, count)
         commands = [self._command(JOB, "--json", f"--userId={user}")[1] for user in users]
         return UserFigures(median(self._execution(user) for user in users), median(commands))
 
@@ -208,13 +208,14 @@ def _copy_in(connection: Connection, path: Path) -> float:
     return seconds
 
 
-def _some_users(connection: Connection, seed: int, limit: int) -> list[int]:
+def some_users(connection: Connection, seed: int, limit: int) -> list[int]:
+    """Ids of so many undeleted users with a profile, others for another seed."""
     return [row[0] for row in connection.execute(_USERS, {"seed": seed, "limit": limit})]
 
 
 def _change(connection: Connection, seed: int, count: int) -> int:
     """Change about so many users; returns how many had what was to change."""
-    ids = _some_users(connection, seed + 1, count)
+    ids = some_users(connection, seed + 1, count)
     changed: set[int] = set()
     for at, statement in enumerate(_CHANGES):
         part = ids[at :: len(_CHANGES)]

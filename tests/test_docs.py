@@ -40,6 +40,9 @@ RUN_HERE = [
     "sitejobs match-scores --batchSize=100 --candidateBatchSize=500 --pauseMs=50",
     "sitejobs matches --userId=8",
     "sitejobs matches --summary",
+    "sitejobs build-user-traits",
+    "sitejobs build-user-traits --incremental",
+    "sitejobs user-interest-sets --incremental",
     "sitejobs check",
     "sitejobs db migrate",
     "sitejobs db roles --role sitejobs",
@@ -245,6 +248,31 @@ def test_every_column_of_the_viewers_is_explained(site: str) -> None:
     text = (ROOT / "docs" / "match-scores.md").read_text()
     explained = text.partition("`MatchScoreViewer`, one row a viewer")[2].partition("\n\n")[0]
     assert columns_of(site, "MatchScoreViewer") <= set(re.findall(r"`(\w+)`", explained))
+
+
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("build-user-traits", "UserTrait"),
+        ("build-user-traits", "UserTraitState"),
+        ("build-user-traits", "QuizOptionSeen"),
+        ("user-interest-sets", "InterestUserSet"),
+        ("user-interest-sets", "InterestSubjectUserSet"),
+        ("user-interest-sets", "InterestSetState"),
+    ],
+)
+def test_every_column_of_a_jobs_tables_is_explained(site: str, page: str, table: str) -> None:
+    stored = (ROOT / "docs" / f"{page}.md").read_text().partition("## What is stored")[2]
+    explained = stored.partition(f"`{table}`")[2].partition("\n\n")[0]
+    assert columns_of(site, table) <= set(re.findall(r"`(\w+)`", explained))
+
+
+def test_every_reason_that_is_explained_is_one_that_is_given() -> None:
+    text = (ROOT / "docs" / "build-user-traits.md").read_text()
+    reasons = set(re.findall(r"`(\w+-[\w-]+)`", text.partition("| reason |")[2].partition("## ")[0]))
+    code = (ROOT / "layers/sitejobs/sitejobs/traits/user_traits.py").read_text()
+    assert {reason for reason in reasons if f"'{reason}'" in code or f'"{reason}"' in code} == reasons
+    assert set(re.findall(r"'((?:answers?|trait)-[a-z-]+|trait-values?-[a-z-]+)'", code)) <= reasons
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,6 @@ from sitejobs_local.commands.jobs import flags_of
 ROOT = Path(__file__).resolve().parent.parent
 
 JsonObject = Mapping[str, Any]
-
-
-def options_of_match_scores() -> str:
-    """README's table of the options of match-scores."""
-    return options_table(JOBS["match-scores"].options)
 
 
 def options_table(model: type[JobOptions]) -> str:
@@ -71,7 +67,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "match-scores options"): options_of_match_scores,
+    **{("README.md", f"{name} options"): partial(options_table, job.options) for name, job in JOBS.items()},
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import JobOptions
+from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,18 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "build-user-traits",
+            "supporting",
+            "what a user's quiz answers say: the mean of their trait values",
+            BuildUserTraitsOptions,
+        ),
+        JobEntry(
+            "user-interest-sets",
+            "supporting",
+            "who has which interest: the users of each interest and of each subject",
+            UserInterestSetsOptions,
         ),
     )
 }

@@ -4,7 +4,7 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import MATCH_SCORES, SEARCH_INDEX, TRAITS
+from sitejobs_local.contract.site import INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, TRAITS
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -45,6 +45,44 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             "userId bigint; traitKey text; value numeric(10,2); n integer; updatedAt timestamp with time zone"
         ),
         indexes=(Index(("userId", "traitKey"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserTraitState",
+        jobs=(TRAITS,),
+        columns=_columns("userId bigint; fingerprint bigint; skipped integer; checkedAt timestamp with time zone"),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "QuizOptionSeen",
+        jobs=(TRAITS,),
+        columns=_columns(
+            """quizId bigint; questionId bigint; valueHash bigint; fingerprint bigint;
+            changedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("quizId", "questionId", "valueHash"), unique=True), Index(("changedAt",))),
+        owned=True,
+    ),
+    Table(
+        "InterestUserSet",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("interestId bigint; userId bigint; createdAt timestamp with time zone"),
+        indexes=(Index(("interestId", "userId"), unique=True), Index(("userId",))),
+        owned=True,
+    ),
+    Table(
+        "InterestSubjectUserSet",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("subjectId bigint; userId bigint; createdAt timestamp with time zone"),
+        indexes=(Index(("subjectId", "userId"), unique=True), Index(("userId",))),
+        owned=True,
+    ),
+    Table(
+        "InterestSetState",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("userId bigint; fingerprint bigint; updatedAt timestamp with time zone"),
+        indexes=(Index(("userId",), unique=True),),
         owned=True,
     ),
     Table(

@@ -71,12 +71,12 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Quiz",
-        jobs=(TRAITS, FEED),
+        jobs=(FEED,),
         columns=(
             *_columns("bigint", "id"),
             *_columns("timestamp", "updatedAt"),
-            *_columns("boolean", "isActive", jobs=(FEED,)),
-            *_columns("text", "title", jobs=(FEED,)),
+            *_columns("boolean", "isActive"),
+            *_columns("text", "title"),
         ),
         indexes=(Index(("id",), unique=True),),
     ),
@@ -107,7 +107,7 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, TRAITS, FEED),
         columns=(
             *_columns("bigint", "userId", "quizId"),
-            *_columns("timestamp", "updatedAt"),
+            *_columns("timestamp", "updatedAt", jobs=(*MATCHING, FEED)),
             *_columns("jsonb", "answers", jobs=(*MATCHING, TRAITS)),
             *_columns("jsonb", "scoreVec", jobs=MATCHING),
         ),
