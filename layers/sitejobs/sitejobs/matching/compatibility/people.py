@@ -1,0 +1,198 @@
+"""Users as a comparison sees them: their packed inputs loaded into arrays, the same for viewers and targets."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import LiteralString
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.columns import Column, fetch_columns
+from sitejobs.matching.compatibility.inputs import IN_LIST, inputs_of
+from sitejobs.matching.encoding import codes_of, directions, pair_codes, unit_rows
+from sitejobs.matching.ragged import Ragged, grouped, offsets_of
+from sitejobs.matching.users import MISSING, QUIZZES
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_COLUMNS: LiteralString = """
+SELECT "userId", octet_length("interests") / 16 AS "interestCount", octet_length("results") / 16 AS "resultCount",
+       COALESCE("latestQuizId", 0) AS "latestQuizId", (octet_length("received") > 0)::int AS "isRated",
+       (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
+FROM
+"""
+_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" WHERE "userId" {IN_LIST}"""
+_NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(IN_LIST)}) AS fresh"""
+_TYPES = {
+    "userId": "int8",
+    "interestCount": "int4",
+    "resultCount": "int4",
+    "latestQuizId": "int8",
+    "isRated": "int4",
+    "hasRated": "int4",
+    **dict.fromkeys(("interests", "results", "vectors", "answers", "received", "given"), "bytea"),
+}
+_RESULT = np.dtype([("quiz", ">i8"), ("vector", ">i4"), ("answers", ">i4")])
+_RECEIVED = np.dtype([("averages", ">f8", 4), ("count", ">i8")])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """n users as the database keeps them.
+
+    interests : (i, 2) subject and interest ids, users one after the other, `interest_count` (n,) each.
+    results : (r,) of `_RESULT`, `result_count` (n,) each; vectors and answers (question and answer hashes) of these.
+    received, given : averages of those who are or have rated.
+    """
+
+    ids: Integers
+    interests: Integers
+    interest_count: Integers
+    results: Column
+    result_count: Integers
+    latest_quiz: Integers
+    vectors: Floats
+    answers: Integers
+    is_rated: NDArray[np.bool_]
+    received: Column
+    has_rated: NDArray[np.bool_]
+    given: Floats
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared."""
+
+    interests: Integers
+    quizzes: Integers
+    questions: Integers
+
+    @classmethod
+    def of(cls, viewers: Packed) -> "Codes":
+        """Interests, quizzes and questions of these viewers."""
+        return cls(
+            interests=np.unique(viewers.interests, axis=0),
+            quizzes=np.unique(viewers.latest_quiz[viewers.result_count > 0]),
+            questions=np.unique(viewers.answers[:, 0]),
+        )
+
+
+@dataclass(frozen=True)
+class People:
+    """n users. Quizzes as in `sitejobs.matching.users.Users`: `vectors`, `answers` and `questions` by result.
+
+    interests : codes, ascending; interest_count: (n,) of all, without a code too.
+    averages : (n, 4) of received ratings, NaN without any. gives, gets: (n, 4) unit vectors, zero when flat or missing.
+    has_rated : (n,) who has given ratings.
+    """
+
+    ids: Integers
+    interests: Ragged
+    interest_count: Integers
+    quiz: Ragged
+    latest: NDArray[np.int32]
+    vectors: Ragged
+    answers: Ragged
+    questions: Ragged
+    averages: Floats
+    rating_count: Integers
+    gives: Floats
+    gets: Floats
+    has_rated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def result_keys(self) -> Integers:
+        """For each quiz result its user's row and its quiz's code in one ascending number."""
+        return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
+
+
+def load(connection: Connection, ids: Integers) -> Packed:
+    """Load the inputs of undeleted users, in any order. Users who came since the inputs were renewed are read anew."""
+    found = _fetch(connection, _STORED, ids)
+    lacking = np.setdiff1d(ids, found["userId"])
+    if len(lacking):
+        fresh = _fetch(connection, _NEW, lacking)
+        found = {name: np.concatenate([column, fresh[name]]) for name, column in found.items()}
+    return Packed(
+        ids=found["userId"],
+        interests=found["interests"].view(">i8").astype(np.int64).reshape(-1, 2),
+        interest_count=found["interestCount"].astype(np.int64),
+        results=found["results"].view(_RESULT),
+        result_count=found["resultCount"].astype(np.int64),
+        latest_quiz=found["latestQuizId"],
+        vectors=found["vectors"].view(">f8").astype(np.float64),
+        answers=found["answers"].view(">i8").astype(np.int64).reshape(-1, 2),
+        is_rated=found["isRated"] == 1,
+        received=found["received"].view(_RECEIVED),
+        has_rated=found["hasRated"] == 1,
+        given=found["given"].view(">f8").astype(np.float64).reshape(-1, 4),
+    )
+
+
+def encode(packed: Packed, codes: Codes) -> People:
+    """Arrays of the users by the codes of a page's viewers."""
+    count = len(packed.ids)
+    quiz, latest, vectors, answers, questions = _quizzes(packed, codes)
+    averages, given = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
+    averages[packed.is_rated] = packed.received["averages"]
+    given[packed.has_rated] = packed.given
+    rating_count = np.zeros(count, np.int64)
+    rating_count[packed.is_rated] = packed.received["count"]
+    return People(
+        ids=packed.ids,
+        interests=_interests(packed, codes),
+        interest_count=packed.interest_count,
+        quiz=quiz,
+        latest=latest,
+        vectors=vectors,
+        answers=answers,
+        questions=questions,
+        averages=averages,
+        rating_count=rating_count,
+        gives=directions(given),
+        gets=directions(averages),
+        has_rated=packed.has_rated,
+    )
+
+
+def _fetch(connection: Connection, query: LiteralString, ids: Integers) -> dict[str, Column]:
+    return fetch_columns(connection, query, {"ids": ids.tolist()}, _TYPES)
+
+
+def _interests(packed: Packed, codes: Codes) -> Ragged:
+    found = pair_codes(packed.interests[:, 0], packed.interests[:, 1], codes.interests)
+    coded = found != MISSING
+    owners = np.repeat(np.arange(len(packed.ids)), packed.interest_count)
+    return grouped(owners[coded], found[coded].astype(np.int32), len(packed.ids))
+
+
+def _quizzes(packed: Packed, codes: Codes) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged]:
+    """Results of quizzes that have a code: codes by user, the index of the latest, then vectors, answers, questions."""
+    results = packed.results
+    quizzes = codes_of(results["quiz"].astype(np.int64), codes.quizzes)
+    owners = np.repeat(np.arange(len(packed.ids)), packed.result_count)
+    kept = np.flatnonzero(quizzes != MISSING)
+    quiz = grouped(owners[kept], quizzes[kept].astype(np.int32), len(packed.ids))
+
+    is_latest = results["quiz"][kept] == packed.latest_quiz[owners[kept]]
+    latest = np.full(len(packed.ids), MISSING, np.int32)
+    latest[owners[kept][is_latest]] = np.flatnonzero(is_latest) - quiz.offsets[:-1][owners[kept][is_latest]]
+
+    vectors = Ragged(offsets_of(results["vector"]), packed.vectors).take(kept)
+    unit = unit_rows(vectors.owners(), vectors.values, len(kept))
+    answered = Ragged(offsets_of(results["answers"]), packed.answers).take(kept)
+    questions = codes_of(answered.values[:, 0], codes.questions)
+    coded = questions != MISSING
+    by_result = answered.owners()[coded]
+    return (
+        quiz,
+        latest,
+        Ragged(vectors.offsets, unit),
+        grouped(by_result, answered.values[coded, 1], len(kept)),
+        grouped(by_result, questions[coded].astype(np.int32), len(kept)),
+    )
