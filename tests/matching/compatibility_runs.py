@@ -16,7 +16,7 @@ from sitejobs import runs
 from sitejobs.database import Database
 from sitejobs.jobs import JsonObject, Resources, Run, scope_of
 from sitejobs.matching.compatibility.job import JOB
-from sitejobs.options import parse_options
+from sitejobs.options import MAX_ID, parse_options
 from tests.fakes import FolderWorkStore
 from tests.matching.compatibility_oracle import Pair
 
@@ -111,6 +111,18 @@ def _page(resources: Resources, now: Run, options: Any, page: JsonObject) -> Jso
     summary = JOB.batch(resources, now, options, page)
     counts = {name: getattr(summary, name) for name in runs.COUNTERS}
     return {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
+
+
+def whole_page(url: str, at: datetime) -> None:
+    """One page over everybody, outside any run, by an environment of its own."""
+    options = parse_options(JOB.options, {})
+    context = {"parameters": {"version": "v1", "suggestions": 100, "targetsAtATime": 500}}
+    resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {})
+    try:
+        page = {"page": 1, "after": 0, "upto": MAX_ID}
+        JOB.batch(resources, Run("1", JOB.entry.name, at, {}, context), options, page)
+    finally:
+        resources.database.close()
 
 
 def _through_json(value: Any) -> Any:
