@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
     parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
-    parser.add_argument("--folder", type=Path, default=_disk(), help="where the database lives meanwhile: on a disk")
+    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     results = ROOT / "build" / "benchmarks" / "match-scores.json"
     parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the tables of --results again")
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _disk() -> Path:
+def disk() -> Path:
     """A temporary folder that is not kept in memory where there is one."""
     folder = Path("/var/tmp")
     return folder if folder.is_dir() else Path(tempfile.gettempdir())

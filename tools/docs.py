@@ -28,6 +28,11 @@ def options_of_match_scores() -> str:
     return options_table(JOBS["match-scores"].options)
 
 
+def options_of_compatibility() -> str:
+    """README's table of the options of compatibility."""
+    return options_table(JOBS["compatibility"].options)
+
+
 def options_table(model: type[JobOptions]) -> str:
     """A row an option, in the order in which the command line lists them."""
     by_alias = {info.alias or name: name for name, info in model.model_fields.items()}
@@ -72,6 +77,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "match-scores options"): options_of_match_scores,
+    ("README.md", "compatibility options"): options_of_compatibility,
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }

@@ -113,6 +113,24 @@ def _page(resources: Resources, now: Run, options: Any, page: JsonObject) -> Jso
     return {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
 
 
+def planned(url: str, at: datetime, options: JsonObject) -> list[list[JsonObject]]:
+    """The pages of every chapter, none of which is computed."""
+    parsed = parse_options(JOB.options, options)
+    resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {})
+    now: Run = Run("1", JOB.entry.name, at, options)
+    cursor: Any = None
+    chapters: list[list[JsonObject]] = []
+    try:
+        while not chapters or cursor is not None:
+            chapter = JOB.plan(resources, now, parsed, cursor)
+            now = Run("1", JOB.entry.name, at, options, chapter.context)
+            chapters.append(chapter.pages)
+            cursor = _through_json(chapter.cursor)
+        return chapters
+    finally:
+        resources.database.close()
+
+
 def whole_page(url: str, at: datetime) -> None:
     """One page over everybody, outside any run, by an environment of its own."""
     options = parse_options(JOB.options, {})

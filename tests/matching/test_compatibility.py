@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from tests.matching.compatibility_oracle import expected
-from tests.matching.compatibility_runs import assert_stored, relate, run, stored, suggest, whole_page, writers
+from tests.matching.compatibility_runs import assert_stored, planned, relate, run, stored, suggest, whole_page, writers
 from tests.matching.random_sites import FLAVOURS, NOW, SiteRows, draw, load, someone
 
 WAYS: tuple[dict[str, int], ...] = (
@@ -269,13 +269,16 @@ def test_every_row_says_when_its_run_began(site: Connection, site_url: str) -> N
     assert site.execute("""SELECT DISTINCT "computedAt" FROM "UserCompatibility" """).fetchall() == [(odd,)]
 
 
-def test_more_users_than_a_chapter_holds_are_all_compared_once(site: Connection, site_url: str) -> None:
-    load(site, draw(8, 510))
-    relate(site, Random(8), suggested=2, others=1)
-    finished = run(site_url, NOW, {"batchSize": 1})
-    assert [page["page"] for page in finished.pages] == list(range(1, len(finished.pages) + 1))
-    assert finished.counts["processed"] == len(expected(site))
-    assert_stored(site, expected(site))
+def test_more_users_than_a_chapter_holds_are_all_planned_once(site: Connection, site_url: str) -> None:
+    load(site, draw(8, 530))
+    ids = {row[0] for row in site.execute("""SELECT "id" FROM "User" WHERE "deletedAt" IS NULL""")}
+    first, *chapters = planned(site_url, NOW, {"batchSize": 1})
+    assert all("inputs" in page for page in first)
+    assert len(chapters) == 2
+    pages = [page for chapter in chapters for page in chapter]
+    assert [page["page"] for page in first + pages] == list(range(1, len(first + pages) + 1))
+    found = [{one for one in ids if page["after"] < one <= page["upto"]} for page in pages]
+    assert sorted(one for page in found for one in page) == sorted(ids)
 
 
 def test_a_run_for_one_user_sees_its_targets_as_they_are_and_touches_nobody_else(
@@ -317,6 +320,10 @@ def wait_for_waiters(connection: Connection, number: int) -> None:
         time.sleep(0.01)
 
 
+TERMINATE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
 def one_page(url: str) -> str:
     """A page over everybody, as a Lambda environment of its own computes it; how it ended."""
     try:
@@ -347,5 +354,26 @@ def test_of_two_pages_over_one_viewer_one_writes_and_the_other_may_try_again(
         holder.rollback()
         assert sorted(page.result() for page in pages) == ["SerializationFailure", "written"]
     assert one_page(site_url) == "written"
+    run(site_url, NOW, {"incremental": True})
+    assert_stored(site, expected(site))
+
+
+def test_a_connection_that_is_lost_while_a_page_writes_leaves_the_old_rows(site: Connection, site_url: str) -> None:
+    load(site, draw(13, 30))
+    relate(site, Random(13))
+    run(site_url, NOW)
+    before = writers(site)
+    last = max(viewer for viewer, pairs in expected(site).items() if pairs)
+    site.execute("""DELETE FROM "UserInterest" WHERE "interestId" %% 2 = 0""", [])
+    with psycopg.connect(site_url) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("""SELECT FROM "UserCompatibility" WHERE "viewerUserId" = %s FOR UPDATE""", [last])
+        site.execute("""DELETE FROM "UserCompatibilityInput" """)  # so that the page reads what changed
+        page = pool.submit(one_page, site_url)
+        wait_for_waiters(site, 1)
+        site.execute(TERMINATE)
+        with pytest.raises(psycopg.OperationalError):
+            page.result()
+        holder.rollback()
+    assert writers(site) == before
     run(site_url, NOW, {"incremental": True})
     assert_stored(site, expected(site))
