@@ -28,7 +28,8 @@ def inputs_of(users: LiteralString) -> LiteralString:
                raw."both" || COALESCE(int8send(raw."latestQuizId"), '') || raw."given"), 1, 8), 'hex')
            )::bit(64)::bigint AS "viewerHash",
            CASE WHEN NOT raw."gone" THEN ('x' || encode(substr(sha256(
-               raw."both" || raw."received"), 1, 8), 'hex'))::bit(64)::bigint END AS "targetHash"
+               int8send(raw."userId") || raw."both" || raw."received"), 1, 8), 'hex')
+           )::bit(64)::bigint END AS "targetHash"
     FROM (
         SELECT u."id"::bigint AS "userId", i."interests", q."latestQuizId", q."results", q."vectors", q."answers",
                COALESCE(received."ratings" || int8send(received."count"), '') AS "received",

@@ -5,22 +5,17 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.keyed import Keys, Parameters, keyed_job
 from sitejobs.matching.compatibility import inputs
-from sitejobs.matching.compatibility.people import Codes, encode, load
-from sitejobs.matching.compatibility.scoring import Scores, joined, score_pairs
+from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, write
-from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, Targets, targets_of
+from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
 from sitejobs.matching.options import CompatibilityOptions
 from sitejobs.options import MAX_ID
-
-Indices = NDArray[np.int64]
 
 
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
@@ -34,13 +29,13 @@ def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str
 
 def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> PageSummary:
     """Compare these users with their targets and write what differs, within the page's transaction."""
-    found = targets_of(connection, ids, parameters["suggestions"], parameters["version"])
+    found = targets_of(connection, ids, parameters["suggestions"])
     gone = sorted(set(ids) - set(found.viewers.tolist()))
-    scores, interest_ids = _compare(connection, found, parameters["targetsAtATime"])
-    written = write(connection, found, gone, scores, interest_ids, parameters["version"], parameters["now"])
-    summary = PageSummary(processed=len(ids), written=written.rows)
+    compared = compare(connection, found, parameters["targetsAtATime"])
+    written = write(connection, compared, gone, parameters["version"], parameters["now"])
+    summary = PageSummary(processed=len(ids), written=written)
     summary.skip("deleted", len(gone))
-    summary.skip(NO_TARGETS, int((found.counts == 0).sum()))
+    summary.skip(NO_TARGETS, int((compared.counts == 0).sum()))
     return summary
 
 
@@ -91,8 +86,8 @@ def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, 
 def _renew_around(connection: Connection, user_id: int, parameters: Parameters) -> None:
     """Renew the inputs of a user and of all its targets."""
     with _moment(connection):
-        found = targets_of(connection, [user_id], parameters["suggestions"], parameters["version"])
-        inputs.renew(connection, sorted({user_id, *found.targets.tolist()}))
+        found = targets_of(connection, [user_id], parameters["suggestions"])
+        inputs.renew(connection, sorted({user_id, *found.target.tolist()}))
 
 
 @contextmanager
@@ -102,26 +97,6 @@ def _moment(connection: Connection) -> Iterator[None]:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SET LOCAL jit = off")  # compiling the statement would take longer than running it
         yield
-
-
-def _compare(connection: Connection, found: Targets, at_a_time: int) -> tuple[Scores, Indices]:
-    """All pairs compared, and the id of each interest code; so many targets are held in memory at a time."""
-    packed = load(connection, found.viewers)
-    codes = Codes.of(packed)
-    viewers = encode(packed, codes)
-    row_of = np.argsort(viewers.ids)
-    viewer = np.repeat(row_of, found.counts)
-    distinct, target = np.unique(found.targets, return_inverse=True)
-    by_target = np.argsort(target, kind="stable")
-    parts = []
-    for start in range(0, max(len(distinct), 1), at_a_time):
-        first, last = np.searchsorted(target[by_target], [start, start + at_a_time])
-        pairs = by_target[first:last]
-        targets = encode(load(connection, distinct[start : start + at_a_time]), codes)
-        order = np.argsort(targets.ids)
-        row = order[np.searchsorted(targets.ids, found.targets[pairs], sorter=order)]
-        parts.append(score_pairs(viewers, targets, viewer[pairs], row))
-    return joined(parts), codes.interests[:, 1]
 
 
 JOB = Job(JOBS["compatibility"], CompatibilityOptions, plan, batch)

@@ -1,6 +1,6 @@
 """Users as a comparison sees them: their packed inputs loaded into arrays, the same for viewers and targets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import LiteralString
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.columns import Column, fetch_columns
-from sitejobs.matching.compatibility.inputs import IN_LIST, inputs_of
+from sitejobs.matching.compatibility.inputs import inputs_of
 from sitejobs.matching.encoding import codes_of, directions, pair_codes, unit_rows
 from sitejobs.matching.ragged import Ragged, grouped, offsets_of
 from sitejobs.matching.users import MISSING, QUIZZES
@@ -17,16 +17,28 @@ from sitejobs.matching.users import MISSING, QUIZZES
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# An array's text is made several times faster than its elements are adapted one by one.
+_IDS: LiteralString = "= ANY(%(ids)s::bigint[])"
 _COLUMNS: LiteralString = """
-SELECT "userId", octet_length("interests") / 16 AS "interestCount", octet_length("results") / 16 AS "resultCount",
+SELECT "userId", "viewerHash", COALESCE("targetHash", 0) AS "targetHash", ("targetHash" IS NOT NULL)::int AS "isTarget",
+       octet_length("interests") / 16 AS "interestCount", octet_length("results") / 16 AS "resultCount",
        COALESCE("latestQuizId", 0) AS "latestQuizId", (octet_length("received") > 0)::int AS "isRated",
        (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
 FROM
 """
-_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" WHERE "userId" {IN_LIST}"""
-_NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(IN_LIST)}) AS fresh"""
+# Inputs may be as old as the run: who has left since is looked up.
+_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored
+JOIN "User" u ON u."id" = stored."userId" AND u."deletedAt" IS NULL
+WHERE stored."userId" {_IDS} AND NOT EXISTS (
+    SELECT FROM "Profile" p
+    WHERE p."userId" = stored."userId" AND p."deletedAt" IS NOT NULL AND stored."targetHash" IS NOT NULL)
+"""
+_NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
 _TYPES = {
     "userId": "int8",
+    "viewerHash": "int8",
+    "targetHash": "int8",
+    "isTarget": "int4",
     "interestCount": "int4",
     "resultCount": "int4",
     "latestQuizId": "int8",
@@ -45,9 +57,13 @@ class Packed:
     interests : (i, 2) subject and interest ids, users one after the other, `interest_count` (n,) each.
     results : (r,) of `_RESULT`, `result_count` (n,) each; vectors and answers (question and answer hashes) of these.
     received, given : averages of those who are or have rated.
+    viewer_hash, target_hash : of what is read of a viewer and of a target; is_target: whether it is one at all.
     """
 
     ids: Integers
+    viewer_hash: Integers
+    target_hash: Integers
+    is_target: NDArray[np.bool_]
     interests: Integers
     interest_count: Integers
     results: Column
@@ -112,7 +128,10 @@ class People:
 
 
 def load(connection: Connection, ids: Integers) -> Packed:
-    """Load the inputs of undeleted users, in any order. Users who came since the inputs were renewed are read anew."""
+    """Load the inputs of those of the users who are not deleted, in any order.
+
+    Who came, or deleted the profile, since the inputs were renewed is read anew.
+    """
     found = _fetch(connection, _STORED, ids)
     lacking = np.setdiff1d(ids, found["userId"])
     if len(lacking):
@@ -120,6 +139,9 @@ def load(connection: Connection, ids: Integers) -> Packed:
         found = {name: np.concatenate([column, fresh[name]]) for name, column in found.items()}
     return Packed(
         ids=found["userId"],
+        viewer_hash=found["viewerHash"],
+        target_hash=found["targetHash"],
+        is_target=found["isTarget"] == 1,
         interests=found["interests"].view(">i8").astype(np.int64).reshape(-1, 2),
         interest_count=found["interestCount"].astype(np.int64),
         results=found["results"].view(_RESULT),
@@ -131,6 +153,15 @@ def load(connection: Connection, ids: Integers) -> Packed:
         received=found["received"].view(_RECEIVED),
         has_rated=found["hasRated"] == 1,
         given=found["given"].view(">f8").astype(np.float64).reshape(-1, 4),
+    )
+
+
+def joined(parts: list[Packed]) -> Packed:
+    """All users of the first, then all of the second, and so on."""
+    if len(parts) == 1:
+        return parts[0]
+    return Packed(
+        **{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Packed)}
     )
 
 
@@ -161,7 +192,7 @@ def encode(packed: Packed, codes: Codes) -> People:
 
 
 def _fetch(connection: Connection, query: LiteralString, ids: Integers) -> dict[str, Column]:
-    return fetch_columns(connection, query, {"ids": ids.tolist()}, _TYPES)
+    return fetch_columns(connection, query, {"ids": "{" + ",".join(map(str, ids.tolist())) + "}"}, _TYPES)
 
 
 def _interests(packed: Packed, codes: Codes) -> Ragged:

@@ -1,16 +1,17 @@
 """Writes a page: of the rows of its viewers those that differ from what is stored, in the page's transaction."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection, sql
 
 from sitejobs.columns import Column, fetch_columns
+from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
-from sitejobs.matching.compatibility.targets import Targets
+from sitejobs.matching.compatibility.targets import fingerprint
 from sitejobs.matching.exact import SHARED_SHOWN
 from sitejobs.matching.rows import COPY_HEADER, COPY_TRAILER, LAST_COLUMNS, Values, encode_table, microseconds, small
 from sitejobs.matching.users import MISSING
@@ -62,12 +63,14 @@ WHERE c."viewerUserId" = old."viewer" AND c."targetUserId" = old."target"
 """
 # In the order of ids, so that overlapping runs wait for each other instead of deadlocking. A viewer whose rows change
 # is written even if nothing else does: that is what makes the overlapping transaction of another run fail.
-_NOTE = """
+_GIVEN_FINGERPRINT = fingerprint("%(version)s", 'given."hash"', 'given."rows"', 'given."total"')
+_NOTE: LiteralString = f"""
 INSERT INTO "UserCompatibilityViewer" AS stored
     ("userId", "fingerprint", "rows", "skipped", "algorithmVersion", "computedAt")
-SELECT given."id", given."fingerprint", given."rows",
+SELECT given."id", {_GIVEN_FINGERPRINT}, given."rows",
        CASE WHEN given."rows" = 0 THEN %(no_targets)s::text END, %(version)s, %(now)s
-FROM unnest(%(ids)s::bigint[], %(fingerprints)s::bigint[], %(rows)s::int[]) AS given ("id", "fingerprint", "rows")
+FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
+    AS given ("id", "hash", "rows", "total")
 ORDER BY given."id"
 ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "rows" = excluded."rows",
     "skipped" = excluded."skipped", "algorithmVersion" = excluded."algorithmVersion",
@@ -75,36 +78,21 @@ ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "ro
 WHERE stored."userId" = ANY(%(changed)s)
    OR (stored."fingerprint", stored."rows", stored."algorithmVersion")
       IS DISTINCT FROM (excluded."fingerprint", excluded."rows", excluded."algorithmVersion")
-"""
+"""  # noqa: S608
 _FORGET = """DELETE FROM "UserCompatibilityViewer" WHERE "userId" = ANY(%(gone)s)"""
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a page wrote: rows that are new or changed, and the viewers whose rows changed, removals included."""
+def write(connection: Connection, compared: Compared, gone: list[int], version: str, now: datetime) -> int:
+    """Make the stored rows of the viewers what was compared, and remove those of users who are gone.
 
-    rows: int
-    viewers: int
-
-
-def write(
-    connection: Connection,
-    found: Targets,
-    gone: list[int],
-    scores: Scores,
-    interest_ids: Indices,
-    version: str,
-    now: datetime,
-) -> Written:
-    """Make the stored rows of these viewers, and of users who are gone, what the scores say.
-
-    `interest_ids`: id of each interest code. The transaction must be REPEATABLE READ.
+    The transaction must be REPEATABLE READ. Returns how many rows are new or changed.
     """
-    given = {"ids": [*found.viewers.tolist(), *gone], "version": version, "missing": MISSING}
+    scores, interest_ids = compared.scores, compared.interest_ids
+    given = {"ids": [*compared.viewers.tolist(), *gone], "version": version, "missing": MISSING}
     stored = fetch_columns(connection, _STORED, given, _TYPES)
     old, new = _differences(stored, _values(scores, interest_ids))
     changed = np.union1d(stored["viewerUserId"][old], scores.viewer[new])
-    _note(connection, found, changed, version, now)
+    _note(connection, compared, changed, version, now)
     if gone:
         connection.execute(_FORGET, {"gone": gone})
     if len(old):
@@ -115,16 +103,17 @@ def write(
             copy.write(COPY_HEADER)
             copy.write(_encoded(scores.take(new), interest_ids, version, now))
             copy.write(COPY_TRAILER)
-    return Written(len(new), len(changed))
+    return len(new)
 
 
-def _note(connection: Connection, found: Targets, changed: Indices, version: str, now: datetime) -> None:
+def _note(connection: Connection, compared: Compared, changed: Indices, version: str, now: datetime) -> None:
     connection.execute(
         _NOTE,
         {
-            "ids": found.viewers.tolist(),
-            "fingerprints": found.fingerprints.tolist(),
-            "rows": found.counts.tolist(),
+            "ids": compared.viewers.tolist(),
+            "hashes": compared.hashes.tolist(),
+            "rows": compared.counts.tolist(),
+            "totals": [Decimal(total) for total in compared.totals],
             "changed": changed.tolist(),
             "version": version,
             "now": now,

@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 def _targets(viewers: LiteralString) -> LiteralString:
     """The common table expression `targets` (viewer, target) of the viewers that a condition on the id says.
 
-    Deleted users are still among them. A target that is related in several ways is there once; suggestions, by far
+    Deleted users are among them. A target that is related in several ways is there once; suggestions, by far
     the most, need no sorting out: MatchScore holds a pair once.
     """
     return f"""
@@ -54,13 +54,24 @@ def _targets(viewers: LiteralString) -> LiteralString:
     """  # noqa: S608 - the condition is a literal of our own
 
 
-# The hashes of the targets are added up, so their order does not matter; inputs that are not there yet count as 0.
-_FINGERPRINT: LiteralString = """hashtextextended(concat_ws('/', %(version)s::text, viewer."viewerHash",
-    count(here."target"), sum(hashint8extended(here."target", COALESCE(here."targetHash", 0)))), 0)"""
+def fingerprint(
+    version: LiteralString, viewer: LiteralString, count: LiteralString, total: LiteralString
+) -> LiteralString:
+    """SQL of a viewer's fingerprint, made of SQL.
+
+    It is of the algorithm version, the viewer's hash, how many targets there are, and the sum of their hashes: each of
+    these names its user, and their order does not matter.
+    """
+    return f"hashtextextended(concat_ws('/', {version}::text, {viewer}::text, {count}::text, {total}::text), 0)"
+
+
+_STORED_FINGERPRINT = fingerprint(
+    "%(version)s", 'viewer."viewerHash"', 'count(here."target")', 'COALESCE(sum(here."targetHash"), 0)'
+)
 
 STALE: LiteralString = f"""
 WITH {_targets(IN_RANGE)}, wanted AS (
-    SELECT viewer."userId", {_FINGERPRINT} AS "fingerprint"
+    SELECT viewer."userId", {_STORED_FINGERPRINT} AS "fingerprint"
     FROM "UserCompatibilityInput" viewer
     LEFT JOIN (
         SELECT targets."viewer", targets."target", known."targetHash"
@@ -90,49 +101,39 @@ SELECT "id" FROM (
 """
 COUNT: LiteralString = """SELECT count(*) FROM "User" WHERE "deletedAt" IS NULL"""
 
-# Deletions are looked up anew: inputs may be as old as the run.
 _PAGE: LiteralString = f"""
-WITH {_targets(IN_LIST)}, here AS (
-    SELECT targets."viewer", targets."target", known."targetHash"
-    FROM targets
-    JOIN "User" u ON u."id" = targets."target" AND u."deletedAt" IS NULL
-    LEFT JOIN "Profile" p ON p."userId" = targets."target"
-    LEFT JOIN "UserCompatibilityInput" known ON known."userId" = targets."target"
-    WHERE p."deletedAt" IS NULL
-)
-SELECT u."id"::bigint, {_FINGERPRINT},
-       string_agg(int8send(here."target"::bigint), ''::bytea ORDER BY here."target")
+WITH {_targets(IN_LIST)}
+SELECT u."id"::bigint, here."targets"
 FROM "User" u
-LEFT JOIN "UserCompatibilityInput" viewer ON viewer."userId" = u."id"
-LEFT JOIN here ON here."viewer" = u."id"
+LEFT JOIN (
+    SELECT targets."viewer", string_agg(int8send(targets."target"::bigint), ''::bytea) AS "targets"
+    FROM targets GROUP BY targets."viewer"
+) AS here ON here."viewer" = u."id"
 WHERE u."id" {IN_LIST} AND u."deletedAt" IS NULL
-GROUP BY u."id", viewer."viewerHash" ORDER BY u."id"
+ORDER BY u."id"
 """  # noqa: S608
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Some undeleted viewers and whom each has to do with.
+    """Some undeleted viewers and whom each has to do with, deleted users among them.
 
-    viewers : (n,) ids, ascending. fingerprints : (n,). counts : (n,) targets of each.
-    targets : (p,) ids, those of the first viewer ascending, then those of the second, and so on.
+    viewers : (n,) ids, ascending. viewer: (p,) row of the viewer, ascending. target: (p,) ids.
     """
 
     viewers: Indices
-    fingerprints: Indices
-    counts: Indices
-    targets: Indices
+    viewer: Indices
+    target: Indices
 
 
-def targets_of(connection: Connection, ids: list[int], suggestions: int, version: str) -> Targets:
-    """Read whom these users have to do with: undeleted, not blocked by either side, never themselves."""
-    given: dict[str, Any] = {"ids": ids, "suggestions": suggestions, "version": version}
+def targets_of(connection: Connection, ids: list[int], suggestions: int) -> Targets:
+    """Read whom these users have to do with: not blocked by either side, never themselves."""
+    given: dict[str, Any] = {"ids": ids, "suggestions": suggestions}
     with connection.cursor(binary=True) as cursor:
         rows = cursor.execute(_PAGE, given).fetchall()
-    packed = [targets or b"" for _, _, targets in rows]
+    packed = [targets or b"" for _, targets in rows]
     return Targets(
-        viewers=np.array([viewer for viewer, _, _ in rows], np.int64),
-        fingerprints=np.array([fingerprint for _, fingerprint, _ in rows], np.int64),
-        counts=np.array([len(targets) // 8 for targets in packed], np.int64),
-        targets=np.frombuffer(b"".join(packed), ">i8").astype(np.int64),
+        viewers=np.array([viewer for viewer, _ in rows], np.int64),
+        viewer=np.repeat(np.arange(len(rows)), [len(targets) // 8 for targets in packed]),
+        target=np.frombuffer(b"".join(packed), ">i8").astype(np.int64),
     )
