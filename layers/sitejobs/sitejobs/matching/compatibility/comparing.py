@@ -39,7 +39,7 @@ def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
     packed = people.load(connection, found.viewers)
     order = np.argsort(packed.ids)
     codes = Codes.of(packed)
-    viewers = people.encode(packed, codes)
+    viewers = people.encode(packed, codes, viewers=True)
     counts, totals = np.zeros(len(found.viewers), np.int64), [0] * len(found.viewers)
     by_target = np.argsort(found.target, kind="stable")
     parts = []

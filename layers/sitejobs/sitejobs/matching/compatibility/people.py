@@ -79,19 +79,31 @@ class Packed:
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared."""
+    """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared.
+
+    vector_length : of each quiz the length of the viewers' vectors of it, 0 where they differ or one has none. A target
+        with a vector so long is compared by it with each of them: its answers are not looked at.
+    """
 
     interests: Integers
     quizzes: Integers
     questions: Integers
+    vector_length: Integers
 
     @classmethod
     def of(cls, viewers: Packed) -> "Codes":
-        """Interests, quizzes and questions of these viewers."""
+        """Interests, latest quizzes and questions of these viewers."""
+        owners = np.repeat(np.arange(len(viewers.ids)), viewers.result_count)
+        latest = viewers.results[viewers.results["quiz"] == viewers.latest_quiz[owners]]
+        quizzes, code = np.unique(latest["quiz"].astype(np.int64), return_inverse=True)
+        shortest, longest = np.full(len(quizzes), np.iinfo(np.int64).max), np.zeros(len(quizzes), np.int64)
+        np.minimum.at(shortest, code, latest["vector"].astype(np.int64))
+        np.maximum.at(longest, code, latest["vector"].astype(np.int64))
         return cls(
             interests=np.unique(viewers.interests, axis=0),
-            quizzes=np.unique(viewers.latest_quiz[viewers.result_count > 0]),
+            quizzes=quizzes,
             questions=np.unique(viewers.answers[:, 0]),
+            vector_length=np.where(shortest == longest, longest, 0),
         )
 
 
@@ -165,10 +177,10 @@ def joined(parts: list[Packed]) -> Packed:
     )
 
 
-def encode(packed: Packed, codes: Codes) -> People:
-    """Arrays of the users by the codes of a page's viewers."""
+def encode(packed: Packed, codes: Codes, *, viewers: bool = False) -> People:
+    """Arrays of the users by the codes of a page's viewers; `viewers` if these are they."""
     count = len(packed.ids)
-    quiz, latest, vectors, answers, questions = _quizzes(packed, codes)
+    quiz, latest, vectors, answers, questions = _quizzes(packed, codes, every_answer=viewers)
     averages, given = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
     averages[packed.is_rated] = packed.received["averages"]
     given[packed.has_rated] = packed.given
@@ -202,7 +214,9 @@ def _interests(packed: Packed, codes: Codes) -> Ragged:
     return grouped(owners[coded], found[coded].astype(np.int32), len(packed.ids))
 
 
-def _quizzes(packed: Packed, codes: Codes) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged]:
+def _quizzes(
+    packed: Packed, codes: Codes, *, every_answer: bool
+) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged]:
     """Results of quizzes that have a code: codes by user, the index of the latest, then vectors, answers, questions."""
     results = packed.results
     quizzes = codes_of(results["quiz"].astype(np.int64), codes.quizzes)
@@ -216,10 +230,12 @@ def _quizzes(packed: Packed, codes: Codes) -> tuple[Ragged, NDArray[np.int32], R
 
     vectors = Ragged(offsets_of(results["vector"]), packed.vectors).take(kept)
     unit = unit_rows(vectors.owners(), vectors.values, len(kept))
-    answered = Ragged(offsets_of(results["answers"]), packed.answers).take(kept)
+    by_answers = vectors.lengths != codes.vector_length[quiz.values]
+    asked = kept if every_answer else kept[by_answers | (vectors.lengths == 0)]
+    answered = Ragged(offsets_of(results["answers"]), packed.answers).take(asked)
     questions = codes_of(answered.values[:, 0], codes.questions)
     coded = questions != MISSING
-    by_result = answered.owners()[coded]
+    by_result = np.searchsorted(kept, asked)[answered.owners()[coded]]
     return (
         quiz,
         latest,
