@@ -17,6 +17,7 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
 from sitejobs_local import migrations
@@ -48,6 +49,10 @@ RUN_HERE = [
     "sitejobs db roles --role sitejobs",
     """sitejobs db shell -c 'SELECT count(*) FROM "MatchScore"'""",
     "RUN_STALE_SECONDS=60 sitejobs match-scores",
+    "sitejobs compatibility --userId=8",
+    "sitejobs compatibility --batchSize=100 --targetBatchSize=500",
+    "sitejobs compatibility --incremental",
+    "COMPATIBILITY_ALGO_VERSION=v2 sitejobs compatibility",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -242,6 +247,23 @@ def test_every_column_of_the_matches_is_explained_and_no_other(site: str) -> Non
     stored = (ROOT / "docs" / "match-scores.md").read_text().partition("## What is stored")[2]
     first_cells = "".join(re.findall(r"^\| (`.*?) \|", stored.partition("## ")[0], re.MULTILINE))
     assert columns_of(site, "MatchScore") == set(re.findall(r"`(\w+)`", first_cells))
+
+
+def test_every_column_of_compatibility_is_explained_and_no_other(site: str) -> None:
+    stored = (ROOT / "docs" / "compatibility.md").read_text().partition("## What is stored")[2].partition("## ")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", stored, re.MULTILINE))
+    assert columns_of(site, "UserCompatibility") == set(re.findall(r"`(\w+)`", first_cells))
+    explained = stored.partition("`UserCompatibilityViewer`, one row a viewer")[2].partition("\n\n")[0]
+    assert columns_of(site, "UserCompatibilityViewer") <= set(re.findall(r"`(\w+)`", explained))
+
+
+def test_the_weights_of_compatibility_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "compatibility.md").read_text()
+    given = {
+        name.replace(" ", "_"): float(weight)
+        for name, weight in re.findall(r"^\| ([a-z ]+) \| ([0-9.]+) \| `score", text, re.MULTILINE)
+    }
+    assert given == vars(WEIGHTS)
 
 
 def test_every_column_of_the_viewers_is_explained(site: str) -> None:

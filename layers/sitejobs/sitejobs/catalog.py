@@ -5,7 +5,7 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
-from sitejobs.matching.options import MatchScoresOptions
+from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.options import JobOptions
 from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
 
@@ -28,6 +28,12 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "compatibility",
+            "matching",
+            "detailed scores between each user and its matches, conversations, accesses and best suggestions",
+            CompatibilityOptions,
         ),
         JobEntry(
             "build-user-traits",

@@ -33,16 +33,19 @@ def fetch_columns(
     Parameters
     ----------
     query : a SELECT whose output columns are named as in `types`; none of them may be NULL.
-    types : column name -> int8, int4, int2, float8 or float4: each is cast to it.
+    types : column name -> int8, int4, int2, float8 or float4: each is cast to it. Or bytea.
 
     Numpy arrays of int64 among the parameters are sent as bigint[], in binary.
 
     Returns
     -------
-    One array a column, all of one length, in native byte order.
+    One array a column, all of one length, in native byte order. Of a bytea column all bytes, one row's after the
+    other's.
     """
     aggregates = sql.SQL(", ").join(
-        sql.SQL("array_agg({}::{})").format(sql.Identifier(name), sql.SQL(type_name))
+        sql.SQL("string_agg({}, ''::bytea)" if type_name == "bytea" else "array_agg({}::{})").format(
+            sql.Identifier(name), *(() if type_name == "bytea" else (sql.SQL(type_name),))
+        )
         for name, type_name in types.items()
     )
     statement = sql.SQL("SELECT {} FROM ({}) AS rows").format(aggregates, sql.SQL(query))
@@ -73,6 +76,8 @@ class _IdsDumper(Dumper):
 
 
 def _decode(buffer: bytes | None, type_name: str) -> Column:
+    if type_name == "bytea":
+        return np.frombuffer(buffer or b"", np.uint8)
     wire, native = _ELEMENT[type_name]
     if buffer is None:  # array_agg of no rows
         return np.empty(0, native)

@@ -4,7 +4,7 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, TRAITS
+from sitejobs_local.contract.site import COMPATIBILITY, INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, TRAITS
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -87,7 +87,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchScore",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, COMPATIBILITY),
         columns=_columns(
             _SCORES
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
@@ -115,6 +115,48 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             _SCORES
             + """; tier character(1); rank smallint; algorithmVersion text; scoredAt timestamp with time zone;
             reasons jsonb"""
+        ),
+        owned=True,
+        view=True,
+    ),
+    Table(
+        "UserCompatibility",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """viewerUserId bigint; targetUserId bigint; score real; scoreQuiz real; scoreInterests real;
+            scoreRatingsQuality real; scoreRatingsFit real; avgAttractive real; avgSmart real; avgFunny real;
+            avgInteresting real; ratingCount integer; sharedInterestCount smallint;
+            computedAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]; status text"""
+        ),
+        indexes=(Index(("viewerUserId", "targetUserId"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityViewer",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """userId bigint; fingerprint bigint; rows integer; skipped text; algorithmVersion text;
+            computedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityInput",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """userId bigint; interests bytea; latestQuizId bigint; results bytea; vectors bytea; answers bytea;
+            received bytea; given bytea; viewerHash bigint; targetHash bigint"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityExplained",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """viewerUserId bigint; targetUserId bigint; status text; score real; reasons jsonb; algorithmVersion text;
+            computedAt timestamp with time zone"""
         ),
         owned=True,
         view=True,

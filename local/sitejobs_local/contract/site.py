@@ -39,7 +39,7 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP),
         columns=(
             *_columns("bigint", "id", "userId"),
-            *_columns("boolean", "isVisible"),
+            *_columns("boolean", "isVisible", jobs=(MATCH_SCORES, *SEARCH, FEED, FEED_CLEANUP)),
             *_columns("timestamp", "deletedAt"),
             *_columns("timestamp", "updatedAt", jobs=(MATCH_SCORES, FEED)),
             *_columns("text", "gender", jobs=(MATCH_SCORES, *SEARCH)),
