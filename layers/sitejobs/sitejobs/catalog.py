@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import JobOptions
+from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,18 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "searchable-user",
+            "search",
+            "who may be found: visible, of age, complete enough; and why others may not",
+            SearchableUserOptions,
+        ),
+        JobEntry(
+            "profile-search-index",
+            "search",
+            "what can be searched of each profile: words, place, age, traits and interests",
+            ProfileSearchIndexOptions,
         ),
     )
 }
