@@ -115,9 +115,9 @@ _COMPUTED: LiteralString = f"""
     JOIN "Profile" p ON p."userId" = u."id"
     JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])', '"userId" = ANY(%(ids)s::bigint[])')}) AS hashes
       ON hashes."userId" = u."id"
-    CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid") AS place
-    CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate") AS born
-    CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age") AS years
+    CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
+    CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
+    CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
     CROSS JOIN LATERAL (
         SELECT count(*)::integer AS "n" FROM "UserInterest" i WHERE i."userId" = u."id"
     ) AS interests
@@ -127,8 +127,10 @@ _COMPUTED: LiteralString = f"""
     ) AS traits
 """  # noqa: S608
 _WRITE: LiteralString = f"""
-WITH changed AS (
-    SELECT {_listed("c.")} FROM ({_COMPUTED}) AS c
+WITH computed AS MATERIALIZED (
+    {_COMPUTED}
+), changed AS (
+    SELECT {_listed("c.")} FROM computed AS c
     LEFT JOIN "ProfileSearchIndex" s ON s."userId" = c."userId"
     WHERE s."userId" IS NULL OR ({_listed("c.")}) IS DISTINCT FROM ({_listed("s.")})
 ), written AS (
