@@ -89,11 +89,11 @@ RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         || setweight("profileSearchWords"(left(COALESCE("bio", ''), 10000)), 'D')
 $$;
 
--- What somebody typed, as a query: every word, in any order; NULL where there is no word in it. What is written without
--- a space, such as Chinese or a name with a hyphen, must stand so in the profile.
-CREATE OR REPLACE FUNCTION "profileSearchQuery"("content" text) RETURNS tsquery
+-- What somebody typed, as a query: every word in any order, or any one of them; NULL where there is no word in it. What
+-- is written without a space, such as Chinese or a name with a hyphen, must stand so in the profile.
+CREATE OR REPLACE FUNCTION "profileSearchQuery"("content" text, "every" boolean DEFAULT true) RETURNS tsquery
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT string_agg('(' || "term"::text || ')', ' & ')::tsquery
+    SELECT string_agg('(' || "term"::text || ')', CASE WHEN "every" THEN ' & ' ELSE ' | ' END)::tsquery
     FROM (
         SELECT phraseto_tsquery('simple'::regconfig, "profileSearchText"(regexp_replace("word",
             '[!-/:-@[-`{-\u00A9\u00AB-\u00B4\u00B6-\u00B9\u00BB-\u00BF\u00D7\u00F7\u055A-\u055F\u0589\u058A\u05BE\u05C0\u05C3\u05F3\u05F4\u060C-\u060F\u061B-\u061F\u066A-\u066D\u06D4\u0964\u0965\u0E2F\u0E4F\u0E5A\u0E5B\u104A-\u104F\u17D4-\u17DA\u2000-\u200A\u2010-\u2029\u202F-\u205F\u20A0-\u20CF\u2190-\u22FF\u2400-\u25FF\u2900-\u2AFF\u2E00-\u2E7F\u3000-\u3004\u3008-\u3020\u3030\u303D-\u303F\u30FB\uFE10-\uFE6F]', ' ', 'g')))
