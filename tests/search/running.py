@@ -29,7 +29,11 @@ class Finished:
 
 
 def run(
-    url: str, job: Job[Any], at: datetime, options: JsonObject | None = None, environment: Mapping[str, str] | None = None
+    url: str,
+    job: Job[Any],
+    at: datetime,
+    options: JsonObject | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Run a job from `at` on, page by page."""
     database = Database(url)

@@ -114,7 +114,7 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
 ), found AS (
     SELECT * FROM words{by_name}
 )
-{_SHOWN}"""
+{_SHOWN}"""  # noqa: S608 - parts of our own
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,14 @@ def search(connection: Connection, wanted: Wanted) -> list[Hit]:
     """The best hits among users who may be found: who has every word first, then by rank, distance and id."""
     lat, lng = wanted.near or (None, None)
     parameters = {
-        **{"text": wanted.text, "lat": lat, "lng": lng, "km": wanted.km if wanted.near else None},
-        **{"youngest": wanted.youngest, "oldest": wanted.oldest, "gender": wanted.gender, "limit": wanted.limit},
+        "text": wanted.text,
+        "lat": lat,
+        "lng": lng,
+        "km": wanted.km if wanted.near else None,
+        "youngest": wanted.youngest,
+        "oldest": wanted.oldest,
+        "gender": wanted.gender,
+        "limit": wanted.limit,
     }
     with connection.transaction(), connection.cursor(row_factory=class_row(Hit)) as cursor:
         row = connection.execute(_HAS_TRIGRAMS, [NAMES_ALIKE]).fetchone()

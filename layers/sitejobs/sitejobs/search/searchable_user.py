@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import Connection
 
@@ -43,7 +43,9 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN {empty('p."avatarUrl"')} THEN 'avatar' END,
         CASE WHEN NOT EXISTS (SELECT FROM "UserInterest" i WHERE i."userId" = u."id") THEN 'interest' END
     ], NULL) AS "missing" OFFSET 0) AS lacks
-    CROSS JOIN LATERAL (SELECT ({len(FIELDS)} - cardinality(lacks."missing")) / {len(FIELDS)}::float8 AS "share") AS filled
+    CROSS JOIN LATERAL (
+        SELECT ({len(FIELDS)} - cardinality(lacks."missing")) / {len(FIELDS)}::float8 AS "share"
+    ) AS filled
     CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
         CASE WHEN u."deletedAt" IS NOT NULL OR p."deletedAt" IS NOT NULL THEN 'deleted' END,
         CASE WHEN p."userId" IS NULL THEN 'profile' END,

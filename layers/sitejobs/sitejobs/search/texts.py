@@ -24,8 +24,10 @@ class Place(NamedTuple):
 def place_of(location: str | None) -> Place:
     """The parts of "City, State, Country": a longer tail joins the country, of two parts the second is the country."""
     parts = [part for part in (part.strip(BLANKS) for part in (location or "").split(",")) if part]
-    if len(parts) < 3:
-        return Place(*parts[:1], country=parts[1] if len(parts) == 2 else None)
+    if len(parts) < 2:
+        return Place(parts[0] if parts else None)
+    if len(parts) == 2:
+        return Place(parts[0], None, parts[1])
     return Place(parts[0], parts[1], ", ".join(parts[2:]))
 
 
