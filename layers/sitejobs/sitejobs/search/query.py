@@ -50,15 +50,17 @@ _WORDS: LiteralString = """
     FROM box a JOIN "ProfileSearchIndex" i ON i."searchVector" @@ a."any"
 """
 # Only where no words were found: names share their first letters with many a word. Triples do not tell Joan from John,
-# if Jonh was typed: the letters that the two have in common do.
+# if Jonh was typed: the letters that it has in common with a word of the name do.
 _NAMES: LiteralString = """
     SELECT i."userId", false AS "all",
            (word_similarity(a."typed", i."displayName") + letters."share") / 2 AS "rank", away."km"
     FROM box a JOIN "ProfileSearchIndex" i ON i."displayName" %%> a."typed"
     CROSS JOIN LATERAL (
-        SELECT 2.0 * count(*) / (length(a."typed") + length(i."displayName")) AS "share"
-        FROM (SELECT unnest(string_to_array(lower(left(a."typed", 100)), NULL))
-              INTERSECT ALL SELECT unnest(string_to_array(lower(left(i."displayName", 100)), NULL))) AS common
+        SELECT max(2.0 * common."count" / (length(a."typed") + length(word))) AS "share"
+        FROM regexp_split_to_table(left(i."displayName", 100), '\\s+') AS word
+        CROSS JOIN LATERAL (SELECT count(*) FROM (
+            SELECT unnest(string_to_array(lower(left(a."typed", 100)), NULL))
+            INTERSECT ALL SELECT unnest(string_to_array(lower(word), NULL))) AS letter) AS common
     ) AS letters
 """
 _SHOWN: LiteralString = r"""
