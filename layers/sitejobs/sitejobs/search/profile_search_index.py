@@ -23,36 +23,28 @@ _READ_CHARACTERS = 1000
 _UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
 
 
-def _fingerprints(users: LiteralString, owners: LiteralString) -> LiteralString:
-    """SQL of one hash a user of all that its row is made of.
+def _fingerprints(users: LiteralString) -> LiteralString:
+    """SQL of one hash a user of all that its row is made of; `users` is a condition on "User" u.
 
-    Rows of other tables are hashed one by one and summed up, so that no order matters. `users` is a condition on
-    "User" u, `owners` the same on the unqualified "userId".
+    Rows of other tables are hashed one by one and summed up, so that no order matters. They are looked up user by
+    user: a plan without statistics, on tables just filled, is then no worse.
     """
     return f"""
     SELECT u."id" AS "userId", hashtextextended(ROW(
         p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
         p."gender", p."intent", p."birthdate", {age(BIRTHDATE)}, p."isVisible", u."createdAt",
-        interests."n", traits."n", traits."hash", lists."hash", items."hash")::text, {VERSION}) AS "fingerprint"
+        (SELECT count(*) FROM "UserInterest" i WHERE i."userId" = u."id"),
+        (SELECT sum(hashtextextended(ROW(t."traitKey", t."value")::text, 0)) FROM "UserTrait" t
+         WHERE t."userId" = u."id"),
+        (SELECT sum(hashtextextended(ROW(l."id", left(l."title", {_READ_CHARACTERS}))::text, 0)
+                    + COALESCE(items."hash", 0))
+         FROM "Top5List" l CROSS JOIN LATERAL (
+             SELECT sum(hashtextextended(ROW(t."listId", t."order", left(t."text", {_READ_CHARACTERS}))::text, 0))
+                    AS "hash"
+             FROM "Top5Item" t WHERE t."listId" = l."id") AS items
+         WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
     FROM "User" u
     JOIN "Profile" p ON p."userId" = u."id"
-    LEFT JOIN (
-        SELECT "userId", count(*) AS n FROM "UserInterest" WHERE {owners} GROUP BY "userId"
-    ) AS interests ON interests."userId" = u."id"
-    LEFT JOIN (
-        SELECT "userId", count(*) AS n, sum(hashtextextended(ROW("traitKey", "value")::text, 0)) AS hash
-        FROM "UserTrait" WHERE {owners} GROUP BY "userId"
-    ) AS traits ON traits."userId" = u."id"
-    LEFT JOIN (
-        SELECT "userId", sum(hashtextextended(ROW(l."id", left(l."title", {_READ_CHARACTERS}))::text, 0)) AS hash
-        FROM "Profile" JOIN "Top5List" l ON l."profileId" = "Profile"."id" WHERE {owners} GROUP BY "userId"
-    ) AS lists ON lists."userId" = u."id"
-    LEFT JOIN (
-        SELECT "userId", sum(hashtextextended(
-            ROW(t."listId", t."order", left(t."text", {_READ_CHARACTERS}))::text, 0)) AS hash
-        FROM "Profile" JOIN "Top5List" l ON l."profileId" = "Profile"."id" JOIN "Top5Item" t ON t."listId" = l."id"
-        WHERE {owners} GROUP BY "userId"
-    ) AS items ON items."userId" = u."id"
     WHERE {users} AND {_UNDELETED}
     """  # noqa: S608 - parts of our own
 
@@ -60,10 +52,7 @@ def _fingerprints(users: LiteralString, owners: LiteralString) -> LiteralString:
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
 FROM ({
-    _fingerprints(
-        'u."id" > %(after)s AND u."id" <= %(upto)s AND p."userId" > %(after)s AND p."userId" <= %(upto)s',
-        '"userId" > %(after)s AND "userId" <= %(upto)s',
-    )
+    _fingerprints('u."id" > %(after)s AND u."id" <= %(upto)s AND p."userId" > %(after)s AND p."userId" <= %(upto)s')
 }) AS c
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
@@ -113,7 +102,7 @@ _COMPUTED: LiteralString = f"""
     ) AS d
     JOIN "User" u ON u."id" = d."userId"
     JOIN "Profile" p ON p."userId" = u."id"
-    JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])', '"userId" = ANY(%(ids)s::bigint[])')}) AS hashes
+    JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])')}) AS hashes
       ON hashes."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
