@@ -214,7 +214,7 @@ def test_what_was_found_is_marked_and_texts_are_as_they_were(people: People) -> 
     assert hit.name == "\x02Jazz\x03 O'Neil"
     assert hit.keywords == "\x02jazz\x03 hands"
     assert hit.bio is not None
-    assert hit.bio.replace("\x02", "").replace("\x03", "") in "我喜欢做饭。 Jazz/blues <b>&amp;</b> 🎸, mostly."
+    assert hit.bio.replace("\x02", "").replace("\x03", "") == "我喜欢做饭。 Jazz/blues <b>&amp;</b> 🎸, mostly."
     assert "\x02做\x03\x02饭\x03" in hit.bio
     assert "\x02Jazz\x03/blues" in hit.bio
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,7 +75,8 @@ def _wanted(text: str, near: str | None, km: str | None, age: str | None, gender
 
 
 def _typed(text: str) -> str:
-    if not text.strip() or "\0" in text or not text.isprintable():
+    # Control characters, and bytes of the command line that are no text; joiners of emoji and letters may be there.
+    if not text.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidInput(f"say what to search for, in words, not {text[:60]!r}")
     return text
 

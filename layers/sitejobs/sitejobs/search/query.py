@@ -86,7 +86,8 @@ CROSS JOIN LATERAL (SELECT
     replace(ts_headline('simple', "profileSearchText"(array_to_string(i."top5Keywords", ' ')), a."any",
         E'StartSel="\x02", StopSel="\x03", MaxWords=12, MinWords=4'), E'\x01', '') AS "keywords",
     replace(ts_headline('simple', "profileSearchText"(left(i."bio", 10000)), a."any",
-        E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "'),
+        CASE WHEN length(i."bio") <= 200 THEN E'StartSel="\x02", StopSel="\x03", HighlightAll=true'
+        ELSE E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "' END),
         E'\x01', '') AS "bio") AS marked
 ORDER BY b."all" DESC, b."rank" DESC, b."km" NULLS LAST, b."userId"
 """
