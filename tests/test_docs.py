@@ -20,6 +20,8 @@ from sitejobs.errors import SitejobsError
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
+from sitejobs.search.options import SearchableUserOptions
+from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
 from sitejobs_local import migrations
 from sitejobs_local.cli import sitejobs as command
 from sitejobs_local.population import generate, load
@@ -44,6 +46,13 @@ RUN_HERE = [
     "sitejobs build-user-traits",
     "sitejobs build-user-traits --incremental",
     "sitejobs user-interest-sets --incremental",
+    "sitejobs searchable-user",
+    "sitejobs searchable-user --incremental",
+    "SEARCHABLE_MIN_COMPLETENESS=0.7 SEARCHABLE_REQUIRED_FIELDS=displayName,avatar sitejobs searchable-user",
+    "sitejobs profile-search-index --userBatchSize=100 --pauseMs=50",
+    "sitejobs profile-search-index --incremental",
+    'sitejobs search "jazz" --age 25-35',
+    'sitejobs search "climbing jazz" --near "52.52,13.40" --km 50 --age 25-35',
     "sitejobs check",
     "sitejobs db migrate",
     "sitejobs db roles --role sitejobs",
@@ -295,6 +304,25 @@ def test_every_reason_that_is_explained_is_one_that_is_given() -> None:
     code = (ROOT / "layers/sitejobs/sitejobs/traits/user_traits.py").read_text()
     assert {reason for reason in reasons if f"'{reason}'" in code or f'"{reason}"' in code} == reasons
     assert set(re.findall(r"'((?:answers?|trait)-[a-z-]+|trait-values?-[a-z-]+)'", code)) <= reasons
+
+
+@pytest.mark.parametrize(
+    ("table", "section"), [("SearchableUser", "searchable-user"), ("ProfileSearchIndex", "profile-search-index")]
+)
+def test_every_column_of_the_search_tables_is_explained_and_no_other(site: str, table: str, section: str) -> None:
+    text = (ROOT / "docs" / "search.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
+
+
+def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> None:
+    text = (ROOT / "docs" / "search.md").read_text().partition("## Settings")[2]
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
+    function = load_template(ROOT / "template.yaml").functions["SearchableUserFunction"]
+    assert len(rows) == 2
+    assert rows == {name: function.environment[name] for name in rows}
+    options = SearchableUserOptions()
+    assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:

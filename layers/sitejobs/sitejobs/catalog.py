@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.options import JobOptions
+from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
 from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
 
 
@@ -46,6 +47,18 @@ JOBS: dict[str, JobEntry] = {
             "supporting",
             "who has which interest: the users of each interest and of each subject",
             UserInterestSetsOptions,
+        ),
+        JobEntry(
+            "searchable-user",
+            "search",
+            "who may be found: visible, of age, complete enough; and why others may not",
+            SearchableUserOptions,
+        ),
+        JobEntry(
+            "profile-search-index",
+            "search",
+            "what can be searched of each profile: words, place, age, traits and interests",
+            ProfileSearchIndexOptions,
         ),
     )
 }

@@ -4,7 +4,7 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import COMPATIBILITY, INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, TRAITS
+from sitejobs_local.contract.site import COMPATIBILITY, INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, SEARCHABLE, TRAITS
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -160,5 +160,33 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         ),
         owned=True,
         view=True,
+    ),
+    Table(
+        "SearchableUser",
+        jobs=(SEARCHABLE,),
+        columns=_columns(
+            """userId bigint; isVisible boolean; isDeleted boolean; completeness real; isSearchable boolean;
+            reasons text[]; missing text[]; updatedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "ProfileSearchIndex",
+        jobs=(SEARCH_INDEX,),
+        columns=_columns(
+            """userId bigint; displayName text; bio text; locationText text; lat double precision;
+            lng double precision; hasLocation boolean; geoPrecision text; locationAccuracy double precision;
+            gender text; intent text; age integer; ageBucket integer; birthdate date; city text; state text;
+            country text; interestCount integer; traitCount integer; traitSummary jsonb; top5Keywords text[];
+            isVisible boolean; isDeleted boolean; accountCreatedAt timestamp with time zone; searchVector tsvector;
+            fingerprint bigint; indexedAt timestamp with time zone"""
+        ),
+        indexes=(
+            Index(("userId",), unique=True),
+            Index(("searchVector",), method="gin"),
+            Index(("lat", "lng")),
+        ),
+        owned=True,
     ),
 )

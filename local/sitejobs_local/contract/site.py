@@ -230,4 +230,4 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
 )
 
-EXTENSIONS: tuple[Extension, ...] = (Extension("pg_trgm", (SEARCH_INDEX,), "search by parts of a name"),)
+EXTENSIONS: tuple[Extension, ...] = (Extension("pg_trgm", (SEARCH_INDEX,), "search by parts of a name", migrated=True),)
