@@ -5,6 +5,7 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
+from sitejobs.feed.options import AffinityOptions, ContentFeaturesOptions, TrendingOptions
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import JobOptions
 
@@ -27,6 +28,24 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "content-features",
+            "feed",
+            "topics and quality of posts: their hashtags and most telling words, how much they offer",
+            ContentFeaturesOptions,
+        ),
+        JobEntry(
+            "trending",
+            "feed",
+            "posts that draw likes now: popularity and velocity of each, and when it peaked",
+            TrendingOptions,
+        ),
+        JobEntry(
+            "affinity",
+            "feed",
+            "whose posts and which topics each user likes, as shares of the user's likes",
+            AffinityOptions,
         ),
     )
 }

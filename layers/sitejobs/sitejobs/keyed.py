@@ -35,7 +35,7 @@ class Keys:
     ----------
     known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
     stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
-    count : how many keys a full run will go through, about: one number, no parameters.
+    count : how many keys a full run will go through, about: one number.
     """
 
     known: LiteralString
@@ -97,7 +97,7 @@ def keyed_job(
         pages = [{"page": number + i, "after": a, "upto": b} for i, (a, b) in enumerate(ranges, 1)]
         planned_pages, planned_keys = number + len(pages), len(found)
         if not options.incremental and not cursor:
-            planned_keys = max(planned_keys, _count(connection, keys))
+            planned_keys = max(planned_keys, _count(connection, keys, values))
             planned_pages = max(planned_pages, -(-planned_keys // getattr(options, size)))
         nothing = options.incremental and not pages and upto == MAX_ID and not cursor
         return Chapter(
@@ -172,7 +172,7 @@ def _find(
     return [int(key) for (key,) in rows]
 
 
-def _count(connection: Connection, keys: Keys) -> int:
-    row = connection.execute(keys.count).fetchone()
+def _count(connection: Connection, keys: Keys, values: Parameters) -> int:
+    row = connection.execute(keys.count, values).fetchone()
     assert row is not None
     return int(row[0])
