@@ -1,13 +1,13 @@
 """Words that say nothing of a text's subject, in the language that the text is in.
 
 The lists are stopwordsiso's: 58 languages as plain data, where PostgreSQL's text search has about 25 and none of
-Hebrew, Persian, Chinese, Japanese, Korean or Thai. All of them together would drop telling words ("sun" is Finnish for
-"your"), so a text's own words choose one list for each script.
+Hebrew, Persian, Chinese, Japanese, Korean or Thai. All of them together would drop telling words ("hat" is German for
+"has"), so a text's own words choose one list for each script.
 """
 
 import unicodedata
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache
 
 import regex
 import stopwordsiso
@@ -33,7 +33,7 @@ def normalised(text: str) -> str:
     """One form for all ways to write the same: NFKC, lower case, straight apostrophes, no vowel points."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
     # NFKC takes Thai's "am" apart, which no keyboard does.
-    return str(_POINTS.sub("", text)).replace("’", "'").replace("\u0e4d\u0e32", "\u0e33")
+    return str(_POINTS.sub("", text)).replace("\u2019", "'").replace("\u0e4d\u0e32", "\u0e33")
 
 
 def stop_words(words: Collection[str]) -> frozenset[str]:
@@ -45,6 +45,6 @@ def stop_words(words: Collection[str]) -> frozenset[str]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _listed(language: str) -> frozenset[str]:
     return frozenset(normalised(word) for word in stopwordsiso.stopwords(language))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 import budoux
 import regex
@@ -16,15 +16,15 @@ LONGEST_TOPIC = 40
 """Characters; longer ones are no words that anybody else would use."""
 
 _NAMES = "com|org|net|info|io|me|app|dev|co|tv|ly|gl|be|example|de|fr|uk|us|ru|ua|jp|cn|br|in|it|es|nl|eu"
+# Every repetition has a limit or gives nothing back: time grows with the text's length, whatever it holds.
 _IGNORED = regex.compile(
     rf"""
-      \b[\w+.-]+://\S*                             # addresses,
-    | \bwww\.\S*
-    | \S*\w@\w\S*                                  # e-mail before mentions,
-    | (?<!\w)@[\w.]+
-    | \b(?:[\w-]+\.)+(?:{_NAMES})\b(?:[/?\#]\S*)?  # names of sites: those that cannot be a missing blank,
-    | \b(?:[\w-]+\.)+\w+/\S*
-    | &\#?\w+;                                     # and characters written as in HTML.
+      [a-z]{{2,12}}+://\S*+                                               # addresses,
+    | (?<!\w)www\.\S*+
+    | [\w.+-]{{0,64}}+@[\w.-]*+                                           # e-mail and mentions,
+    | (?<![\w.-])(?:[\w-]{{1,63}}+\.){{1,8}}(?:{_NAMES})\b(?:[/?\#]\S*+)?  # sites, if it cannot be a missing blank,
+    | (?<![\w.-])(?:[\w-]{{1,63}}+\.){{1,8}}\w{{2,63}}+/\S*+
+    | &\#?+\w{{1,31}}+;                                                  # and characters written as in HTML.
     """,
     regex.VERBOSE,
 )
@@ -100,7 +100,7 @@ def _core(word: str) -> str:
     return str(_ELISION.sub("", word.removesuffix("'s")))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _splitter(kind: str) -> budoux.Parser:
     """Finds words where nothing is written between them: small models, read once."""
     return budoux.load_default_thai_parser() if kind == "thai" else budoux.load_default_simplified_chinese_parser()
