@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.database import connect
 from sitejobs_local.postgres import Server
@@ -14,7 +15,7 @@ from tests.databases import site_database, temporary_database
 def empty_site(postgres_server: Server) -> Iterator[str]:
     """The name of a database to copy: nothing may stay connected to it."""
     with site_database(postgres_server) as url:
-        yield url.rpartition("/")[2].partition("?")[0]
+        yield str(conninfo_to_dict(url)["dbname"])
 
 
 @pytest.fixture

@@ -93,7 +93,8 @@ SELECT k."userId", COALESCE(creators."names", '{{}}'), COALESCE(creators."shares
                           'videos', COALESCE((whole."videos" / whole."likes"::float8)::real, 0),
                           'text', COALESCE((whole."text" / whole."likes"::float8)::real, 0)),
        COALESCE(whole."likes", 0) / %(days)s::float8,
-       COALESCE(least(topics."distinct" / %(explored)s::float8, 1), %(unknown)s),
+       CASE WHEN topics."distinct" > 0 THEN least(topics."distinct" / %(explored)s::float8, 1)
+            ELSE %(unknown)s END,
        %(now)s, COALESCE(whole."fingerprint", 0)
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN whole ON whole."userId" = k."userId"
