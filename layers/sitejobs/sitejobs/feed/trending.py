@@ -75,7 +75,7 @@ WHERE t."computedAt" <= EXCLUDED."computedAt"
 
 def popularity_of(likes: int, age_hours: float) -> float:
     """Likes weighed against age: never more than there are."""
-    return min(likes / math.log(2 + age_hours), likes)
+    return min(likes / math.log(2 + age_hours), float(likes))
 
 
 def velocity_of(likes: int, age_hours: float) -> float:
