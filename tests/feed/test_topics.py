@@ -2,7 +2,9 @@
 """Topics of texts: what people would say that a text is about, whatever its language."""
 
 import pytest
-from hypothesis import example, given
+import regex
+import stopwordsiso
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sitejobs.feed.stop_words import normalised, stop_words
@@ -107,6 +109,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 12))
 @example("", 1)
 @example("İ" * 30 + " ﬁnd ½ Ⅻ ㍿", 8)
@@ -130,12 +133,20 @@ def test_any_text_has_topics_that_hold_what_is_promised(text: str, limit: int) -
         assert len(topic.split()) == 1
 
 
-@given(st.lists(st.sampled_from(" ".join(ABOUT).replace("#", "").split()), max_size=30))
-def test_no_topic_is_a_stop_word_of_the_text(words: list[str]) -> None:
-    found = topics_of(" ".join(words), 100)
-    assert not stop_words([normalised(word).strip(".,!?") for word in words]) & set(found)
+def plain_words(language: str) -> list[str]:
+    return [word for word in sorted(stopwordsiso.stopwords(language)) if regex.fullmatch(r"[\p{L}\p{M}]+", word)]
 
 
+@pytest.mark.parametrize("language", ["ar", "de", "el", "en", "es", "fr", "he", "hi", "ko", "ru", "tr", "uk"])
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_of_stop_words_and_a_telling_word_only_the_latter_is_a_topic(language: str, data: st.DataObject) -> None:
+    words = data.draw(st.lists(st.sampled_from(plain_words(language)), max_size=20))
+    at = data.draw(st.integers(0, len(words)))
+    assert topics_of(" ".join([*words[:at], "xylophone", *words[at:]]), 8) == ["xylophone"]
+
+
+@settings(deadline=None)
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-._~/?=&%", min_size=1, max_size=60))
 def test_nothing_of_an_address_is_a_topic(path: str) -> None:
     assert topics_of(f"https://example.com/{path}", 8) == []
