@@ -17,6 +17,7 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.feed.topics import topics_of
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
 from sitejobs_local import migrations
@@ -45,6 +46,9 @@ RUN_HERE = [
     "sitejobs db roles --role sitejobs",
     """sitejobs db shell -c 'SELECT count(*) FROM "MatchScore"'""",
     "RUN_STALE_SECONDS=60 sitejobs match-scores",
+    "sitejobs content-features --maxLookbackDays=0",
+    "sitejobs trending --minEngagements=3",
+    "sitejobs affinity --incremental",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -245,6 +249,22 @@ def test_every_column_of_the_viewers_is_explained(site: str) -> None:
     text = (ROOT / "docs" / "match-scores.md").read_text()
     explained = text.partition("`MatchScoreViewer`, one row a viewer")[2].partition("\n\n")[0]
     assert columns_of(site, "MatchScoreViewer") <= set(re.findall(r"`(\w+)`", explained))
+
+
+@pytest.mark.parametrize("table", ["PostFeatures", "TrendingScore", "UserAffinityProfile"])
+def test_every_column_of_the_feeds_tables_is_explained_and_no_other(site: str, table: str) -> None:
+    text = (ROOT / "docs" / "feed.md").read_text().partition(f"`{table}`, one row a ")[2].partition("```")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
+
+
+def test_the_posts_that_are_shown_get_the_topics_that_stand_beside_them() -> None:
+    text = (
+        (ROOT / "docs" / "feed.md").read_text().partition("| post | topics |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    )
+    shown = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert len(shown) == 10
+    assert [(post, ", ".join(topics_of(post, 8))) for post, _ in shown] == shown
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:

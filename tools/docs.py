@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 JsonObject = Mapping[str, Any]
 
 
-def options_of_match_scores() -> str:
-    """README's table of the options of match-scores."""
-    return options_table(JOBS["match-scores"].options)
+def options_of(job: str) -> Callable[[], str]:
+    """The table of a job's options."""
+    return lambda: options_table(JOBS[job].options)
 
 
 def options_table(model: type[JobOptions]) -> str:
@@ -71,7 +71,8 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "match-scores options"): options_of_match_scores,
+    ("README.md", "match-scores options"): options_of("match-scores"),
+    **{("docs/feed.md", f"{job} options"): options_of(job) for job in ("content-features", "trending", "affinity")},
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }
