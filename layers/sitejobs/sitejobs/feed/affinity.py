@@ -23,17 +23,21 @@ _PARAMETERS: Parameters = {
 }
 
 # The likes that count: of public posts that are there, by others who are there. What comes after the run's start is
-# left to the next one. Their posts' features may be missing: content-features looks back less far.
+# left to the next one. Their posts' features may be missing: content-features looks back less far. The likes come
+# first, by their index: PostgreSQL takes public posts for rare and would begin with all of them.
+_LIKES: LiteralString = """
+SELECT l."userId", l."postId" FROM "LikedPost" l
+WHERE l."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND l."createdAt" <= %(now)s
+"""
 _LIKED: LiteralString = f"""
 SELECT l."userId", p."id" AS "postId", p."userId" AS "creator", {CONTENT_TYPE} AS "type",
        COALESCE(f."topics", '{{}}') AS "topics"
-FROM "LikedPost" l
+FROM likes l
 JOIN "User" u ON u."id" = l."userId" AND u."deletedAt" IS NULL
 JOIN "Post" p ON p."id" = l."postId" AND p."deletedAt" IS NULL AND p."visibility"::text = 'PUBLIC'
              AND p."userId" <> l."userId"
 JOIN "User" c ON c."id" = p."userId" AND c."deletedAt" IS NULL
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-WHERE l."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND l."createdAt" <= %(now)s
 """  # noqa: S608 - put together from constants
 # Of all that a profile follows from; the sum does not depend on the order of the likes.
 _FINGERPRINT: LiteralString = """
@@ -41,7 +45,8 @@ hashtextextended(concat_ws('|', %(rules)s::int, %(days)s::int, count(*), sum(
     hashtextextended(concat_ws('|', "postId", "creator", "type", array_to_string("topics", ' ')), 0))), 0)
 """
 STALE: LiteralString = f"""
-WITH liked AS ({_LIKED} AND l."userId" > %(after)s AND l."userId" <= %(upto)s),
+WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" > %(after)s AND l."userId" <= %(upto)s),
+liked AS ({_LIKED}),
 current AS (SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM liked GROUP BY "userId"),
 stored AS (SELECT "userId", "fingerprint", "topCreators" = '{{}}' AS "empty", EXISTS (
                SELECT FROM "User" u WHERE u."id" = "userId" AND u."deletedAt" IS NULL) AS "here"
@@ -59,7 +64,8 @@ WHERE a."userId" = ANY(%(keys)s)
 """
 # Users of whom a profile is stored keep one, empty if no like is left.
 WRITE: LiteralString = f"""
-WITH liked AS MATERIALIZED ({_LIKED} AND l."userId" = ANY(%(keys)s)),
+WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" = ANY(%(keys)s)),
+liked AS MATERIALIZED ({_LIKED}),
 whole AS (
     SELECT "userId", count(*) AS "likes", {_FINGERPRINT} AS "fingerprint",
            count(*) FILTER (WHERE "type" = 'photos') AS "photos",
