@@ -6,6 +6,7 @@ Only options are imported here: listing the jobs must not load what they compute
 from dataclasses import dataclass
 
 from sitejobs.matching.options import MatchScoresOptions
+from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 from sitejobs.options import JobOptions
 
 
@@ -27,6 +28,24 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "media-metadata",
+            "media",
+            "what one upload is, and whether it keeps the rules",
+            MediaMetadataOptions,
+        ),
+        JobEntry(
+            "media-metadata-all",
+            "media",
+            "the same for every unchecked upload, one at a time",
+            MediaMetadataAllOptions,
+        ),
+        JobEntry(
+            "media-metadata-batch",
+            "media",
+            "the same for the unchecked uploads of the last hours",
+            MediaMetadataBatchOptions,
         ),
     )
 }
