@@ -1,4 +1,4 @@
-"""Make the small media files of the tests, one of every format and of every trouble: `python -m tests.media.make_files`.
+"""Make the small media files of the tests, of every format and every trouble: `python -m tests.media.make_files`.
 
 Needs ffmpeg (with ffprobe) and exiftool on PATH. The files are kept beside this one; a test makes a few of them anew
 and compares.
@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pillow_heif
 from PIL import Image
@@ -92,7 +93,7 @@ def frames(count: int = 5) -> list[Image.Image]:
     return made
 
 
-def animated(path: Path, **settings: object) -> None:
+def animated(path: Path, **settings: Any) -> None:
     first, *rest = frames()
     first.save(path, save_all=True, append_images=rest, duration=[100, 200, 100, 200, 100], loop=0, **settings)
 
@@ -229,6 +230,10 @@ def tagged(folder: Path) -> None:
             "-GPSLatitudeRef=N",
             "-XMP:Creator=SECRETXMP",
         )
+    # As browsers record: no duration, no index, no size of the whole.
+    streamed = [*_VIDEO, *_SOUND, "-c:v", "libvpx", "-b:v", "100k", "-c:a", "libopus", *_EXACT, "-f", "webm", "-"]
+    made = subprocess.run(["ffmpeg", "-loglevel", "error", *streamed], check=True, capture_output=True)
+    (folder / "recorded.webm").write_bytes(made.stdout)
     cover = ["-i", str(folder / "vbr-header.mp3"), "-i", str(folder / "plain.jpg"), "-map", "0", "-map", "1"]
     ffmpeg(folder / "cover.mp3", [*cover, "-c", "copy", "-disposition:v:0", "attached_pic"])
 

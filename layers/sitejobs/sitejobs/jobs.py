@@ -111,5 +111,8 @@ class Job(Generic[Options]):
 
 def scope_of(options: JobOptions) -> str:
     """Whom a run is about: runs of the same job and scope must not overlap."""
-    user_id = getattr(options, "user_id", None)
-    return "all" if user_id is None else f"user:{user_id}"
+    for field_name, noun in (("user_id", "user"), ("media_id", "media")):
+        key = getattr(options, field_name, None)
+        if key is not None:
+            return f"{noun}:{key}"
+    return "all"

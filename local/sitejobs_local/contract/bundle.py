@@ -4,7 +4,7 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import MATCH_SCORES, SEARCH_INDEX, TRAITS
+from sitejobs_local.contract.site import MATCH_SCORES, MEDIA, SEARCH_INDEX, TRAITS
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -80,5 +80,21 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         ),
         owned=True,
         view=True,
+    ),
+    Table(
+        "MediaMetadata",
+        jobs=MEDIA,
+        columns=_columns(
+            """mediaId bigint; storageKey text; etag text; objectModifiedAt timestamp with time zone; verdict text;
+            reasons jsonb; checkedAt timestamp with time zone; checks integer; format text; kind text; mimeType text;
+            sizeBytes bigint; durationMs bigint; width integer; height integer; storedWidth integer;
+            storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
+            hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
+            bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
+            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
+            dominantColor text"""
+        ),
+        indexes=(Index(("mediaId",), unique=True),),
+        owned=True,
     ),
 )

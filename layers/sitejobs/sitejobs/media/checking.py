@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import psycopg
 from psycopg import Connection
 
 from sitejobs.errors import InvalidInput, Transient
@@ -69,6 +70,10 @@ class Checker:
                     stored = store(connection, record, seen, verdict, datetime.now(UTC))
             except (ObjectChanged, ObjectGone):
                 continue
+            except psycopg.DataError:
+                # The site's own column is narrower than what was found.
+                summary.fail("not-stored")
+                return "not-stored"
             return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
         raise Transient("an object is overwritten again and again")
 

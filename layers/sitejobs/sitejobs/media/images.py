@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import pillow_heif
 from PIL import Image, ImageFile
@@ -55,7 +55,7 @@ def image_attributes(file: RangedFile, name: str, max_pixels: int) -> dict[str, 
         # Opening it may already take memory for all of it.
         return _size(animation.width, animation.height, 1) | _animated(animation)
     file.seek(0)
-    with Image.open(file, formats=[_PILLOW[name]]) as image:
+    with Image.open(cast(IO[bytes], file), formats=[_PILLOW[name]]) as image:
         orientation, (width, height) = _orientation(image, name), image.size
         found = _size(width, height, orientation) | _animated(animation or _frames_of(image))
         found["capturedAt"] = _taken(image)
@@ -135,13 +135,14 @@ def _placeholder(image: Image.Image) -> str:
 def _dominant(image: Image.Image) -> str | None:
     """The colour that most of the opaque pixels are near to; None when hardly any is opaque."""
     if image.mode == "RGBA":
-        opaque = [pixel[:3] for pixel in image.get_flattened_data() if pixel[3] >= 128]
+        raw = image.tobytes()
+        opaque = [tuple(raw[at : at + 3]) for at in range(0, len(raw), 4) if raw[at + 3] >= 128]
         if not opaque:
             return None
         image = Image.new("RGB", (len(opaque), 1))
         image.putdata(opaque)
     reduced = image.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
-    counts = reduced.getcolors()
+    counts = cast(list[tuple[int, int]] | None, reduced.getcolors())
     palette = reduced.getpalette()
     if not counts or not palette:
         return None

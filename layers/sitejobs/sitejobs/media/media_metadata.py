@@ -31,9 +31,7 @@ def _plan_one(resources: Resources, run: Run, options: MediaMetadataOptions, cur
 
 def _batch_one(resources: Resources, run: Run, options: MediaMetadataOptions, page: JsonObject) -> PageSummary:
     summary = PageSummary()
-    check_ids(
-        checker_of(resources), resources.database.connection(), page["mediaId"], summary, force=options.force
-    )
+    check_ids(checker_of(resources), resources.database.connection(), page["mediaId"], summary, force=options.force)
     return summary
 
 
@@ -85,9 +83,7 @@ def _recent(run: Run, options: MediaMetadataBatchOptions) -> datetime:
     return run.started_at - timedelta(hours=options.max_age_hours)
 
 
-ONE: Job[MediaMetadataOptions] = Job(
-    JOBS["media-metadata"], MediaMetadataOptions, plan=_plan_one, batch=_batch_one
-)
+ONE: Job[MediaMetadataOptions] = Job(JOBS["media-metadata"], MediaMetadataOptions, plan=_plan_one, batch=_batch_one)
 ALL: Job[MediaMetadataAllOptions] = Job(
     JOBS["media-metadata-all"],
     MediaMetadataAllOptions,

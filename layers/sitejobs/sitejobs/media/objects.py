@@ -75,9 +75,7 @@ class S3Objects:
     def read(self, found: StoredObject, start: int, length: int) -> bytes:
         asked = f"bytes={start}-{start + length - 1}"
         with _translated():
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=found.key, Range=asked, IfMatch=f'"{found.etag}"'
-            )
+            answer = self._client.get_object(Bucket=self._bucket, Key=found.key, Range=asked, IfMatch=f'"{found.etag}"')
             data: bytes = answer["Body"].read()
         if len(data) != length:
             raise ObjectChanged

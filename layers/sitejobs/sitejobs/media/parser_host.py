@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from sitejobs.errors import Transient
 from sitejobs.media import parser_frames
 from sitejobs.media.attributes import Attributes, attributes_from_json
 from sitejobs.media.extraction import Unreadable
@@ -193,7 +194,7 @@ class ParserHost:
             parser_frames.receive_json(self._channel, time.monotonic() + START_SECONDS)
         except (parser_frames.Ended, TimeoutError):
             self.close()
-            raise RuntimeError("the parser's process did not start") from None
+            raise Transient("the parser's process did not start") from None
 
 
 class _Answered(Unreadable):

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from sitejobs.database import translated_errors
 from sitejobs.errors import Transient
 from sitejobs.jobs import PageSummary, Resources
 from sitejobs.media.checking import checker_of
 from sitejobs.media.records import records_by_key
+from sitejobs.queues import Handled, Message
 
 CALL_SECONDS: Final = 200
 """After this the rest of a call's messages go back to the queue, before the function's own time limit ends it."""
@@ -17,46 +18,31 @@ CALL_SECONDS: Final = 200
 PATIENCE: Final = 3
 """Receipts after which an upload that nobody confirmed is left to the hourly job."""
 
-JsonObject = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message of the queue. `receives` counts how often it was handed out, this time included."""
-
-    id: str
-    body: str
-    receipt: str
-    receives: int
-
-
-@dataclass
-class Handled:
-    """What came of a call: messages to hand out again, and counts for the log."""
-
-    again: list[Message]
-    summary: PageSummary
-
 
 def handle_uploads(
-    resources: Resources, messages: list[Message], clock: Callable[[], float] = time.monotonic
+    resources: Resources, messages: Sequence[Message], clock: Callable[[], float] = time.monotonic
 ) -> Handled:
     """Check the objects that messages tell of. One that fails never stops the others."""
     started = clock()
-    handled = Handled([], PageSummary())
+    handled = Handled()
     for at, message in enumerate(messages):
         if clock() - started > CALL_SECONDS:
             handled.again += messages[at:]
             handled.summary.skip("out-of-time", len(messages) - at)
             break
         try:
-            if not _handle(resources, message, handled.summary):
-                handled.again.append(message)
+            with translated_errors():
+                done = _handle(resources, message, handled.summary)
         except Transient:
             # The database or the bucket is away: the messages that follow would find the same.
             handled.again += messages[at:]
             handled.summary.skip("not-available", len(messages) - at)
             break
+        except Exception as error:  # whatever it is, it is this message's own
+            handled.summary.fail(f"error-{type(error).__name__}")
+            done = False
+        if not done:
+            handled.again.append(message)
     return handled
 
 
