@@ -45,37 +45,42 @@ class Checker:
     rules: Rules
     prefix: str = ""
 
-    def check(self, connection: Connection, record: Record, summary: PageSummary, *, force: bool = False) -> str:
+    def check(self, connection: Connection, media_id: int, summary: PageSummary, *, force: bool = False) -> str:
         """Check a record and count what came of it; the outcome as one word.
 
         Raises
         ------
         Transient : the bucket is not to be reached now, or the object changes all the time.
         """
-        reason = self._reason_to_skip(record)
-        if reason is not None:
-            summary.skip(reason)
-            return reason
         for _ in range(ATTEMPTS):
-            seen = self._look(record)
-            if not force and record.was_checked_as(None if seen is None else seen.etag):
-                return self._same_as_before(connection, record, summary)
+            record = record_by_id(connection, media_id)
+            reason = "deleted" if record is None else self._reason_to_skip(record)
+            if record is None or reason is not None:
+                return _skipped(summary, reason or "deleted")
             try:
-                verdict = self._judge(record, seen)
-                with connection.transaction():
-                    lock_record(connection, record.id)
-                    # Looked at again within the lock, an older object's verdict never replaces a newer one's.
-                    if self._look(record) != seen:
-                        raise ObjectChanged
-                    stored = store(connection, record, seen, verdict, datetime.now(UTC))
+                return self._check(connection, record, summary, force)
             except (ObjectChanged, ObjectGone):
+                # The record, too, is read anew: whoever came between may have stored the new object's verdict.
                 continue
             except psycopg.DataError:
                 # The site's own column is narrower than what was found.
                 summary.fail("not-stored")
                 return "not-stored"
-            return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
         raise Transient("an object is overwritten again and again")
+
+    def _check(self, connection: Connection, record: Record, summary: PageSummary, force: bool) -> str:
+        """One attempt; ObjectChanged or ObjectGone when the object is another one at its end."""
+        seen = self._look(record)
+        if not force and record.was_checked_as(None if seen is None else seen.etag):
+            return self._same_as_before(connection, record, summary)
+        verdict = self._judge(record, seen)
+        with connection.transaction():
+            lock_record(connection, record.id)
+            # Looked at again within the lock, an older object's verdict never replaces a newer one's.
+            if self._look(record) != seen:
+                raise ObjectChanged
+            stored = store(connection, record, seen, verdict, datetime.now(UTC))
+        return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
 
     def _reason_to_skip(self, record: Record) -> str | None:
         """Why a record is none that is checked; None for one that is."""
@@ -113,17 +118,6 @@ class Checker:
             summary.written += 1
             return "restored"
         return _skipped(summary, "unchanged")
-
-
-def check_ids(
-    checker: Checker, connection: Connection, media_id: int, summary: PageSummary, *, force: bool = False
-) -> None:
-    """Check the record of an id, if there still is one."""
-    record = record_by_id(connection, media_id)
-    if record is None:
-        summary.skip("deleted")
-    else:
-        checker.check(connection, record, summary, force=force)
 
 
 def _counted(summary: PageSummary, verdict: Verdict) -> str:

@@ -13,7 +13,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput, Transient
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.media import records
-from sitejobs.media.checking import check_ids, checker_of
+from sitejobs.media.checking import checker_of
 from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 
 ALL_PAGE_SIZE: Final = 25
@@ -31,7 +31,8 @@ def _plan_one(resources: Resources, run: Run, options: MediaMetadataOptions, cur
 
 def _batch_one(resources: Resources, run: Run, options: MediaMetadataOptions, page: JsonObject) -> PageSummary:
     summary = PageSummary()
-    check_ids(checker_of(resources), resources.database.connection(), page["mediaId"], summary, force=options.force)
+    checker, connection = checker_of(resources), resources.database.connection()
+    checker.check(connection, page["mediaId"], summary, force=options.force)
     return summary
 
 
@@ -71,7 +72,7 @@ def _batch_unchecked(resources: Resources, run: Run, options: Any, page: JsonObj
     for done, media_id in enumerate(ids):
         if time.monotonic() - started > PAGE_SECONDS:
             raise Transient(f"{done} of {len(ids)} uploads are done; the rest of the page is for another call")
-        check_ids(checker, connection, media_id, summary)
+        checker.check(connection, media_id, summary)
     return summary
 
 

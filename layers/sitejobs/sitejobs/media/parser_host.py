@@ -83,22 +83,17 @@ class ParserHost:
         self.cost = Cost()
         if size == 0:
             raise Unreadable("empty", "the object has no bytes")
-        for attempt in (1, 2):
-            channel = self._ready()
+        for _ in range(2):
             try:
-                parser_frames.send_json(channel, self._request(size))
-                break
-            except (parser_frames.Ended, TimeoutError):
-                # It died while it was idle: no fault of this file's.
+                return self._serve(self._ready(), source, size)
+            except _Answered:
+                raise
+            except _DiedIdle:
                 self.close()
-                if attempt == 2:
-                    raise
-        try:
-            return self._serve(channel, source, size)
-        except BaseException as error:
-            if not isinstance(error, _Answered):
+            except BaseException:
                 self.close()
-            raise
+                raise
+        raise Transient("the parser's process dies before it does anything")
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -123,6 +118,7 @@ class ParserHost:
         """Read for the process until it answers."""
         deadline = time.monotonic() + self.limits.seconds
         try:
+            parser_frames.send_json(channel, self._request(size), deadline)
             while True:
                 message = parser_frames.receive_json(channel, deadline)
                 if "read" not in message:
@@ -131,6 +127,8 @@ class ParserHost:
         except TimeoutError:
             raise self._too_slow() from None
         except parser_frames.Ended:
+            if not self.cost.requests:
+                raise _DiedIdle from None
             raise self._crashed() from None
 
     def _read(self, source: ByteSource, size: int, asked: Any) -> bytes:
@@ -195,6 +193,10 @@ class ParserHost:
         except (parser_frames.Ended, TimeoutError):
             self.close()
             raise Transient("the parser's process did not start") from None
+
+
+class _DiedIdle(Exception):  # noqa: N818 - never leaves this module
+    """The process had gone before it asked for a byte: no fault of the file's."""
 
 
 class _Answered(Unreadable):

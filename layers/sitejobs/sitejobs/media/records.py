@@ -29,7 +29,7 @@ SELECT m."id", m."type"::text AS "type", m."status"::text AS "status", m."storag
 FROM "Media" m LEFT JOIN "MediaMetadata" k ON k."mediaId" = m."id"
 """
 _BY_ID: Final[LiteralString] = _RECORD + 'WHERE m."id" = %(id)s'
-_BY_KEY: Final[LiteralString] = _RECORD + 'WHERE m."storageKey" = %(key)s ORDER BY m."id" LIMIT 100'
+_BY_KEY: Final[LiteralString] = 'SELECT "id" FROM "Media" WHERE "storageKey" = %(key)s ORDER BY "id" LIMIT 100'
 
 # The place of a record in the order of pages: by creation, which the index of unchecked records has, then by id.
 _NEXT: Final[LiteralString] = f"""
@@ -117,10 +117,9 @@ def record_by_id(connection: Connection, media_id: int) -> Record | None:
         return cursor.execute(_BY_ID, {"id": media_id}).fetchone()
 
 
-def records_by_key(connection: Connection, key: str) -> list[Record]:
+def ids_by_key(connection: Connection, key: str) -> list[int]:
     """The records of an object: usually one."""
-    with connection.cursor(row_factory=class_row(Record)) as cursor:
-        return cursor.execute(_BY_KEY, {"key": key}).fetchall()
+    return [int(media_id) for (media_id,) in connection.execute(_BY_KEY, {"key": key}).fetchall()]
 
 
 def next_unchecked(connection: Connection, after: Place, since: datetime | None, limit: int) -> list[Place]:

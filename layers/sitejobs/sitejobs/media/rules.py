@@ -93,10 +93,16 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
     names = {info.alias for info in Rules.model_fields.values()}
     given = {name: value for name, value in environment.items() if name in names and value != ""}
     try:
-        return Rules.model_validate(given)
+        rules = Rules.model_validate(given)
     except ValidationError as error:
         problems = [f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors()]
         raise InvalidInput("environment variable " + "; ".join(problems)) from None
+    if rules.parser_read_mb * 3 < rules.max_image_mb * 4:
+        raise InvalidInput(
+            f"environment variable MEDIA_PARSER_READ_MB: {rules.parser_read_mb}, at least a third more than"
+            f" MEDIA_MAX_IMAGE_MB ({rules.max_image_mb}) is needed: an image is read whole"
+        )
+    return rules
 
 
 def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:

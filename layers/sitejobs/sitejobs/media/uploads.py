@@ -9,7 +9,7 @@ from sitejobs.database import translated_errors
 from sitejobs.errors import Transient
 from sitejobs.jobs import PageSummary, Resources
 from sitejobs.media.checking import checker_of
-from sitejobs.media.records import records_by_key
+from sitejobs.media.records import ids_by_key
 from sitejobs.queues import Handled, Message
 
 CALL_SECONDS: Final = 200
@@ -54,11 +54,11 @@ def _handle(resources: Resources, message: Message, summary: PageSummary) -> boo
         summary.skip("no-upload")
         return True
     connection = resources.database.connection()
-    found = records_by_key(connection, key)
+    found = ids_by_key(connection, key)
     if not found:
         summary.skip("no-record-yet")
         return False
-    outcomes = [checker.check(connection, record, summary) for record in found]
+    outcomes = [checker.check(connection, media_id, summary) for media_id in found]
     return "not-uploaded" not in outcomes or message.receives >= PATIENCE
 
 
