@@ -6,7 +6,7 @@ at once, so that a page that is called again goes on where it was.
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from sitejobs.catalog import JOBS
@@ -20,7 +20,7 @@ ALL_PAGE_SIZE: Final = 25
 PAGE_SECONDS: Final = 540
 """After this a page stops, to be called again for the rest: the function's own time limit would end it unsaid."""
 
-Since = Callable[[Run, Any], datetime | None]
+First = Callable[[Run, Any], records.Place]
 
 
 def _plan_one(resources: Resources, run: Run, options: MediaMetadataOptions, cursor: Any) -> Chapter:
@@ -36,13 +36,13 @@ def _batch_one(resources: Resources, run: Run, options: MediaMetadataOptions, pa
     return summary
 
 
-def _plan_unchecked(size: Callable[[Any], int], since: Since) -> Callable[[Resources, Run, Any, Any], Chapter]:
+def _plan_unchecked(size: Callable[[Any], int], first: First) -> Callable[[Resources, Run, Any, Any], Chapter]:
     def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
         connection = resources.database.connection()
-        after = records.START if cursor is None else (str(cursor["after"][0]), int(cursor["after"][1]))
+        after = first(run, options) if cursor is None else (str(cursor["after"][0]), int(cursor["after"][1]))
         number = 0 if cursor is None else int(cursor["page"])
         limit = size(options) * PAGES_A_CHAPTER
-        found = records.next_unchecked(connection, after, since(run, options), limit)
+        found = records.next_unchecked(connection, after, limit)
         ends = [*found[size(options) - 1 : -1 : size(options)], *found[-1:]]
         starts = [after, *ends[:-1]]
         pages = [
@@ -51,7 +51,7 @@ def _plan_unchecked(size: Callable[[Any], int], since: Since) -> Callable[[Resou
         ]
         planned = len(found)
         if cursor is None and len(found) == limit:
-            planned = max(planned, records.count_unchecked(connection, since(run, options)))
+            planned = max(planned, records.count_unchecked(connection, after))
         return Chapter(
             pages=pages,
             cursor={"after": list(found[-1]), "page": number + len(pages)} if len(found) == limit else None,
@@ -76,19 +76,19 @@ def _batch_unchecked(resources: Resources, run: Run, options: Any, page: JsonObj
     return summary
 
 
-def _no_limit(run: Run, options: Any) -> None:
-    return None
+def _oldest(run: Run, options: Any) -> records.Place:
+    return records.START
 
 
-def _recent(run: Run, options: MediaMetadataBatchOptions) -> datetime:
-    return run.started_at - timedelta(hours=options.max_age_hours)
+def _recent(run: Run, options: MediaMetadataBatchOptions) -> records.Place:
+    return records.start_at(run.started_at - timedelta(hours=options.max_age_hours))
 
 
 ONE: Job[MediaMetadataOptions] = Job(JOBS["media-metadata"], MediaMetadataOptions, plan=_plan_one, batch=_batch_one)
 ALL: Job[MediaMetadataAllOptions] = Job(
     JOBS["media-metadata-all"],
     MediaMetadataAllOptions,
-    plan=_plan_unchecked(lambda options: ALL_PAGE_SIZE, _no_limit),
+    plan=_plan_unchecked(lambda options: ALL_PAGE_SIZE, _oldest),
     batch=_batch_unchecked,
 )
 RECENT: Job[MediaMetadataBatchOptions] = Job(

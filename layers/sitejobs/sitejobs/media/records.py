@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -34,7 +34,7 @@ _BY_KEY: Final[LiteralString] = 'SELECT "id" FROM "Media" WHERE "storageKey" = %
 # The place of a record in the order of pages: by creation, which the index of unchecked records has, then by id.
 _NEXT: Final[LiteralString] = f"""
 SELECT "createdAt"::text, "id" FROM "Media"
-WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s) AND "createdAt" >= %(since)s
+WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
 ORDER BY "createdAt", "id" LIMIT %(limit)s
 """  # noqa: S608 - our own text
 _BETWEEN: Final[LiteralString] = f"""
@@ -43,7 +43,7 @@ WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s) AND ("createdAt", 
 ORDER BY "createdAt", "id"
 """  # noqa: S608 - our own text
 _COUNT: Final[LiteralString] = f"""
-SELECT count(*) FROM "Media" WHERE {_UNCHECKED} AND "createdAt" >= %(since)s
+SELECT count(*) FROM "Media" WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
 """  # noqa: S608 - our own text
 
 # One writer a record at a time: what it looks at within the lock is what it stores.
@@ -80,6 +80,12 @@ Place = tuple[str, int]
 """createdAt as text, and id."""
 
 START: Place = ("-infinity", 0)
+"""Before every record."""
+
+
+def start_at(moment: datetime) -> Place:
+    """Before every record of that moment and later; without a zone the site's times are UTC."""
+    return moment.astimezone(UTC).isoformat(sep=" "), 0
 
 
 @dataclass(frozen=True)
@@ -122,9 +128,9 @@ def ids_by_key(connection: Connection, key: str) -> list[int]:
     return [int(media_id) for (media_id,) in connection.execute(_BY_KEY, {"key": key}).fetchall()]
 
 
-def next_unchecked(connection: Connection, after: Place, since: datetime | None, limit: int) -> list[Place]:
+def next_unchecked(connection: Connection, after: Place, limit: int) -> list[Place]:
     """Places of the next unchecked records."""
-    values = {"at": after[0], "id": after[1], "since": since or "-infinity", "limit": limit}
+    values = {"at": after[0], "id": after[1], "limit": limit}
     return [(str(at), int(media_id)) for at, media_id in connection.execute(_NEXT, values).fetchall()]
 
 
@@ -134,9 +140,9 @@ def unchecked_between(connection: Connection, after: Place, upto: Place) -> list
     return [int(media_id) for (media_id,) in connection.execute(_BETWEEN, values).fetchall()]
 
 
-def count_unchecked(connection: Connection, since: datetime | None) -> int:
+def count_unchecked(connection: Connection, after: Place) -> int:
     """How many there are."""
-    row = connection.execute(_COUNT, {"since": since or "-infinity"}).fetchone()
+    row = connection.execute(_COUNT, {"at": after[0], "id": after[1]}).fetchone()
     assert row is not None
     return int(row[0])
 
