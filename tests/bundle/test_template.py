@@ -196,7 +196,7 @@ def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
 
 def branches(resources: Any) -> list[Any]:
     """Resources with both sides of their conditions."""
-    found = []
+    found: list[Any] = []
     for resource in as_list(resources):
         found += resource["Fn::If"][1:] if isinstance(resource, dict) and "Fn::If" in resource else [resource]
     return found
