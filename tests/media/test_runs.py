@@ -1,6 +1,8 @@
 """Uploads and jobs as people start them: the command line, the real way from the bucket to the verdict."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -224,3 +226,33 @@ def test_a_person_sees_a_table(site_url: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "REJECTED" in done.stdout
     assert "the content is IMAGE, the record says VIDEO" in " ".join(done.stdout.split())
+
+
+SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;
+CREATE TRIGGER slowly BEFORE INSERT ON "MediaMetadata" FOR EACH ROW EXECUTE FUNCTION slowly()
+"""
+
+
+def test_a_worker_killed_within_its_page_and_a_second_run_beside_it_lose_and_double_nothing(
+    site_url: str, machine: LocalMachine
+) -> None:
+    rows(site_url, SLOWLY)
+    for at in range(60):
+        # No message tells of these: their objects stand outside the rule's sight until the job is done with them.
+        add(site_url, f"media/{at}")
+    job = machine.start("media-metadata-batch", {"batchSize": 20, "maxConcurrency": 2, "pauseMs": 0})
+    deadline = time.monotonic() + 60
+    while rows(site_url, 'SELECT count(*) FROM "MediaMetadata"') < [(8,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    killed = machine._pool.pids("MediaMetadataBatchFunction")
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    beside = machine.run("media-metadata-all", {"maxConcurrency": 2}, timeout=60)
+    ended = machine.wait(job, timeout=60)
+    assert (ended.status, beside.status) == ("SUCCEEDED", "SUCCEEDED")
+    # No object is there: all are told so, once.
+    assert statuses(site_url) == {"FAILED_PROCESSING": 60}
+    assert rows(site_url, 'SELECT DISTINCT "checks", "verdict" FROM "MediaMetadata"') == [(1, "FAILED_PROCESSING")]

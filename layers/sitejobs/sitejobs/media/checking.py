@@ -79,6 +79,9 @@ class Checker:
             # Looked at again within the lock, an older object's verdict never replaces a newer one's.
             if self._look(record) != seen:
                 raise ObjectChanged
+            now = record_by_id(connection, record.id)
+            if now is not None and not force and now.was_checked_as(None if seen is None else seen.etag):
+                return self._same_as_before(connection, now, summary)
             stored = store(connection, record, seen, verdict, datetime.now(UTC))
         return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
 
