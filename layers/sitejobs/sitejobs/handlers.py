@@ -249,8 +249,10 @@ def _settings() -> Settings:
 @lru_cache(maxsize=1)
 def _queue_client() -> Any:
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("sqs")
+    # Within a VPC that has no way to SQS the messages rest for the queue's own time: that must not take long to learn.
+    return boto3.client("sqs", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 
 
 @lru_cache(maxsize=1)

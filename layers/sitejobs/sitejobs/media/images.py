@@ -105,10 +105,21 @@ def _looks(image: Image.Image, orientation: int) -> dict[str, Any]:
     """Placeholder and main colour: the one step that decodes, and so finds out whether the data is whole."""
     image.draft("RGB", (_SMALL_SIDE * 2, _SMALL_SIDE * 2))
     image.load()
-    small = image.convert("RGBA" if _is_transparent(image) else "RGB")
+    transparent = _is_transparent(image)
+    small: Image.Image = image
+    if image.mode in ("RGB", "RGBA", "L", "LA") and "transparency" not in image.info:
+        # Before it is converted: a copy of a large image is what memory cannot spare.
+        small = image.resize(_fitting(image.size), Image.Resampling.BOX)
+    small = small.convert("RGBA" if transparent else "RGB")
     small.thumbnail((_SMALL_SIDE, _SMALL_SIDE), Image.Resampling.BOX)
     small = _turned(small, orientation)
     return {"placeholder": _placeholder(small), "dominantColor": _dominant(small)}
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """The size within `_SMALL_SIDE`, no side under one pixel."""
+    scale = min(1.0, _SMALL_SIDE / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _is_transparent(image: Image.Image) -> bool:
