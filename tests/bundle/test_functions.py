@@ -177,6 +177,8 @@ def test_the_login_is_read_from_the_secret_and_never_shown(start: Start, cloud: 
     [
         "MatchScoresPlanFunction",
         "MatchScoresFunction",
+        "BuildUserTraitsFunction",
+        "UserInterestSetsFunction",
         "MediaUploadedFunction",
         "RunsRecordFunction",
         "RunsFinishFunction",
