@@ -17,6 +17,7 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.feed.topics import topics_of
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
@@ -63,6 +64,9 @@ RUN_HERE = [
     "sitejobs compatibility --batchSize=100 --targetBatchSize=500",
     "sitejobs compatibility --incremental",
     "COMPATIBILITY_ALGO_VERSION=v2 sitejobs compatibility",
+    "sitejobs content-features --maxLookbackDays=0",
+    "sitejobs trending --minEngagements=3",
+    "sitejobs affinity --incremental",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -316,6 +320,13 @@ def test_every_column_of_the_search_tables_is_explained_and_no_other(site: str, 
     assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
 
 
+@pytest.mark.parametrize("table", ["PostFeatures", "TrendingScore", "UserAffinityProfile"])
+def test_every_column_of_the_feeds_tables_is_explained_and_no_other(site: str, table: str) -> None:
+    text = (ROOT / "docs" / "feed.md").read_text().partition(f"`{table}`, one row a ")[2].partition("```")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
+
+
 def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "search.md").read_text().partition("## Settings")[2]
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
@@ -324,6 +335,15 @@ def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> N
     assert rows == {name: function.environment[name] for name in rows}
     options = SearchableUserOptions()
     assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
+
+
+def test_the_posts_that_are_shown_get_the_topics_that_stand_beside_them() -> None:
+    text = (
+        (ROOT / "docs" / "feed.md").read_text().partition("| post | topics |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    )
+    shown = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert len(shown) == 10
+    assert [(post, ", ".join(topics_of(post, 8))) for post, _ in shown] == shown
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:

@@ -123,9 +123,9 @@ class Job(Generic[Options]):
 
 
 def scope_of(options: JobOptions) -> str:
-    """Whom a run is about: runs of the same job and scope must not overlap."""
-    for field_name, noun in (("user_id", "user"), ("media_id", "media")):
-        key = getattr(options, field_name, None)
+    """What a run is about: runs of the same job and scope must not overlap."""
+    for noun in ("user", "post", "media"):
+        key = getattr(options, f"{noun}_id", None)
         if key is not None:
             return f"{noun}:{key}"
     return "all"

@@ -44,7 +44,7 @@ class Keys:
     ----------
     known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
     stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
-    count : how many keys a full run will go through, about: one number, no parameters.
+    count : how many keys a full run will go through, about: one number.
     """
 
     known: LiteralString
@@ -123,7 +123,7 @@ def keyed_job(
         full = len(pages) == PAGES_A_CHAPTER
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         if full and not cursor:
-            planned_keys = max(planned_keys, _count(connection, keys))
+            planned_keys = max(planned_keys, _count(connection, keys, values))
             planned_pages = max(planned_pages, -(-planned_keys // page_keys))
         return Chapter(
             pages=pages,
@@ -193,7 +193,7 @@ def _find(
     return [int(key) for (key,) in rows]
 
 
-def _count(connection: Connection, keys: Keys) -> int:
-    row = connection.execute(keys.count).fetchone()
+def _count(connection: Connection, keys: Keys, values: Parameters) -> int:
+    row = connection.execute(keys.count, values).fetchone()
     assert row is not None
     return int(row[0])

@@ -5,13 +5,17 @@ They are listed because a database may hold older tables of the same names: CREA
 
 from sitejobs_local.contract.model import Column, Index, Table
 from sitejobs_local.contract.site import (
+    AFFINITY,
     COMPATIBILITY,
+    FEATURES,
+    FEED,
     INTEREST_SETS,
     MATCH_SCORES,
     MEDIA,
     SEARCH_INDEX,
     SEARCHABLE,
     TRAITS,
+    TRENDING,
 )
 
 
@@ -195,6 +199,38 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             Index(("searchVector",), method="gin"),
             Index(("lat", "lng")),
         ),
+        owned=True,
+    ),
+    Table(
+        "PostFeatures",
+        jobs=(FEATURES, AFFINITY, FEED),
+        columns=_columns(
+            """postId bigint; topics text[]; quality double precision; computedAt timestamp with time zone;
+            fingerprint bigint"""
+        ),
+        indexes=(Index(("postId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "TrendingScore",
+        jobs=(TRENDING, FEED),
+        columns=_columns(
+            """postId bigint; popularity double precision; velocity double precision; peakVelocity double precision;
+            peakTime timestamp with time zone; computedAt timestamp with time zone;
+            expiresAt timestamp with time zone"""
+        ),
+        indexes=(Index(("postId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserAffinityProfile",
+        jobs=(AFFINITY, FEED),
+        columns=_columns(
+            """userId bigint; topCreators bigint[]; topCreatorShares real[]; topTopics text[];
+            topTopicShares real[]; contentTypePrefs jsonb; engagementVelocity double precision;
+            explorationFactor double precision; computedAt timestamp with time zone; fingerprint bigint"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
         owned=True,
     ),
     Table(
