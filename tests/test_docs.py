@@ -54,6 +54,7 @@ RUN_HERE = [
     "sitejobs profile-search-index --incremental",
     'sitejobs search "jazz" --age 25-35',
     'sitejobs search "climbing jazz" --near "52.52,13.40" --km 50 --age 25-35',
+    "sitejobs media-metadata-all",
     "sitejobs check",
     "sitejobs db migrate",
     "sitejobs db roles --role sitejobs",
@@ -363,6 +364,19 @@ def test_the_weights_are_those_of_the_formula() -> None:
     assert given == {name.replace("_", " "): weight for name, weight in weights.items()}
 
 
+def test_every_column_of_the_uploads_is_explained(site: str) -> None:
+    text = (ROOT / "docs" / "media.md").read_text().partition("## Attributes")[2]
+    assert columns_of(site, "MediaMetadata") <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_every_reason_of_a_verdict_is_explained_and_no_other() -> None:
+    table = re.findall(r"^\| `[A-Z_]+` \|.*\| (.*?) \|$", (ROOT / "docs" / "media.md").read_text(), re.MULTILINE)
+    explained = set(re.findall(r"`([a-z-]+)`", " ".join(table)))
+    files = (ROOT / "layers" / "sitejobs" / "sitejobs" / "media").glob("*.py")
+    given = re.findall(r'(?:Reason|Unreadable)\(\s*"([a-z-]+)"', "".join(path.read_text() for path in files))
+    assert explained == set(given)
+
+
 def test_every_message_that_is_explained_is_one_that_is_given() -> None:
     table = (ROOT / "README.md").read_text().partition("## When something is wrong")[2]
     messages = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)))
@@ -402,7 +416,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     assert {str(path.relative_to(ROOT)) for path in named if not path.resolve().exists()} == set()
 
 
-MADE = (".aws-sam/", "logs/", "snapshots/", "requirements.txt", "app.py", "docs/sitejobs")
+MADE = (".aws-sam/", "logs/", "snapshots/", "media/", "video/", "requirements.txt", "app.py", "docs/sitejobs")
 """What is there only after a build or a run, or in several places."""
 
 

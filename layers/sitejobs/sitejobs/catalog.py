@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sitejobs.feed.options import AffinityOptions, ContentFeaturesOptions, TrendingOptions
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
+from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 from sitejobs.options import JobOptions
 from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
 from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
@@ -81,6 +82,27 @@ JOBS: dict[str, JobEntry] = {
             "feed",
             "whose posts and which topics each user likes, as shares of the user's likes",
             AffinityOptions,
+        ),
+        JobEntry(
+            "media-metadata",
+            "media",
+            "what one upload is, and whether it keeps the rules",
+            MediaMetadataOptions,
+            noun="uploads",
+        ),
+        JobEntry(
+            "media-metadata-all",
+            "media",
+            "the same for every unchecked upload, one at a time",
+            MediaMetadataAllOptions,
+            noun="uploads",
+        ),
+        JobEntry(
+            "media-metadata-batch",
+            "media",
+            "the same for the unchecked uploads of the last hours",
+            MediaMetadataBatchOptions,
+            noun="uploads",
         ),
     )
 }

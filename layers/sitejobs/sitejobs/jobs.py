@@ -124,7 +124,7 @@ class Job(Generic[Options]):
 
 def scope_of(options: JobOptions) -> str:
     """What a run is about: runs of the same job and scope must not overlap."""
-    for noun in ("user", "post"):
+    for noun in ("user", "post", "media"):
         key = getattr(options, f"{noun}_id", None)
         if key is not None:
             return f"{noun}:{key}"

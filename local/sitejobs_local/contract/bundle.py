@@ -11,6 +11,7 @@ from sitejobs_local.contract.site import (
     FEED,
     INTEREST_SETS,
     MATCH_SCORES,
+    MEDIA,
     SEARCH_INDEX,
     SEARCHABLE,
     TRAITS,
@@ -230,6 +231,22 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             explorationFactor double precision; computedAt timestamp with time zone; fingerprint bigint"""
         ),
         indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "MediaMetadata",
+        jobs=MEDIA,
+        columns=_columns(
+            """mediaId bigint; storageKey text; etag text; objectModifiedAt timestamp with time zone; verdict text;
+            reasons jsonb; checkedAt timestamp with time zone; checks integer; format text; kind text; mimeType text;
+            sizeBytes bigint; durationMs bigint; width integer; height integer; storedWidth integer;
+            storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
+            hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
+            bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
+            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
+            dominantColor text"""
+        ),
+        indexes=(Index(("mediaId",), unique=True),),
         owned=True,
     ),
 )
