@@ -54,13 +54,13 @@ def arrange(left: dict[str, list[Item]], size: int, most: int) -> list[list[Item
 def may_follow(item: Item, segments: list[list[Item]]) -> bool:
     if item["kind"] == "question":
         return True
-    author = item["author"]["id"]
+    author: int = item["author"]["id"]
     of_author = [
         other for segment in segments for other in segment if other["author"] and other["author"]["id"] == author
     ]
     if any(other["kind"] != item["kind"] for other in of_author):
         return False
-    return sum(other["author"] is not None and other["author"]["id"] == author for other in segments[-1]) < 3
+    return shown_authors(segments[-1:])[author] < 3
 
 
 def are_blocked(site: FeedSite, a: int, b: int) -> bool:

@@ -1,4 +1,4 @@
-"""Random small sites with all that a feed is made of: hidden and blocked people, follows, matches, scores, questions."""
+"""Random small sites with all that a feed is made of: hidden people, blocks, follows, matches, scores, questions."""
 
 from __future__ import annotations
 
@@ -146,8 +146,8 @@ class FeedSite:
 
     def _store_results(self, cursor: Any) -> None:
         """What other jobs have stored."""
-        parts = "scoreQuiz scoreInterests scoreRatingsQuality scoreRatingsFit scoreNew scoreNearby".split()
-        counts = "ratingCount sharedInterestCount commonTraits viewerTraits candidateTraits".split()
+        parts = ["scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby"]
+        counts = ["ratingCount", "sharedInterestCount", "commonTraits", "viewerTraits", "candidateTraits"]
         fill(
             cursor,
             "MatchScore",
@@ -222,7 +222,20 @@ def random_feed_site(seed: int, users: int = 30, posts: int = 90, *, scored: flo
         site.people[user] = random_person(random)
     for post in random.sample(range(1, 3 * posts), posts):
         add_post(random, site, post)
-    everybody = list(site.people)
+    connect_people(random, site)
+    for user in site.people:
+        if random.random() < scored:
+            add_scores(random, site, user)
+        if random.random() < 0.7:
+            site.affinities[user] = random_affinity(random, list(site.people))
+    for number in (1, 2, 3):
+        add_quiz(random, site, number)
+    return site
+
+
+def connect_people(random: Random, site: FeedSite) -> None:
+    """Blocks, follows, likes and matches."""
+    everybody, users = list(site.people), len(site.people)
     for _ in range(users):
         a, b = random.sample(everybody, 2)
         site.blocks.add((a, b))
@@ -235,14 +248,6 @@ def random_feed_site(seed: int, users: int = 30, posts: int = 90, *, scored: flo
     for _ in range(users * 2):
         a, b = sorted(random.sample(everybody, 2))
         site.matches[a, b] = (random.choice(STATES), NOW - timedelta(hours=random.randrange(5)))
-    for user in everybody:
-        if random.random() < scored:
-            add_scores(random, site, user)
-        if random.random() < 0.7:
-            site.affinities[user] = random_affinity(random, everybody)
-    for number in (1, 2, 3):
-        add_quiz(random, site, number)
-    return site
 
 
 def random_person(random: Random) -> Person:

@@ -36,8 +36,9 @@ WITH segments AS (
     WHERE s."userId" = ANY(%(keys)s)
 ),
 shown AS MATERIALIZED (
-    SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind", (item->>'id')::bigint AS "id",
-           (item->'author'->>'id')::bigint AS "author"
+    SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind",
+           CASE WHEN item->>'id' ~ '^[0-9]{1, 18}$' THEN (item->>'id')::bigint END AS "id",
+           CASE WHEN item->'author'->>'id' ~ '^[0-9]{1, 18}$' THEN (item->'author'->>'id')::bigint END AS "author"
     FROM segments s CROSS JOIN LATERAL jsonb_array_elements(s."items") AS item
     WHERE s."reason" IS NULL
 ),
@@ -61,7 +62,8 @@ invalid AS (
     SELECT s."userId", s."segmentIndex", min(CASE
         WHEN s."kind" = 'post' AND post."id" IS NULL THEN 'post-gone'
         WHEN s."kind" = 'question' AND question."id" IS NULL THEN 'question-gone'
-        WHEN s."kind" <> 'question' AND s."author" <> s."userId" AND person."id" IS NULL THEN 'author-hidden'
+        WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
+            THEN 'author-hidden'
         WHEN blocked."other" IS NOT NULL THEN 'author-blocked'
         WHEN post."visibility" = 'PRIVATE' AND post."author" <> s."userId" AND NOT EXISTS (
             SELECT FROM "ProfileAccess" g WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId"
