@@ -37,8 +37,8 @@ WITH segments AS (
 ),
 shown AS MATERIALIZED (
     SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind",
-           CASE WHEN item->>'id' ~ '^[0-9]{1, 18}$' THEN (item->>'id')::bigint END AS "id",
-           CASE WHEN item->'author'->>'id' ~ '^[0-9]{1, 18}$' THEN (item->'author'->>'id')::bigint END AS "author"
+           CASE WHEN item->>'id' ~ '^[0-9]{{1,18}}$' THEN (item->>'id')::bigint END AS "id",
+           CASE WHEN item->'author'->>'id' ~ '^[0-9]{{1,18}}$' THEN (item->'author'->>'id')::bigint END AS "author"
     FROM segments s CROSS JOIN LATERAL jsonb_array_elements(s."items") AS item
     WHERE s."reason" IS NULL
 ),
