@@ -73,14 +73,17 @@ def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:
 
 
 @contextmanager
-def shown(console: "Console", job: str) -> Iterator[RunProgress]:
-    """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere."""
-    with _bar(console, job) if console.is_terminal else _lines(console, job) as progress:
+def shown(console: "Console", job: str, noun: str = "users") -> Iterator[RunProgress]:
+    """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere.
+
+    `noun` is what the job goes through.
+    """
+    with _bar(console, job, noun) if console.is_terminal else _lines(console, job, noun) as progress:
         yield progress
 
 
 @contextmanager
-def _bar(console: "Console", job: str) -> Iterator[RunProgress]:
+def _bar(console: "Console", job: str, noun: str) -> Iterator[RunProgress]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -94,29 +97,30 @@ def _bar(console: "Console", job: str) -> Iterator[RunProgress]:
         task = bar.add_task(job, total=None, counts="planning")
 
         def show(totals: Totals) -> None:
-            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=counts(totals))
+            figures = counts(totals, noun)
+            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=figures)
 
         yield RunProgress(show)
 
 
 @contextmanager
-def _lines(console: "Console", job: str) -> Iterator[RunProgress]:
+def _lines(console: "Console", job: str, noun: str) -> Iterator[RunProgress]:
     last = time.monotonic() - PLAIN_LINE_SECONDS
 
     def show(totals: Totals) -> None:
         nonlocal last
         if time.monotonic() - last >= PLAIN_LINE_SECONDS:
             last = time.monotonic()
-            console.print(f"{job}: {counts(totals)}", highlight=False)
+            console.print(f"{job}: {counts(totals, noun)}", highlight=False)
 
     yield RunProgress(show)
 
 
-def counts(totals: Totals) -> str:
+def counts(totals: Totals, noun: str = "users") -> str:
     """One line of figures: `12/40 pages  1,200/4,000 users  240,000 rows`."""
     parts = [
         f"{totals.ended_pages:,}/{totals.planned_pages:,} pages",
-        f"{totals.processed:,}/{totals.planned_users:,} users",
+        f"{totals.processed:,}/{totals.planned_users:,} {noun}",
         f"{totals.written:,} rows",
     ]
     if totals.failed_pages:

@@ -97,6 +97,31 @@ def test_the_ready_events_have_the_shape_of_real_ones(start: Start, site_url: st
     assert finish.invoke(to_finish | {"run": planned["run"]})["error"] == "PagesFailed"
 
 
+@pytest.mark.parametrize(
+    ("name", "job"),
+    [
+        ("ContentFeaturesFunction", "content-features"),
+        ("TrendingFunction", "trending"),
+        ("AffinityFunction", "affinity"),
+    ],
+)
+def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_event(
+    start: Start, site_url: str, name: str, job: str
+) -> None:
+    with psycopg.connect(site_url) as connection:
+        connection.execute(
+            """UPDATE "Post" SET "createdAt" = now() - interval '1 hour' WHERE "visibility" = 'PUBLIC'"""
+        )
+    function = start(name, DATABASE_URL=site_url)
+    execution = EXECUTION.replace("match-scores", job)
+    planned = function.invoke({"input": event(f"{job}.input"), "execution": execution, "run": None, "cursor": None})
+    assert planned["status"] == "PLANNED"
+    assert shape(event(job)) == shape({"run": planned["run"], "page": planned["pages"][0]})
+    results = [function.invoke({"run": planned["run"], "page": page}) for page in planned["pages"]]
+    assert sum(result["processed"] for result in results) > 0
+    assert sum(result["failed"] for result in results) == 0
+
+
 def test_plan_names_every_wrong_option(start: Start) -> None:
     given = {"userId": "x", "batchSize": 0, "colour": "red"}
     answer = start("MatchScoresPlanFunction", DATABASE_URL=NO_DATABASE).invoke({"input": given, "execution": EXECUTION})
@@ -163,9 +188,10 @@ def imported(python: Path, function: Function) -> set[str]:
 def test_record_and_finish_import_neither_numpy_nor_scoring(functions: Template, lambda_python: Path) -> None:
     for name in ("RunsRecordFunction", "RunsFinishFunction"):
         modules = imported(lambda_python, functions.functions[name])
-        ours = {module for module in modules if module.startswith("sitejobs.matching.")}
-        assert ours <= {"sitejobs.matching.options"}  # the catalog names every job with its options
-        assert not {"numpy", "boto3"} & modules
+        ours = {module for module in modules if module.startswith(("sitejobs.matching.", "sitejobs.feed."))}
+        # The catalog names every job with its options.
+        assert ours <= {"sitejobs.matching.options", "sitejobs.feed.options"}
+        assert not {"numpy", "boto3", "regex"} & modules
         assert "sitejobs.runs" in modules
 
 

@@ -90,8 +90,9 @@ def reaching(
     reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
     near = bool(reach.near[rows, blocks.start : blocks.stop].any())
     matchup = kernel.against(shelf)
-    keys = kernel.without_interests(rows, matchup, columns, near)
-    return kernel.reaching(rows, matchup, columns, keys, floor)
+    pairs = kernel.settled(kernel.reaching(rows, matchup, columns, floor, near=near), matchup)
+    pairs = pairs.take(pairs.key >= floor[pairs.viewer])
+    return pairs.viewer, pairs.candidate, pairs.key
 
 
 def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:

@@ -18,12 +18,13 @@ from sitejobs.options import JobOptions
 
 @dataclass(frozen=True)
 class JobEntry:
-    """A job as people know it. `name` is also the name of its state machine."""
+    """A job as people know it. `name` is also the name of its state machine; `noun`: what it goes through."""
 
     name: str
     group: str
     summary: str
     options: type[JobOptions]
+    noun: str = "users"
 
 
 JOBS: dict[str, JobEntry] = {
@@ -40,12 +41,14 @@ JOBS: dict[str, JobEntry] = {
             "feed",
             "topics and quality of posts: their hashtags and most telling words, how much they offer",
             ContentFeaturesOptions,
+            noun="posts",
         ),
         JobEntry(
             "trending",
             "feed",
             "posts that draw likes now: popularity and velocity of each, and when it peaked",
             TrendingOptions,
+            noun="posts",
         ),
         JobEntry(
             "affinity",

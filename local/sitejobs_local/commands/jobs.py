@@ -98,7 +98,7 @@ def _run(entry: JobEntry, given: Mapping[str, Any], *, quiet: bool) -> "Outcome"
         note_if_empty(target, connection)
         connection.close()
         workshop = workshop_of(target, os.environ, entry.name)
-        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name) as progress:
+        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, entry.noun) as progress:
             return run_job(entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress)
 
 

@@ -23,7 +23,7 @@ TEXT_WEIGHT, MEDIA_WEIGHT = 0.6, 0.4
 
 # What the features of a post `p` follow from.
 _FINGERPRINT: LiteralString = f"""
-hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least({MEDIA_COUNT}, 4), p."text"), 0)
+hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least({MEDIA_COUNT}, {FULL_MEDIA}), p."text"), 0)
 """
 _LIVE_POSTS: LiteralString = """
 SELECT p.* FROM "Post" p

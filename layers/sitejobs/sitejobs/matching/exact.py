@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.geometry import km_of_chord
-from sitejobs.matching.interests import InterestBits
+from sitejobs.matching.geometry import km_between
+from sitejobs.matching.interests import InterestBits, count_bits
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.quizzes import quiz_similarity
 from sitejobs.matching.users import MISSING, Users
@@ -62,11 +62,11 @@ def score_pairs(
     viewers: Users, candidates: Users, viewer: Indices, candidate: Indices, now: float, parameters: Parameters
 ) -> Pairs:
     """Score the pairs (viewer[i], candidate[i]) as of `now`, in seconds since 1970."""
-    distance_km = km_of_chord(np.sqrt(((viewers.xyz[viewer] - candidates.xyz[candidate]) ** 2).sum(axis=1)))
+    distance_km = km_between(viewers.xyz[viewer], candidates.xyz[candidate])
     traits, common = _traits(viewers, candidates, viewer, candidate)
     bits = InterestBits.over(viewers)
     shared_bits = bits.of(viewers)[viewer] & bits.of(candidates)[candidate]
-    shared_count = np.bitwise_count(shared_bits).sum(axis=1, dtype=np.int64)
+    shared_count = count_bits(shared_bits).astype(np.int64)
     parts = {
         "traits": traits,
         "interests": jaccard(shared_count, viewers.interest_count[viewer], candidates.interest_count[candidate]),
@@ -117,19 +117,28 @@ def radius_km(viewers: Users, parameters: Parameters) -> Floats:
 
 
 def _traits(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> tuple[Floats, Indices]:
-    left = viewers.traits[viewer].astype(np.float64)
-    right = candidates.traits[candidate].astype(np.float64)
-    both = ~(np.isnan(left) | np.isnan(right))
-    common = both.sum(axis=1)
-    left, right = np.where(both, left, 0.0), np.where(both, right, 0.0)
-    norms = np.sqrt((left**2).sum(axis=1)) * np.sqrt((right**2).sum(axis=1))
-    dot = (left * right).sum(axis=1)
+    dot, left, right, common = (np.zeros(len(viewer)) for _ in range(4))
+    has, values = ~np.isnan(candidates.traits), np.nan_to_num(candidates.traits, nan=0.0)
+    # Viewer by viewer: four products of one viewer's vector and its candidates' rows, which stay in the cache.
+    order = np.argsort(viewer, kind="stable")
+    edges = np.flatnonzero(np.diff(viewer[order], prepend=-1, append=-1)) if len(viewer) else np.zeros(1, np.int64)
+    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        of_viewer = order[start:stop]
+        own = viewers.traits[viewer[of_viewer[0]]].astype(np.float64)
+        own_has, own = (~np.isnan(own)).astype(np.float64), np.nan_to_num(own, nan=0.0)
+        others = values[candidate[of_viewer]].astype(np.float64)
+        others_have = has[candidate[of_viewer]].astype(np.float64)
+        dot[of_viewer] = others @ own
+        left[of_viewer] = others_have @ own**2
+        right[of_viewer] = np.square(others, out=others) @ own_has
+        common[of_viewer] = others_have @ own_has
+    norms = np.sqrt(left) * np.sqrt(right)
     cosine = np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)
     fewer = np.minimum(viewers.trait_count[viewer], candidates.trait_count[candidate])
     scores = (cosine + 1) / 2 * np.sqrt(common / np.maximum(fewer, 1))
     few = common < MIN_COMMON_TRAITS
     scores[few] = quiz_similarity(viewers, candidates, viewer[few], candidate[few])
-    return scores, common
+    return scores, common.astype(np.int64)
 
 
 def _proximity(

@@ -51,3 +51,12 @@ class InterestBits:
             codes[rows, column] = self.vocabulary[word * WORD + bit]
             left[rows, word] = without
         return codes
+
+
+def count_bits(sets: Bits) -> NDArray[np.int32]:
+    """(p, words) -> (p,) how many bits are set. Word by word: numpy is slow to sum along a short axis."""
+    counts = np.bitwise_count(sets)
+    total = counts[:, 0].astype(np.int32)
+    for word in range(1, counts.shape[1]):
+        total += counts[:, word]
+    return total

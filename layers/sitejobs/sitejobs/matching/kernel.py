@@ -1,7 +1,8 @@
 """Keys of pairs of some viewers and the candidates of a shelf, in single precision and a few passes.
 
-A key orders a viewer's candidates: the score, plus `tier_step` for tier A. Keys are within `MARGIN` of the exact
-score's; who could be in tier A but for rounding counts as in it. `exact.py` scores again what the search keeps.
+A key orders a viewer's candidates: the score, plus `tier_step` for tier A. First comes what a key can be at most, for
+all pairs by matrix products; then, for the few pairs that can reach their viewer's floor, the key itself. Keys are
+within `MARGIN` of the exact score's; `exact.py` scores again what the search keeps.
 
 The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
 |v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
@@ -15,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
-from sitejobs.matching.geometry import km_of_chord
-from sitejobs.matching.interests import Bits, InterestBits
+from sitejobs.matching.geometry import EARTH_RADIUS_KM, km_between
+from sitejobs.matching.interests import Bits, InterestBits, count_bits
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.quizzes import latest_results, quiz_similarity
-from sitejobs.matching.shelf import Shelf, Taste, quiz_column
+from sitejobs.matching.shelf import AGES, GENDERS, Shelf, Taste, inverse_roots, quiz_column
 from sitejobs.matching.users import MISSING, Users
 
 Singles = NDArray[np.float32]
@@ -29,9 +30,14 @@ Flags = NDArray[np.bool_]
 MARGIN = 4e-6
 """Most that a key may differ from the exact one."""
 
+_ROUNDING = 2e-5
+"""Most that rounding may take off what a key can be at most."""
+
+_KM = np.float32(EARTH_RADIUS_KM)
+_NEARER_KM = np.float32(0.02)
+"""Most that a distance in single precision may be too long: unit vectors are a metre apart there."""
+
 _LOWEST = np.finfo(np.float32).min
-_GENDERS = 8
-"""Columns of the table "does the viewer want this gender"; the last one stands for a missing gender."""
 _FEW_RUNS = 12
 """Runs of equal masks up to which going run by run beats picking a factor for each column."""
 
@@ -48,6 +54,7 @@ class Matchup:
     viewer : (v, m) 1 / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
     candidate : (masks of the viewers, n) 1 / s, None where all are 1.
     by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
+    namesakes : candidates whose place may count by its name, ascending.
     """
 
     shelf: Shelf
@@ -55,6 +62,30 @@ class Matchup:
     coverage: Singles
     candidate: Singles | None
     by_quiz: Flags
+    namesakes: Indices
+
+
+@dataclass(frozen=True)
+class KeyedPairs:
+    """p pairs of a viewer and a candidate, viewers ascending, and their keys. All arrays (p,).
+
+    by_quiz : which fall back on a quiz: their keys are the most that they may be, until they are settled.
+    """
+
+    viewer: Indices
+    candidate: Indices
+    key: Singles
+    by_quiz: Flags
+
+    def take(self, rows: Indices | Flags) -> "KeyedPairs":
+        return KeyedPairs(self.viewer[rows], self.candidate[rows], self.key[rows], self.by_quiz[rows])
+
+
+def joined(parts: list[KeyedPairs]) -> KeyedPairs:
+    """All pairs of all parts, again by viewer."""
+    names = ("viewer", "candidate", "key", "by_quiz")
+    pairs = KeyedPairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return pairs.take(np.argsort(pairs.viewer, kind="stable"))
 
 
 class Kernel:
@@ -68,25 +99,29 @@ class Kernel:
         self._taste = Taste.of(viewers, popularity)
         weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
         self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
+        self._interests = self._interests_at_most()
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
         self._page_sets: tuple[Shelf, Bits] | None = None
+        self._xyz = viewers.xyz.astype(np.float32)
         self._radius = radius_km(viewers, parameters)
-        self._placed = viewers.has_place
         self._quizzed = viewers.latest != MISSING
         latest = np.maximum(latest_results(viewers), 0)
         self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
         self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
+        self._wanted_at_most = np.minimum(self._wanted, 1e6).astype(np.float32)
         # Only viewers who prefer no distance have tier A candidates who are not near.
         self._anywhere = np.isinf(self._wanted)
         self._step = np.float32(tier_step(parameters))
-        codes = np.arange(_GENDERS)
+        codes = np.arange(GENDERS)
         wants = viewers.wants.astype(np.int64)[:, None]
-        self._genders = (wants == 0) | ((codes < _GENDERS - 1) & ((wants >> codes) & 1 == 1))
+        self._genders = (wants == 0) | ((codes < GENDERS - 1) & ((wants >> codes) & 1 == 1))
         # A lower bound of 0 turns away unknown ages (MISSING is below it) as soon as any bound is given.
         given = (viewers.age_min != MISSING) | (viewers.age_max != MISSING)
         self._age_low = np.where(given, np.maximum(viewers.age_min, 0), MISSING).astype(np.int16)
         self._age_high = np.where(viewers.age_max == MISSING, np.iinfo(np.int16).max, viewers.age_max).astype(np.int16)
+        self._steps = self._step * self._suiting().astype(np.float32)
+        """(v, GENDERS * AGES) what tier A may add for each of `person_codes`."""
 
     def against(self, shelf: Shelf) -> Matchup:
         """Prepare for a shelf; serves all its blocks."""
@@ -100,63 +135,89 @@ class Kernel:
         coverage = half * np.sqrt(common / np.maximum(fewer, 1))
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
         coverage = np.where(fallback, half * (1 + by_quiz), coverage)
-        viewer = np.where(fallback, 0, _inverse((viewers.directions**2) @ candidates.masks.T))
-        candidate = _inverse(viewers.masks @ (candidates.directions**2).T)
+        viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
+        candidate = shelf.scales(viewers.masks)
         return Matchup(
             shelf=shelf,
             viewer=viewer.astype(np.float32),
             coverage=coverage.astype(np.float32),
-            candidate=None if (candidate == 1).all() else candidate.astype(np.float32),
+            candidate=candidate,
             by_quiz=by_quiz,
+            namesakes=self._namesakes(shelf.users),
         )
 
-    def without_interests(self, rows: Indices, matchup: Matchup, columns: slice, near: bool) -> Singles:
-        """(r, c) keys of the viewers `rows` and the shelf's candidates `columns`, the interests left out.
-
-        A pair that falls back on a quiz has what it may reach at most. `near`: whether a candidate may be within a
-        viewer's radius.
-        """
-        users = matchup.shelf.users
-        keys = self._traits_and_ratings(rows, matchup, columns)
-        by_name = self._same_place(rows, users, columns)
-        if by_name is not None:
-            keys += by_name
-        if near:
-            proximity, kept = self._proximity(rows, users, columns)
-            keys += proximity
-            keys += self._step * (self._tier_a(rows, users, columns) & kept)
-        else:
-            free = np.flatnonzero(self._anywhere[rows])
-            if len(free):
-                keys[free] += self._step * self._tier_a(rows[free], users, columns)
-        return keys
-
     def reaching(
-        self, rows: Indices, matchup: Matchup, columns: slice, keys: Singles, floor: Singles
-    ) -> tuple[Indices, Indices, Singles]:
-        """Viewers, shelf rows and whole keys, (p,) each, of the pairs that reach their viewer's floor, (v,).
+        self,
+        rows: Indices,
+        matchup: Matchup,
+        columns: slice,
+        floor: Singles,
+        *,
+        near: bool,
+        left_out: Flags | None = None,
+        excluded: tuple[Indices, Indices] | None = None,
+    ) -> KeyedPairs:
+        """The pairs that reach their viewer's floor, (v,), by viewer's row and candidate's row on the shelf.
 
-        `keys`: of `without_interests`, -inf for pairs to leave out.
+        Of the viewers `rows` (ascending) and the shelf's candidates `columns`, r and c of them. `near`: whether any of
+        these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those that
+        `excluded` indexes in (r, c).
         """
-        # At first with the interests as they can be at most: few pairs need the exact ones.
-        at_most = keys + self._interests_at_most(rows, matchup.shelf, columns)
-        alive = (at_most >= (floor[rows] - np.float32(MARGIN))[:, None]) & (keys > _LOWEST)
-        row, column = np.divmod(np.flatnonzero(alive), alive.shape[1])
+        sure = self._traits(rows, matchup, columns)
+        sure += self._ratings[rows] @ matchup.shelf.ratings[columns].T
+        at_most = self._interests[rows] @ matchup.shelf.interests_at_most[columns].T
+        at_most += sure
+        self._add_places(at_most, rows, matchup, columns, near=near)
+        if left_out is not None:
+            at_most[left_out] = -np.inf
+        if excluded is not None:
+            at_most[excluded] = -np.inf
+        # A floor of -inf lets everyone in but those.
+        threshold = np.maximum(floor[rows] - np.float32(_ROUNDING), _LOWEST)
+        alive = np.flatnonzero(at_most >= threshold[:, None])
+        row, column = np.divmod(alive, at_most.shape[1])
         viewer, candidate = rows[row], columns.start + column
-        found = keys[row, column] + self._jaccard(viewer, matchup.shelf, candidate)
-        passed = np.flatnonzero(found >= floor[viewer])
-        viewer, candidate, found = viewer[passed], candidate[passed], found[passed]
-        found += self._quiz_correction(viewer, matchup, candidate)
+        found = sure.reshape(-1)[alive] + self._parts(viewer, matchup, candidate, near=near)
         kept = np.flatnonzero(found >= floor[viewer])
-        return viewer[kept], candidate[kept], found[kept]
+        viewer, candidate = viewer[kept], candidate[kept]
+        by_quiz = matchup.by_quiz[viewer, matchup.shelf.taste.mask[candidate]]
+        return KeyedPairs(viewer, candidate, found[kept], by_quiz)
 
-    def _traits_and_ratings(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
+    def settled(self, pairs: KeyedPairs, matchup: Matchup) -> KeyedPairs:
+        """The pairs of this matchup with their quizzes compared."""
+        open_ones = np.flatnonzero(pairs.by_quiz)
+        viewer, candidate = pairs.viewer[open_ones], pairs.candidate[open_ones]
+        similarity = quiz_similarity(self._viewers, matchup.shelf.users, viewer, candidate)
+        keys = pairs.key.copy()
+        keys[open_ones] += (self._weights.traits * (similarity - 1)).astype(np.float32)
+        return KeyedPairs(pairs.viewer, pairs.candidate, keys, np.zeros_like(pairs.by_quiz))
+
+    # What a key can be at most, for all pairs ------------------------------------------------------------------
+
+    def _interests_at_most(self) -> Singles:
+        """(v, BUCKETS + 2) the viewers' side of `Shelf.interests_at_most`, weighted."""
+        none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
+        fixed = self._weights.interests * NO_INTERESTS
+        shares = self._weights.interests * self._taste.shares
+        return np.asarray(np.concatenate([shares, fixed * none, fixed * (1 - none)], axis=1), np.float32)
+
+    def _suiting(self) -> Flags:
+        """(v, GENDERS * AGES) whom a preference for gender and age may allow, by `person_codes`."""
+        ages = np.arange(AGES - 1)
+        low, high = self._age_low[:, None], self._age_high[:, None]
+        # The last of the known ages stands for all beyond it, the one after it for those who gave none.
+        known = (ages >= np.minimum(low, AGES - 2)) & (ages <= high)
+        allowed = np.concatenate([known, low == MISSING], axis=1)
+        return np.asarray(self._genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
+
+    def _traits(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
+        """(r, c) weighted traits part; of a pair that falls back on a quiz, what it may reach at most."""
         taste = matchup.shelf.taste
         scores = self._taste.directions[rows] @ taste.directions[columns].T
         if matchup.candidate is not None:
             scores *= matchup.candidate[self._taste.mask[rows], columns]
         mask = taste.mask[columns]
-        edges = np.flatnonzero(np.diff(mask, prepend=-1, append=-1))
+        edges = np.concatenate([[0], np.flatnonzero(mask[1:] != mask[:-1]) + 1, [len(mask)]])
         if len(edges) - 1 <= _FEW_RUNS:
             for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 part = scores[:, start:stop]
@@ -164,75 +225,106 @@ class Kernel:
                 part += 1
                 part *= matchup.coverage[rows, mask[start], None]
         else:
-            scores *= matchup.viewer[rows][:, mask]
+            scores *= matchup.viewer[rows].take(mask, axis=1, mode="clip")
             scores += 1
-            scores *= matchup.coverage[rows][:, mask]
-        scores += self._ratings[rows] @ matchup.shelf.ratings[columns].T
+            scores *= matchup.coverage[rows].take(mask, axis=1, mode="clip")
         return scores
 
-    def _interests_at_most(self, rows: Indices, shelf: Shelf, columns: slice) -> Singles:
-        """(r, c) weighted interests part, or a little more where interests share a bucket."""
-        parts = self._taste.buckets[rows] @ shelf.taste.buckets[columns].T
-        left = self._viewers.interest_count[rows].astype(np.float32)
-        right = shelf.users.interest_count[columns].astype(np.float32)
-        # Two counts of a bucket multiply to at least what they share, yet no set shares more than it has.
-        np.minimum(parts, np.minimum(left[:, None], right[None, :]), out=parts)
-        union = left[:, None] + right[None, :]
-        union -= parts
-        np.maximum(union, np.float32(1), out=union)
-        parts /= union
-        parts *= np.float32(self._weights.interests)
-        fixed = np.float32(self._weights.interests * NO_INTERESTS)
-        parts[left == 0] = fixed
-        parts[:, right == 0] = fixed
-        return np.asarray(parts)
+    def _add_places(self, at_most: Singles, rows: Indices, matchup: Matchup, columns: slice, *, near: bool) -> None:
+        """Add what the place may, (r, c), and the step of tier A where it may be reached."""
+        shelf = matchup.shelf
+        first, stop = np.searchsorted(matchup.namesakes, (columns.start, columns.stop))
+        if first < stop:
+            among = matchup.namesakes[first:stop]
+            at_most[:, among - columns.start] += self._by_name(rows[:, None], shelf.users, among[None, :])
+        if near:
+            km = self._km_at_least(rows, shelf.xyz[columns])
+            steps = self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+            # NaN, no distance, compares as false: tier B whenever a distance is wanted.
+            kept = km <= self._wanted_at_most[rows, None]
+            kept |= self._anywhere[rows, None]
+            steps *= kept
+            at_most += steps
+            km *= (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
+            km += 1
+            np.fmax(km, 0, out=km)
+            np.fmin(km, 1, out=km)
+            km *= np.float32(self._weights.proximity)
+            at_most += km
+        else:
+            free = np.flatnonzero(self._anywhere[rows])
+            if len(free) == len(rows):
+                at_most += self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+            elif len(free):
+                at_most[free] += self._steps[rows[free]].take(shelf.person[columns], axis=1, mode="clip")
 
-    def _jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
-        """(p,) weighted interests part of single pairs."""
-        shared = np.bitwise_count(self._sets[viewer] & self._sets_of(shelf)[candidate]).sum(axis=1, dtype=np.int32)
-        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
-        union = np.maximum(left + right - shared, 1).astype(np.float32)
-        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
-        return np.asarray(parts * self._weights.interests, np.float32)
-
-    def _quiz_correction(self, viewer: Indices, matchup: Matchup, candidate: Indices) -> Singles:
-        """(p,) what to add to single pairs' scores where `without_interests` gave the most a quiz may reach."""
-        shelf, correction = matchup.shelf, np.zeros(len(viewer), np.float32)
-        falls = np.flatnonzero(matchup.by_quiz[viewer, shelf.taste.mask[candidate]])
-        if len(falls):
-            similarity = quiz_similarity(self._viewers, shelf.users, viewer[falls], candidate[falls])
-            correction[falls] = self._weights.traits * (similarity - 1)
-        return correction
-
-    def _tier_a(self, rows: Indices, users: Users, columns: slice) -> Flags:
-        """(r, c) whether gender and age allow tier A."""
-        gender, age = users.gender[columns], users.age[columns]
-        fits = self._genders[rows][:, gender]  # MISSING is the last column
-        fits &= age[None, :] >= self._age_low[rows, None]
-        fits &= age[None, :] <= self._age_high[rows, None]
-        return np.asarray(fits)
-
-    def _proximity(self, rows: Indices, users: Users, columns: slice) -> tuple[Singles, Flags]:
-        """(r, c) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
-        # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
-        here, there = self._viewers.xyz[rows], users.xyz[columns]
+    def _km_at_least(self, rows: Indices, there: Singles) -> Singles:
+        """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
+        here = self._xyz[rows]
         squares = np.square(here[:, 0, None] - there[None, :, 0])
         for axis in (1, 2):
             step = here[:, axis, None] - there[None, :, axis]
             squares += np.square(step, out=step)
-        km = km_of_chord(np.sqrt(squares, out=squares))
-        # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-        kept = self._anywhere[rows, None] | (km <= self._wanted[rows, None])
-        radius, weight = self._radius[rows, None], self._weights.proximity
-        part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
-        return (weight * np.nan_to_num(np.maximum(part, 0), nan=0.0)).astype(np.float32), kept
+        np.sqrt(squares, out=squares)
+        squares *= _KM
+        squares -= _NEARER_KM
+        return np.asarray(squares)
 
-    def _same_place(self, rows: Indices, users: Users, columns: slice) -> Singles | None:
-        """(r, c) weighted proximity of pairs without a distance whose places have one name; None when none has."""
-        apart = ~(self._placed[rows][:, None] & users.has_place[columns][None, :])
-        place = self._viewers.place[rows]
-        same = apart & (place[:, None] == users.place[columns][None, :]) & (place != 0)[:, None]
-        return same * np.float32(self._weights.proximity * SAME_PLACE) if same.any() else None
+    def _namesakes(self, users: Users) -> Indices:
+        """Candidates without a distance to some viewer whose place has the name of theirs."""
+        placed = self._viewers.has_place
+        lost, all_names = np.unique(self._viewers.place[~placed]), np.unique(self._viewers.place)
+        by_name = np.isin(users.place, lost) | (~users.has_place & np.isin(users.place, all_names))
+        return np.flatnonzero(by_name & (users.place != 0))
+
+    # The key itself, for single pairs --------------------------------------------------------------------------
+
+    def _parts(self, viewer: Indices, matchup: Matchup, candidate: Indices, *, near: bool) -> Singles:
+        """(p,) all of the key but traits and ratings."""
+        shelf = matchup.shelf
+        parts = self._jaccard(viewer, shelf, candidate)
+        if len(matchup.namesakes):
+            parts += self._by_name(viewer, shelf.users, candidate)
+        suits = self._suits(viewer, shelf.users, candidate)
+        if near:
+            proximity, kept = self._proximity(viewer, shelf.users, candidate)
+            parts += proximity
+            suits &= kept
+        else:
+            suits &= self._anywhere[viewer]
+        parts += self._step * suits
+        return parts
+
+    def _suits(self, viewer: Indices, users: Users, candidate: Indices) -> Flags:
+        """(p,) whether gender and age allow tier A."""
+        age = users.age[candidate]
+        fits = self._genders[viewer, users.gender[candidate]]  # MISSING is the last column
+        return np.asarray(fits & (age >= self._age_low[viewer]) & (age <= self._age_high[viewer]))
+
+    def _proximity(self, viewer: Indices, users: Users, candidate: Indices) -> tuple[Singles, Flags]:
+        """(p,) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
+        # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
+        km = km_between(self._viewers.xyz[viewer], users.xyz[candidate])
+        # NaN, no distance, compares as false: tier B whenever a distance is wanted.
+        kept = self._anywhere[viewer] | (km <= self._wanted[viewer])
+        radius = self._radius[viewer]
+        part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
+        return (self._weights.proximity * np.fmax(part, 0)).astype(np.float32), kept
+
+    def _by_name(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
+        """Weighted proximity of pairs without a distance whose places have one name, 0 for others; broadcasts."""
+        apart = ~(self._viewers.has_place[viewer] & users.has_place[candidate])
+        place = self._viewers.place[viewer]
+        same = apart & (place == users.place[candidate]) & (place != 0)
+        return np.asarray(same * np.float32(self._weights.proximity * SAME_PLACE))
+
+    def _jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
+        """(p,) weighted interests part of single pairs."""
+        shared = count_bits(self._sets[viewer] & self._sets_of(shelf)[candidate])
+        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
+        union = np.maximum(left + right - shared, 1).astype(np.float32)
+        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
+        return np.asarray(parts * self._weights.interests, np.float32)
 
     def _sets_of(self, shelf: Shelf) -> Bits:
         """(n, words) interest sets of the shelf, over the vocabulary at hand."""
@@ -241,10 +333,3 @@ class Kernel:
         if self._page_sets is None or self._page_sets[0] is not shelf:
             self._page_sets = (shelf, self._bits.of(shelf.users))
         return self._page_sets[1]
-
-
-def _inverse(squares: Singles) -> Singles:
-    """1 / sqrt of shares of a squared length: 0 for 0, and exactly 1 but for rounding."""
-    inverse = np.divide(1, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
-    inverse[np.abs(inverse - 1) < 1e-6] = 1
-    return inverse

@@ -11,47 +11,58 @@ from sitejobs.matching.kernel import MARGIN
 Indices = NDArray[np.int64]
 Singles = NDArray[np.float32]
 
-Rescore = Callable[[int, Indices], NDArray[np.float64]]
-"""Row of a viewer and p positions -> (p,) exact keys."""
+Rescore = Callable[[int, Indices], tuple[NDArray[np.float64], Indices]]
+"""Row of a viewer and p positions -> (p,) exact keys and the candidates' ids."""
 
 EXTRA = 256
 """Places beyond K for keys that rounding may have put in the wrong order."""
 
 
+ENOUGH = 80
+"""Keys beyond K at which the floor is raised: a higher floor leaves out more, and each rise costs a pass."""
+
+
 class Leaders:
     """Keeps, for each of v viewers, every key that may belong to its best `top_k`.
 
-    `most_at_once`: keys of one viewer that an `add` may bring. `rescore`: exact keys of a viewer's candidates.
+    `most_at_once`: keys of one viewer that are taken up together. `rescore`: exact keys of a viewer's candidates.
     """
 
     def __init__(self, viewers: int, top_k: int, most_at_once: int, rescore: Rescore) -> None:
         self._top_k = top_k
         self._rescore = rescore
         self._kept = top_k + EXTRA
+        self._most_at_once = most_at_once
+        self._enough = top_k + ENOUGH
         width = self._kept + 2 * most_at_once
         self._keys = np.full((viewers, width), -np.inf, np.float32)
         self._positions = np.zeros((viewers, width), np.int64)
-        self._ids = np.zeros((viewers, width), np.int64)
         self._fill = np.zeros(viewers, np.int64)
         self.floor = np.full(viewers, -np.inf, np.float32)
         """(v,) a key below it cannot be among the viewer's best: the K-th best so far, less rounding."""
 
-    def add(self, viewer: Indices, keys: Singles, positions: Indices, ids: Indices) -> None:
-        """Take the keys of pairs, (p,) each: viewers in ascending order, candidates by position and id."""
-        first = np.flatnonzero(np.diff(viewer, prepend=-1))
-        rows, counts = viewer[first], np.diff(first, append=len(viewer))
+    def add(self, viewer: Indices, keys: Singles, positions: Indices) -> None:
+        """Take the keys of p > 0 pairs, (p,) each: viewers in ascending order, candidates by position."""
+        first = np.concatenate([[0], np.flatnonzero(viewer[1:] != viewer[:-1]) + 1])
+        counts = np.diff(first, append=len(viewer))
+        if counts.max() > self._most_at_once:
+            late = np.arange(len(viewer)) - np.repeat(first, counts) >= self._most_at_once
+            for part in (~late, late):
+                self.add(viewer[part], keys[part], positions[part])
+            return
+        rows = viewer[first]
         crowded = rows[self._fill[rows] + counts > self._keys.shape[1]]
         if len(crowded):
             self._thin_out(crowded)
         slots = np.repeat(self._fill[rows] - first, counts) + np.arange(len(viewer))
         self._keys[viewer, slots] = keys
         self._positions[viewer, slots] = positions
-        self._ids[viewer, slots] = ids
         self._fill[rows] += counts
         # A first floor as soon as there is one to have: without it nothing can be skipped.
-        fresh = rows[np.isneginf(self.floor[rows]) & (self._fill[rows] >= self._top_k)]
-        if len(fresh):
-            self._thin_out(fresh)
+        full = np.where(np.isneginf(self.floor[rows]), self._top_k, self._enough)
+        risen = rows[self._fill[rows] >= full]
+        if len(risen):
+            self._thin_out(risen)
 
     def raise_floor(self) -> None:
         """Bring every floor up to what the keys seen so far allow."""
@@ -79,8 +90,7 @@ class Leaders:
         counts = kept.sum(axis=1)
         row, slot = np.nonzero(kept)
         target = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        for array in (self._positions, self._ids):
-            array[rows[row], target] = array[rows[row], slot]
+        self._positions[rows[row], target] = self._positions[rows[row], slot]
         values = keys[row, slot]
         self._keys[rows, :width] = -np.inf
         self._keys[rows[row], target] = values
@@ -92,7 +102,7 @@ class Leaders:
         """Of more near ties at the end than there is room for, keep those that are exactly first."""
         result = kept & (keys > last + 2 * MARGIN)
         tied = np.flatnonzero(kept & ~result)
-        exact = self._rescore(int(viewer), self._positions[viewer, tied])
-        order = np.lexsort((self._ids[viewer, tied], -exact.round(TIE_DECIMALS)))
+        exact, ids = self._rescore(int(viewer), self._positions[viewer, tied])
+        order = np.lexsort((ids, -exact.round(TIE_DECIMALS)))
         result[tied[order[: self._kept - int(result.sum())]]] = True
         return result

@@ -9,6 +9,9 @@ from sitejobs.matching.users import MISSING, QUIZZES, Users
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+NOT_ASKED = -2
+"""In the place of an answer code: the user's result has no such question."""
+
 NEITHER = 0.5
 """Similarity of two users who have no quiz in common."""
 
@@ -54,17 +57,15 @@ def _cosines(left_vectors: Ragged, right_vectors: Ragged, left: Indices, right: 
 
 def _equal_answers(viewers: Users, candidates: Users, left: Indices, right: Indices) -> Floats:
     """Share of equal answers among the questions that both answered; 0 when there are none."""
-    left_questions, right_questions = viewers.questions.take(left), candidates.questions.take(right)
-    left_answers, right_answers = viewers.answers.take(left), candidates.answers.take(right)
-    if not len(left_questions.values) or not len(right_questions.values):
-        return np.zeros(len(left))
-    # Questions ascend within a result, so (pair, question) ascends over all of them.
-    width = int(max(left_questions.values.max(), right_questions.values.max())) + 1
-    left_keys = left_questions.owners() * width + left_questions.values
-    right_keys = right_questions.owners() * width + right_questions.values
-    at = np.minimum(np.searchsorted(right_keys, left_keys), len(right_keys) - 1)
-    common = right_keys[at] == left_keys
-    equal = common & (left_answers.values == right_answers.values[at]) & (left_answers.values != MISSING)
-    owners = left_questions.owners()
-    shared = np.bincount(owners[common], minlength=len(left))
-    return np.bincount(owners[equal], minlength=len(left)) / np.maximum(shared, 1)
+    distinct, which = np.unique(left, return_inverse=True)
+    asked, given = viewers.questions.take(distinct), viewers.answers.take(distinct)
+    width = int(asked.values.max(initial=-1)) + 1
+    # What each of the few viewers answered to each question, and a last column for questions unknown to all.
+    answers = np.full((len(distinct), width + 1), NOT_ASKED, np.int64)
+    answers[asked.owners(), asked.values] = given.values
+    questions, others = candidates.questions.take(right), candidates.answers.take(right).values
+    pair = questions.owners()
+    expected = answers[which[pair], np.minimum(questions.values, width)]
+    shared = np.bincount(pair[expected != NOT_ASKED], minlength=len(left))
+    equal = (expected == others) & (others != MISSING) & (expected != NOT_ASKED)
+    return np.bincount(pair[equal], minlength=len(left)) / np.maximum(shared, 1)

@@ -129,10 +129,10 @@ def _entering(
     rows, found = np.arange(len(viewers)), [(empty, empty)]
     for start in range(0, len(changed), STRIP_USERS):
         columns = slice(start, min(start + STRIP_USERS, len(changed)))
-        keys = kernel.without_interests(rows, matchup, columns, near=True)
-        keys[viewers.ids[:, None] == changed.ids[columns][None, :]] = -np.inf
-        viewer, candidate, _keys = kernel.reaching(rows, matchup, columns, keys, floor)
-        found.append((viewer, candidate))
+        oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
+        pairs = kernel.settled(kernel.reaching(rows, matchup, columns, floor, near=True, left_out=oneself), matchup)
+        pairs = pairs.take(pairs.key >= floor[pairs.viewer])
+        found.append((pairs.viewer, pairs.candidate))
     viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
     return viewer, candidate
 

@@ -7,7 +7,6 @@ precision and put in order.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from sitejobs.matching.bounds import Bounds, reach_of
 from sitejobs.matching.exact import TIE_DECIMALS, Pairs, score_pairs
 from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import Kernel, Matchup, tier_step
+from sitejobs.matching.kernel import Kernel, KeyedPairs, Matchup, joined, tier_step
 from sitejobs.matching.leaders import Leaders
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.shelf import Shelf
@@ -23,8 +22,12 @@ from sitejobs.matching.users import Users, concatenate
 
 Indices = NDArray[np.int64]
 
-STRIP_USERS = 512
+STRIP_USERS = 1024
 """Candidates looked at together: the matrices of a strip stay in the processor's cache."""
+
+
+MOST_UNSETTLED = 8192
+"""Pairs whose quizzes wait to be compared."""
 
 
 @dataclass
@@ -71,21 +74,14 @@ class Exclusions:
     def plus(self, row: Indices, user_id: Indices) -> "Exclusions":
         return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
 
-    def contain(self, row: Indices, user_id: Indices) -> NDArray[np.bool_]:
-        """Which of the pairs (row[i], user_id[i]) are excluded."""
-        found = np.zeros(len(row), bool)
-        ids, pairs = self._known
-        if not len(ids):
-            return found
-        suspects = np.flatnonzero(ids[np.minimum(np.searchsorted(ids, user_id), len(ids) - 1)] == user_id)
-        asked = zip(row[suspects].tolist(), user_id[suspects].tolist(), strict=True)
-        found[suspects] = [pair in pairs for pair in asked]
-        return found
-
-    @cached_property
-    def _known(self) -> tuple[Indices, set[tuple[int, int]]]:
-        """All excluded candidates in ascending order, and the pairs."""
-        return np.unique(self.user_id), set(zip(self.row.tolist(), self.user_id.tolist(), strict=True))
+    def among(self, users: Users) -> tuple[Indices, Indices]:
+        """The excluded pairs whose candidate is one of the users: viewers' rows and users' rows, these ascending."""
+        ids, rows = users.by_id
+        at = np.minimum(np.searchsorted(ids, self.user_id), max(len(ids) - 1, 0))
+        known = np.flatnonzero(ids[at] == self.user_id) if len(ids) else at[:0]
+        candidate = rows[at[known]]
+        order = np.argsort(candidate, kind="stable")
+        return self.row[known[order]], candidate[order]
 
 
 @dataclass(frozen=True)
@@ -131,16 +127,21 @@ class _Search:
         self._done = np.zeros(self._top.shape, bool)
         """(v, b) blocks that a viewer has been through."""
         self._matchups: dict[int, Matchup] = {}
+        self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
+        self._unsettled: list[tuple[int, KeyedPairs]] = []
+        self._unsettled_pairs = 0
 
     def run(self) -> Matches:
         self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
         self._visit(self._reach.near)
+        self._leaders.raise_floor()
         # Whoever has too few yet takes the most promising blocks whole: without a floor nothing can be left out.
         for block in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
             waiting = np.isneginf(self._leaders.floor)
             if not waiting.any():
                 break
             self._look_at(block, block + 1, waiting[:, None])
+            self._settle()
         self._visit(np.ones_like(self._done))
         return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
 
@@ -151,6 +152,7 @@ class _Search:
         best = self._top.mean(axis=0)
         for first, stop in sorted(strips, key=lambda strip: -best[strip[0] : strip[1]].max()):
             self._look_at(first, stop, wanted[:, first:stop])
+        self._settle()
 
     def _look_at(self, first: int, stop: int, wanted: NDArray[np.bool_]) -> None:
         """Take up whom viewers may find among their best in the blocks first..stop-1, which share a shelf."""
@@ -164,32 +166,57 @@ class _Search:
         matchup, base = self._matchup(number), int(world.starts[world.shelves[number]])
         columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
         near = bool(self._reach.near[rows, first:stop].any())
-        keys = self._kernel.without_interests(rows, matchup, columns, near)
         sizes = np.diff(world.starts[first : stop + 1])
         self._work.looked_at += int((wanted[rows] @ sizes).sum())
-        if not wanted[rows].all():
-            keys[np.repeat(~wanted[rows], sizes, axis=1)] = -np.inf
-        self._take_up(rows, matchup, columns, base, keys)
+        left_out = None if wanted[rows].all() else np.repeat(~wanted[rows], sizes, axis=1)
+        pairs = self._kernel.reaching(
+            rows, matchup, columns, floor, near=near, left_out=left_out, excluded=self._excluded(number, rows, columns)
+        )
+        if not pairs.by_quiz.any():
+            self._take_up(number, pairs)
+            return
+        self._take_up(number, pairs.take(~pairs.by_quiz))
+        self._unsettled.append((number, pairs.take(pairs.by_quiz)))
+        self._unsettled_pairs += int(pairs.by_quiz.sum())
+        if self._unsettled_pairs > MOST_UNSETTLED:
+            self._settle()
 
-    def _take_up(self, rows: Indices, matchup: Matchup, columns: slice, base: int, keys: NDArray[np.float32]) -> None:
-        """Add the interests, and keep what reaches the floor."""
-        viewer, candidate, found = self._kernel.reaching(rows, matchup, columns, keys, self._leaders.floor)
-        ids = matchup.shelf.users.ids[candidate]
-        kept = np.flatnonzero(~self._exclusions.contain(viewer, ids))
-        self._work.scored += len(viewer)
-        if len(kept):
-            self._leaders.add(viewer[kept], found[kept], base + candidate[kept], ids[kept])
+    def _excluded(self, number: int, rows: Indices, columns: slice) -> tuple[Indices, Indices]:
+        """The excluded pairs in a part of a shelf: indices into `rows` and into the columns."""
+        viewer, candidate = self._excluded_on[number]
+        first, stop = np.searchsorted(candidate, (columns.start, columns.stop))
+        at = np.searchsorted(rows, viewer[first:stop])
+        present = np.flatnonzero(rows[np.minimum(at, len(rows) - 1)] == viewer[first:stop])
+        return at[present], candidate[first:stop][present] - columns.start
 
-    def _exact_keys(self, row: int, positions: Indices) -> NDArray[np.float64]:
+    def _take_up(self, number: int, pairs: KeyedPairs) -> None:
+        """Add pairs with candidates on a shelf to the leaders."""
+        self._work.scored += len(pairs.viewer)
+        if len(pairs.viewer):
+            base = self._world.starts[self._world.shelves[number]]
+            self._leaders.add(pairs.viewer, pairs.key, base + pairs.candidate)
+
+    def _settle(self) -> None:
+        """Compare the quizzes of those who fall back on them: many pairs at a time, for each call is costly."""
+        waiting, self._unsettled, self._unsettled_pairs = self._unsettled, [], 0
+        for number in sorted({number for number, _ in waiting}):
+            pairs = joined([part for shelf, part in waiting if shelf == number])
+            pairs = pairs.take(pairs.key >= self._leaders.floor[pairs.viewer])
+            pairs = self._kernel.settled(pairs, self._matchup(number))
+            self._take_up(number, pairs.take(pairs.key >= self._leaders.floor[pairs.viewer]))
+
+    def _exact_keys(self, row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
         distinct, candidate = np.unique(positions, return_inverse=True)
         candidates = gather(self._viewers, self._world, distinct)
         viewer = np.full(len(positions), row)
         pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
-        return np.asarray(pairs.score + tier_step(self._parameters) * pairs.tier_a)
+        return pairs.score + tier_step(self._parameters) * pairs.tier_a, candidates.ids[candidate]
 
     def _matchup(self, number: int) -> Matchup:
         if number not in self._matchups:
-            self._matchups[number] = self._kernel.against(self._world.shelf(number))
+            shelf = self._world.shelf(number)
+            self._matchups[number] = self._kernel.against(shelf)
+            self._excluded_on[number] = self._exclusions.among(shelf.users)
         return self._matchups[number]
 
 

@@ -1,6 +1,7 @@
 """Users laid out for matrix products, viewers and candidates alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from sitejobs.matching.exact import MIN_COMMON_TRAITS, newness
 from sitejobs.matching.interests import Bits, InterestBits
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.ragged import Ragged
-from sitejobs.matching.users import Users
+from sitejobs.matching.users import MISSING, Users
 
 Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -22,6 +23,13 @@ SHARED_BUCKETS = 24
 
 MOST_QUIZZES = 32
 
+MOST_SCALES = 128
+"""Rows of `Shelf.scales` that a shelf keeps: 8 MB of a shelf of 16,384."""
+
+GENDERS = 8
+AGES = 128
+"""Numbers of a gender and of an age in `person_codes`."""
+
 
 @dataclass(frozen=True)
 class Taste:
@@ -31,14 +39,16 @@ class Taste:
     masks, mask : (m, K) the different sets of trait keys, as 0 and 1, and (n,) which of them is the user's.
     quizzes : (m, q) whether users of the mask may have a result of the quiz: those with too few traits have a mask of
         their own for each set of quizzes. Beyond `MOST_QUIZZES` the last column stands for all others.
-    buckets : (n, BUCKETS) how many interests fall into each bucket.
+    shares : (n, BUCKETS) how many interests fall into each bucket, over the root of how many there are; zero for none.
+        Two users' product is at least their Jaccard index: they share at most what a bucket's counts multiply to, and
+        |A or B| is at least the root of |A||B|.
     """
 
     directions: Singles
     masks: Singles
     mask: Indices
     quizzes: Flags
-    buckets: Singles
+    shares: Singles
 
     @classmethod
     def of(cls, users: Users, popularity: NDArray[np.int32]) -> "Taste":
@@ -53,23 +63,43 @@ class Taste:
         taken |= comparable[:, None]
         first, mask = _kinds(np.concatenate([present, taken], axis=1))
         masks = present[first].astype(np.float32)
-        return cls(directions, masks, mask, taken[first], _buckets(users.interests, len(users), popularity))
+        return cls(directions, masks, mask, taken[first], _shares(users.interests, len(users), popularity))
 
 
 @dataclass(frozen=True)
 class Shelf:
     """Candidates of neighbouring blocks, ready for the kernel. Rows as in `users`.
 
-    static : the weighted parts of the score that depend on the candidate alone.
     ratings : (n, 5) direction of received ratings, and the constant part of the score.
+    interests_at_most : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
+        columns are for those who have none.
+    xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
     """
 
     users: Users
-    static: NDArray[np.float64]
     ratings: Singles
+    interests_at_most: Singles
+    xyz: Singles
+    person: Indices
     taste: Taste
     interests: Bits | None
+    _scales: dict[bytes, Singles] = field(default_factory=dict)
+
+    def scales(self, masks: Singles) -> Singles | None:
+        """1 / |c on the mask's keys| for each mask of `Taste.masks`' kind and candidate c, (m, n); None if all are 1.
+
+        Kept from page to page: viewers of one page have few masks, and those of all pages have many in common.
+        """
+        rows = []
+        for mask in masks:
+            key = mask.tobytes()
+            if key not in self._scales:
+                if len(self._scales) >= MOST_SCALES:
+                    self._scales.clear()
+                self._scales[key] = inverse_roots(np.square(self.taste.directions) @ mask)
+            rows.append(self._scales[key])
+        return None if all((row == 1).all() for row in rows) else np.stack(rows)
 
     @classmethod
     def of(
@@ -83,13 +113,25 @@ class Shelf:
         """`now`: seconds since 1970. `popularity`: rank of each interest code, 0 for the most popular."""
         static = static_scores(users, now, parameters)
         constant = static + parameters.weights.rating_fit / 2
+        taste = Taste.of(users, popularity)
+        ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
+        none = users.interest_count[:, None] == 0
         return cls(
             users=users,
-            static=static,
-            ratings=np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32),
-            taste=Taste.of(users, popularity),
+            ratings=ratings,
+            interests_at_most=np.concatenate([taste.shares, np.ones_like(none), none], axis=1, dtype=np.float32),
+            xyz=users.xyz.astype(np.float32),
+            person=person_codes(users.gender, users.age),
+            taste=taste,
             interests=bits.of(users) if bits else None,
         )
+
+
+def person_codes(gender: NDArray[np.integer[Any]], age: NDArray[np.integer[Any]]) -> Indices:
+    """One number for gender and age: `gender * AGES + age`, MISSING being the last of each, as are ages beyond it."""
+    ages = np.where(age == MISSING, AGES - 1, np.minimum(age, AGES - 2))
+    genders = np.where(gender == MISSING, GENDERS - 1, gender).astype(np.int64)
+    return np.asarray(genders * AGES + ages, np.int64)
 
 
 def quiz_column(codes: Indices) -> Indices:
@@ -105,15 +147,22 @@ def static_scores(candidates: Users, now: float, parameters: Parameters) -> NDAr
     )
 
 
+def inverse_roots(squares: Singles) -> Singles:
+    """1 / sqrt of shares of a squared length: 0 for 0, and exactly 1 but for rounding."""
+    roots = np.sqrt(np.where(np.abs(squares - 1) < 2e-6, np.float32(1), squares))
+    return np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
+
+
 def _kinds(flags: Flags) -> tuple[Indices, Indices]:
     """Index of the first of each kind of row, and for each row which kind it is."""
     _, first, kind = np.unique(np.packbits(flags, axis=1), axis=0, return_index=True, return_inverse=True)
     return first, kind.reshape(-1)
 
 
-def _buckets(interests: Ragged, users: int, popularity: NDArray[np.int32]) -> Singles:
+def _shares(interests: Ragged, users: int, popularity: NDArray[np.int32]) -> Singles:
     own = BUCKETS - SHARED_BUCKETS
     rank = popularity[interests.values]
     bucket = np.where(rank < own, rank, own + rank % SHARED_BUCKETS)
-    cells = np.bincount(interests.owners() * BUCKETS + bucket, minlength=users * BUCKETS)
-    return cells.reshape(users, BUCKETS).astype(np.float32)
+    cells = np.bincount(interests.owners() * BUCKETS + bucket, minlength=users * BUCKETS).reshape(users, BUCKETS)
+    counts = cells.sum(axis=1, keepdims=True)
+    return np.asarray(cells / np.sqrt(np.maximum(counts, 1)), np.float32)

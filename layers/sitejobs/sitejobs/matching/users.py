@@ -99,6 +99,12 @@ class Users:
         return ~np.isnan(self.xyz[:, 0])
 
     @cached_property
+    def by_id(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The ids in ascending order, and the row of each."""
+        order = np.argsort(self.ids)
+        return self.ids[order], order
+
+    @cached_property
     def result_keys(self) -> NDArray[np.int64]:
         """For each quiz result its user's row and its quiz's code in one ascending number."""
         return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
