@@ -5,7 +5,13 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
-from sitejobs.feed.options import AffinityOptions, ContentFeaturesOptions, TrendingOptions
+from sitejobs.feed.options import (
+    AffinityOptions,
+    ContentFeaturesOptions,
+    FeedPresortCleanupOptions,
+    FeedPresortOptions,
+    TrendingOptions,
+)
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 from sitejobs.options import JobOptions
@@ -82,6 +88,18 @@ JOBS: dict[str, JobEntry] = {
             "feed",
             "whose posts and which topics each user likes, as shares of the user's likes",
             AffinityOptions,
+        ),
+        JobEntry(
+            "feed-presort",
+            "feed",
+            "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
+            FeedPresortOptions,
+        ),
+        JobEntry(
+            "feed-presort-cleanup",
+            "feed",
+            "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
+            FeedPresortCleanupOptions,
         ),
         JobEntry(
             "media-metadata",

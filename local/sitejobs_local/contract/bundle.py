@@ -9,6 +9,7 @@ from sitejobs_local.contract.site import (
     COMPATIBILITY,
     FEATURES,
     FEED,
+    FEED_CLEANUP,
     INTEREST_SETS,
     MATCH_SCORES,
     MEDIA,
@@ -99,7 +100,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchScore",
-        jobs=(MATCH_SCORES, COMPATIBILITY),
+        jobs=(MATCH_SCORES, COMPATIBILITY, FEED),
         columns=_columns(
             _SCORES
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
@@ -112,7 +113,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchScoreViewer",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, FEED),
         columns=_columns(
             """userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text;
             provisional boolean"""
@@ -229,6 +230,27 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             """userId bigint; topCreators bigint[]; topCreatorShares real[]; topTopics text[];
             topTopicShares real[]; contentTypePrefs jsonb; engagementVelocity double precision;
             explorationFactor double precision; computedAt timestamp with time zone; fingerprint bigint"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "FeedPresorted",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns(
+            """userId bigint; segmentIndex smallint; items jsonb; phase1Json text; algorithmVersion text;
+            computedAt timestamp with time zone; expiresAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId", "segmentIndex"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "FeedPresortedUser",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns(
+            """userId bigint; algorithmVersion text; computedAt timestamp with time zone;
+            expiresAt timestamp with time zone; segments smallint; skipped text; shared bigint; fingerprint bigint;
+            people bigint[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,
