@@ -221,7 +221,7 @@ def run_of(connection: Connection, execution: str) -> str | None:
 
 def never_opened(error: JsonObject) -> JsonObject:
     """Sum up an execution that failed before there was a run: there is nothing to close and nothing to count."""
-    name, cause = _named(error)
+    name, cause = name_and_cause(error)
     return {"runId": None, "status": "FAILED", "message": None, "error": name, "cause": cause}
 
 
@@ -265,7 +265,7 @@ def _verdict(
     connection: Connection, run_id: str, row: JsonObject, error: JsonObject | None
 ) -> tuple[str | None, str | None]:
     if error is not None:
-        return _named(error)
+        return name_and_cause(error)
     tolerated = int(row["options"].get("tolerateFailures", 0))
     if row["failedPages"] <= tolerated:
         return None, None
@@ -277,7 +277,7 @@ def _verdict(
     )
 
 
-def _named(error: JsonObject) -> tuple[str, str]:
+def name_and_cause(error: JsonObject) -> tuple[str, str]:
     """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
     cause = str(error.get("Cause") or "")
     try:

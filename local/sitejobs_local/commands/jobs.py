@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,8 +46,15 @@ def flags_of(model: type[JobOptions]) -> Iterator[Flag]:
         yield Flag(info.alias or name, f"{info.description}{required}{_range_and_default(model, name)}", takes)
 
 
-def job_command(entry: JobEntry) -> click.Command:
-    """The command that runs a job. Values are handed to the job's options as they came: these alone judge them."""
+Runner = Callable[[JobEntry, Mapping[str, Any], bool], int]
+"""Runs a job or workflow with the given options, prints its summary (as JSON if so), and returns the exit status."""
+
+
+def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
+    """The command that runs a job, or what `runner` runs by this name.
+
+    Values are handed to the options as they came: these alone judge them.
+    """
     flags = list(flags_of(entry.options))
     parameters: list[click.Parameter] = [
         click.Option(
@@ -64,12 +71,12 @@ def job_command(entry: JobEntry) -> click.Command:
 
     def callback(as_json: bool, **values: Any) -> int:
         given = {names[key]: value for key, value in values.items() if value is not None}
-        return run(entry, given, as_json=as_json)
+        return (runner or run)(entry, given, as_json)
 
     return click.Command(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
 
 
-def run(entry: JobEntry, given: Mapping[str, Any], *, as_json: bool = False) -> int:
+def run(entry: JobEntry, given: Mapping[str, Any], as_json: bool = False) -> int:
     """Run a job with the given options, show how it goes and how it ended, and return the exit status."""
     try:
         started = time.monotonic()
