@@ -78,9 +78,8 @@ class Rules:
     questions: int = 5
 
     def to_parameters(self) -> dict[str, Any]:
-        """As JSON values by the names that SQL uses, and the whole as `rules`."""
+        """As JSON values by the names that SQL uses, and the whole as `settings`, a text that can be hashed."""
         return {
-            "rules": asdict(self),
             "settings": json.dumps([RULES, asdict(self)], sort_keys=True),
             "version": self.version,
             "ttlMinutes": self.ttl_minutes,
@@ -93,7 +92,7 @@ class Rules:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Rules":
-        given = dict(parameters["rules"])
+        _, given = json.loads(parameters["settings"])
         weights, affinity = Weights(**given.pop("weights")), AffinityWeights(**given.pop("affinity"))
         pattern = tuple((presentation, count) for presentation, count in given.pop("pattern"))
         return cls(weights=weights, affinity=affinity, pattern=pattern, **given)
