@@ -22,6 +22,10 @@ from tests.test_docs import ROOT, Line, lines_of
 EVERYTHING = JOBS | WORKFLOWS
 EXAMPLES = [line for line in lines_of(ROOT / "docs" / "guide.md") if line.arguments and line.arguments[0] in EVERYTHING]
 
+MEDIA = """
+INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey") VALUES (123, 8, 'IMAGE', 'UPLOADED', 'media/x')
+"""
+
 
 @pytest.fixture(scope="module")
 def machine(postgres_server: Server) -> Iterator[LocalMachine]:
@@ -36,6 +40,7 @@ def machine(postgres_server: Server) -> Iterator[LocalMachine]:
             migrations.apply_site_schema(connection)
             migrations.apply(connection)
             load(connection, generate(40, 1, datetime.now(UTC)))
+            connection.execute(MEDIA)
         variables = {"POWERTOOLS_TRACE_DISABLED": "1"}
         with LocalMachine(TEMPLATE, database_url=url, environment=variables, log_file=Path(folder) / "log") as machine:
             yield machine
