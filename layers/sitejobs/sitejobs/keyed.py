@@ -138,13 +138,13 @@ def keyed_job(
         values = _values(run, run.context)
         total = PageSummary()
         statement = keys.stale if options.incremental else keys.known
-        with _moment(connection):
+        with one_moment(connection):
             found = _find(connection, statement, values, page["after"], page["upto"], None)
             at_once = getattr(options, size) if options.incremental else max(len(found), 1)
             if found:
                 total.add(refresh(connection, found[:at_once], values))
         for start in range(at_once, len(found), at_once):
-            with _moment(connection):
+            with one_moment(connection):
                 total.add(refresh(connection, found[start : start + at_once], values))
         if options.incremental:
             fresh = max(page["keys"] - len(found), 0)
@@ -156,7 +156,7 @@ def keyed_job(
 
 
 @contextmanager
-def _moment(connection: Connection) -> Iterator[None]:
+def one_moment(connection: Connection) -> Iterator[None]:
     """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
     with connection.transaction():
         connection.execute(_BEGIN)
