@@ -1,6 +1,6 @@
 """What it costs to find out what an upload is: bytes and requests of large files, rate of small ones.
 
-    python -m benchmarks media [--files 1000] [--uploads 10000]
+    python -m benchmarks media [--files 1000] [--uploads 1000]
 
 Needs ffmpeg and ffprobe; makes about 2.5 GB of files in a temporary folder.
 """
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=1000, help="small files")
-    parser.add_argument("--uploads", type=int, default=10_000, help="uploads in the queue; 0 for none")
+    parser.add_argument("--uploads", type=int, default=1_000, help="uploads in the queue; 0 for none")
     parser.add_argument("--only", choices=["large", "small", "queue"], help="one of the three parts")
     given = parser.parse_args(arguments)
     if given.only in (None, "large"):
