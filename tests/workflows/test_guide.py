@@ -23,7 +23,7 @@ EVERYTHING = JOBS | WORKFLOWS
 EXAMPLES = [line for line in lines_of(ROOT / "docs" / "guide.md") if line.arguments and line.arguments[0] in EVERYTHING]
 
 MEDIA = """
-INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey") VALUES (123, 8, 'IMAGE', 'UPLOADED', 'media/x')
+INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey") VALUES (123, 8, 'IMAGE', 'UPLOADED', 'x')
 """
 
 
