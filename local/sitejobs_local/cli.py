@@ -15,6 +15,7 @@ from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
+from sitejobs_local.commands.runs import runs
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -65,7 +66,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, demo, check, db):
+for _command in (population, matches, runs, demo, check, db):
     sitejobs.add_command(_command)
 
 
