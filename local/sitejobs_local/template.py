@@ -27,6 +27,7 @@ __all__ = [
     "Queue",
     "QueueSource",
     "StateMachine",
+    "StatusRule",
     "Template",
     "TemplateError",
     "load_template",
@@ -150,6 +151,15 @@ class QueueSource:
 
 
 @dataclass(frozen=True)
+class StatusRule:
+    """A rule that tells a function of executions of `machines` (ARNs) that come to one of `statuses`."""
+
+    function: str
+    machines: frozenset[str]
+    statuses: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Template:
     """The resources by logical id."""
 
@@ -159,6 +169,7 @@ class Template:
     buckets: Mapping[str, Bucket]
     queues: Mapping[str, Queue]
     queue_sources: tuple[QueueSource, ...]
+    status_rules: tuple[StatusRule, ...] = ()
 
     def state_machine(self, name: str) -> StateMachine:
         """The state machine of that name or logical id.
@@ -214,6 +225,7 @@ class _Reader:
             buckets={name: self._bucket(name) for name in self._of_type(_BUCKET)},
             queues={name: self._queue(name) for name in self._of_type(_QUEUE)},
             queue_sources=tuple(source for name in functions for source in self._queue_sources(name)),
+            status_rules=tuple(rule for name in functions for rule in self._status_rules(name)),
         )
 
     def _of_type(self, kind: str) -> Iterator[str]:
@@ -387,3 +399,13 @@ class _Reader:
                 batch_size=self._whole(batch_size, f"{where}.BatchSize"),
                 report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
             )
+
+    def _status_rules(self, name: str) -> Iterator[StatusRule]:
+        events = (self._resources[name].get("Properties") or {}).get("Events") or {}
+        for event_name, event in events.items():
+            if event.get("Type") != "EventBridgeRule":
+                continue
+            pattern = self._resolver.value(event["Properties"]["Pattern"], f"{name}.Events.{event_name}.Pattern")
+            if pattern.get("source") == ["aws.states"]:
+                detail = pattern["detail"]
+                yield StatusRule(name, frozenset(detail["stateMachineArn"]), frozenset(detail["status"]))

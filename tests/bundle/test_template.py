@@ -170,7 +170,7 @@ def test_a_statement_ends_before_its_function_and_a_function_before_its_state(na
         for arn, limit in state_limits(json.loads(machine.definition()))
         if arn == function.arn
     ]
-    assert limits, f"no state machine calls {name}"
+    assert limits or FUNCTIONS[name].get("Events"), f"nothing calls {name}"
     assert all(function.timeout < limit for limit in limits)
 
 
