@@ -161,7 +161,8 @@ def test_the_command_line_takes_the_command_with_its_options(line: Line) -> None
         assert found is not None
         chosen, context = found, found.make_context(found.name, list(rest), parent=context)
     if chosen.name in JOBS:
-        given = {name: value for name, value in context.params.items() if value is not None and name != "as_json"}
+        of_command = {"as_json", "stack", "detach"}
+        given = {name: value for name, value in context.params.items() if value is not None and name not in of_command}
         model = JOBS[chosen.name].options
         names = {(info.alias or name).lower(): info.alias or name for name, info in model.model_fields.items()}
         parse_options(model, {names[name]: value for name, value in given.items()})
