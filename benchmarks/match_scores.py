@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, content in contents.items():
             text = renewed(text, name, content)
         page.write_text(text)
-        _note(f"written to {page}")
+        note(f"written to {page}")
     return 0
 
 
@@ -59,20 +59,20 @@ def run(sizes: Sequence[int], seed: int, folder: Path, results: Path, times: int
 
 def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
     """All figures of one size."""
-    _note(f"{users:,} users: making the site")
+    note(f"{users:,} users: making the site")
     with bench_site(folder, users, seed) as site:
-        _note("whole runs")
+        note("whole runs")
         whole = [site.whole_run() for _ in range(times)]
-        _note("the same rows raw")
+        note("the same rows raw")
         raw, row_bytes = site.raw_copies(times)
-        _note("whole runs without pauses")
+        note("whole runs without pauses")
         unpaused = [site.whole_run("--pauseMs=0") for _ in range(times)]
         # Before the runs for one user: an incremental run computes those users anew.
-        _note("incremental runs")
+        note("incremental runs")
         changes = site.changes(seed, users)
-        _note("runs for one user")
+        note("runs for one user")
         user = site.single_users(seed, SINGLE_USERS)
-        _note("parts, one by one")
+        note("parts, one by one")
         parts = site.parts()
         return SizeFigures(users, site.load_seconds, whole, unpaused, raw, row_bytes, user, changes, parts)
 
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
     parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
-    parser.add_argument("--folder", type=Path, default=_disk(), help="where the database lives meanwhile: on a disk")
+    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     results = ROOT / "build" / "benchmarks" / "match-scores.json"
     parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the tables of --results again")
@@ -90,13 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _disk() -> Path:
+def disk() -> Path:
     """A temporary folder that is not kept in memory where there is one."""
     folder = Path("/var/tmp")
     return folder if folder.is_dir() else Path(tempfile.gettempdir())
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
+    """Tell a person who waits what is under way."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, LiteralString
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from benchmarks.figures import ChangeFigures, PartFigures, RunFigures, UserFigures
 from benchmarks.watching import Watch
@@ -28,11 +28,12 @@ JOB = "match-scores"
 CHUNK_BYTES = 1 << 20
 
 _EMPTY = """TRUNCATE "MatchScore", "MatchScoreViewer" """
-_COUNT = """SELECT count(*), pg_total_relation_size('"MatchScore"') FROM "MatchScore" """
-_COPY_OUT = """COPY "MatchScore" TO STDOUT (FORMAT BINARY)"""
-_CREATE_COPY = """CREATE TABLE "MatchScoreCopy" (LIKE "MatchScore" INCLUDING ALL)"""
-_COPY_IN = """COPY "MatchScoreCopy" FROM STDIN (FORMAT BINARY)"""
-_DROP_COPY = """DROP TABLE "MatchScoreCopy" """
+_VACUUM = "VACUUM (ANALYZE) {table}"
+_COUNT = "SELECT count(*), pg_total_relation_size({name}) FROM {table}"
+_COPY_OUT = "COPY {table} TO STDOUT (FORMAT BINARY)"
+_CREATE_COPY = "CREATE TABLE {copy} (LIKE {table} INCLUDING ALL)"
+_COPY_IN = "COPY {copy} FROM STDIN (FORMAT BINARY)"
+_DROP_COPY = "DROP TABLE {copy}"
 _USERS = """
 SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
 WHERE p."deletedAt" IS NULL AND u."deletedAt" IS NULL
@@ -74,7 +75,7 @@ class BenchSite:
 
     def run(self, *options: str) -> RunFigures:
         """The command as a user types it."""
-        summary, seconds, peaks = self._command(JOB, "--json", *options)
+        summary, seconds, peaks = self.command(JOB, "--json", *options)
         return RunFigures(
             seconds=seconds,
             rows=int(summary["written"]),
@@ -83,16 +84,16 @@ class BenchSite:
             plan_peak_kb=peaks.get("app.plan", 0),
         )
 
-    def raw_copies(self, times: int) -> tuple[list[float], float]:
+    def raw_copies(self, times: int, table: str = "MatchScore") -> tuple[list[float], float]:
         """Seconds to COPY the stored rows into an empty copy of their table, and bytes a stored row takes."""
         with connect(self.url) as connection, tempfile.TemporaryDirectory(dir=self.home) as folder:
             # What the server would do behind the run's back is done before: it must not slow the copy.
-            connection.execute('VACUUM (ANALYZE) "MatchScore"')
-            found = connection.execute(_COUNT).fetchone()
+            connection.execute(_about(table, _VACUUM))
+            found = connection.execute(_about(table, _COUNT)).fetchone()
             assert found is not None
             rows = Path(folder) / "rows"
-            _copy_out(connection, rows)
-            return [_copy_in(connection, rows) for _ in range(times)], found[1] / max(found[0], 1)
+            _copy_out(connection, rows, table)
+            return [_copy_in(connection, rows, table) for _ in range(times)], found[1] / max(found[0], 1)
 
     def parts(self) -> PartFigures:
         """The parts of a run in a process with one thread."""
@@ -110,8 +111,8 @@ class BenchSite:
     def single_users(self, seed: int, count: int) -> UserFigures:
         """Runs for so many users, a snapshot being at hand: the medians."""
         with connect(self.url) as connection:
-            users = _some_users(connection, seed, count)
-        commands = [self._command(JOB, "--json", f"--userId={user}")[1] for user in users]
+            users = some_users(connection, seed, count)
+        commands = [self.command(JOB, "--json", f"--userId={user}")[1] for user in users]
         return UserFigures(median(self._execution(user) for user in users), median(commands))
 
     def changes(self, seed: int, users: int) -> ChangeFigures:
@@ -119,7 +120,7 @@ class BenchSite:
         nothing = self.run("--incremental")
         with connect(self.url) as connection:
             changed = _change(connection, seed, max(3, users // 100))
-        summary, seconds, _ = self._command(JOB, "--json", "--incremental")
+        summary, seconds, _ = self.command(JOB, "--json", "--incremental")
         some = RunFigures(seconds, int(summary["written"]), int(summary["pages"]))
         fresh = int(summary["reasons"].get("fresh", 0))
         return ChangeFigures(nothing, some, changed, int(summary["processed"]) - fresh)
@@ -144,7 +145,7 @@ class BenchSite:
             raise RuntimeError(f"the run for one user ended {execution.status}: {execution.error}")
         return seconds
 
-    def _command(self, *arguments: str) -> tuple[dict[str, Any], float, Mapping[str, int]]:
+    def command(self, *arguments: str) -> tuple[dict[str, Any], float, Mapping[str, int]]:
         """The summary, the seconds, and the functions' peaks."""
         started = time.perf_counter()
         with _start(arguments, self.environ) as process, Watch(process) as watch:
@@ -180,7 +181,7 @@ def bench_site(folder: Path, users: int, seed: int) -> Iterator[BenchSite]:
         shutil.rmtree(home)
 
 
-_NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "SNAPSHOT_")
+_NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "COMPATIBILITY_", "SNAPSHOT_")
 """Variables of this environment that would make another site or another run of it."""
 
 
@@ -189,32 +190,39 @@ def _start(arguments: tuple[str, ...], environ: Mapping[str, str]) -> "subproces
     return subprocess.Popen(command, env=dict(environ), stdout=subprocess.PIPE, text=True)
 
 
-def _copy_out(connection: Connection, path: Path) -> None:
-    with path.open("wb") as file, connection.cursor() as cursor, cursor.copy(_COPY_OUT) as copy:
+def _about(table: str, statement: LiteralString) -> sql.Composed:
+    """The statement with the table's name, and that of its copy, put in."""
+    names = {"table": sql.Identifier(table), "copy": sql.Identifier(f"{table}Copy"), "name": sql.Literal(f'"{table}"')}
+    return sql.SQL(statement).format(**names)
+
+
+def _copy_out(connection: Connection, path: Path, table: str) -> None:
+    with path.open("wb") as file, connection.cursor() as cursor, cursor.copy(_about(table, _COPY_OUT)) as copy:
         for data in copy:
             file.write(data)
 
 
-def _copy_in(connection: Connection, path: Path) -> float:
+def _copy_in(connection: Connection, path: Path, table: str) -> float:
     """Seconds until the rows are committed."""
-    connection.execute(_CREATE_COPY)
+    connection.execute(_about(table, _CREATE_COPY))
     connection.execute("CHECKPOINT")
     started = time.perf_counter()
-    with path.open("rb") as file, connection.cursor() as cursor, cursor.copy(_COPY_IN) as copy:
+    with path.open("rb") as file, connection.cursor() as cursor, cursor.copy(_about(table, _COPY_IN)) as copy:
         while data := file.read(CHUNK_BYTES):
             copy.write(data)
     seconds = time.perf_counter() - started
-    connection.execute(_DROP_COPY)
+    connection.execute(_about(table, _DROP_COPY))
     return seconds
 
 
-def _some_users(connection: Connection, seed: int, limit: int) -> list[int]:
+def some_users(connection: Connection, seed: int, limit: int) -> list[int]:
+    """Ids of so many undeleted users with a profile, others for another seed."""
     return [row[0] for row in connection.execute(_USERS, {"seed": seed, "limit": limit})]
 
 
 def _change(connection: Connection, seed: int, count: int) -> int:
     """Change about so many users; returns how many had what was to change."""
-    ids = _some_users(connection, seed + 1, count)
+    ids = some_users(connection, seed + 1, count)
     changed: set[int] = set()
     for at, statement in enumerate(_CHANGES):
         part = ids[at :: len(_CHANGES)]

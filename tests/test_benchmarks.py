@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import keyed_jobs
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import PAGE, SIZES, main, run
 from benchmarks.projection import GB_SECOND, project
 from benchmarks.report import PARTS
+from sitejobs.catalog import JOBS
 from tests.conftest import folder_parent
 
 USERS = 200
@@ -65,7 +67,7 @@ def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == list(PARTS)
+    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == [*PARTS, *keyed_jobs.PARTS]
     assert SIZES == (2000, 10_000, 50_000, 100_000)
 
 
@@ -80,6 +82,37 @@ def test_a_projection_costs_at_least_its_processor_time(figures: Figures) -> Non
         assert found.run_seconds.low >= found.plan_seconds + found.database_seconds
     assert large.rows == pytest.approx(10 * small.rows)
     assert large.dollars.low > 9 * small.dollars.low
+
+
+# The other jobs ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of their figures on a tiny site, run once."""
+    folder = Path(folder_parent() or tempfile.gettempdir())
+    results = tmp_path_factory.mktemp("results") / "keyed.json"
+    keyed_jobs.run([USERS], [job.name for job in keyed_jobs.JOBS], 1, folder, results, times=1)
+    return results
+
+
+def test_the_other_jobs_are_measured_whole_and_incremental(keyed: Path) -> None:
+    figures = [keyed_jobs.Figures(**value) for value in json.loads(keyed.read_text())]
+    assert [it.job for it in figures] == [job.name for job in keyed_jobs.JOBS]
+    assert {it.job for it in figures} <= set(JOBS)
+    for it in figures:
+        assert it.rows >= USERS
+        assert it.changed == 2
+        assert all(seconds > 0 for seconds in (*it.full, *it.raw, *it.nothing, *it.incremental))
+
+
+def test_the_table_of_the_other_jobs_is_written_between_its_marks(keyed: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- begin: keyed jobs -->\nold\n<!-- end: keyed jobs -->\n")
+    assert keyed_jobs.main(["--render", "--results", str(keyed), "--docs", str(page)]) == 0
+    text = page.read_text()
+    assert "old" not in text
+    assert len(re.findall(rf"^\| [a-z-]+ \| {USERS} \|", text, re.MULTILINE)) == len(keyed_jobs.JOBS)
 
 
 def _ten_times(size: SizeFigures) -> SizeFigures:

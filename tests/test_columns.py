@@ -34,6 +34,18 @@ def test_every_kind_of_number_arrives_as_it_is(database: Connection, kind: str, 
     np.testing.assert_array_equal(np.sort(column), np.sort(np.array(values, column.dtype)))
 
 
+@pytest.mark.parametrize("ids", [[], [7], [0, -1, 2**63 - 1, -(2**63)], list(range(20_000))])
+def test_ids_are_sent_as_one_array(database: Connection, ids: list[int]) -> None:
+    query = "SELECT id FROM unnest(%(ids)s) AS id"
+    column = fetch_columns(database, query, {"ids": np.array(ids, np.int64)}, {"id": "int8"})["id"]
+    assert np.sort(column).tolist() == sorted(ids)
+
+
+def test_an_array_of_anything_else_is_refused(database: Connection) -> None:
+    with pytest.raises(TypeError, match="float64"):
+        fetch_columns(database, "SELECT unnest(%(ids)s) AS n", {"ids": np.array([0.5])}, {"n": "int8"})
+
+
 def test_rows_stay_together_across_columns(database: Connection) -> None:
     query = "SELECT n, n * n AS square, n / 2.0 AS half FROM generate_series(1, 5000) n ORDER BY n %% 7"
     found = fetch_columns(database, query, {}, {"n": "int8", "square": "int4", "half": "float8"})

@@ -17,8 +17,11 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
+from sitejobs.search.options import SearchableUserOptions
+from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
 from sitejobs_local import migrations
 from sitejobs_local.cli import sitejobs as command
 from sitejobs_local.population import generate, load
@@ -40,11 +43,25 @@ RUN_HERE = [
     "sitejobs match-scores --batchSize=100 --candidateBatchSize=500 --pauseMs=50",
     "sitejobs matches --userId=8",
     "sitejobs matches --summary",
+    "sitejobs build-user-traits",
+    "sitejobs build-user-traits --incremental",
+    "sitejobs user-interest-sets --incremental",
+    "sitejobs searchable-user",
+    "sitejobs searchable-user --incremental",
+    "SEARCHABLE_MIN_COMPLETENESS=0.7 SEARCHABLE_REQUIRED_FIELDS=displayName,avatar sitejobs searchable-user",
+    "sitejobs profile-search-index --userBatchSize=100 --pauseMs=50",
+    "sitejobs profile-search-index --incremental",
+    'sitejobs search "jazz" --age 25-35',
+    'sitejobs search "climbing jazz" --near "52.52,13.40" --km 50 --age 25-35',
     "sitejobs check",
     "sitejobs db migrate",
     "sitejobs db roles --role sitejobs",
     """sitejobs db shell -c 'SELECT count(*) FROM "MatchScore"'""",
     "RUN_STALE_SECONDS=60 sitejobs match-scores",
+    "sitejobs compatibility --userId=8",
+    "sitejobs compatibility --batchSize=100 --targetBatchSize=500",
+    "sitejobs compatibility --incremental",
+    "COMPATIBILITY_ALGO_VERSION=v2 sitejobs compatibility",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -242,10 +259,71 @@ def test_every_column_of_the_matches_is_explained_and_no_other(site: str) -> Non
     assert columns_of(site, "MatchScore") == set(re.findall(r"`(\w+)`", first_cells))
 
 
+def test_every_column_of_compatibility_is_explained_and_no_other(site: str) -> None:
+    stored = (ROOT / "docs" / "compatibility.md").read_text().partition("## What is stored")[2].partition("## ")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", stored, re.MULTILINE))
+    assert columns_of(site, "UserCompatibility") == set(re.findall(r"`(\w+)`", first_cells))
+    explained = stored.partition("`UserCompatibilityViewer`, one row a viewer")[2].partition("\n\n")[0]
+    assert columns_of(site, "UserCompatibilityViewer") <= set(re.findall(r"`(\w+)`", explained))
+
+
+def test_the_weights_of_compatibility_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "compatibility.md").read_text()
+    given = {
+        name.replace(" ", "_"): float(weight)
+        for name, weight in re.findall(r"^\| ([a-z ]+) \| ([0-9.]+) \| `score", text, re.MULTILINE)
+    }
+    assert given == vars(WEIGHTS)
+
+
 def test_every_column_of_the_viewers_is_explained(site: str) -> None:
     text = (ROOT / "docs" / "match-scores.md").read_text()
     explained = text.partition("`MatchScoreViewer`, one row a viewer")[2].partition("\n\n")[0]
     assert columns_of(site, "MatchScoreViewer") <= set(re.findall(r"`(\w+)`", explained))
+
+
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("build-user-traits", "UserTrait"),
+        ("build-user-traits", "UserTraitState"),
+        ("build-user-traits", "QuizOptionSeen"),
+        ("user-interest-sets", "InterestUserSet"),
+        ("user-interest-sets", "InterestSubjectUserSet"),
+        ("user-interest-sets", "InterestSetState"),
+    ],
+)
+def test_every_column_of_a_jobs_tables_is_explained(site: str, page: str, table: str) -> None:
+    stored = (ROOT / "docs" / f"{page}.md").read_text().partition("## What is stored")[2]
+    explained = stored.partition(f"`{table}`")[2].partition("\n\n")[0]
+    assert columns_of(site, table) <= set(re.findall(r"`(\w+)`", explained))
+
+
+def test_every_reason_that_is_explained_is_one_that_is_given() -> None:
+    text = (ROOT / "docs" / "build-user-traits.md").read_text()
+    reasons = set(re.findall(r"`(\w+-[\w-]+)`", text.partition("| reason |")[2].partition("## ")[0]))
+    code = (ROOT / "layers/sitejobs/sitejobs/traits/user_traits.py").read_text()
+    assert {reason for reason in reasons if f"'{reason}'" in code or f'"{reason}"' in code} == reasons
+    assert set(re.findall(r"'((?:answers?|trait)-[a-z-]+|trait-values?-[a-z-]+)'", code)) <= reasons
+
+
+@pytest.mark.parametrize(
+    ("table", "section"), [("SearchableUser", "searchable-user"), ("ProfileSearchIndex", "profile-search-index")]
+)
+def test_every_column_of_the_search_tables_is_explained_and_no_other(site: str, table: str, section: str) -> None:
+    text = (ROOT / "docs" / "search.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
+
+
+def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> None:
+    text = (ROOT / "docs" / "search.md").read_text().partition("## Settings")[2]
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
+    function = load_template(ROOT / "template.yaml").functions["SearchableUserFunction"]
+    assert len(rows) == 2
+    assert rows == {name: function.environment[name] for name in rows}
+    options = SearchableUserOptions()
+    assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:

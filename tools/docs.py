@@ -10,22 +10,19 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sitejobs.catalog import JOBS
 from sitejobs.options import JobOptions, limits
+from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.commands.jobs import flags_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 JsonObject = Mapping[str, Any]
-
-
-def options_of_match_scores() -> str:
-    """README's table of the options of match-scores."""
-    return options_table(JOBS["match-scores"].options)
 
 
 def options_table(model: type[JobOptions]) -> str:
@@ -63,6 +60,24 @@ def diagram_of_paged_job() -> str:
     return "\n".join(["```mermaid", *lines, "```"])
 
 
+def sql_of_search() -> str:
+    """The statement of `sitejobs search` with everything that can be asked of it."""
+    statement = search_statement(near=True, names=True).replace("%%", "%")
+    body = "\n".join(line.rstrip() for line in f"{_ASKED.strip()}\n){statement}".splitlines() if line.strip())
+    return f"```sql\n{_ALIKE}\n{body};\n```"
+
+
+_ALIKE = f"SELECT set_config('pg_trgm.word_similarity_threshold', '{NAMES_ALIKE}', true);"
+_ASKED = """
+WITH asked AS MATERIALIZED (
+SELECT "profileSearchQuery"('climbing jazz', true) AS "every", "profileSearchQuery"('climbing jazz', false) AS "any",
+       'climbing jazz'::text AS "typed",
+       52.52::float8 AS "lat", 13.40::float8 AS "lng", 50::float8 AS "km",
+       25::integer AS "youngest", 35::integer AS "oldest", NULL::text AS "gender",
+       10::integer AS "limit"
+"""
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table; bars within cells are escaped."""
     cells = [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
@@ -71,7 +86,8 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "match-scores options"): options_of_match_scores,
+    **{("docs/jobs.md", f"{name} options"): partial(options_table, job.options) for name, job in JOBS.items()},
+    ("docs/search.md", "search"): sql_of_search,
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }

@@ -16,6 +16,7 @@ from sitejobs_local.commands.demo import demo
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
 from sitejobs_local.commands.runs import runs
+from sitejobs_local.commands.search import search
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -66,7 +67,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, runs, demo, check, db):
+for _command in (population, matches, search, runs, demo, check, db):
     sitejobs.add_command(_command)
 
 

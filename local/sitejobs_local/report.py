@@ -53,7 +53,8 @@ def _counters(outcome: Outcome, seconds: float) -> "Table":
     reasons = summary.get("reasons") or {}
     for key, label in _COUNTERS:
         table.add_row(label, f"{int(summary.get(key) or 0):,}")
-        if key == "failed":
+        if key == "failed" and reasons:
+            table.add_row("skipped or failed because", "")
             for reason, count in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):
                 table.add_row(f"  {reason}", f"{int(count):,}")
     table.add_row("elapsed", f"{seconds:,.1f} s")

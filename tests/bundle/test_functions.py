@@ -140,7 +140,15 @@ def test_the_login_is_read_from_the_secret_and_never_shown(start: Start, cloud: 
 
 
 @pytest.mark.parametrize(
-    "name", ["MatchScoresPlanFunction", "MatchScoresFunction", "RunsRecordFunction", "RunsFinishFunction"]
+    "name",
+    [
+        "MatchScoresPlanFunction",
+        "MatchScoresFunction",
+        "BuildUserTraitsFunction",
+        "UserInterestSetsFunction",
+        "RunsRecordFunction",
+        "RunsFinishFunction",
+    ],
 )
 def test_a_cold_start_ends_within_lambdas_limit(start: Start, name: str) -> None:
     function = start(name, DATABASE_URL=NO_DATABASE)

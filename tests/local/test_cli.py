@@ -32,7 +32,7 @@ def test_alone_it_lists_every_job_with_its_options_and_every_command() -> None:
         assert f"  {name}  " in result.stdout
         for field, info in entry.options.model_fields.items():
             assert (f"--{info.alias}" in result.stdout) == (field != "trigger"), info.alias
-    for command in ("population", "matches", "runs", "demo", "check", "db"):
+    for command in ("population", "matches", "search", "runs", "demo", "check", "db"):
         assert f"\n  {command} " in result.stdout
     assert sitejobs("--help").stdout.rstrip() == result.stdout.rstrip()
 
@@ -72,6 +72,16 @@ sys.exit(", ".join(name for name in {SLOW_IMPORTS!r} if name in sys.modules) or 
         (["match-scores", "--topK"], "--topK"),
         (["db", "reste"], "'reset'"),
         (["matches"], "say whose matches: --userId=<n>"),
+        (["search", " "], "say what to search for, in words"),
+        (["search", "a\x1bb"], "say what to search for, in words"),
+        (["search", "jazz", "--near=52.52"], "--near must be a latitude from -90 to 90"),
+        (["search", "jazz", "--near=91,0"], "--near must be a latitude from -90 to 90"),
+        (["search", "jazz", "--near=nan,0"], "--near must be a latitude from -90 to 90"),
+        (["search", "jazz", "--km=5"], "give it with --near=<lat,lng>"),
+        (["search", "jazz", "--near=1,2", "--km=0"], "--km must be a number above 0"),
+        (["search", "jazz", "--age=35-25"], "--age must be two ages, the lower one first"),
+        (["search", "jazz", "--age=young"], "--age must be two ages, the lower one first"),
+        (["search", "jazz", "--gender=cat"], "--gender must be one of MALE"),
         (["matches", "--userId=eight"], "eight"),
         (["population", "--users=0"], "0"),
         (["runs", "last"], "last"),
@@ -234,7 +244,7 @@ def test_check_says_what_is_missing_and_then_that_nothing_is(database_url: str) 
         'CREATE VIEW "UserBlock" AS SELECT NULL::bigint AS "blockerId", NULL::bigint AS "blockedId" WHERE'
         in before.stdout
     )
-    assert "cannot run: match-scores" in before.stdout
+    assert f"cannot run: {', '.join(sorted(JOBS))}" in " ".join(before.stdout.split())
     with connect(database_url) as connection:
         migrations.apply_site_schema(connection)
     assert "applied 0001_job_run.sql" in sitejobs("db", "migrate", env=env).stdout

@@ -5,8 +5,10 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
-from sitejobs.matching.options import MatchScoresOptions
+from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.options import JobOptions
+from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
+from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,36 @@ JOBS: dict[str, JobEntry] = {
             "matching",
             "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
             MatchScoresOptions,
+        ),
+        JobEntry(
+            "compatibility",
+            "matching",
+            "detailed scores between each user and its matches, conversations, accesses and best suggestions",
+            CompatibilityOptions,
+        ),
+        JobEntry(
+            "build-user-traits",
+            "supporting",
+            "what a user's quiz answers say: the mean of their trait values",
+            BuildUserTraitsOptions,
+        ),
+        JobEntry(
+            "user-interest-sets",
+            "supporting",
+            "who has which interest: the users of each interest and of each subject",
+            UserInterestSetsOptions,
+        ),
+        JobEntry(
+            "searchable-user",
+            "search",
+            "who may be found: visible, of age, complete enough; and why others may not",
+            SearchableUserOptions,
+        ),
+        JobEntry(
+            "profile-search-index",
+            "search",
+            "what can be searched of each profile: words, place, age, traits and interests",
+            ProfileSearchIndexOptions,
         ),
     )
 }

@@ -61,7 +61,7 @@ class Chapter:
 
 @dataclass
 class PageSummary:
-    """Counts of one page. `reasons` says why records were skipped or failed: code -> count."""
+    """Counts of one page. `reasons` says why records, or parts of them, were skipped or failed: code -> count."""
 
     processed: int = 0
     written: int = 0
@@ -80,6 +80,19 @@ class PageSummary:
         if count:
             self.failed += count
             self.reasons[reason] += count
+
+    def note(self, reason: str, count: int = 1) -> None:
+        """Count what was passed over within records: these have a result all the same."""
+        if count:
+            self.reasons[reason] += count
+
+    def add(self, other: "PageSummary") -> None:
+        """Count another part of the page."""
+        self.processed += other.processed
+        self.written += other.written
+        self.skipped += other.skipped
+        self.failed += other.failed
+        self.reasons.update(other.reasons)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ the same for all. Pages are key ranges, and a page asks again which keys lie in 
 Plan is seen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -15,11 +16,19 @@ from sitejobs.catalog import JobEntry
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.options import MAX_ID, JobOptions
 
-SCAN = 20_000
-"""Keys looked at by one statement that searches for stale ones."""
+SCAN = 10_000
+"""Keys that a page of an incremental run looks at: few pages find what little has changed."""
 
-SCANS_A_PLAN = 50
-"""Statements of that kind in one Plan: a large site where little changed goes on in the next chapter."""
+FRESH = "fresh"
+"""Why an incremental run passes a key over."""
+
+_CUT = """
+SELECT max("key"), count(*) FROM (
+    SELECT "key", (row_number() OVER (ORDER BY "key") - 1) / %(page_size)s AS "page" FROM ({known}) AS known ("key")
+) AS numbered GROUP BY "page" ORDER BY "page"
+"""
+# Compiling a page's statement would take longer than running it.
+_BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off"""
 
 Parameters = dict[str, Any]
 
@@ -46,6 +55,9 @@ class Keys:
 Refresh = Callable[[Connection, list[int], Parameters], PageSummary]
 """Computes and writes the results of some keys (ascending) inside the page's transaction; it may be called twice."""
 
+Prepare = Callable[[Connection], None]
+"""What Plan does once a run, before keys are looked for; it may be called twice."""
+
 ReadParameters = Callable[[Any, Mapping[str, str]], Parameters]
 """Makes a run's parameters (JSON values) of its options and the function's environment."""
 
@@ -53,6 +65,10 @@ ReadParameters = Callable[[Any, Mapping[str, str]], Parameters]
 def no_parameters(options: JobOptions, environment: Mapping[str, str]) -> Parameters:
     """For jobs that have none of their own."""
     return {}
+
+
+def no_preparation(connection: Connection) -> None:
+    """For jobs that need none."""
 
 
 def users_and(stored: LiteralString) -> LiteralString:
@@ -73,53 +89,78 @@ def keyed_job(
     refresh: Refresh,
     *,
     parameters: ReadParameters = no_parameters,
+    prepare: Prepare = no_preparation,
     noun: str = "user",
     only: str = "user_id",
     size: str = "batch_size",
+    scan: int = SCAN,
 ) -> Job[Any]:
     """Make a paged job of its keys and the function that refreshes some of them.
 
-    `only` and `size` name the options' fields of the one key asked for, and of the keys in a page; `noun` is what a
-    key is called.
+    A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run looks for
+    stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
+
+    `only` and `size` name the options' fields of the one key asked for, and of the keys in a transaction; `noun` is
+    what a key is called; `scan` is how many keys a page of an incremental run looks at, at least.
     """
 
     def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
         connection = resources.database.connection()
         context = run.context if cursor else {"parameters": parameters(options, resources.environment)}
         values = _values(run, context)
+        if not cursor:
+            prepare(connection)
         key = getattr(options, only, None)
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
         after, number = (int(cursor["after"]), int(cursor["page"])) if cursor else (0, 0)
-        find = _next_stale if options.incremental else _next_known
-        found, upto = find(connection, keys, values, after, getattr(options, size) * PAGES_A_CHAPTER)
-        ranges = _ranges(found, getattr(options, size), after)
-        pages = [{"page": number + i, "after": a, "upto": b} for i, (a, b) in enumerate(ranges, 1)]
-        planned_pages, planned_keys = number + len(pages), len(found)
-        if not options.incremental and not cursor:
+        page_keys = max(scan, getattr(options, size)) if options.incremental else getattr(options, size)
+        ranges = _ranges(connection, keys, values, after, page_keys)
+        pages = [
+            {"page": number + at, "after": after, "upto": upto, "keys": count}
+            for at, (after, upto, count) in enumerate(ranges, 1)
+        ]
+        full = len(pages) == PAGES_A_CHAPTER
+        planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
+        if full and not cursor:
             planned_keys = max(planned_keys, _count(connection, keys))
-            planned_pages = max(planned_pages, -(-planned_keys // getattr(options, size)))
-        nothing = options.incremental and not pages and upto == MAX_ID and not cursor
+            planned_pages = max(planned_pages, -(-planned_keys // page_keys))
         return Chapter(
             pages=pages,
-            cursor=None if upto == MAX_ID else {"after": upto, "page": number + len(pages)},
+            cursor={"after": ranges[-1][1], "page": number + len(pages)} if full else None,
             planned_pages=planned_pages,
             planned_users=planned_keys,
             context=context,
-            message="nothing has changed since the last run" if nothing else None,
         )
 
     def batch(resources: Resources, run: Run, options: Any, page: JsonObject) -> PageSummary:
         connection = resources.database.connection()
         values = _values(run, run.context)
+        total = PageSummary()
         statement = keys.stale if options.incremental else keys.known
-        with connection.transaction():
-            # Everything of one moment: a page that another run's write overtakes fails and is tried again.
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with _moment(connection):
             found = _find(connection, statement, values, page["after"], page["upto"], None)
-            return refresh(connection, found, values) if found else PageSummary()
+            at_once = getattr(options, size) if options.incremental else max(len(found), 1)
+            if found:
+                total.add(refresh(connection, found[:at_once], values))
+        for start in range(at_once, len(found), at_once):
+            with _moment(connection):
+                total.add(refresh(connection, found[start : start + at_once], values))
+        if options.incremental:
+            fresh = max(page["keys"] - len(found), 0)
+            total.processed += fresh
+            total.skip(FRESH, fresh)
+        return total
 
     return Job(entry, entry.options, plan, batch)
+
+
+@contextmanager
+def _moment(connection: Connection) -> Iterator[None]:
+    """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
+    with connection.transaction():
+        connection.execute(_BEGIN)
+        yield
 
 
 def _values(run: Run, context: JsonObject) -> Parameters:
@@ -131,38 +172,18 @@ def _plan_one(
 ) -> Chapter:
     if not _find(connection, keys.known, values, key - 1, key, 1):
         return Chapter(pages=[], context=context, message=f"{noun} {key} does not exist")
-    page = {"page": 1, "after": key - 1, "upto": key}
+    page = {"page": 1, "after": key - 1, "upto": key, "keys": 1}
     return Chapter(pages=[page], planned_pages=1, planned_users=1, context=context)
 
 
-def _next_known(
-    connection: Connection, keys: Keys, values: Parameters, after: int, limit: int
-) -> tuple[list[int], int]:
-    """The next keys, and up to where they are all there are."""
-    found = _find(connection, keys.known, values, after, MAX_ID, limit)
-    return found, found[-1] if len(found) == limit else MAX_ID
-
-
-def _next_stale(
-    connection: Connection, keys: Keys, values: Parameters, after: int, limit: int
-) -> tuple[list[int], int]:
-    """The next stale keys, and up to where they are all there are."""
-    found: list[int] = []
-    upto = after
-    for _ in range(SCANS_A_PLAN):
-        start, (_, upto) = upto, _next_known(connection, keys, values, upto, SCAN)
-        found += _find(connection, keys.stale, values, start, upto, None)
-        if len(found) > limit:
-            return found[:limit], found[limit - 1]
-        if upto == MAX_ID:
-            break
-    return found, upto
-
-
-def _ranges(found: list[int], size: int, after: int) -> list[tuple[int, int]]:
-    """Cut keys into ranges of `size` keys each: above the first number, up to the second."""
-    ends = [*found[size - 1 : -1 : size], *found[-1:]]
-    return list(zip([after, *ends[:-1]], ends, strict=True)) if ends else []
+def _ranges(
+    connection: Connection, keys: Keys, values: Parameters, after: int, size: int
+) -> list[tuple[int, int, int]]:
+    """A chapter's key ranges: above the first number, up to the second, and how many keys lie there."""
+    given = {**values, "after": after, "upto": MAX_ID, "limit": size * PAGES_A_CHAPTER, "page_size": size}
+    rows = connection.execute(_CUT.format(known=keys.known), given).fetchall()
+    ends = [int(upto) for upto, _ in rows]
+    return list(zip([after, *ends[:-1]], ends, [int(count) for _, count in rows], strict=True)) if ends else []
 
 
 def _find(

@@ -4,7 +4,7 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import MATCH_SCORES, SEARCH_INDEX, TRAITS
+from sitejobs_local.contract.site import COMPATIBILITY, INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, SEARCHABLE, TRAITS
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -60,8 +60,46 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
+        "UserTraitState",
+        jobs=(TRAITS,),
+        columns=_columns("userId bigint; fingerprint bigint; skipped integer; checkedAt timestamp with time zone"),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "QuizOptionSeen",
+        jobs=(TRAITS,),
+        columns=_columns(
+            """quizId bigint; questionId bigint; valueHash bigint; fingerprint bigint;
+            changedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("quizId", "questionId", "valueHash"), unique=True), Index(("changedAt",))),
+        owned=True,
+    ),
+    Table(
+        "InterestUserSet",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("interestId bigint; userId bigint; createdAt timestamp with time zone"),
+        indexes=(Index(("interestId", "userId"), unique=True), Index(("userId",))),
+        owned=True,
+    ),
+    Table(
+        "InterestSubjectUserSet",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("subjectId bigint; userId bigint; createdAt timestamp with time zone"),
+        indexes=(Index(("subjectId", "userId"), unique=True), Index(("userId",))),
+        owned=True,
+    ),
+    Table(
+        "InterestSetState",
+        jobs=(INTEREST_SETS,),
+        columns=_columns("userId bigint; fingerprint bigint; updatedAt timestamp with time zone"),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
         "MatchScore",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, COMPATIBILITY),
         columns=_columns(
             _SCORES
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
@@ -92,5 +130,75 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         ),
         owned=True,
         view=True,
+    ),
+    Table(
+        "UserCompatibility",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """viewerUserId bigint; targetUserId bigint; score real; scoreQuiz real; scoreInterests real;
+            scoreRatingsQuality real; scoreRatingsFit real; avgAttractive real; avgSmart real; avgFunny real;
+            avgInteresting real; ratingCount integer; sharedInterestCount smallint;
+            computedAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]; status text"""
+        ),
+        indexes=(Index(("viewerUserId", "targetUserId"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityViewer",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """userId bigint; fingerprint bigint; rows integer; skipped text; algorithmVersion text;
+            computedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityInput",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """userId bigint; interests bytea; latestQuizId bigint; results bytea; vectors bytea; answers bytea;
+            received bytea; given bytea; viewerHash bigint; targetHash bigint"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserCompatibilityExplained",
+        jobs=(COMPATIBILITY,),
+        columns=_columns(
+            """viewerUserId bigint; targetUserId bigint; status text; score real; reasons jsonb; algorithmVersion text;
+            computedAt timestamp with time zone"""
+        ),
+        owned=True,
+        view=True,
+    ),
+    Table(
+        "SearchableUser",
+        jobs=(SEARCHABLE,),
+        columns=_columns(
+            """userId bigint; isVisible boolean; isDeleted boolean; completeness real; isSearchable boolean;
+            reasons text[]; missing text[]; updatedAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "ProfileSearchIndex",
+        jobs=(SEARCH_INDEX,),
+        columns=_columns(
+            """userId bigint; displayName text; bio text; locationText text; lat double precision;
+            lng double precision; hasLocation boolean; geoPrecision text; locationAccuracy double precision;
+            gender text; intent text; age integer; ageBucket integer; birthdate date; city text; state text;
+            country text; interestCount integer; traitCount integer; traitSummary jsonb; top5Keywords text[];
+            isVisible boolean; isDeleted boolean; accountCreatedAt timestamp with time zone; searchVector tsvector;
+            fingerprint bigint; indexedAt timestamp with time zone"""
+        ),
+        indexes=(
+            Index(("userId",), unique=True),
+            Index(("searchVector",), method="gin"),
+            Index(("lat", "lng")),
+        ),
+        owned=True,
     ),
 )

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.inspect import Found, FoundColumn, FoundTable, inspect
+from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect
 from sitejobs_local.contract.mend import identifier
 from sitejobs_local.contract.model import FAMILIES, Column, Index, Jobs, Table, needed, needing
 from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
@@ -154,7 +154,7 @@ class _Comparison:
 
     def _indexes(self, table: Table, it: FoundTable) -> Iterator[Finding]:
         for index in table.indexes:
-            if any(_serves(index, found.columns, found.unique) for found in it.indexes):
+            if any(_serves(index, found) for found in it.indexes):
                 continue
             if not all(name in it.columns for name in index.columns):
                 continue  # reported as missing columns
@@ -178,7 +178,7 @@ class _Comparison:
         for extension in EXTENSIONS:
             if needed(extension.jobs, self._jobs) and extension.name not in self._found.extensions:
                 problem = f"is not installed, so that there is no {extension.use}"
-                repair = f"CREATE EXTENSION {identifier(extension.name)};"
+                repair = mend.create_extension(extension)
                 yield self._finding("recommended", "extension", extension.name, problem, extension.jobs, repair)
 
     def _finding(self, level: Level, kind: Kind, name: str, problem: str, by: Jobs, repair: str) -> Finding:
@@ -200,10 +200,12 @@ def _wanted(table: Table, column: Column) -> str:
     return column.type if table.owned else kinds.get(column.type, column.type)
 
 
-def _serves(index: Index, columns: tuple[str, ...], unique: bool) -> bool:
+def _serves(index: Index, found: FoundIndex) -> bool:
+    if found.method != index.method:
+        return False
     if index.unique:  # in any order: what matters is that no two rows have the same values
-        return unique and sorted(columns) == sorted(index.columns)
-    return columns[: len(index.columns)] == index.columns
+        return found.unique and sorted(found.columns) == sorted(index.columns)
+    return found.columns[: len(index.columns)] == index.columns
 
 
 def _version(number: int) -> str:

@@ -25,10 +25,10 @@ WHERE a.attrelid = ANY(%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
 # Partial and expression indexes do not serve every row, an invalid one serves none.
 _INDEXES = """
-SELECT i.indrelid, i.indisunique,
+SELECT i.indrelid, i.indisunique, am.amname,
        ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS position
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[position] ORDER BY position)
-FROM pg_index i
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
 WHERE i.indrelid = ANY(%(oids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 """
 _ELSEWHERE = """
@@ -56,10 +56,11 @@ class FoundColumn:
 
 @dataclass(frozen=True)
 class FoundIndex:
-    """The columns of an index, in order."""
+    """The columns of an index, in order, and its method (btree, gin)."""
 
     columns: tuple[str, ...]
     unique: bool
+    method: str
 
 
 @dataclass
@@ -114,6 +115,6 @@ def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Fou
     oids = {"oids": list(by_oid)}
     for oid, column, *described in connection.execute(_COLUMNS, oids).fetchall():
         by_oid[oid].columns[column] = FoundColumn(*described)
-    for oid, unique, columns in connection.execute(_INDEXES, oids).fetchall():
-        by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique))
+    for oid, unique, method, columns in connection.execute(_INDEXES, oids).fetchall():
+        by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique, method))
     return by_name, [name for name in names if name not in by_name]

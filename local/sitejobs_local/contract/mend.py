@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sitejobs_local.contract.model import Column, Index, Table
+from sitejobs_local.contract.model import Column, Extension, Index, Table
 
 MIGRATE = "sitejobs db migrate"
 MIGRATE_AGAIN = "sitejobs db migrate --again"
@@ -58,4 +58,11 @@ def change_type(place: str, column: Column, *, of_view: bool) -> str:
 
 def create_index(place: str, index: Index) -> str:
     """Make an index without keeping writers waiting."""
-    return f"CREATE {'UNIQUE ' if index.unique else ''}INDEX CONCURRENTLY ON {place} ({listed(index.columns)});"
+    using = "" if index.method == "btree" else f" USING {index.method}"
+    return f"CREATE {'UNIQUE ' if index.unique else ''}INDEX CONCURRENTLY ON {place}{using} ({listed(index.columns)});"
+
+
+def create_extension(extension: Extension) -> str:
+    """Install an extension, and what goes with it."""
+    later = f" -- then: {MIGRATE_AGAIN}" if extension.migrated else ""
+    return f"CREATE EXTENSION {identifier(extension.name)};{later}"

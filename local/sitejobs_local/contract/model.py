@@ -34,6 +34,7 @@ class Index:
 
     columns: tuple[str, ...]
     unique: bool = False
+    method: str = "btree"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Extension:
-    """An extension that jobs use where it is to be had, and do without otherwise."""
+    """An extension that jobs use where it is to be had, and do without otherwise.
+
+    `migrated`: a migration makes an index for it, which has to be applied again once the extension is there.
+    """
 
     name: str
     jobs: Jobs
     use: str
+    migrated: bool = False
 
 
 def needed(by: Jobs, jobs: Collection[str]) -> bool:

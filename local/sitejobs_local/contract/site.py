@@ -39,7 +39,7 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP),
         columns=(
             *_columns("bigint", "id", "userId"),
-            *_columns("boolean", "isVisible"),
+            *_columns("boolean", "isVisible", jobs=(MATCH_SCORES, *SEARCH, FEED, FEED_CLEANUP)),
             *_columns("timestamp", "deletedAt"),
             *_columns("timestamp", "updatedAt", jobs=(MATCH_SCORES, FEED)),
             *_columns("text", "gender", jobs=(MATCH_SCORES, *SEARCH)),
@@ -71,12 +71,12 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Quiz",
-        jobs=(TRAITS, FEED),
+        jobs=(FEED,),
         columns=(
             *_columns("bigint", "id"),
             *_columns("timestamp", "updatedAt"),
-            *_columns("boolean", "isActive", jobs=(FEED,)),
-            *_columns("text", "title", jobs=(FEED,)),
+            *_columns("boolean", "isActive"),
+            *_columns("text", "title"),
         ),
         indexes=(Index(("id",), unique=True),),
     ),
@@ -107,7 +107,7 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, TRAITS, FEED),
         columns=(
             *_columns("bigint", "userId", "quizId"),
-            *_columns("timestamp", "updatedAt"),
+            *_columns("timestamp", "updatedAt", jobs=(*MATCHING, FEED)),
             *_columns("jsonb", "answers", jobs=(*MATCHING, TRAITS)),
             *_columns("jsonb", "scoreVec", jobs=MATCHING),
         ),
@@ -230,4 +230,4 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
 )
 
-EXTENSIONS: tuple[Extension, ...] = (Extension("pg_trgm", (SEARCH_INDEX,), "search by parts of a name"),)
+EXTENSIONS: tuple[Extension, ...] = (Extension("pg_trgm", (SEARCH_INDEX,), "search by parts of a name", migrated=True),)

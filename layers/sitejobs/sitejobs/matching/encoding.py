@@ -135,14 +135,14 @@ def _interests(
     owners, known = rows_of(table["userId"], ids)
     owners, subjects, interests = owners[known], table["subjectId"][known], table["interestId"][known]
     count = np.bincount(owners, minlength=len(ids)).astype(np.int32)
-    codes = _pair_codes(subjects, interests, dictionaries.interests)
+    codes = pair_codes(subjects, interests, dictionaries.interests)
     coded = np.flatnonzero(codes != MISSING)
     coded = coded[np.lexsort((codes[coded], owners[coded]))]
     sets = grouped(owners[coded], codes[coded].astype(np.int32), len(ids))
     return sets, count, summed(owners, mixed(subjects, interests), len(ids))
 
 
-def _pair_codes(subjects: Column, interests: Column, dictionary: Integers) -> Integers:
+def pair_codes(subjects: Column, interests: Column, dictionary: Integers) -> Integers:
     """Index of each (subject, interest) in the dictionary of pairs."""
     subject_ids, interest_ids = np.unique(dictionary[:, 0]), np.unique(dictionary[:, 1])
     width = len(interest_ids) + 1
@@ -160,11 +160,16 @@ def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[n
     averages[owners[known]] = found[known]
     count = np.zeros(len(ids), np.int32)
     count[owners[known]] = table["count"][known]
+    return averages, count, directions(averages)
+
+
+def directions(averages: Floats) -> Floats:
+    """(n, 4) average ratings, NaN without any -> (n, 4) unit vectors about their own mean, zero when flat."""
     centred = np.where(np.isnan(averages), 0.0, averages / 5)
     centred -= centred.mean(axis=1, keepdims=True)
     centred[(np.abs(centred) < FLAT).all(axis=1)] = 0
     length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-    return averages, count, np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 0))
 
 
 def _quizzes(
@@ -200,7 +205,7 @@ def _quizzes(
     place = np.flatnonzero(found)
     place = place[np.lexsort((population.vectors["position"][place], rows[place]))]
     values = population.vectors["value"][place]
-    vectors = grouped(rows[place], _unit(rows[place], values, len(keys)).astype(np.float32), len(keys))
+    vectors = grouped(rows[place], unit_rows(rows[place], values, len(keys)).astype(np.float32), len(keys))
     vector_hash = mixed(quizzes[rows[place]], population.vectors["position"][place], values)
 
     answer_rows, found = result_rows(population.answers)
@@ -226,7 +231,7 @@ def _quizzes(
     return quiz, latest, vectors, answers, questions, mixed(*by_user)
 
 
-def _unit(rows: Integers, values: Floats, count: int) -> Floats:
+def unit_rows(rows: Integers, values: Floats, count: int) -> Floats:
     """Scale each row's values to length 1; a zero vector stays zero."""
     largest = np.zeros(count)
     np.maximum.at(largest, rows, np.abs(values))

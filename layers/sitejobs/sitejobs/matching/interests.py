@@ -1,14 +1,25 @@
 """Interest sets as bits over the vocabulary of a page's viewers: an intersection is an AND and a count."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.users import MISSING, Users
+from sitejobs.matching.ragged import Ragged
+from sitejobs.matching.users import MISSING
 
 Bits = NDArray[np.uint64]
 WORD = 64
+
+
+class Interested(Protocol):
+    """People with interests as codes, ascending within each."""
+
+    @property
+    def interests(self) -> Ragged: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,7 @@ class InterestBits:
     vocabulary: NDArray[np.int32]
 
     @classmethod
-    def over(cls, viewers: Users) -> "InterestBits":
+    def over(cls, viewers: Interested) -> "InterestBits":
         """The interests of these viewers: no other can be shared with them."""
         return cls(np.unique(viewers.interests.values))
 
@@ -27,7 +38,7 @@ class InterestBits:
         """Words of 64 bits a user takes; at least one."""
         return max(1, -(-len(self.vocabulary) // WORD))
 
-    def of(self, users: Users) -> Bits:
+    def of(self, users: Interested) -> Bits:
         """(n, words) sets of the users, restricted to the vocabulary."""
         flags = np.zeros((len(users), self.words * WORD), np.uint8)
         if len(self.vocabulary):

@@ -29,20 +29,20 @@ WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedA
 
 def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices, Indices]:
     """Pairs (viewer id, other id) where either blocked the other."""
-    found = fetch_columns(connection, _BLOCKS, {"ids": viewer_ids.tolist()}, {"userId": "int8", "otherId": "int8"})
+    found = fetch_columns(connection, _BLOCKS, {"ids": viewer_ids}, {"userId": "int8", "otherId": "int8"})
     return found["userId"], found["otherId"]
 
 
 def still_candidates(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are visible and undeleted now, ascending."""
-    return np.sort(fetch_columns(connection, _CANDIDATES, {"ids": ids.tolist()}, {"userId": "int8"})["userId"])
+    return np.sort(fetch_columns(connection, _CANDIDATES, {"ids": ids}, {"userId": "int8"})["userId"])
 
 
 def still_viewers(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are undeleted and have a profile now, ascending."""
-    return np.sort(fetch_columns(connection, _VIEWERS, {"ids": ids.tolist()}, {"userId": "int8"})["userId"])
+    return np.sort(fetch_columns(connection, _VIEWERS, {"ids": ids}, {"userId": "int8"})["userId"])
 
 
 def deleted_users(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are no undeleted users now, ascending."""
-    return np.sort(fetch_columns(connection, _DELETED, {"ids": ids.tolist()}, {"id": "int8"})["id"])
+    return np.sort(fetch_columns(connection, _DELETED, {"ids": ids}, {"id": "int8"})["id"])

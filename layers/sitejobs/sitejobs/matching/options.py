@@ -15,3 +15,14 @@ class MatchScoresOptions(PagedOptions):
     )
     pause_ms: Whole = Field(default=50, ge=0, le=60_000, description="pause after each batch, in milliseconds")
     top_k: Whole = Field(default=200, ge=1, le=1000, description="rows kept for a viewer")
+
+
+class CompatibilityOptions(PagedOptions):
+    """compatibility: the detailed score between a viewer and each user it has to do with."""
+
+    user_id: OptionalUserId = Field(default=None, description="compute for this user only; everyone when left out")
+    batch_size: Whole = Field(default=100, ge=1, le=10_000, description="viewers in one batch")
+    target_batch_size: Whole = Field(default=500, ge=1, le=20_000, description="targets loaded at a time")
+    max_suggestion_targets: Whole = Field(
+        default=100, ge=0, le=1000, description="best matches of match-scores that are targets of a viewer"
+    )

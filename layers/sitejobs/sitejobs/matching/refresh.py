@@ -61,7 +61,7 @@ def refresh(
     last = fetch_columns(
         connection,
         _LAST_ROWS,
-        {"viewers": viewers.ids.tolist(), "rank": parameters.top_k},
+        {"viewers": viewers.ids, "rank": parameters.top_k},
         {"userId": "int8", "score": "float8", "tierA": "int4"},
     )
     # A list that is not full holds every candidate: whoever is new enters.
@@ -69,12 +69,10 @@ def refresh(
     full = rows_of(last["userId"])
     floor[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
     entering, candidate = _entering(viewers, gather(viewers, world, changes.candidates), floor, now, parameters, world)
-    held = fetch_columns(
-        connection, _HOLDERS, {"viewers": viewers.ids.tolist(), "left": changes.left.tolist()}, {"userId": "int8"}
-    )
+    held = fetch_columns(connection, _HOLDERS, {"viewers": viewers.ids, "left": changes.left}, {"userId": "int8"})
     affected = np.union1d(entering, rows_of(held["userId"]))
     kept = fetch_columns(
-        connection, _STORED, {"viewers": viewers.ids[affected].tolist()}, {"userId": "int8", "candidateUserId": "int8"}
+        connection, _STORED, {"viewers": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
     )
     stays = ~np.isin(kept["candidateUserId"], changes.left)
     at, known = _at(stored, kept["candidateUserId"][stays])

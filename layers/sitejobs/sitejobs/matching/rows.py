@@ -1,5 +1,6 @@
-"""Rows of MatchScore in PostgreSQL's binary COPY format, made by numpy for a whole page at once."""
+"""Rows in PostgreSQL's binary COPY format, made by numpy for a whole page at once; those of MatchScore."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -48,11 +49,12 @@ COLUMNS: dict[str, str] = {
 }
 """Columns of fixed size; algorithmVersion and sharedInterestIds follow."""
 
-COPY_COLUMNS = (*COLUMNS, "algorithmVersion", "sharedInterestIds")
+LAST_COLUMNS = ("algorithmVersion", "sharedInterestIds")
+COPY_COLUMNS = (*COLUMNS, *LAST_COLUMNS)
 
 
 @dataclass(frozen=True)
-class _Values:
+class Values:
     """Values of one column and, where it may be NULL, who has one."""
 
     values: Any
@@ -68,15 +70,32 @@ def encode_rows(
 ) -> bytes:
     """All rows of the matches, without COPY's header and trailer.
 
-    `interest_ids`: id of each interest code. Every row is laid out at its full width; then the bytes of NULLs
-    and of interests that are not there are left out, which numpy does for all rows at once.
+    `interest_ids`: id of each interest code.
+    """
+    return encode_table(
+        COLUMNS, _columns(matches, viewers, scored_at), algorithm_version, matches.pairs.shared, interest_ids
+    )
+
+
+def encode_table(
+    columns: Mapping[str, str],
+    values: Mapping[str, Values],
+    algorithm_version: str,
+    shared: NDArray[np.int64],
+    interest_ids: NDArray[np.int64],
+) -> bytes:
+    """Rows of any table of `columns` (name -> big-endian numpy type), followed by `LAST_COLUMNS`.
+
+    `shared`: (n, SHARED_SHOWN) codes of shared interests, MISSING where there are fewer; `interest_ids`: their ids.
+    Every row is laid out at its full width; then the bytes of NULLs and of interests that are not there are left out,
+    which numpy does for all rows at once.
     """
     version = algorithm_version.encode()
-    dtype = _row_dtype(len(version))
-    rows = np.zeros(len(matches.rank), dtype)
+    dtype = _row_dtype(columns, len(version))
+    rows = np.zeros(len(shared), dtype)
     kept = np.ones((len(rows), dtype.itemsize), bool)
-    rows["fields"] = len(COPY_COLUMNS)
-    for name, column in _columns(matches, viewers, scored_at).items():
+    rows["fields"] = len(columns) + len(LAST_COLUMNS)
+    for name, column in values.items():
         rows[f"{name} length"] = dtype[name].itemsize
         rows[name] = column.values
         if column.present is not None:
@@ -85,13 +104,23 @@ def encode_rows(
             kept[:, at : at + dtype[name].itemsize] = column.present[:, None]
     rows["algorithmVersion length"] = len(version)
     rows["algorithmVersion"] = version
-    _put_shared(rows, kept, matches.pairs.shared, interest_ids)
+    _put_shared(rows, kept, shared, interest_ids)
     return rows.view(np.uint8).reshape(kept.shape)[kept].tobytes()
 
 
-def _row_dtype(version_length: int) -> np.dtype[Any]:
+def microseconds(moment: datetime) -> float:
+    """A timestamptz as COPY takes it."""
+    return (moment - _POSTGRES_EPOCH).total_seconds() * 1_000_000
+
+
+def small(values: NDArray[Any]) -> NDArray[Any]:
+    """Counts as smallint holds them."""
+    return np.asarray(np.minimum(values, np.iinfo(np.int16).max))
+
+
+def _row_dtype(columns: Mapping[str, str], version_length: int) -> np.dtype[Any]:
     parts: list[tuple[str, str]] = [("fields", ">i2")]
-    for name, kind in COLUMNS.items():
+    for name, kind in columns.items():
         parts += [(f"{name} length", ">i4"), (name, kind)]
     parts += [("algorithmVersion length", ">i4"), ("algorithmVersion", f"S{version_length}")]
     parts += [("shared length", ">i4"), ("shared dimensions", ">i4"), ("shared nulls", ">i4"), ("shared oid", ">i4")]
@@ -106,38 +135,38 @@ def _offset(dtype: np.dtype[Any], name: str) -> int:
     return int(dtype.fields[name][1])
 
 
-def _columns(matches: Matches, viewers: Users, scored_at: datetime) -> dict[str, _Values]:
+def _columns(matches: Matches, viewers: Users, scored_at: datetime) -> dict[str, Values]:
     pairs, candidates = matches.pairs, matches.candidates
     viewer, candidate = pairs.viewer, pairs.candidate
     averages = candidates.averages[candidate]
     rated = candidates.rating_count[candidate] > 0
     wants_age = (viewers.age_min != MISSING) | (viewers.age_max != MISSING)
     return {
-        "userId": _Values(viewers.ids[viewer]),
-        "candidateUserId": _Values(candidates.ids[candidate]),
-        "score": _Values(pairs.score),
-        "scoreQuiz": _Values(pairs.traits),
-        "scoreInterests": _Values(pairs.interests),
-        "scoreRatingsQuality": _Values(pairs.rating_quality),
-        "scoreRatingsFit": _Values(pairs.rating_fit),
-        "scoreNew": _Values(pairs.newness),
-        "scoreNearby": _Values(pairs.proximity),
-        "distanceKm": _Values(pairs.distance_km, ~np.isnan(pairs.distance_km)),
-        "avgAttractive": _Values(averages[:, 0], rated),
-        "avgSmart": _Values(averages[:, 1], rated),
-        "avgFunny": _Values(averages[:, 2], rated),
-        "avgInteresting": _Values(averages[:, 3], rated),
-        "ratingCount": _Values(candidates.rating_count[candidate]),
-        "rank": _Values(matches.rank),
-        "sharedInterestCount": _Values(_small(pairs.shared_count)),
-        "commonTraits": _Values(_small(pairs.common_traits)),
-        "viewerTraits": _Values(_small(viewers.trait_count[viewer])),
-        "candidateTraits": _Values(_small(candidates.trait_count[candidate])),
-        "tier": _Values(np.where(pairs.tier_a, b"A", b"B")),
-        "genderOk": _Values(pairs.gender_ok, (viewers.wants != 0)[viewer]),
-        "ageOk": _Values(pairs.age_ok, wants_age[viewer]),
-        "distanceOk": _Values(pairs.distance_ok, ~np.isnan(viewers.distance)[viewer]),
-        "scoredAt": _Values((scored_at - _POSTGRES_EPOCH).total_seconds() * 1_000_000),
+        "userId": Values(viewers.ids[viewer]),
+        "candidateUserId": Values(candidates.ids[candidate]),
+        "score": Values(pairs.score),
+        "scoreQuiz": Values(pairs.traits),
+        "scoreInterests": Values(pairs.interests),
+        "scoreRatingsQuality": Values(pairs.rating_quality),
+        "scoreRatingsFit": Values(pairs.rating_fit),
+        "scoreNew": Values(pairs.newness),
+        "scoreNearby": Values(pairs.proximity),
+        "distanceKm": Values(pairs.distance_km, ~np.isnan(pairs.distance_km)),
+        "avgAttractive": Values(averages[:, 0], rated),
+        "avgSmart": Values(averages[:, 1], rated),
+        "avgFunny": Values(averages[:, 2], rated),
+        "avgInteresting": Values(averages[:, 3], rated),
+        "ratingCount": Values(candidates.rating_count[candidate]),
+        "rank": Values(matches.rank),
+        "sharedInterestCount": Values(small(pairs.shared_count)),
+        "commonTraits": Values(small(pairs.common_traits)),
+        "viewerTraits": Values(small(viewers.trait_count[viewer])),
+        "candidateTraits": Values(small(candidates.trait_count[candidate])),
+        "tier": Values(np.where(pairs.tier_a, b"A", b"B")),
+        "genderOk": Values(pairs.gender_ok, (viewers.wants != 0)[viewer]),
+        "ageOk": Values(pairs.age_ok, wants_age[viewer]),
+        "distanceOk": Values(pairs.distance_ok, ~np.isnan(viewers.distance)[viewer]),
+        "scoredAt": Values(microseconds(scored_at)),
     }
 
 
@@ -155,8 +184,3 @@ def _put_shared(
     start = _offset(rows.dtype, "shared dimensions")
     present = np.arange(rows.dtype.itemsize - start)
     kept[:, start:] = present < np.where(count > 0, _ARRAY_HEADER + _ARRAY_ELEMENT * count, 0)[:, None]
-
-
-def _small(values: NDArray[Any]) -> NDArray[Any]:
-    """Counts as smallint holds them."""
-    return np.asarray(np.minimum(values, np.iinfo(np.int16).max))

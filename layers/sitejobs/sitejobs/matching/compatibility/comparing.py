@@ -1,0 +1,87 @@
+"""A page's viewers compared with all their targets, some thousands of these in memory at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.matching.compatibility import people
+from sitejobs.matching.compatibility.people import Codes, Packed
+from sitejobs.matching.compatibility.scoring import Scores, joined, score_pairs
+from sitejobs.matching.compatibility.targets import Targets
+
+Indices = NDArray[np.int64]
+
+TARGETS_AT_ONCE = 5_000
+"""Targets compared in one go, however few a query loads: of few rows numpy's calls cost more than what they do."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The outcome for n viewers, ids ascending.
+
+    hashes : (n,) of what is read of each viewer. counts : (n,) targets of each, totals : n sums of their hashes.
+    scores : all pairs, by viewer and target. interest_ids: id of each code of an interest.
+    """
+
+    viewers: Indices
+    hashes: Indices
+    counts: Indices
+    totals: list[int]
+    scores: Scores
+    interest_ids: Indices
+
+
+def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
+    """Load everybody, `at_a_time` targets by a query, and compare all pairs; deleted targets are left out."""
+    packed = people.load(connection, found.viewers)
+    order = np.argsort(packed.ids)
+    codes = Codes.of(packed)
+    viewers = people.encode(packed, codes, viewers=True)
+    counts, totals = np.zeros(len(found.viewers), np.int64), [0] * len(found.viewers)
+    by_target = np.argsort(found.target, kind="stable")
+    parts = []
+    for targets in _loaded(connection, np.unique(found.target), at_a_time):
+        pairs, target = _pairs_with(targets, found.target, by_target)
+        viewer = found.viewer[pairs]
+        counts += np.bincount(viewer, minlength=len(counts))
+        totals = [a + b for a, b in zip(totals, _sums(viewer, targets.target_hash[target], len(counts)), strict=True)]
+        parts.append(score_pairs(viewers, people.encode(targets, codes), order[viewer], target))
+    return Compared(found.viewers, packed.viewer_hash[order], counts, totals, joined(parts), codes.interests[:, 1])
+
+
+def _loaded(connection: Connection, ids: Indices, at_a_time: int) -> Iterator[Packed]:
+    """The users in groups of about `TARGETS_AT_ONCE`; at least one group, which may be empty."""
+    group: list[Packed] = []
+    size = 0
+    for start in range(0, max(len(ids), 1), at_a_time):
+        group.append(people.load(connection, ids[start : start + at_a_time]))
+        size += at_a_time
+        if size >= TARGETS_AT_ONCE:
+            yield people.joined(group)
+            group, size = [], 0
+    if group:
+        yield people.joined(group)
+
+
+def _pairs_with(targets: Packed, wanted: Indices, order: Indices) -> tuple[Indices, Indices]:
+    """Indexes of the `wanted` ids that are among the targets, and the row of each there. `order` sorts `wanted`."""
+    rows = np.flatnonzero(targets.is_target)
+    rows = rows[np.argsort(targets.ids[rows])]
+    if not len(rows):
+        return rows, rows
+    known, ascending = targets.ids[rows], wanted[order]
+    first, last = np.searchsorted(ascending, known[0]), np.searchsorted(ascending, known[-1], side="right")
+    pairs = order[first:last]
+    at = np.searchsorted(known, wanted[pairs])
+    here = known[at] == wanted[pairs]
+    return pairs[here], rows[at[here]]
+
+
+def _sums(owners: Indices, values: Indices, count: int) -> list[int]:
+    """Exact sums of 64-bit numbers by owner, beyond 64 bits: halves are small enough for double precision."""
+    low = np.bincount(owners, values & 0xFFFFFFFF, minlength=count).astype(np.int64).tolist()
+    high = np.bincount(owners, values >> 32, minlength=count).astype(np.int64).tolist()
+    return [(a << 32) + b for a, b in zip(high, low, strict=True)]

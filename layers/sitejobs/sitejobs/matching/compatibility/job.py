@@ -1,0 +1,102 @@
+"""compatibility: first pages renew what is read of each user, then pages compare viewers with their targets."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+from psycopg import Connection
+
+from sitejobs.catalog import JOBS
+from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.matching.compatibility import inputs
+from sitejobs.matching.compatibility.comparing import compare
+from sitejobs.matching.compatibility.store import NO_TARGETS, write
+from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
+from sitejobs.matching.options import CompatibilityOptions
+from sitejobs.options import MAX_ID
+
+
+def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
+    """What the pages of a run share."""
+    return {
+        "version": environment.get("COMPATIBILITY_ALGO_VERSION", "").strip() or "v1",
+        "suggestions": options.max_suggestion_targets,
+        "targetsAtATime": options.target_batch_size,
+    }
+
+
+def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> PageSummary:
+    """Compare these users with their targets and write what differs, within the page's transaction."""
+    found = targets_of(connection, ids, parameters["suggestions"])
+    gone = sorted(set(ids) - set(found.viewers.tolist()))
+    compared = compare(connection, found, parameters["targetsAtATime"])
+    written = write(connection, compared, gone, parameters["version"], parameters["now"])
+    summary = PageSummary(processed=len(ids), written=written)
+    summary.skip("deleted", len(gone))
+    summary.skip(NO_TARGETS, int((compared.counts == 0).sum()))
+    return summary
+
+
+_KEYED = keyed_job(JOBS["compatibility"], Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters)
+
+
+def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:
+    """The next chapter: those that renew the inputs come first, so that a comparison finds them renewed."""
+    connection = resources.database.connection()
+    if options.user_id is not None:
+        _renew_around(connection, options.user_id, read_parameters(options, resources.environment))
+    elif cursor is None or "inputs" in cursor:
+        return _plan_inputs(resources, options, run, cursor)
+    return _KEYED.plan(resources, run, options, cursor)
+
+
+def batch(resources: Resources, run: Run, options: CompatibilityOptions, page: JsonObject) -> PageSummary:
+    """One page, of either kind. Renewed inputs are nobody's results: they are not counted."""
+    if "inputs" not in page:
+        return _KEYED.batch(resources, run, options, page)
+    after, upto = page["inputs"]
+    connection = resources.database.connection()
+    with _moment(connection):
+        inputs.renew_range(connection, after, upto)
+    return PageSummary()
+
+
+def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, cursor: Any) -> Chapter:
+    connection = resources.database.connection()
+    after, number = (int(cursor["inputs"]), int(cursor["page"])) if cursor else (0, 0)
+    ranges = inputs.ranges(connection, after, PAGES_A_CHAPTER)
+    full = len(ranges) == PAGES_A_CHAPTER
+    ends = [last for last, _ in ranges]
+    # The last range is open: inputs of users who have gone lie beyond the last user too.
+    bounds = [after, *ends] if full else [after, *ends[:-1], MAX_ID]
+    pages = [{"page": number + at, "inputs": list(bound)} for at, bound in enumerate(pairwise(bounds), 1)]
+    number += len(pages)
+    users = sum(count for _, count in ranges)
+    return Chapter(
+        pages=pages,
+        cursor={"inputs": ends[-1], "page": number} if full else {"after": 0, "page": number},
+        planned_pages=number if options.incremental else number - (-users // options.batch_size),
+        planned_users=0 if options.incremental else users,
+        context=run.context if cursor else {"parameters": read_parameters(options, resources.environment)},
+    )
+
+
+def _renew_around(connection: Connection, user_id: int, parameters: Parameters) -> None:
+    """Renew the inputs of a user and of all its targets."""
+    with _moment(connection):
+        found = targets_of(connection, [user_id], parameters["suggestions"])
+        inputs.renew(connection, sorted({user_id, *found.target.tolist()}))
+
+
+@contextmanager
+def _moment(connection: Connection) -> Iterator[None]:
+    """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SET LOCAL jit = off")  # compiling the statement would take longer than running it
+        yield
+
+
+JOB = Job(JOBS["compatibility"], CompatibilityOptions, plan, batch)

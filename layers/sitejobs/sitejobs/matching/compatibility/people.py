@@ -1,0 +1,245 @@
+"""Users as a comparison sees them: their packed inputs loaded into arrays, the same for viewers and targets."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import LiteralString
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.columns import Column, fetch_columns
+from sitejobs.matching.compatibility.inputs import inputs_of
+from sitejobs.matching.encoding import codes_of, directions, pair_codes, unit_rows
+from sitejobs.matching.ragged import Ragged, grouped, offsets_of
+from sitejobs.matching.users import MISSING, QUIZZES
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# An array's text is made several times faster than its elements are adapted one by one.
+_IDS: LiteralString = "= ANY(%(ids)s::bigint[])"
+_COLUMNS: LiteralString = """
+SELECT "userId", "viewerHash", COALESCE("targetHash", 0) AS "targetHash", ("targetHash" IS NOT NULL)::int AS "isTarget",
+       octet_length("interests") / 16 AS "interestCount", octet_length("results") / 16 AS "resultCount",
+       COALESCE("latestQuizId", 0) AS "latestQuizId", (octet_length("received") > 0)::int AS "isRated",
+       (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
+FROM
+"""
+# Inputs may be as old as the run: who has left since is looked up.
+_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored
+JOIN "User" u ON u."id" = stored."userId" AND u."deletedAt" IS NULL
+WHERE stored."userId" {_IDS} AND NOT EXISTS (
+    SELECT FROM "Profile" p
+    WHERE p."userId" = stored."userId" AND p."deletedAt" IS NOT NULL AND stored."targetHash" IS NOT NULL)
+"""
+_NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
+_TYPES = {
+    "userId": "int8",
+    "viewerHash": "int8",
+    "targetHash": "int8",
+    "isTarget": "int4",
+    "interestCount": "int4",
+    "resultCount": "int4",
+    "latestQuizId": "int8",
+    "isRated": "int4",
+    "hasRated": "int4",
+    **dict.fromkeys(("interests", "results", "vectors", "answers", "received", "given"), "bytea"),
+}
+_RESULT = np.dtype([("quiz", ">i8"), ("vector", ">i4"), ("answers", ">i4")])
+_RECEIVED = np.dtype([("averages", ">f8", 4), ("count", ">i8")])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """n users as the database keeps them.
+
+    interests : (i, 2) subject and interest ids, users one after the other, `interest_count` (n,) each.
+    results : (r,) of `_RESULT`, `result_count` (n,) each; vectors and answers (question and answer hashes) of these.
+    received, given : averages of those who are or have rated.
+    viewer_hash, target_hash : of what is read of a viewer and of a target; is_target: whether it is one at all.
+    """
+
+    ids: Integers
+    viewer_hash: Integers
+    target_hash: Integers
+    is_target: NDArray[np.bool_]
+    interests: Integers
+    interest_count: Integers
+    results: Column
+    result_count: Integers
+    latest_quiz: Integers
+    vectors: Floats
+    answers: Integers
+    is_rated: NDArray[np.bool_]
+    received: Column
+    has_rated: NDArray[np.bool_]
+    given: Floats
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared.
+
+    vector_length : of each quiz the length of the viewers' vectors of it, 0 where they differ or one has none. A target
+        with a vector so long is compared by it with each of them: its answers are not looked at.
+    """
+
+    interests: Integers
+    quizzes: Integers
+    questions: Integers
+    vector_length: Integers
+
+    @classmethod
+    def of(cls, viewers: Packed) -> "Codes":
+        """Interests, latest quizzes and questions of these viewers."""
+        owners = np.repeat(np.arange(len(viewers.ids)), viewers.result_count)
+        latest = viewers.results[viewers.results["quiz"] == viewers.latest_quiz[owners]]
+        quizzes, code = np.unique(latest["quiz"].astype(np.int64), return_inverse=True)
+        shortest, longest = np.full(len(quizzes), np.iinfo(np.int64).max), np.zeros(len(quizzes), np.int64)
+        np.minimum.at(shortest, code, latest["vector"].astype(np.int64))
+        np.maximum.at(longest, code, latest["vector"].astype(np.int64))
+        return cls(
+            interests=np.unique(viewers.interests, axis=0),
+            quizzes=quizzes,
+            questions=np.unique(viewers.answers[:, 0]),
+            vector_length=np.where(shortest == longest, longest, 0),
+        )
+
+
+@dataclass(frozen=True)
+class People:
+    """n users. Quizzes as in `sitejobs.matching.users.Users`: `vectors`, `answers` and `questions` by result.
+
+    interests : codes, ascending; interest_count: (n,) of all, without a code too.
+    averages : (n, 4) of received ratings, NaN without any. gives, gets: (n, 4) unit vectors, zero when flat or missing.
+    has_rated : (n,) who has given ratings.
+    """
+
+    ids: Integers
+    interests: Ragged
+    interest_count: Integers
+    quiz: Ragged
+    latest: NDArray[np.int32]
+    vectors: Ragged
+    answers: Ragged
+    questions: Ragged
+    averages: Floats
+    rating_count: Integers
+    gives: Floats
+    gets: Floats
+    has_rated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def result_keys(self) -> Integers:
+        """For each quiz result its user's row and its quiz's code in one ascending number."""
+        return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
+
+
+def load(connection: Connection, ids: Integers) -> Packed:
+    """Load the inputs of those of the users who are not deleted, in any order.
+
+    Who came, or deleted the profile, since the inputs were renewed is read anew.
+    """
+    found = _fetch(connection, _STORED, ids)
+    lacking = np.setdiff1d(ids, found["userId"])
+    if len(lacking):
+        fresh = _fetch(connection, _NEW, lacking)
+        found = {name: np.concatenate([column, fresh[name]]) for name, column in found.items()}
+    return Packed(
+        ids=found["userId"],
+        viewer_hash=found["viewerHash"],
+        target_hash=found["targetHash"],
+        is_target=found["isTarget"] == 1,
+        interests=found["interests"].view(">i8").astype(np.int64).reshape(-1, 2),
+        interest_count=found["interestCount"].astype(np.int64),
+        results=found["results"].view(_RESULT),
+        result_count=found["resultCount"].astype(np.int64),
+        latest_quiz=found["latestQuizId"],
+        vectors=found["vectors"].view(">f8").astype(np.float64),
+        answers=found["answers"].view(">i8").astype(np.int64).reshape(-1, 2),
+        is_rated=found["isRated"] == 1,
+        received=found["received"].view(_RECEIVED),
+        has_rated=found["hasRated"] == 1,
+        given=found["given"].view(">f8").astype(np.float64).reshape(-1, 4),
+    )
+
+
+def joined(parts: list[Packed]) -> Packed:
+    """All users of the first, then all of the second, and so on."""
+    if len(parts) == 1:
+        return parts[0]
+    return Packed(
+        **{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Packed)}
+    )
+
+
+def encode(packed: Packed, codes: Codes, *, viewers: bool = False) -> People:
+    """Arrays of the users by the codes of a page's viewers; `viewers` if these are they."""
+    count = len(packed.ids)
+    quiz, latest, vectors, answers, questions = _quizzes(packed, codes, every_answer=viewers)
+    averages, given = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
+    averages[packed.is_rated] = packed.received["averages"]
+    given[packed.has_rated] = packed.given
+    rating_count = np.zeros(count, np.int64)
+    rating_count[packed.is_rated] = packed.received["count"]
+    return People(
+        ids=packed.ids,
+        interests=_interests(packed, codes),
+        interest_count=packed.interest_count,
+        quiz=quiz,
+        latest=latest,
+        vectors=vectors,
+        answers=answers,
+        questions=questions,
+        averages=averages,
+        rating_count=rating_count,
+        gives=directions(given),
+        gets=directions(averages),
+        has_rated=packed.has_rated,
+    )
+
+
+def _fetch(connection: Connection, query: LiteralString, ids: Integers) -> dict[str, Column]:
+    return fetch_columns(connection, query, {"ids": "{" + ",".join(map(str, ids.tolist())) + "}"}, _TYPES)
+
+
+def _interests(packed: Packed, codes: Codes) -> Ragged:
+    found = pair_codes(packed.interests[:, 0], packed.interests[:, 1], codes.interests)
+    coded = found != MISSING
+    owners = np.repeat(np.arange(len(packed.ids)), packed.interest_count)
+    return grouped(owners[coded], found[coded].astype(np.int32), len(packed.ids))
+
+
+def _quizzes(
+    packed: Packed, codes: Codes, *, every_answer: bool
+) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged]:
+    """Results of quizzes that have a code: codes by user, the index of the latest, then vectors, answers, questions."""
+    results = packed.results
+    quizzes = codes_of(results["quiz"].astype(np.int64), codes.quizzes)
+    owners = np.repeat(np.arange(len(packed.ids)), packed.result_count)
+    kept = np.flatnonzero(quizzes != MISSING)
+    quiz = grouped(owners[kept], quizzes[kept].astype(np.int32), len(packed.ids))
+
+    is_latest = results["quiz"][kept] == packed.latest_quiz[owners[kept]]
+    latest = np.full(len(packed.ids), MISSING, np.int32)
+    latest[owners[kept][is_latest]] = np.flatnonzero(is_latest) - quiz.offsets[:-1][owners[kept][is_latest]]
+
+    vectors = Ragged(offsets_of(results["vector"]), packed.vectors).take(kept)
+    unit = unit_rows(vectors.owners(), vectors.values, len(kept))
+    by_answers = vectors.lengths != codes.vector_length[quiz.values]
+    asked = kept if every_answer else kept[by_answers | (vectors.lengths == 0)]
+    answered = Ragged(offsets_of(results["answers"]), packed.answers).take(asked)
+    questions = codes_of(answered.values[:, 0], codes.questions)
+    coded = questions != MISSING
+    by_result = np.searchsorted(kept, asked)[answered.owners()[coded]]
+    return (
+        quiz,
+        latest,
+        Ragged(vectors.offsets, unit),
+        grouped(by_result, answered.values[coded, 1], len(kept)),
+        grouped(by_result, questions[coded].astype(np.int32), len(kept)),
+    )

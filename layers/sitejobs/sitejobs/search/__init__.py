@@ -1,0 +1,1 @@
+"""Who can be found, and by what."""

@@ -1,0 +1,169 @@
+"""profile-search-index: what can be searched of each profile, one row a user."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+from psycopg import Connection
+
+from sitejobs.catalog import JOBS
+from sitejobs.jobs import PageSummary
+from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.search.profiles import BIRTHDATE, LOCATED, age
+from sitejobs.search.texts import keywords_of, place_of
+
+VERSION = 1
+"""Part of every fingerprint: raise it when a row would be made otherwise of the same data."""
+
+INDEXED_CHARACTERS = 10_000
+"""Characters of a bio that are searched: "profileSearchVector" takes no more."""
+
+_READ_CHARACTERS = 1000
+"""Characters of a place, a list's title or an item that are looked at."""
+
+_UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
+
+
+def _fingerprints(users: LiteralString) -> LiteralString:
+    """SQL of one hash a user of all that its row is made of; `users` is a condition on "User" u.
+
+    Rows of other tables are hashed one by one and summed up, so that no order matters. They are looked up user by
+    user: a plan without statistics, on tables just filled, is then no worse.
+    """
+    return f"""
+    SELECT u."id" AS "userId", hashtextextended(ROW(
+        p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
+        p."gender", p."intent", p."birthdate", {age(BIRTHDATE)}, p."isVisible", u."createdAt",
+        (SELECT count(*) FROM "UserInterest" i WHERE i."userId" = u."id"),
+        (SELECT sum(hashtextextended(ROW(t."traitKey", t."value")::text, 0)) FROM "UserTrait" t
+         WHERE t."userId" = u."id"),
+        (SELECT sum(hashtextextended(ROW(l."id", left(l."title", {_READ_CHARACTERS}))::text, 0)
+                    + COALESCE(items."hash", 0))
+         FROM "Top5List" l CROSS JOIN LATERAL (
+             SELECT sum(hashtextextended(ROW(t."listId", t."order", left(t."text", {_READ_CHARACTERS}))::text, 0))
+                    AS "hash"
+             FROM "Top5Item" t WHERE t."listId" = l."id") AS items
+         WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
+    FROM "User" u
+    JOIN "Profile" p ON p."userId" = u."id"
+    WHERE {users} AND {_UNDELETED}
+    """  # noqa: S608 - parts of our own
+
+
+_STALE: LiteralString = f"""
+SELECT COALESCE(c."userId", s."userId")
+FROM ({
+    _fingerprints('u."id" > %(after)s AND u."id" <= %(upto)s AND p."userId" > %(after)s AND p."userId" <= %(upto)s')
+}) AS c
+FULL JOIN (
+    SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+) AS s ON s."userId" = c."userId"
+WHERE s."fingerprint" IS DISTINCT FROM c."fingerprint"
+ORDER BY 1
+"""  # noqa: S608
+_TEXTS: LiteralString = f"""
+SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
+       ARRAY(SELECT left(l."title", {_READ_CHARACTERS}) FROM "Top5List" l
+             WHERE l."profileId" = p."id" AND l."title" IS NOT NULL ORDER BY l."id")
+       || ARRAY(SELECT left(t."text", {_READ_CHARACTERS}) FROM "Top5List" l JOIN "Top5Item" t ON t."listId" = l."id"
+                WHERE l."profileId" = p."id" AND t."text" IS NOT NULL ORDER BY l."id", t."order", t."text"),
+       COALESCE(length(p."bio") > {INDEXED_CHARACTERS}, false)
+FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
+WHERE u."id" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
+"""  # noqa: S608
+_COLUMNS = (
+    *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
+    *("gender", "intent", "age", "ageBucket", "birthdate", "city", "state", "country", "interestCount", "traitCount"),
+    *("traitSummary", "top5Keywords", "isVisible", "isDeleted", "accountCreatedAt", "searchVector", "fingerprint"),
+)
+
+
+def _listed(prefix: str = "") -> str:
+    return ", ".join(f'{prefix}"{name}"' for name in _COLUMNS)
+
+
+_COMPUTED: LiteralString = f"""
+    SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
+           CASE WHEN place."valid" THEN p."lat"::float8 END AS "lat",
+           CASE WHEN place."valid" THEN p."lng"::float8 END AS "lng", place."valid" AS "hasLocation",
+           p."geoPrecision"::text AS "geoPrecision", p."locationAccuracy"::float8 AS "locationAccuracy",
+           p."gender"::text AS "gender", p."intent"::text AS "intent", years."age",
+           CASE WHEN years."age" >= 18 THEN (years."age" - 18) / 5 END AS "ageBucket", born."birthdate",
+           d."city", d."state", d."country", interests."n" AS "interestCount", traits."n" AS "traitCount",
+           COALESCE(traits."summary", '{{}}') AS "traitSummary", d."keywords" AS "top5Keywords",
+           COALESCE(p."isVisible", false) AS "isVisible", false AS "isDeleted",
+           u."createdAt"::timestamptz AS "accountCreatedAt",
+           "profileSearchVector"(p."displayName", d."keywords", p."locationText", p."bio") AS "searchVector",
+           hashes."fingerprint"
+    FROM (
+        SELECT a."userId", NULLIF(a."city", '') AS "city", NULLIF(a."state", '') AS "state",
+               NULLIF(a."country", '') AS "country", string_to_array(a."keywords", ' ') AS "keywords"
+        FROM unnest(%(ids)s::bigint[], %(cities)s::text[], %(states)s::text[], %(countries)s::text[],
+                    %(keywords)s::text[]) AS a ("userId", "city", "state", "country", "keywords")
+    ) AS d
+    JOIN "User" u ON u."id" = d."userId"
+    JOIN "Profile" p ON p."userId" = u."id"
+    JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])')}) AS hashes
+      ON hashes."userId" = u."id"
+    CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
+    CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
+    CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS "n" FROM "UserInterest" i WHERE i."userId" = u."id"
+    ) AS interests
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS "n", jsonb_object_agg(t."traitKey", t."value") AS "summary"
+        FROM "UserTrait" t WHERE t."userId" = u."id" AND t."value" <> 'NaN'
+    ) AS traits
+"""  # noqa: S608
+_WRITE: LiteralString = f"""
+WITH computed AS MATERIALIZED (
+    {_COMPUTED}
+), changed AS (
+    SELECT {_listed("c.")} FROM computed AS c
+    LEFT JOIN "ProfileSearchIndex" s ON s."userId" = c."userId"
+    WHERE s."userId" IS NULL OR ({_listed("c.")}) IS DISTINCT FROM ({_listed("s.")})
+), written AS (
+    INSERT INTO "ProfileSearchIndex" ({_listed()}, "indexedAt")
+    SELECT {_listed()}, %(now)s FROM changed ORDER BY "userId"
+    ON CONFLICT ("userId") DO UPDATE SET
+    {", ".join(f'"{name}" = excluded."{name}"' for name in (*_COLUMNS[1:], "indexedAt"))}
+    RETURNING 1
+), gone AS (
+    DELETE FROM "ProfileSearchIndex"
+    WHERE "userId" = ANY(%(keys)s::bigint[]) AND "userId" <> ALL(%(ids)s::bigint[])
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM gone)
+"""  # noqa: S608
+
+
+def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters) -> PageSummary:
+    """Write the rows of these users that differ from what is stored, and remove those of users without a profile."""
+    profiles = connection.execute(_TEXTS, {"keys": list(keys)}).fetchall()
+    places = [place_of(location) for _, location, _, _ in profiles]
+    derived = {
+        "ids": [user_id for user_id, *_ in profiles],
+        "cities": [place.city for place in places],
+        "states": [place.state for place in places],
+        "countries": [place.country for place in places],
+        "keywords": [" ".join(keywords_of(texts)) for _, _, texts, _ in profiles],
+    }
+    row = connection.execute(_WRITE, {**parameters, "keys": list(keys), **derived}).fetchone()
+    assert row is not None  # counts are always one row
+    written, removed = row
+    summary = PageSummary(processed=len(keys), written=written + removed)
+    summary.skip("unchanged", len(profiles) - written)
+    summary.skip("no-profile", len(keys) - len(profiles) - removed)
+    summary.reasons.update({"removed": removed} if removed else {})
+    cut = sum(long for *_, long in profiles)
+    summary.reasons.update({"bio-cut": cut} if cut else {})
+    return summary
+
+
+KEYS = Keys(
+    known=users_and('"ProfileSearchIndex"'),
+    stale=_STALE,
+    count='SELECT count(*) FROM "User"',
+)
+
+JOB = keyed_job(JOBS["profile-search-index"], KEYS, refresh, size="user_batch_size")

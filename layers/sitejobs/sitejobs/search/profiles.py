@@ -1,0 +1,25 @@
+"""What both search jobs read of a profile, as SQL over a row `p` of "Profile"; %(today)s is the run's date."""
+
+BLANKS = (
+    "\t\n\v\f\r \x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u2800\u3000\u3164\ufeff"
+)
+"""Characters that nobody sees: a name made of them alone is none."""
+
+_BLANKS_IN_SQL = "E'" + "".join(f"\\u{ord(character):04x}" for character in BLANKS) + "'"
+
+# One that is infinite or still to come is none.
+BIRTHDATE = """CASE WHEN isfinite(p."birthdate") AND p."birthdate"::date <= %(today)s::date
+              THEN p."birthdate"::date END"""
+
+LOCATED = """COALESCE(p."lat" BETWEEN -90 AND 90 AND p."lng" BETWEEN -180 AND 180, false)"""
+
+
+def empty(column: str) -> str:
+    """SQL of whether a text is missing or nobody sees anything of it."""
+    return f"btrim(COALESCE({column}, ''), {_BLANKS_IN_SQL}) = ''"
+
+
+def age(birthdate: str) -> str:
+    """SQL of the whole years since a date, NULL without one."""
+    return f"date_part('year', age(%(today)s::date, {birthdate}))::integer"

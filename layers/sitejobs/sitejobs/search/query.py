@@ -1,0 +1,174 @@
+"""The search that a site would run over the index: the SQL, and a function that calls it."""
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+MATCH_BEGINS, MATCH_ENDS = "\x02", "\x03"
+"""Around each word that was found; characters that no text holds, so that a site can escape the rest first."""
+
+NAMES_ALIKE = 0.4
+"""Of the letter triples of what was typed, the share that a name must have in order: Jonh finds John."""
+
+_ASKED: LiteralString = """
+SELECT "profileSearchQuery"(%(text)s, true) AS "every", "profileSearchQuery"(%(text)s, false) AS "any",
+       %(text)s::text AS "typed",
+       %(lat)s::float8 AS "lat", %(lng)s::float8 AS "lng", %(km)s::float8 AS "km",
+       %(youngest)s::integer AS "youngest", %(oldest)s::integer AS "oldest", %(gender)s::text AS "gender",
+       %(limit)s::integer AS "limit"
+"""
+# Degrees that hold the circle; towards a pole it reaches all round.
+_BOX: LiteralString = """
+SELECT a.*, a."lat" - angle."high" AS "south", a."lat" + angle."high" AS "north",
+       a."lng" - angle."wide" AS "west", a."lng" + angle."wide" AS "east"
+FROM asked a
+CROSS JOIN LATERAL (SELECT degrees(a."km" / 6371) + 1e-6 AS "high") AS height
+CROSS JOIN LATERAL (SELECT height."high", CASE
+    WHEN abs(a."lat") + height."high" >= 89.9 THEN 180
+    ELSE degrees(asin(LEAST(1, sin(radians(height."high")) / cos(radians(a."lat"))))) END AS "wide") AS angle
+"""
+_DISTANCE: LiteralString = """
+    CROSS JOIN LATERAL (SELECT sin(radians(i."lat" - a."lat") / 2) ^ 2
+        + cos(radians(i."lat")) * cos(radians(a."lat")) * sin(radians(i."lng" - a."lng") / 2) ^ 2 AS "half") AS chord
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN chord."half" IS NOT NULL THEN 2 * 6371 * asin(sqrt(LEAST(1, chord."half"))) END AS "km") AS away
+"""
+_WANTED: LiteralString = """
+    WHERE (a."youngest" IS NULL OR i."age" >= a."youngest") AND (a."oldest" IS NULL OR i."age" <= a."oldest")
+      AND (a."gender" IS NULL OR i."gender" = a."gender")
+"""
+_NEARBY: LiteralString = """
+      AND i."lat" BETWEEN a."south" AND a."north"
+      AND (i."lng" BETWEEN a."west" AND a."east" OR i."lng" >= a."west" + 360 OR i."lng" <= a."east" - 360)
+      AND away."km" <= a."km"
+"""
+_WORDS: LiteralString = """
+    SELECT i."userId", i."searchVector" @@ a."every" AS "all", ts_rank_cd(i."searchVector", a."any") AS "rank",
+           away."km"
+    FROM box a JOIN "ProfileSearchIndex" i ON i."searchVector" @@ a."any"
+"""
+# Only where no words were found: names share their first letters with many a word. Triples do not tell Joan from John,
+# if Jonh was typed: the letters that it has in common with a word of the name do.
+_NAMES: LiteralString = """
+    SELECT i."userId", false AS "all",
+           (word_similarity(a."typed", i."displayName") + letters."share") / 2 AS "rank", away."km"
+    FROM box a JOIN "ProfileSearchIndex" i ON i."displayName" %%> a."typed"
+    CROSS JOIN LATERAL (
+        SELECT max(2.0 * common."count" / (length(a."typed") + length(word))) AS "share"
+        FROM regexp_split_to_table(left(i."displayName", 100), '\\s+') AS word
+        CROSS JOIN LATERAL (SELECT count(*) FROM (
+            SELECT unnest(string_to_array(lower(left(a."typed", 100)), NULL))
+            INTERSECT ALL SELECT unnest(string_to_array(lower(word), NULL))) AS letter) AS common
+    ) AS letters
+"""
+_SHOWN: LiteralString = r"""
+, best AS (
+    SELECT found.*
+    FROM found
+    JOIN "SearchableUser" s ON s."userId" = found."userId" AND s."isSearchable"
+    -- Who hid or left since the last run
+    JOIN "Profile" p ON p."userId" = found."userId" AND p."isVisible" AND p."deletedAt" IS NULL
+    JOIN "User" u ON u."id" = found."userId" AND u."deletedAt" IS NULL
+    ORDER BY found."all" DESC, found."rank" DESC, found."km" NULLS LAST, found."userId"
+    LIMIT (SELECT "limit" FROM asked)
+)
+SELECT b."userId" AS "user_id", b."rank", b."km", i."age", i."locationText" AS "place",
+       marked."name", marked."keywords", marked."bio"
+FROM best b
+JOIN "ProfileSearchIndex" i ON i."userId" = b."userId"
+CROSS JOIN asked a
+-- Marked with the characters 2 and 3, so that a page can escape the rest before it makes them tags
+CROSS JOIN LATERAL (SELECT
+    replace(ts_headline('simple', "profileSearchText"(left(i."displayName", 1000)), a."any",
+        E'StartSel="\x02", StopSel="\x03", HighlightAll=true'), E'\x01', '') AS "name",
+    replace(ts_headline('simple', "profileSearchText"(array_to_string(i."top5Keywords", ' ')), a."any",
+        E'StartSel="\x02", StopSel="\x03", MaxWords=12, MinWords=4'), E'\x01', '') AS "keywords",
+    replace(ts_headline('simple', "profileSearchText"(left(i."bio", 10000)), a."any",
+        CASE WHEN length(i."bio") <= 200 THEN E'StartSel="\x02", StopSel="\x03", HighlightAll=true'
+        ELSE E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "' END),
+        E'\x01', '') AS "bio") AS marked
+ORDER BY b."all" DESC, b."rank" DESC, b."km" NULLS LAST, b."userId"
+"""
+_SET_ALIKE = "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)"
+_HAS_TRIGRAMS = """SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0"""
+
+
+def search_statement(*, near: bool, names: bool) -> LiteralString:
+    """The search as one statement that begins `WITH asked AS (what is asked)`, of which `asked` says the first part.
+
+    Parameters
+    ----------
+    near : only within a distance. names : names like what was typed, where no words are found (needs pg_trgm).
+    """
+    within: LiteralString = _NEARBY if near else ""
+    by_name: LiteralString = (
+        f"""
+    UNION ALL
+    {_NAMES}{_DISTANCE}{_WANTED}{within}
+      AND NOT EXISTS (SELECT FROM words)"""
+        if names
+        else ""
+    )
+    return f"""
+, box AS MATERIALIZED ({_BOX}
+), words AS MATERIALIZED ({_WORDS}{_DISTANCE}{_WANTED}{within}
+), found AS (
+    SELECT * FROM words{by_name}
+)
+{_SHOWN}"""  # noqa: S608 - parts of our own
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is searched for: words, and if given a place with a radius in km, ages in whole years, and a gender."""
+
+    text: str
+    near: tuple[float, float] | None = None
+    km: float = 50.0
+    youngest: int | None = None
+    oldest: int | None = None
+    gender: str | None = None
+    limit: int = 10
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Somebody who was found. `km` is None where no place was asked for or theirs is not known.
+
+    What was found stands between `MATCH_BEGINS` and `MATCH_ENDS` in `name`, `keywords` and `bio`.
+    """
+
+    user_id: int
+    rank: float
+    km: float | None
+    age: int | None
+    place: str | None
+    name: str | None
+    keywords: str | None
+    bio: str | None
+
+
+def search(connection: Connection, wanted: Wanted) -> list[Hit]:
+    """The best hits among users who may be found: who has every word first, then by rank, distance and id."""
+    lat, lng = wanted.near or (None, None)
+    parameters = {
+        "text": wanted.text,
+        "lat": lat,
+        "lng": lng,
+        "km": wanted.km if wanted.near else None,
+        "youngest": wanted.youngest,
+        "oldest": wanted.oldest,
+        "gender": wanted.gender,
+        "limit": wanted.limit,
+    }
+    with connection.transaction(), connection.cursor(row_factory=class_row(Hit)) as cursor:
+        row = connection.execute(_HAS_TRIGRAMS, [NAMES_ALIKE]).fetchone()
+        names = row is not None and bool(row[0])
+        if names:
+            connection.execute(_SET_ALIKE, [str(NAMES_ALIKE)])
+        statement = f"WITH asked AS MATERIALIZED ({_ASKED})" + search_statement(
+            near=wanted.near is not None, names=names
+        )
+        return cursor.execute(statement, parameters).fetchall()

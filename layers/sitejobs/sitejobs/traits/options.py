@@ -1,0 +1,19 @@
+"""Options of the jobs on traits and interests."""
+
+from pydantic import Field
+
+from sitejobs.options import OptionalUserId, PagedOptions, Whole
+
+
+class UserInterestSetsOptions(PagedOptions):
+    """user-interest-sets: who has which interest."""
+
+    user_id: OptionalUserId = Field(default=None, description="this user's sets only; everyone's when left out")
+    batch_size: Whole = Field(default=1000, ge=1, le=10_000, description="users in one transaction")
+
+
+class BuildUserTraitsOptions(PagedOptions):
+    """build-user-traits: what a user's quiz answers say."""
+
+    user_id: OptionalUserId = Field(default=None, description="this user's traits only; everyone's when left out")
+    batch_size: Whole = Field(default=1000, ge=1, le=10_000, description="users in one transaction")

@@ -1,0 +1,177 @@
+"""build-user-traits: UserTrait, the mean of what a user's quiz answers say, trait by trait.
+
+A page reads its users' results, joins the answers with the options they name, and writes the traits that differ.
+"""
+
+from psycopg import Connection
+
+from sitejobs.catalog import JOBS
+from sitejobs.jobs import PageSummary
+from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.traits.quiz_options import OPTIONS, note_changed_options
+
+LONGEST_KEY = 200
+"""Characters of a trait's key: longer ones might not fit into an index."""
+
+_FINGERPRINT = """
+hash_numeric_extended(
+    sum(hashint8extended("quizId", COALESCE(jsonb_hash_extended("answers", 0), 1))), count(*))
+"""
+"""Of a group of rows of QuizResult, in whatever order they come."""
+
+# The options that changed since any user of the range was last looked at are few: usually none.
+_STALE = f"""
+WITH stored AS MATERIALIZED (
+    SELECT "userId", "fingerprint", "checkedAt" FROM "UserTraitState"
+    WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+), changed AS MATERIALIZED (
+    SELECT "quizId", "questionId"::text AS "question", "valueHash", "changedAt" FROM "QuizOptionSeen"
+    WHERE "changedAt" >= (SELECT min("checkedAt") FROM stored)
+)
+SELECT "userId" FROM (
+    SELECT "userId", "fingerprint" FROM (
+        SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "QuizResult"
+        WHERE "userId" > %(after)s AND "userId" <= %(upto)s GROUP BY 1
+    ) AS print
+    JOIN "User" u ON u."id" = print."userId" AND u."id" > %(after)s AND u."id" <= %(upto)s
+    WHERE u."deletedAt" IS NULL
+) AS source
+FULL JOIN stored USING ("userId")
+WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
+   OR stored."fingerprint" IS NULL AND "userId" NOT IN (
+       SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
+UNION
+SELECT r."userId" FROM changed c
+JOIN "QuizResult" r ON r."userId" > %(after)s AND r."userId" <= %(upto)s AND r."quizId" = c."quizId"
+                   AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
+JOIN stored s ON s."userId" = r."userId" AND s."fingerprint" IS NOT NULL AND s."checkedAt" <= c."changedAt"
+ORDER BY "userId"
+"""  # noqa: S608 - made of constants
+
+# A user's state row is written before the first of its traits: `owner` hands on only users whose state is ours. The
+# state of a user without results stays, empty, until the user has gone too: there must be a row to collide on.
+_REFRESH = f"""
+WITH result AS MATERIALIZED (
+    SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers" FROM "QuizResult" r
+    JOIN "User" u ON u."id" = r."userId"
+    WHERE r."userId" = ANY(%(keys)s) AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
+), option AS MATERIALIZED (
+    SELECT "quizId", "questionId"::text AS "question", "value", "traitValues" FROM ({OPTIONS}) AS options
+    WHERE "quizId" IN (SELECT "quizId" FROM result)
+), question AS MATERIALIZED (
+    SELECT "quizId"::bigint AS "quizId", "id"::text AS "question" FROM "QuizQuestion"
+    WHERE "quizId" IN (SELECT "quizId" FROM result)
+), said AS MATERIALIZED (
+    SELECT o."quizId", o."question", o."value", e."key" AS "traitKey",
+           CASE WHEN jsonb_typeof(e."value") = 'number' AND length(e."key") <= {LONGEST_KEY}
+                THEN LEAST(GREATEST((e."value" #>> '{{}}')::numeric, -10), 10) END AS "says"
+    FROM option o
+    CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(o."traitValues") WHEN 'object' THEN o."traitValues" END) AS e
+), answer AS MATERIALIZED (
+    SELECT r."userId", r."quizId", a."key" AS "question", jsonb_typeof(a."value") AS "type",
+           a."value" #>> '{{}}' AS "value"
+    FROM result r
+    CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(r."answers") WHEN 'object' THEN r."answers" END) AS a
+), odd AS MATERIALIZED (
+    SELECT "userId", 'answers-malformed' AS "reason", count(*) AS "count" FROM result
+    WHERE jsonb_typeof("answers") IS DISTINCT FROM 'object' GROUP BY 1
+    UNION ALL
+    SELECT a."userId",
+           CASE WHEN q."question" IS NULL THEN 'answer-unknown-question'
+                WHEN a."type" = 'null' THEN 'answer-null'
+                WHEN a."type" IN ('array', 'object') THEN 'answer-malformed'
+                WHEN o."question" IS NULL THEN 'answer-unknown-option'
+                ELSE 'trait-values-malformed' END, count(*)
+    FROM answer a
+    LEFT JOIN question q USING ("quizId", "question")
+    LEFT JOIN option o ON o."quizId" = a."quizId" AND o."question" = a."question" AND o."value" = a."value"
+                      AND a."type" NOT IN ('null', 'array', 'object')
+    WHERE o."question" IS NULL OR jsonb_typeof(o."traitValues") NOT IN ('object', 'null')
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT a."userId", 'trait-value-malformed', count(*)
+    FROM answer a JOIN said s USING ("quizId", "question", "value")
+    WHERE a."type" NOT IN ('null', 'array', 'object') AND s."says" IS NULL GROUP BY 1
+), wanted AS (
+    SELECT a."userId", s."traitKey", round(avg(s."says"), 2)::numeric(10, 2) AS "value", count(*)::int AS "n"
+    FROM answer a JOIN said s USING ("quizId", "question", "value")
+    WHERE a."type" NOT IN ('null', 'array', 'object') AND s."says" IS NOT NULL
+    GROUP BY 1, 2
+), difference AS MATERIALIZED (
+    SELECT "userId", "traitKey", w."value", w."n", w."n" IS NULL AS "gone", s."n" IS NULL AS "new"
+    FROM wanted w
+    FULL JOIN (SELECT "userId", "traitKey", "value", "n" FROM "UserTrait" WHERE "userId" = ANY(%(keys)s)) s
+        USING ("userId", "traitKey")
+    WHERE (w."value", w."n") IS DISTINCT FROM (s."value", s."n")
+), changed AS MATERIALIZED (
+    SELECT DISTINCT "userId" FROM difference
+), print AS MATERIALIZED (
+    SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM result GROUP BY 1
+), due AS MATERIALIZED (
+    SELECT "userId", p."fingerprint", COALESCE(o."skipped", 0) AS "skipped"
+    FROM print p
+    FULL JOIN (SELECT * FROM "UserTraitState" WHERE "userId" = ANY(%(keys)s)) s USING ("userId")
+    FULL JOIN (SELECT "userId", true AS "changed" FROM changed) c USING ("userId")
+    LEFT JOIN (SELECT "userId", sum("count") AS "skipped" FROM odd GROUP BY 1) o USING ("userId")
+    WHERE "changed" OR p."fingerprint" IS DISTINCT FROM s."fingerprint"
+       OR COALESCE(o."skipped", 0) <> COALESCE(s."skipped", 0)
+       OR s."checkedAt" <= (SELECT max("changedAt") FROM "QuizOptionSeen")
+), owner AS (
+    INSERT INTO "UserTraitState" ("userId", "fingerprint", "skipped", "checkedAt")
+    SELECT "userId", "fingerprint", "skipped", now() FROM due ORDER BY "userId"
+    ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "skipped" = excluded."skipped",
+        "checkedAt" = excluded."checkedAt"
+    RETURNING "userId"
+), forgotten AS (
+    DELETE FROM "UserTraitState" s
+    WHERE s."userId" = ANY(%(keys)s) AND s."fingerprint" IS NULL
+      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId" AND u."id" = ANY(%(keys)s))
+      AND NOT EXISTS (SELECT FROM due d WHERE d."userId" = s."userId")
+), trait_gone AS (
+    DELETE FROM "UserTrait" t USING difference d JOIN owner o USING ("userId")
+    WHERE d."gone" AND t."userId" = d."userId" AND t."traitKey" = d."traitKey" AND t."userId" = ANY(%(keys)s)
+    RETURNING 1
+), trait_changed AS (
+    UPDATE "UserTrait" t SET "value" = d."value", "n" = d."n", "updatedAt" = %(now)s
+    FROM difference d JOIN owner o USING ("userId")
+    WHERE NOT d."gone" AND NOT d."new" AND t."userId" = d."userId" AND t."traitKey" = d."traitKey"
+      AND t."userId" = ANY(%(keys)s)
+    RETURNING 1
+), trait_new AS (
+    INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n", "updatedAt")
+    SELECT d."userId", d."traitKey", d."value", d."n", %(now)s FROM difference d JOIN owner o USING ("userId")
+    WHERE d."new" ORDER BY 1, 2 RETURNING 1
+)
+SELECT (SELECT count(*) FROM trait_gone) + (SELECT count(*) FROM trait_changed) + (SELECT count(*) FROM trait_new),
+       count(*) FILTER (WHERE c."userId" IS NULL AND u."id" IS NULL),
+       count(*) FILTER (WHERE c."userId" IS NULL AND u."id" IS NOT NULL AND p."userId" IS NULL),
+       count(*) FILTER (WHERE c."userId" IS NULL AND p."userId" IS NOT NULL),
+       (SELECT jsonb_object_agg("reason", "count")
+        FROM (SELECT "reason", sum("count") AS "count" FROM odd GROUP BY 1) AS odds)
+FROM unnest(%(keys)s::bigint[]) AS k ("id")
+LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
+LEFT JOIN print p ON p."userId" = k."id"
+LEFT JOIN changed c ON c."userId" = k."id"
+"""  # noqa: S608 - made of constants
+
+
+def refresh(connection: Connection, users: list[int], values: Parameters) -> PageSummary:
+    """Bring the users' traits up to date. Rows that were added, changed or removed count as written.
+
+    Answers that say nothing are counted by reason; a user is never skipped for them.
+    """
+    row = connection.execute(_REFRESH, {**values, "keys": users}).fetchone()
+    assert row is not None
+    written, deleted, without, unchanged, odd = row
+    summary = PageSummary(processed=len(users), written=written)
+    summary.skip("deleted", deleted)
+    summary.skip("no-quiz-results", without)
+    summary.skip("unchanged", unchanged)
+    for reason, count in (odd or {}).items():
+        summary.note(reason, count)
+    return summary
+
+
+KEYS = Keys(known=users_and('"UserTraitState"'), stale=_STALE, count='SELECT count(*) FROM "User"')
+
+JOB = keyed_job(JOBS["build-user-traits"], KEYS, refresh, prepare=note_changed_options)

@@ -1,0 +1,158 @@
+"""`sitejobs search`: the search that a site would run, on this database."""
+
+import math
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sitejobs.errors import InvalidInput
+from sitejobs_local.commands.common import output, prepared
+
+if TYPE_CHECKING:
+    from sitejobs.search.query import Hit, Wanted
+
+JOBS = ("profile-search-index", "searchable-user")
+GENDERS = ("MALE", "FEMALE", "NONBINARY", "OTHER", "UNSPECIFIED")
+HALF_ROUND_KM = 20_016.0
+DEFAULT_KM = 50.0
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x01\x04-\x09\x0b-\x1f\x7f-\x9f]")
+_MARKED = re.compile(r"\x02([^\x03]*)\x03")
+_COUNTS = """
+SELECT (SELECT count(*) FROM "ProfileSearchIndex"), (SELECT count(*) FROM "SearchableUser" WHERE "isSearchable")
+"""
+
+
+@click.command(short_help="who is found by these words, within a distance, of an age")
+@click.argument("text")
+@click.option("--near", metavar="<lat,lng>", help="only around this place, in degrees: --near=52.52,13.40")
+@click.option("--km", metavar="<n>", help=f"how far around it  [above 0 to {HALF_ROUND_KM:,.0f}; default 50]")
+@click.option("--age", metavar="<from-to>", help="only of these ages, both included: --age=25-35")
+@click.option("--gender", metavar="<name>", help=f"only of this gender: {', '.join(GENDERS)}")
+@click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
+def search(text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int) -> None:
+    """Search the profiles of users who may be found, best hits first.
+
+    Words of TEXT may stand in the name, the lists, the place or the bio, which count in this order; whoever has all
+    of them comes first. Where nobody has any, names like TEXT are shown.
+    """
+    wanted = _wanted(text, near, km, age, gender, limit)
+    with prepared(*JOBS) as (_, connection):
+        from sitejobs.search.query import search as find
+
+        hits = find(connection, wanted)
+        if hits:
+            output().print(_table(hits, wanted))
+            return
+        indexed, searchable = connection.execute(_COUNTS).fetchall()[0]
+    output().print(_why_none(indexed, searchable), markup=False, highlight=False)
+
+
+def _why_none(indexed: int, searchable: int) -> str:
+    for count, job in ((indexed, JOBS[0]), (searchable, JOBS[1])):
+        if not count:
+            return f"nobody can be found yet: run `sitejobs {job}`"
+    return f"nobody of {indexed:,} is like that"
+
+
+def _wanted(text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int) -> "Wanted":
+    from sitejobs.search.query import Wanted
+
+    if km is not None and near is None:
+        raise InvalidInput("--km says how far around a place: give it with --near=<lat,lng>")
+    youngest, oldest = _ages(age)
+    return Wanted(
+        text=_typed(text),
+        near=None if near is None else _place(near),
+        km=DEFAULT_KM if km is None else _kilometres(km),
+        youngest=youngest,
+        oldest=oldest,
+        gender=_gender(gender),
+        limit=limit,
+    )
+
+
+def _typed(text: str) -> str:
+    # Control characters, and bytes of the command line that are no text; joiners of emoji and letters may be there.
+    if not text.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise InvalidInput(f"say what to search for, in words, not {text[:60]!r}")
+    return text
+
+
+def _place(text: str) -> tuple[float, float]:
+    lat, lng = (_number(part) for part in (text.split(",") if text.count(",") == 1 else ("", "")))
+    if not (abs(lat) <= 90 and abs(lng) <= 180):
+        raise InvalidInput(
+            f"--near must be a latitude from -90 to 90 and a longitude from -180 to 180, as 52.52,13.40, not {text!r}"
+        )
+    return lat, lng
+
+
+def _kilometres(text: str) -> float:
+    number = _number(text)
+    if not 0 < number <= HALF_ROUND_KM:
+        raise InvalidInput(f"--km must be a number above 0, at most {HALF_ROUND_KM:,.0f}, not {text!r}")
+    return number
+
+
+def _ages(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    found = re.fullmatch(r"\s*(\d{1,3})\s*-\s*(\d{1,3})\s*", text, re.ASCII)
+    if found is None or int(found[1]) > int(found[2]):
+        raise InvalidInput(f"--age must be two ages, the lower one first, as 25-35, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def _gender(text: str | None) -> str | None:
+    if text is not None and text.upper() not in GENDERS:
+        raise InvalidInput(f"--gender must be one of {', '.join(GENDERS)}, not {text!r}")
+    return None if text is None else text.upper()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _table(hits: "list[Hit]", wanted: "Wanted") -> Any:
+    from rich.table import Table
+
+    table = Table(title=f"{len(hits)} found", title_justify="left", show_lines=True)
+    table.add_column("#", justify="right")
+    table.add_column("who", overflow="fold")
+    table.add_column("where", overflow="fold")
+    table.add_column("what was found", overflow="fold", ratio=1)
+    table.add_column("rank", justify="right")
+    for number, hit in enumerate(hits, 1):
+        table.add_row(str(number), _who(hit), _where(hit), _what(hit), f"{hit.rank:.3f}")
+    return table
+
+
+def _who(hit: "Hit") -> Any:
+    age = "" if hit.age is None else f", {hit.age}"
+    return _styled(f"{hit.name or '(no name)'}{age}\nuser {hit.user_id}")
+
+
+def _where(hit: "Hit") -> Any:
+    return _styled("\n".join(filter(None, (hit.place, None if hit.km is None else f"{hit.km:,.0f} km away"))))
+
+
+def _what(hit: "Hit") -> Any:
+    """The bio's best parts, and the lists' words where something was found in them."""
+    lists = f"lists: {hit.keywords}" if _MARKED.search(hit.keywords or "") else None
+    return _styled("\n".join(filter(None, (hit.bio, lists))))
+
+
+def _styled(marked: str) -> Any:
+    """What was found, marked; the rest is shown as it is: a terminal obeys no profile."""
+    from rich.text import Text
+
+    text = Text()
+    for position, part in enumerate(_MARKED.split(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", marked))):
+        text.append(part.translate({2: None, 3: None}), style="bold green" if position % 2 else "")
+    return text

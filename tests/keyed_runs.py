@@ -1,0 +1,79 @@
+"""Runs of keyed jobs in this process: Plan and Batch called as the state machine calls them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sitejobs import runs
+from sitejobs.database import Database
+from sitejobs.jobs import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.options import parse_options
+from tests.fakes import FolderWorkStore
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Ran:
+    """What a run did: its chapters, its pages, and their summed counters."""
+
+    chapters: list[Chapter] = field(default_factory=list)
+    pages: list[JsonObject] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def message(self) -> str | None:
+        return self.chapters[0].message
+
+    @property
+    def looked_into(self) -> int:
+        """Keys that were computed, be it to find them as they were."""
+        return self.counts["processed"] - self.reasons["fresh"]
+
+    def add(self, summary: PageSummary) -> None:
+        self.counts.update({name: getattr(summary, name) for name in runs.COUNTERS})
+        self.reasons.update(summary.reasons)
+
+
+class Runner:
+    """One job on one database."""
+
+    def __init__(self, job: Job[Any], url: str, environment: dict[str, str] | None = None) -> None:
+        self.job = job
+        self.resources = Resources(Database(url), FolderWorkStore(Path("unused")), environment or {})
+
+    def close(self) -> None:
+        self.resources.database.close()
+
+    def run(
+        self,
+        options: JsonObject | None = None,
+        *,
+        at: datetime = NOW,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Ran:
+        """Run to the end; `meanwhile` is what happens on the site between each chapter's Plan and its pages."""
+        given = options or {}
+        parsed = parse_options(self.job.options, given)
+        run = Run("1", self.job.entry.name, at, given)
+        ran = Ran()
+        while not ran.chapters or ran.chapters[-1].cursor is not None:
+            cursor = through_json(ran.chapters[-1].cursor) if ran.chapters else None
+            chapter = self.job.plan(self.resources, run, parsed, cursor)
+            run = Run.from_json(through_json(Run("1", run.job, at, given, chapter.context).to_json()))
+            ran.chapters.append(chapter)
+            meanwhile()
+            for page in through_json(chapter.pages):
+                ran.pages.append(page)
+                ran.add(self.job.batch(self.resources, run, parsed, page))
+        return ran
+
+
+def through_json(value: Any) -> Any:
+    """What arrives on the other side of a payload."""
+    return json.loads(json.dumps(value))

@@ -1,0 +1,83 @@
+"""Whole runs of the search jobs in this process: Plan and Batch called as the state machine calls them."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sitejobs import runs
+from sitejobs.database import Database
+from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.options import parse_options
+from tests.fakes import FolderWorkStore
+
+_EXECUTIONS = count(1)
+
+
+@dataclass
+class Finished:
+    """What a run did: its summed counters and reasons, and the message that its summary ends with."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    message: str | None = None
+    pages: list[JsonObject] = field(default_factory=list)
+
+    @property
+    def refreshed(self) -> int:
+        """How many were not passed over as fresh."""
+        return self.counts["processed"] - self.reasons["fresh"]
+
+
+def run(
+    url: str,
+    job: Job[Any],
+    at: datetime,
+    options: JsonObject | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a job from `at` on, page by page."""
+    database = Database(url)
+    try:
+        return _run(Resources(database, FolderWorkStore(Path("unused")), environment or {}), job, at, options or {})
+    finally:
+        database.close()
+
+
+def _run(resources: Resources, job: Job[Any], at: datetime, given: JsonObject) -> Finished:
+    options = parse_options(job.options, given)
+    connection = resources.database.connection()
+    opened = runs.open_run(
+        connection,
+        job=job.entry.name,
+        scope=scope_of(options),
+        execution=f"search-execution-{next(_EXECUTIONS)}",
+        trigger="api",
+        options=given,
+        stale_seconds=1800,
+    )
+    assert isinstance(opened, runs.OpenRun)
+    now = Run(opened.id, job.entry.name, at, given, opened.context)
+    finished, cursor, chapters = Finished(), None, 0
+    while not chapters or cursor is not None:
+        chapter = job.plan(resources, now, options, cursor)
+        if cursor is None:
+            now = Run(now.id, now.job, now.started_at, now.options, chapter.context)
+            kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
+            runs.set_context(connection, now.id, kept)
+        cursor, chapters = json.loads(json.dumps(chapter.cursor)), chapters + 1
+        finished.pages += chapter.pages
+    results = []
+    for page in json.loads(json.dumps(finished.pages)):
+        summary = job.batch(resources, Run.from_json(json.loads(json.dumps(now.to_json()))), options, page)
+        counts = {name: getattr(summary, name) for name in runs.COUNTERS}
+        results.append({"page": page["page"], **counts, "reasons": dict(summary.reasons)})
+        finished.counts.update(counts)
+        finished.reasons.update(summary.reasons)
+    runs.record_chapter(connection, now.id, 1, results)
+    finished.message = runs.close_run(connection, now.id, None)["message"]
+    return finished

@@ -1,0 +1,246 @@
+"""Keyed jobs: pages tile the keys, what comes and goes is seen, and only what is stale is refreshed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from pydantic import Field
+
+from sitejobs.catalog import JobEntry
+from sitejobs.database import connect, is_transient
+from sitejobs.jobs import PAGES_A_CHAPTER, Job, PageSummary
+from sitejobs.keyed import Keys, Parameters, Refresh, keyed_job
+from sitejobs.options import MAX_ID, OptionalUserId, PagedOptions, Whole
+from tests.keyed_runs import NOW, Runner
+
+KEYS = Keys(
+    known="""
+    SELECT "id" FROM ((SELECT "id" FROM "Word" WHERE "id" > %(after)s AND "id" <= %(upto)s ORDER BY 1 LIMIT %(limit)s)
+        UNION (SELECT "id" FROM "Length" WHERE "id" > %(after)s AND "id" <= %(upto)s ORDER BY 1 LIMIT %(limit)s)) AS k
+    ORDER BY 1 LIMIT %(limit)s
+    """,
+    stale="""
+    SELECT "id" FROM "Word" w FULL JOIN "Length" l USING ("id")
+    WHERE "id" > %(after)s AND "id" <= %(upto)s AND length(w."word") * %(factor)s IS DISTINCT FROM l."length"
+    ORDER BY 1
+    """,
+    count='SELECT count(*) FROM "Word"',
+)
+WRITE = """
+INSERT INTO "Length" SELECT "id", length("word") * %(factor)s, %(today)s, %(now)s, pg_current_xact_id()::text
+FROM "Word" WHERE "id" = ANY(%(keys)s)
+ON CONFLICT ("id") DO UPDATE SET "length" = excluded."length", "transaction" = excluded."transaction"
+"""
+REMOVE = 'DELETE FROM "Length" l WHERE "id" = ANY(%(keys)s) AND NOT EXISTS (SELECT FROM "Word" w WHERE w."id" = l."id")'
+
+
+class ToyOptions(PagedOptions):
+    """The length of words."""
+
+    word_id: OptionalUserId = Field(default=None, description="this word only")
+    word_batch_size: Whole = Field(default=4, ge=1, le=1000, description="words in one transaction")
+
+
+def lengths(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
+    given = {**values, "keys": keys}
+    written = connection.execute(WRITE, given).rowcount + connection.execute(REMOVE, given).rowcount
+    return PageSummary(processed=len(keys), written=written)
+
+
+def note_plan(connection: Connection) -> None:
+    connection.execute('INSERT INTO "Prepared" SELECT count(*) FROM "Length"')
+
+
+def toy_job(refresh: Refresh = lengths, scan: int = 10) -> Job[Any]:
+    return keyed_job(
+        JobEntry("toy", "toys", "lengths of words", ToyOptions),
+        KEYS,
+        refresh,
+        parameters=lambda options, environment: {"factor": int(environment.get("FACTOR", "1"))},
+        prepare=note_plan,
+        noun="word",
+        only="word_id",
+        size="word_batch_size",
+        scan=scan,
+    )
+
+
+class Toys:
+    """Words 1, 3, 5, ... and the job over them."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = connect(url)
+        self.runner = Runner(toy_job(), url)
+        self.connection.execute("""
+            CREATE TABLE "Word" ("id" bigint PRIMARY KEY, "word" text NOT NULL);
+            CREATE TABLE "Length" ("id" bigint PRIMARY KEY, "length" integer, "today" date, "now" timestamptz,
+                                   "transaction" text);
+            CREATE TABLE "Prepared" ("stored" bigint);
+        """)
+
+    def fill(self, count: int) -> None:
+        self.execute(
+            """INSERT INTO "Word" SELECT i * 2 - 1, repeat('x', i %% 7) FROM generate_series(1, %s) i""", [count]
+        )
+
+    def execute(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+        cursor = self.connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    def assert_right(self) -> None:
+        wanted = self.execute('SELECT "id", length("word") FROM "Word" ORDER BY 1')
+        assert self.execute('SELECT "id", "length" FROM "Length" ORDER BY 1') == wanted
+
+
+@pytest.fixture
+def toys(database_url: str) -> Iterator[Toys]:
+    made = Toys(database_url)
+    yield made
+    made.connection.close()
+    made.runner.close()
+
+
+def assert_tiles(pages: list[dict[str, Any]]) -> None:
+    assert [page["page"] for page in pages] == list(range(1, len(pages) + 1))
+    assert [page["after"] for page in pages] == [0, *(page["upto"] for page in pages[:-1])]
+    assert all(page["after"] < page["upto"] for page in pages)
+
+
+def test_pages_are_ranges_that_meet_and_hold_as_many_keys_as_asked_for(toys: Toys) -> None:
+    toys.fill(10)
+    ran = toys.runner.run()
+    assert [(page["after"], page["upto"], page["keys"]) for page in ran.pages] == [(0, 7, 4), (7, 15, 4), (15, 19, 2)]
+    assert_tiles(ran.pages)
+    assert (ran.chapters[0].planned_pages, ran.chapters[0].planned_users) == (3, 10)
+    assert (ran.counts["processed"], ran.counts["written"]) == (10, 10)
+    toys.assert_right()
+
+
+def test_a_run_over_an_empty_table_has_no_pages(toys: Toys) -> None:
+    ran = toys.runner.run()
+    assert (ran.pages, len(ran.chapters), ran.chapters[0].planned_users) == ([], 1, 0)
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_run_of_several_chapters_sees_every_key_once(toys: Toys, incremental: bool) -> None:
+    toys.fill(PAGES_A_CHAPTER + 30)
+    toys.runner.job = toy_job(scan=1)
+    ran = toys.runner.run({"wordBatchSize": 1, "incremental": incremental})
+    assert [len(chapter.pages) for chapter in ran.chapters] == [PAGES_A_CHAPTER, 30]
+    assert_tiles(ran.pages)
+    assert ran.chapters[0].planned_pages == PAGES_A_CHAPTER + 30
+    assert (ran.counts["processed"], ran.counts["written"]) == (PAGES_A_CHAPTER + 30,) * 2
+    toys.assert_right()
+
+
+def test_a_chapter_that_is_just_full_is_followed_by_an_empty_one(toys: Toys) -> None:
+    toys.fill(PAGES_A_CHAPTER)
+    ran = toys.runner.run({"wordBatchSize": 1})
+    assert [len(chapter.pages) for chapter in ran.chapters] == [PAGES_A_CHAPTER, 0]
+    toys.assert_right()
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_keys_that_come_and_go_between_plan_and_page_are_seen(toys: Toys, incremental: bool) -> None:
+    toys.fill(10)
+    toys.runner.run()
+    toys.runner.run(
+        {"incremental": incremental},
+        meanwhile=lambda: toys.execute("""
+            DELETE FROM "Word" WHERE "id" = 3; INSERT INTO "Word" VALUES (4, 'four'), (16, 'sixteen')
+        """),
+    )
+    toys.assert_right()
+
+
+def test_an_incremental_run_refreshes_what_is_stale_and_counts_the_rest_as_fresh(toys: Toys) -> None:
+    toys.fill(25)
+    toys.runner.run()
+    before = dict(toys.execute('SELECT "id", xmin::text FROM "Length"'))
+    toys.execute("""
+        UPDATE "Word" SET "word" = 'something else' WHERE "id" = 9;
+        DELETE FROM "Word" WHERE "id" = 11;
+        INSERT INTO "Word" VALUES (100, 'new')
+    """)
+    ran = toys.runner.run({"incremental": True})
+    assert [page["keys"] for page in ran.pages] == [10, 10, 6]
+    assert_tiles(ran.pages)
+    assert (ran.counts["processed"], ran.looked_into, ran.counts["written"]) == (26, 3, 3)
+    after = dict(toys.execute('SELECT "id", xmin::text FROM "Length"'))
+    assert {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} == {9, 11, 100}
+    toys.assert_right()
+    again = toys.runner.run({"incremental": True})
+    assert (again.counts["skipped"], again.reasons) == (25, {"fresh": 25})
+
+
+def test_an_incremental_page_writes_no_more_keys_in_a_transaction_than_a_full_one(toys: Toys) -> None:
+    toys.fill(10)
+    ran = toys.runner.run({"incremental": True})
+    assert len(ran.pages) == 1
+    by_transaction = toys.execute(
+        'SELECT array_agg("id" ORDER BY "id") FROM "Length" GROUP BY "transaction" ORDER BY 1'
+    )
+    assert by_transaction == [([1, 3, 5, 7],), ([9, 11, 13, 15],), ([17, 19],)]
+
+
+def test_a_run_for_one_key_leaves_the_others_alone(toys: Toys) -> None:
+    toys.fill(10)
+    ran = toys.runner.run({"wordId": 7})
+    assert ran.pages == [{"page": 1, "after": 6, "upto": 7, "keys": 1}]
+    assert toys.execute('SELECT "id" FROM "Length"') == [(7,)]
+    assert toys.runner.run({"wordId": 7, "incremental": True}).reasons == {"fresh": 1}
+
+
+def test_a_key_that_has_gone_but_has_a_result_can_be_asked_for(toys: Toys) -> None:
+    toys.fill(10)
+    toys.runner.run()
+    toys.execute('DELETE FROM "Word" WHERE "id" = 7')
+    assert toys.runner.run({"wordId": 7}).counts["written"] == 1
+    toys.assert_right()
+
+
+@pytest.mark.parametrize("key", [8, MAX_ID])
+def test_an_unknown_key_is_named(toys: Toys, key: int) -> None:
+    toys.fill(10)
+    ran = toys.runner.run({"wordId": key})
+    assert (ran.pages, ran.message) == ([], f"word {key} does not exist")
+
+
+def test_the_largest_id_is_a_key_like_any_other(toys: Toys) -> None:
+    toys.execute("""INSERT INTO "Word" VALUES (1, 'one'), (%s, 'last')""", [MAX_ID])
+    assert toys.runner.run({"wordBatchSize": 1}).counts["written"] == 2
+    assert toys.runner.run({"wordId": MAX_ID}).counts["processed"] == 1
+    toys.assert_right()
+
+
+def test_statements_get_the_runs_time_and_the_jobs_own_parameters(toys: Toys, database_url: str) -> None:
+    toys.fill(2)
+    runner = Runner(toy_job(), database_url, {"FACTOR": "3"})
+    runner.run({"wordBatchSize": 1})
+    runner.close()
+    assert toys.execute('SELECT * FROM "Length" ORDER BY 1')[0][:4] == (1, 3, NOW.date(), NOW)
+
+
+def test_what_plan_prepares_it_prepares_once_a_run_and_first(toys: Toys) -> None:
+    toys.fill(PAGES_A_CHAPTER + 1)
+    toys.runner.run({"wordBatchSize": 1})
+    assert toys.execute('SELECT * FROM "Prepared"') == [(0,)]
+
+
+def test_a_page_that_another_write_overtakes_fails_to_be_tried_again(toys: Toys, database_url: str) -> None:
+    toys.fill(3)
+    toys.runner.run()
+    toys.execute("""UPDATE "Word" SET "word" = 'changed'""")
+
+    def overtaken(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
+        toys.execute('UPDATE "Length" SET "length" = -1')  # another session: committed after this page's moment
+        return lengths(connection, keys, values)
+
+    runner = Runner(toy_job(overtaken), database_url)
+    with pytest.raises(psycopg.errors.SerializationFailure) as caught:
+        runner.run()
+    runner.close()
+    assert is_transient(caught.value)
+    assert toys.execute('SELECT DISTINCT "length" FROM "Length"') == [(-1,)]

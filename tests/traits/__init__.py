@@ -1,0 +1,1 @@
+"""Traits and interests: what is stored, compared with plain per-user implementations."""
