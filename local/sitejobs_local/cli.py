@@ -11,6 +11,7 @@ import click
 
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.commands.check import check
+from sitejobs_local.commands.cost import cost
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
 from sitejobs_local.commands.matches import matches
@@ -67,7 +68,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, search, runs, demo, check, db):
+for _command in (population, matches, search, runs, cost, demo, check, db):
     sitejobs.add_command(_command)
 
 
