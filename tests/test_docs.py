@@ -17,6 +17,7 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.feed.topics import topics_of
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
@@ -57,6 +58,7 @@ RUN_HERE = [
     "sitejobs profile-search-index --incremental",
     'sitejobs search "jazz" --age 25-35',
     'sitejobs search "climbing jazz" --near "52.52,13.40" --km 50 --age 25-35',
+    "sitejobs media-metadata-all",
     "sitejobs check",
     "sitejobs db migrate",
     "sitejobs db roles --role sitejobs",
@@ -66,6 +68,9 @@ RUN_HERE = [
     "sitejobs compatibility --batchSize=100 --targetBatchSize=500",
     "sitejobs compatibility --incremental",
     "COMPATIBILITY_ALGO_VERSION=v2 sitejobs compatibility",
+    "sitejobs content-features --maxLookbackDays=0",
+    "sitejobs trending --minEngagements=3",
+    "sitejobs affinity --incremental",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -321,6 +326,13 @@ def test_every_column_of_the_search_tables_is_explained_and_no_other(site: str, 
     assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
 
 
+@pytest.mark.parametrize("table", ["PostFeatures", "TrendingScore", "UserAffinityProfile"])
+def test_every_column_of_the_feeds_tables_is_explained_and_no_other(site: str, table: str) -> None:
+    text = (ROOT / "docs" / "feed.md").read_text().partition(f"`{table}`, one row a ")[2].partition("```")[0]
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", first_cells))
+
+
 def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "search.md").read_text().partition("## Settings")[2]
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
@@ -329,6 +341,15 @@ def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> N
     assert rows == {name: function.environment[name] for name in rows}
     options = SearchableUserOptions()
     assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
+
+
+def test_the_posts_that_are_shown_get_the_topics_that_stand_beside_them() -> None:
+    text = (
+        (ROOT / "docs" / "feed.md").read_text().partition("| post | topics |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    )
+    shown = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert len(shown) == 10
+    assert [(post, ", ".join(topics_of(post, 8))) for post, _ in shown] == shown
 
 
 def test_the_settings_have_the_defaults_that_are_given() -> None:
@@ -347,6 +368,19 @@ def test_the_weights_are_those_of_the_formula() -> None:
     }
     weights = vars(read_parameters({}, 200).weights)
     assert given == {name.replace("_", " "): weight for name, weight in weights.items()}
+
+
+def test_every_column_of_the_uploads_is_explained(site: str) -> None:
+    text = (ROOT / "docs" / "media.md").read_text().partition("## Attributes")[2]
+    assert columns_of(site, "MediaMetadata") <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_every_reason_of_a_verdict_is_explained_and_no_other() -> None:
+    table = re.findall(r"^\| `[A-Z_]+` \|.*\| (.*?) \|$", (ROOT / "docs" / "media.md").read_text(), re.MULTILINE)
+    explained = set(re.findall(r"`([a-z-]+)`", " ".join(table)))
+    files = (ROOT / "layers" / "sitejobs" / "sitejobs" / "media").glob("*.py")
+    given = re.findall(r'(?:Reason|Unreadable)\(\s*"([a-z-]+)"', "".join(path.read_text() for path in files))
+    assert explained == set(given)
 
 
 def test_every_message_that_is_explained_is_one_that_is_given() -> None:
@@ -388,7 +422,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     assert {str(path.relative_to(ROOT)) for path in named if not path.resolve().exists()} == set()
 
 
-MADE = (".aws-sam/", "logs/", "snapshots/", "requirements.txt", "app.py", "docs/sitejobs")
+MADE = (".aws-sam/", "logs/", "snapshots/", "media/", "video/", "requirements.txt", "app.py", "docs/sitejobs")
 """What is there only after a build or a run, or in several places."""
 
 

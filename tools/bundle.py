@@ -86,14 +86,19 @@ def tool_environment(name: str, requirements: str, python: Path) -> Path:
     return folder / "bin"
 
 
-def sam(arguments: Sequence[str], runtime: Path | None = None) -> subprocess.CompletedProcess[str]:
+def sam(
+    arguments: Sequence[str], runtime: Path | None = None, architecture: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run SAM in the repository; its output is captured, stdout and stderr together.
 
-    It works without AWS and without the user's settings of AWS. `runtime` goes first on its PATH.
+    It works without AWS and without the user's settings of AWS. `runtime` goes first on its PATH; `architecture` is
+    told to the layers that are built with make, to which SAM does not tell it.
     """
     programs = tool_environment(".venv-sam", "requirements-sam.txt", Path(sys.executable))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    if architecture is not None:
+        environment["ARCHITECTURE"] = architecture
     if runtime is not None:
         environment["PATH"] = os.pathsep.join([str(runtime.parent), environment.get("PATH", os.defpath)])
     return subprocess.run(
@@ -122,7 +127,8 @@ def build(folder: Path = BUILD, architecture: str = "x86_64") -> subprocess.Comp
     if shutil.which("make") is None:
         raise MissingToolError("make was not found: one layer is built with it")
     runtime = find_runtime()
-    done = sam(["build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"], runtime)
+    arguments = ["build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
+    done = sam(arguments, runtime, architecture)
     if done.returncode == 0:
         _add_bytecode(folder, runtime)
     return done

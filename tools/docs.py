@@ -10,12 +10,15 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sitejobs.catalog import JOBS
-from sitejobs.options import JobOptions, limits
+from sitejobs.media.attributes import KINDS, Attributes
+from sitejobs.media.rules import Rules
+from sitejobs.options import MAX_ID, JobOptions, limits
 from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.commands.jobs import flags_of
@@ -33,10 +36,41 @@ def options_table(model: type[JobOptions]) -> str:
         name = by_alias[flag.name]
         info = model.model_fields[name]
         low, high = limits(model, name)
-        takes = "switch" if flag.takes is None else "an id" if info.default is None else f"{low:,} to {high:,}"
+        is_id = info.default is None or high == MAX_ID
+        takes = "switch" if flag.takes is None else "an id" if is_id else f"{low:,} to {high:,}"
         default = "" if info.default is None or info.default is False else str(info.default)
+        default = "required" if info.is_required() else default
         rows.append((f"`--{flag.name}`", takes, default, str(info.description)))
     return table(("option", "takes", "default", "what it does"), rows)
+
+
+def media_attributes() -> str:
+    """The dictionary of what is extracted of uploads."""
+    rows = []
+    for item in fields(Attributes):
+        kinds = item.metadata["kinds"]
+        type_ = str(item.type).removesuffix(" | None")
+        names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+        type_ = "date and time" if item.name == "capturedAt" else names[type_]
+        of = "all" if kinds == KINDS else ", ".join(kind.lower() for kind in kinds)
+        meta = item.metadata
+        rows.append((f"`{item.name}`", type_, meta["unit"], of, meta["source"], meta["meaning"]))
+    return table(("attribute", "type", "unit", "of", "from", "what it is"), rows)
+
+
+def media_settings() -> str:
+    """The variables of the media functions: rules and limits."""
+    parameters = {
+        name: parameter
+        for name, parameter in read_yaml(ROOT / "template.yaml")["Parameters"].items()
+        if name.startswith("Media")
+    }
+    rows = []
+    for info in Rules.model_fields.values():
+        parameter = "".join(part.capitalize() for part in str(info.alias).split("_"))
+        described = str(parameters[parameter]["Description"])
+        rows.append((f"`{info.alias}`", f"`{info.default}`", described.removeprefix("Rule for uploads: ")))
+    return table(("variable", "default", "what it is"), rows)
 
 
 def parameters_of_template() -> str:
@@ -88,6 +122,8 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     **{("docs/jobs.md", f"{name} options"): partial(options_table, job.options) for name, job in JOBS.items()},
     ("docs/search.md", "search"): sql_of_search,
+    ("docs/media.md", "media attributes"): media_attributes,
+    ("docs/media.md", "media settings"): media_settings,
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }

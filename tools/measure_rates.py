@@ -49,7 +49,9 @@ def measure(sizes: Sequence[int], folder: Path, jobs: Sequence[str] | None = Non
                 if rate is not None:
                     measured[name].append(rate)
         reset(home)
-    return Rates(f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}", dict(measured))
+    return Rates(
+        f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}", dict(measured)
+    )
 
 
 def _measured(entry: JobEntry, users: int, url: str, home: Path) -> SizeRate | None:

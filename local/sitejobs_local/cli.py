@@ -18,6 +18,7 @@ from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
 from sitejobs_local.commands.runs import runs
 from sitejobs_local.commands.search import search
+from sitejobs_local.commands.upload import upload
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -68,7 +69,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, search, runs, cost, demo, check, db):
+for _command in (population, matches, search, upload, runs, cost, demo, check, db):
     sitejobs.add_command(_command)
 
 

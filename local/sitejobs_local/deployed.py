@@ -93,8 +93,8 @@ def find(stack: str, job: str) -> DeployedJob:
     return DeployedJob(job, machines[wanted], client)
 
 
-def pages_of(totals: Totals) -> str:
-    """What is known of a run on AWS while it works: `12/40 pages`."""
+def pages_of(totals: Totals, noun: str = "users") -> str:
+    """What is known of a run on AWS while it works: `12/40 pages`, whatever it goes through."""
     return f"{totals.pages:,}/{max(totals.planned_pages, totals.pages):,} pages"
 
 

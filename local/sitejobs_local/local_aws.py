@@ -102,7 +102,8 @@ def _create_resources(template: Template) -> None:
                 "Environment": {"Variables": dict(function.environment)},
             }
         )
-    for queue in template.queues.values():
+    # A queue wants its dead-letter queue to be there.
+    for queue in sorted(template.queues.values(), key=lambda queue: queue.dead_letter_arn is not None):
         redrive = {"deadLetterTargetArn": queue.dead_letter_arn, "maxReceiveCount": queue.max_receive_count}
         attributes: dict[str, Any] = {"VisibilityTimeout": queue.visibility_timeout}
         if queue.dead_letter_arn:
@@ -119,6 +120,23 @@ def _create_resources(template: Template) -> None:
         )
     for bucket in template.buckets.values():
         s3_backends[ACCOUNT_ID]["aws"].create_bucket(bucket.name, REGION)
+        if bucket.sends_events:
+            s3_backends[ACCOUNT_ID]["aws"].put_bucket_notification_configuration(
+                bucket.name, {"EventBridgeConfiguration": {}}
+            )
+    if template.rules:
+        _create_rules(template)
+
+
+def _create_rules(template: Template) -> None:
+    # Only here: a template without rules need not wait for this import.
+    from moto.events.models import events_backends
+
+    backend = events_backends[ACCOUNT_ID][REGION]
+    for rule in template.rules:
+        backend.put_rule(rule.name, event_pattern=json.dumps(rule.pattern))
+        targets = [{"Id": str(at), "Arn": arn} for at, arn in enumerate(rule.target_arns)]
+        backend.put_targets(rule.name, None, targets)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class LocalMachine:
     parameters : values of the template's parameters.
     prewarm : state machines, by name, whose functions' environments are started early.
     work_folder : keeps the objects of the bucket `work_bucket` (a logical id) between machines.
+    kept_buckets : the same for more buckets: a folder by logical id.
 
     Raises (on entering)
     --------------------
@@ -100,6 +101,7 @@ class LocalMachine:
         prewarm: Sequence[str] = (),
         work_folder: Path | None = None,
         work_bucket: str = "WorkBucket",
+        kept_buckets: Mapping[str, Path] | None = None,
     ) -> None:
         self._template_file = template
         self._variables = {"DATABASE_URL": database_url, **(environment or {})}
@@ -108,8 +110,9 @@ class LocalMachine:
         self._on_event_lock = threading.Lock()
         self._parameters = parameters
         self._prewarm = prewarm
-        self._work_folder = work_folder
-        self._work_bucket = work_bucket
+        self._kept_buckets = dict(kept_buckets or {})
+        if work_folder is not None:
+            self._kept_buckets[work_bucket] = work_folder
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self._stopped: dict[str, Execution] = {}
@@ -129,8 +132,12 @@ class LocalMachine:
             from sitejobs_local.local_aws import end_executions, local_aws
 
             stack.enter_context(local_aws(self.template, listener, self._invoke, self._log_file))
-            if self._work_folder is not None:
-                self._keep_work_files(self._work_folder, stack)
+            for bucket, folder in self._kept_buckets.items():
+                self._keep_objects(bucket, folder, stack)
+            if self.template.queue_sources:
+                from sitejobs_local.queue_sources import QueueSources
+
+                stack.callback(QueueSources(self.template, self._invoke).close)
             stack.callback(end_executions, self._pool.close)
             self._stack = stack.pop_all()
         return self
@@ -236,13 +243,13 @@ class LocalMachine:
             raise
         return pool
 
-    def _keep_work_files(self, folder: Path, stack: ExitStack) -> None:
+    def _keep_objects(self, bucket: str, folder: Path, stack: ExitStack) -> None:
         from sitejobs_local.local_aws import bucket_of
         from sitejobs_local.work_files import WorkFiles
 
-        if self._work_bucket not in self.template.buckets:
-            raise TemplateError(f"{self.template.path.name} has no bucket {self._work_bucket!r}")
-        settings = self.template.buckets[self._work_bucket]
+        if bucket not in self.template.buckets:
+            raise TemplateError(f"{self.template.path.name} has no bucket {bucket!r}")
+        settings = self.template.buckets[bucket]
         files = WorkFiles(folder, settings, bucket_of(settings.name))
         files.restore()
         stack.callback(files.save)

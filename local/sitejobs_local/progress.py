@@ -78,11 +78,11 @@ def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:
     return totals
 
 
-def counts(totals: Totals) -> str:
+def counts(totals: Totals, noun: str = "users") -> str:
     """One line of figures: `12/40 pages  1,200/4,000 users  240,000 rows`."""
     parts = [
         f"{totals.ended_pages:,}/{totals.planned_pages:,} pages",
-        f"{totals.processed:,}/{totals.planned_users:,} users",
+        f"{totals.processed:,}/{totals.planned_users:,} {noun}",
         f"{totals.written:,} rows",
     ]
     if totals.failed_pages:
@@ -91,9 +91,18 @@ def counts(totals: Totals) -> str:
 
 
 @contextmanager
-def shown(console: "Console", job: str, figures: Callable[[Totals], str] = counts) -> Iterator[RunProgress]:
-    """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere."""
-    with _bar(console, job, figures) if console.is_terminal else _lines(console, job, figures) as progress:
+def shown(
+    console: "Console", job: str, noun: str = "users", figures: Callable[[Totals, str], str] = counts
+) -> Iterator[RunProgress]:
+    """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere.
+
+    `noun` is what the job goes through; `figures` says how far it is.
+    """
+
+    def tell(totals: Totals) -> str:
+        return figures(totals, noun)
+
+    with _bar(console, job, tell) if console.is_terminal else _lines(console, job, tell) as progress:
         yield progress
 
 

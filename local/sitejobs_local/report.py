@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sitejobs.catalog import JOBS
 from sitejobs_local.runner import EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED, EXIT_SUCCEEDED, Outcome
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def _counters(outcome: Outcome, seconds: float) -> "Table":
     table.add_column()
     table.add_column(justify="right")
     reasons = summary.get("reasons") or {}
+    entry = JOBS.get(str(summary["job"]))
     for key, label in _COUNTERS:
-        table.add_row(label, f"{int(summary.get(key) or 0):,}")
+        table.add_row(entry.noun if entry and key == "processed" else label, f"{int(summary.get(key) or 0):,}")
         if key == "failed" and reasons:
             table.add_row("skipped or failed because", "")
             for reason, count in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):

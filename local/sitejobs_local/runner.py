@@ -27,7 +27,9 @@ SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDE
 """
 INTERRUPTED = ("Interrupted", "interrupted by the user")
 # Set here for every function, or not the business of a run at home.
-_NOT_TAKEN_OVER = {"DATABASE_URL", "DATABASE_SECRET_ARN", "WORK_BUCKET"}
+_NOT_TAKEN_OVER = {"DATABASE_URL", "DATABASE_SECRET_ARN", "WORK_BUCKET", "MEDIA_BUCKET", "QUEUE_URL"}
+MEDIA_BUCKET = "MediaBucket"
+"""The uploads' bucket, by its name in the template."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where a run's files go: work files survive between commands, beside the database they were made from."""
+    """Where a run's files go: work files and uploads survive between commands, beside the database."""
 
     log_file: Path
     work_folder: Path
+    media_folder: Path
 
 
 def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Workshop:
@@ -62,8 +65,10 @@ def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Works
 
     home = default_home(environ)
     name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
-    workshop = Workshop(log_file=home / "logs" / f"{job}.log", work_folder=home / name)
-    for folder in (workshop.log_file.parent, workshop.work_folder):
+    workshop = Workshop(
+        log_file=home / "logs" / f"{job}.log", work_folder=home / name, media_folder=home / f"{name}-media"
+    )
+    for folder in (workshop.log_file.parent, workshop.work_folder, workshop.media_folder):
         # Snapshots hold birthdates and places: nobody else's business.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return workshop
@@ -98,6 +103,7 @@ def run_job(
             environment=taken_over(environ, TEMPLATE),
             log_file=workshop.log_file,
             work_folder=workshop.work_folder,
+            kept_buckets={MEDIA_BUCKET: workshop.media_folder},
             on_event=_listener(progress),
             prewarm=(job,),
         ) as machine:

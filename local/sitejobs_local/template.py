@@ -26,6 +26,7 @@ __all__ = [
     "Function",
     "Queue",
     "QueueSource",
+    "Rule",
     "StateMachine",
     "StatusRule",
     "Template",
@@ -39,11 +40,14 @@ _LAYER: Final = "AWS::Serverless::LayerVersion"
 _LAYER_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:"
 _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
+_RULE: Final = "AWS::Events::Rule"
 # What Lambda and SQS use when the template does not say.
 _DEFAULT_TIMEOUT: Final = 3
 _DEFAULT_MEMORY_MB: Final = 128
 _DEFAULT_BATCH_SIZE: Final = 10
 _DEFAULT_VISIBILITY_SECONDS: Final = 30
+# Lambda allows a thousand; a machine at home has fewer cores.
+_DEFAULT_CONCURRENCY: Final = 5
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,12 @@ class Expiration:
 
 @dataclass(frozen=True)
 class Bucket:
-    """An S3 bucket and when its objects expire."""
+    """An S3 bucket, when its objects expire, and whether EventBridge hears of them."""
 
     logical_id: str
     name: str
     expirations: tuple[Expiration, ...] = ()
+    sends_events: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,12 +147,23 @@ class Queue:
 
 @dataclass(frozen=True)
 class QueueSource:
-    """A queue that feeds a function, `batch_size` messages at a time."""
+    """A queue that feeds a function, `batch_size` messages at a time, in `max_concurrency` calls at most."""
 
     function: str
     queue_arn: str
     batch_size: int
     report_item_failures: bool
+    max_concurrency: int = _DEFAULT_CONCURRENCY
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An EventBridge rule: events of `pattern` go to the targets, by ARN."""
+
+    logical_id: str
+    name: str
+    pattern: Mapping[str, Any]
+    target_arns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -170,6 +186,7 @@ class Template:
     queues: Mapping[str, Queue]
     queue_sources: tuple[QueueSource, ...]
     status_rules: tuple[StatusRule, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     def state_machine(self, name: str) -> StateMachine:
         """The state machine of that name or logical id.
@@ -226,6 +243,7 @@ class _Reader:
             queues={name: self._queue(name) for name in self._of_type(_QUEUE)},
             queue_sources=tuple(source for name in functions for source in self._queue_sources(name)),
             status_rules=tuple(rule for name in functions for rule in self._status_rules(name)),
+            rules=tuple(self._rule(name) for name in self._of_type(_RULE)),
         )
 
     def _of_type(self, kind: str) -> Iterator[str]:
@@ -369,7 +387,20 @@ class _Reader:
             for rule in lifecycle.get("Rules", [])
             if rule.get("Status") == "Enabled" and "ExpirationInDays" in rule
         )
-        return Bucket(logical_id=name, name=self._bucket_name(name), expirations=expirations)
+        notifications = self._property(name, "NotificationConfiguration", {}).get("EventBridgeConfiguration", {})
+        return Bucket(
+            logical_id=name,
+            name=self._bucket_name(name),
+            expirations=expirations,
+            sends_events=bool(notifications.get("EventBridgeEnabled", False)),
+        )
+
+    def _rule(self, name: str) -> Rule:
+        pattern = self._property(name, "EventPattern")
+        if not isinstance(pattern, dict):
+            raise TemplateError(f"{name}.EventPattern: a pattern is wanted, not {pattern!r}")
+        targets = self._property(name, "Targets", [])
+        return Rule(name, self._text(name, "Name", name), pattern, tuple(target["Arn"] for target in targets))
 
     def _queue(self, name: str) -> Queue:
         visibility = self._property(name, "VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS)
@@ -393,11 +424,13 @@ class _Reader:
             if not isinstance(properties.get("Queue"), str):
                 raise TemplateError(f"{where}.Queue: a queue's ARN is wanted")
             batch_size = properties.get("BatchSize", _DEFAULT_BATCH_SIZE)
+            concurrency = properties.get("ScalingConfig", {}).get("MaximumConcurrency", _DEFAULT_CONCURRENCY)
             yield QueueSource(
                 function=name,
                 queue_arn=properties["Queue"],
                 batch_size=self._whole(batch_size, f"{where}.BatchSize"),
                 report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+                max_concurrency=self._whole(concurrency, f"{where}.ScalingConfig.MaximumConcurrency"),
             )
 
     def _status_rules(self, name: str) -> Iterator[StatusRule]:

@@ -41,6 +41,10 @@ class Cloud:
         listed = boto3.client("s3", **self._access()).list_objects_v2(Bucket=self.bucket)
         return [item["Key"] for item in listed.get("Contents", [])]
 
+    def put(self, key: str, data: bytes) -> None:
+        """Put an object into the bucket."""
+        boto3.client("s3", **self._access()).put_object(Bucket=self.bucket, Key=key, Body=data)
+
     def make_bucket(self) -> None:
         boto3.client("s3", **self._access()).create_bucket(Bucket=self.bucket)
 

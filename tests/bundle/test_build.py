@@ -17,6 +17,8 @@ LAYERS = {
     "DependenciesLayer": "dependencies",
     "TracingLayer": "tracing",
     "NumpyLayer": "numpy",
+    "MediaLayer": "media",
+    "TextLayer": "text",
 }
 # Amazon Linux 2023 has glibc 2.34.
 PLATFORMS = ["manylinux2014", "manylinux_2_17", "manylinux_2_27", "manylinux_2_28", "manylinux_2_34"]
@@ -58,7 +60,7 @@ def test_a_function_is_a_few_lines_and_carries_no_dependency(built: Path) -> Non
         assert size.parts["code"] < 10_000
 
 
-@pytest.mark.parametrize("layer", ["dependencies", "numpy", "tracing"])
+@pytest.mark.parametrize("layer", ["dependencies", "media", "numpy", "text", "tracing"])
 def test_every_dependency_has_a_wheel_for_arm64(layer: str, tmp_path: Path) -> None:
     wanted = ["--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:", "--no-deps", "--dry-run"]
     for platform in PLATFORMS:

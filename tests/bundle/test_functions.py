@@ -13,6 +13,7 @@ import pytest
 from sitejobs_local.template import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
+from tests.media.sources import content
 from tools.bundle import ROOT
 
 # The first one to run makes SAM's environment: minutes where the index of packages is slow.
@@ -26,6 +27,10 @@ INIT_LIMIT_MS = 10_000
 
 NO_DATABASE = "postgresql://127.0.0.1:1/nowhere"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:match-scores:emulated"
+ADD_UPLOAD = """
+INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey")
+VALUES ((SELECT min("id") FROM "User"), %s, 'UPLOADED', %s)
+"""
 RUN = {"id": "999", "job": "match-scores", "startedAt": "2026-06-01T00:00:00+00:00", "options": {}, "context": {}}
 
 
@@ -97,6 +102,59 @@ def test_the_ready_events_have_the_shape_of_real_ones(start: Start, site_url: st
     assert finish.invoke(to_finish | {"run": planned["run"]})["error"] == "PagesFailed"
 
 
+@pytest.mark.parametrize(
+    ("name", "job"),
+    [
+        ("ContentFeaturesFunction", "content-features"),
+        ("TrendingFunction", "trending"),
+        ("AffinityFunction", "affinity"),
+    ],
+)
+def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_event(
+    start: Start, site_url: str, name: str, job: str
+) -> None:
+    with psycopg.connect(site_url) as connection:
+        connection.execute(
+            """UPDATE "Post" SET "createdAt" = now() - interval '1 hour' WHERE "visibility" = 'PUBLIC'"""
+        )
+    function = start(name, DATABASE_URL=site_url)
+    execution = EXECUTION.replace("match-scores", job)
+    planned = function.invoke({"input": event(f"{job}.input"), "execution": execution, "run": None, "cursor": None})
+    assert planned["status"] == "PLANNED"
+    assert shape(event(job)) == shape({"run": planned["run"], "page": planned["pages"][0]})
+    results = [function.invoke({"run": planned["run"], "page": page}) for page in planned["pages"]]
+    assert sum(result["processed"] for result in results) > 0
+    assert sum(result["failed"] for result in results) == 0
+
+
+UPLOADS = {
+    "media/film.mp4": ("moov-last.mp4", "VIDEO"),
+    "media/photo.heic": ("plain.heic", "IMAGE"),
+    "media/photo.avif": ("plain.avif", "IMAGE"),
+    "media/photo.jpg": ("orientation-6.jpg", "IMAGE"),
+    "media/voice.mp3": ("vbr-headless.mp3", "AUDIO"),
+}
+
+
+def test_the_built_function_understands_uploads(start: Start, cloud: Cloud, site_url: str) -> None:
+    record = event("media-uploaded")["Records"][0]
+    body = json.loads(record["body"])
+    records = []
+    with psycopg.connect(site_url) as connection:
+        connection.execute('DELETE FROM "Media"')
+        for key, (name, kind) in UPLOADS.items():
+            cloud.put(key, content(name))
+            connection.execute(ADD_UPLOAD, [kind, key])
+            body["detail"]["object"]["key"] = key
+            records.append(record | {"messageId": key, "body": json.dumps(body)})
+    uploaded = start("MediaUploadedFunction", DATABASE_URL=site_url, MEDIA_BUCKET=cloud.bucket)
+    assert uploaded.invoke({"Records": records}) == {"batchItemFailures": []}
+    with psycopg.connect(site_url) as connection:
+        statuses = connection.execute('SELECT DISTINCT "status"::text FROM "Media"').fetchall()
+        count = connection.execute('SELECT count(*) FROM "MediaMetadata" WHERE "format" IS NOT NULL').fetchone()
+    assert (statuses, count) == ([("READY",)], (len(UPLOADS),))
+
+
 def test_plan_names_every_wrong_option(start: Start) -> None:
     given = {"userId": "x", "batchSize": 0, "colour": "red"}
     answer = start("MatchScoresPlanFunction", DATABASE_URL=NO_DATABASE).invoke({"input": given, "execution": EXECUTION})
@@ -146,13 +204,14 @@ def test_the_login_is_read_from_the_secret_and_never_shown(start: Start, cloud: 
         "MatchScoresFunction",
         "BuildUserTraitsFunction",
         "UserInterestSetsFunction",
+        "MediaUploadedFunction",
         "RunsRecordFunction",
         "RunsFinishFunction",
     ],
 )
 def test_a_cold_start_ends_within_lambdas_limit(start: Start, name: str) -> None:
     function = start(name, DATABASE_URL=NO_DATABASE)
-    function.invoke({"input": None, "run": RUN, "page": {"page": 1}, "chapter": 1, "results": []})
+    function.invoke({"input": None, "run": RUN, "page": {"page": 1}, "chapter": 1, "results": [], "Records": []})
     assert function.init_milliseconds < INIT_LIMIT_MS
 
 
@@ -171,9 +230,10 @@ def imported(python: Path, function: Function) -> set[str]:
 def test_record_and_finish_import_neither_numpy_nor_scoring(functions: Template, lambda_python: Path) -> None:
     for name in ("RunsRecordFunction", "RunsFinishFunction"):
         modules = imported(lambda_python, functions.functions[name])
-        ours = {module for module in modules if module.startswith("sitejobs.matching.")}
-        assert ours <= {"sitejobs.matching.options"}  # the catalog names every job with its options
-        assert not {"numpy", "boto3"} & modules
+        ours = {module for module in modules if module.startswith(("sitejobs.matching.", "sitejobs.feed."))}
+        # The catalog names every job with its options.
+        assert ours <= {"sitejobs.matching.options", "sitejobs.feed.options"}
+        assert not {"numpy", "boto3", "regex", "PIL", "pymediainfo", "sitejobs.media.extraction"} & modules
         assert "sitejobs.runs" in modules
 
 

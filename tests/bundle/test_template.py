@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from sitejobs.catalog import JOBS
+from sitejobs.media.media_metadata import PAGE_SECONDS
+from sitejobs.media.rules import Rules, read_rules
+from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.template import load_template
 from tools.bundle import ROOT, validate
@@ -170,8 +173,16 @@ def test_a_statement_ends_before_its_function_and_a_function_before_its_state(na
         for arn, limit in state_limits(json.loads(machine.definition()))
         if arn == function.arn
     ]
+    # A queue hides a message from others for six times the function's limit, as Lambda asks for.
+    limits += [AS_READ.queues[queue].visibility_timeout // 6 + 1 for queue in queues_of(name)]
     assert limits or FUNCTIONS[name].get("Events"), f"nothing calls {name}"
     assert all(function.timeout < limit for limit in limits)
+
+
+def queues_of(function: str) -> list[str]:
+    """Logical ids of the queues that feed a function."""
+    arns = {source.queue_arn for source in AS_READ.queue_sources if source.function == function}
+    return [name for name, queue in AS_READ.queues.items() if queue.arn in arns]
 
 
 def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
@@ -183,40 +194,57 @@ def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
             yield from state_limits(state["ItemProcessor"])
 
 
+def branches(resources: Any) -> list[Any]:
+    """Resources with both sides of their conditions."""
+    found: list[Any] = []
+    for resource in as_list(resources):
+        found += resource["Fn::If"][1:] if isinstance(resource, dict) and "Fn::If" in resource else [resource]
+    return found
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_no_role_may_do_anything_to_any_resource(name: str) -> None:
     for statement in statements_of(name):
         actions = as_list(statement["Action"])
         assert not [action for action in actions if "*" in action]
-        for resource in as_list(statement["Resource"]):
+        for resource in branches(statement["Resource"]):
             if resource == "*":
                 assert set(actions) <= WITHOUT_RESOURCE
             elif "Fn::Sub" in resource:
                 # Keys under a prefix of our bucket, executions of our state machine: nothing wider.
                 assert re.fullmatch(
-                    r"\$\{WorkBucket\.Arn\}/[a-z]+/\*|arn:[^*]+:states:[^*]+[\w-]:?\*?", resource["Fn::Sub"]
+                    r"\$\{WorkBucket\.Arn\}/[a-z]+/\*|arn:[^*]+:states:[^*]+[\w-]:?\*?"
+                    r"|\$\{MediaBucket\.Arn\}/\$\{MediaPrefix\}\*|arn:[^*]+:s3:::\$\{MediaBucketName\}(/\$\{MediaPrefix\}\*)?",
+                    resource["Fn::Sub"],
                 )
             else:
                 assert set(resource) in ({"Fn::GetAtt"}, {"Ref"})
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_reads_one_secret_and_of_the_work_bucket_only_snapshots(name: str) -> None:
+def test_a_function_reads_one_secret_and_of_the_buckets_only_what_is_its_own(name: str) -> None:
     role = role_of(FUNCTIONS[name])
     [secret] = [it for it in statements_of(role) if it["Action"] == "secretsmanager:GetSecretValue"]
     assert secret["Resource"] == {"Ref": "DatabaseSecretArn"}
     on_objects = {action for action in actions_of(role) if action in ("s3:GetObject", "s3:PutObject")}
+    of_media = "MEDIA_BUCKET" in AS_READ.functions[name].environment
+    assert of_media == name.startswith("Media")
     assert on_objects == {
         "MatchScoresPlanFunction": {"s3:GetObject", "s3:PutObject"},
         "MatchScoresFunction": {"s3:GetObject"},
-    }.get(name, set())
+    }.get(name, {"s3:GetObject"} if of_media else set())
+    uploads = [
+        {"Fn::Sub": "${MediaBucket.Arn}/${MediaPrefix}*"},
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::${MediaBucketName}/${MediaPrefix}*"},
+    ]
     for statement in statements_of(role):
         if on_objects & set(as_list(statement["Action"])):
-            assert statement["Resource"] == {"Fn::Sub": "${WorkBucket.Arn}/snapshots/*"}
-    assert ("WORK_BUCKET" in AS_READ.functions[name].environment) == bool(on_objects)
+            wanted = uploads if of_media else [{"Fn::Sub": "${WorkBucket.Arn}/snapshots/*"}]
+            assert branches(statement["Resource"]) == wanted
+    assert ("WORK_BUCKET" in AS_READ.functions[name].environment) == (bool(on_objects) and not of_media)
 
 
-def test_buckets_are_private_encrypted_and_empty_themselves() -> None:
+def test_buckets_are_private_and_encrypted_and_the_work_bucket_empties_itself() -> None:
     policies = {it["Bucket"]["Ref"]: it["PolicyDocument"] for it in of_type("AWS::S3::BucketPolicy").values()}
     for name, properties in of_type("AWS::S3::Bucket").items():
         block = properties["PublicAccessBlockConfiguration"]
@@ -224,12 +252,72 @@ def test_buckets_are_private_encrypted_and_empty_themselves() -> None:
         assert all(block.values())
         assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         rules = properties["LifecycleConfiguration"]["Rules"]
-        assert {"Ref": "WorkFileDays"} in [rule.get("ExpirationInDays") for rule in rules]
+        # Uploads are never deleted.
+        expiring = {"Ref": "WorkFileDays"} if name == "WorkBucket" else None
+        assert expiring in [rule.get("ExpirationInDays") for rule in rules]
+        assert name == "WorkBucket" or not [rule for rule in rules if "ExpirationInDays" in rule]
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
         [statement] = policies[name]["Statement"]
         assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
         assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+
+
+def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_function() -> None:
+    [source] = AS_READ.queue_sources
+    [rule] = AS_READ.rules
+    queue = AS_READ.queues["MediaQueue"]
+    bucket = AS_READ.buckets["MediaBucket"]
+    assert bucket.sends_events
+    assert rule.pattern["detail"] == {"bucket": {"name": [bucket.name]}, "object": {"key": [{"prefix": "media/"}]}}
+    assert (rule.target_arns, source.queue_arn) == ((queue.arn,), queue.arn)
+    assert (source.function, source.report_item_failures) == ("MediaUploadedFunction", True)
+    assert source.max_concurrency == 5
+    assert queue.dead_letter_arn == AS_READ.queues["MediaDeadLetterQueue"].arn
+    assert AS_READ.functions[source.function].environment["QUEUE_URL"] == queue.url
+    [statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}
+
+
+def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
+    other = load_template(TEMPLATE, {"MediaBucketName": "the-sites-own"})
+    assert "MediaBucket" not in other.buckets
+    assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
+    for name, function in other.functions.items():
+        assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
+
+
+def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
+    watched = {
+        (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
+    }
+    assert watched >= {
+        ("MediaDeadLetterQueue", "ApproximateNumberOfMessagesVisible"),
+        ("MediaQueue", "ApproximateAgeOfOldestMessage"),
+    }
+
+
+def test_a_call_for_uploads_and_a_page_of_them_end_before_their_function() -> None:
+    longest = read_rules(AS_READ.functions["MediaUploadedFunction"].environment).parser_seconds
+    assert CALL_SECONDS + 3 * longest < AS_READ.functions["MediaUploadedFunction"].timeout
+    for name in ("MediaMetadataAllFunction", "MediaMetadataBatchFunction"):
+        assert PAGE_SECONDS + 3 * longest < AS_READ.functions[name].timeout
+
+
+def test_every_media_function_has_the_same_rules_and_they_are_the_defaults() -> None:
+    environments = [it.environment for name, it in AS_READ.functions.items() if name.startswith("Media")]
+    assert len(environments) == 4
+    for environment in environments:
+        assert read_rules(environment) == read_rules({})
+        assert {info.alias for info in Rules.model_fields.values()} <= set(environment)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_functions_of_media_carry_its_libraries(name: str) -> None:
+    assert ("MediaLayer" in layers_of(name)) == name.startswith("Media")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

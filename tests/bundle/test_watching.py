@@ -71,7 +71,8 @@ def test_one_rule_hears_of_every_state_machine_of_a_job_that_ends_otherwise_than
 
 @pytest.mark.parametrize(("name", "target"), list(targets_of_rules()))
 def test_what_a_rule_cannot_deliver_is_tried_again_and_then_kept(name: str, target: JsonObject) -> None:
-    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    # Left out, EventBridge tries for a day.
+    assert target.get("RetryPolicy", {"MaximumRetryAttempts": 185})["MaximumRetryAttempts"] > 0
     assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in QUEUES
 
 

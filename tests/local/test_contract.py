@@ -93,7 +93,8 @@ def test_an_empty_database_gives_one_report_of_every_table(database_url: str) ->
         missing = {finding.object for finding in report.findings if finding.kind == "table"}
         assert not report.ok
         assert {'"User"', '"Profile"', '"UserInterest"', '"MatchScore"', '"JobRun"', '"MatchScoreExplained"'} <= missing
-        assert '"Post"' not in missing  # match-scores does not read it
+        of_one_job = {finding.object for finding in check(connection, ["match-scores"], []).findings}
+        assert '"Post"' in missing - of_one_job  # match-scores does not read it
         of_site, of_bundle = missing_tables(connection, tuple(JOBS))
         assert "User" in of_site
         assert "MatchScore" in of_bundle

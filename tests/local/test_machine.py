@@ -187,7 +187,7 @@ def test_the_apis_of_aws_are_there_for_clients_of_their_own(shared: Watched) -> 
     assert "FunctionError" in failed
     assert json.load(failed["Payload"])["errorType"] == "ValueError"
     queues = shared.machine.client("sqs").list_queues()["QueueUrls"]
-    assert {url.rsplit("/", 1)[1] for url in queues} == {"DeadLetters", "toy-uploads"}
+    assert {url.rsplit("/", 1)[1] for url in queues} == {"DeadLetters", "toy-uploads", "BrokenChores", "Chores"}
 
 
 def test_functions_reach_this_machines_s3_and_ranges_of_its_objects(shared: Watched) -> None:

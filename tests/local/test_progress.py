@@ -53,6 +53,7 @@ def test_totals_add_up_what_each_function_returns() -> None:
     assert (totals.processed, totals.written) == (300, 6000)
     assert totals.finished == {**SUMMARY, "status": "FAILED"}
     assert counts(totals) == "4/4 pages  300/400 users  6,000 rows  1 failed"
+    assert counts(totals, "posts") == "4/4 pages  300/400 posts  6,000 rows  1 failed"
 
 
 def test_pages_that_end_at_the_same_time_are_all_counted() -> None:

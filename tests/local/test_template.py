@@ -109,7 +109,16 @@ def test_queues_buckets_and_event_sources_are_read() -> None:
     uploads = template.queues["Uploads"]
     assert (uploads.name, uploads.visibility_timeout, uploads.max_receive_count) == ("toy-uploads", 90, 3)
     assert uploads.dead_letter_arn == template.queues["DeadLetters"].arn
-    assert template.queue_sources == (QueueSource("EchoFunction", uploads.arn, 5, True),)
+    chores = template.queues["Chores"]
+    assert template.queue_sources == (
+        QueueSource("ChoresFunction", chores.arn, 4, True, 2),
+        QueueSource("EchoFunction", uploads.arn, 5, True, 5),
+    )
+    assert template.buckets["EventsBucket"].sends_events
+    assert not template.buckets["WorkBucket"].sends_events
+    [rule] = template.rules
+    assert rule.target_arns == (chores.arn,)
+    assert rule.pattern["detail"]["bucket"] == {"name": [template.buckets["EventsBucket"].name]}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
+from sitejobs.feed.options import AffinityOptions, ContentFeaturesOptions, TrendingOptions
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
+from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 from sitejobs.options import JobOptions
 from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
 from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
@@ -13,12 +15,13 @@ from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOpti
 
 @dataclass(frozen=True)
 class JobEntry:
-    """A job as people know it. `name` is also the name of its state machine."""
+    """A job as people know it. `name` is also the name of its state machine; `noun`: what it goes through."""
 
     name: str
     group: str
     summary: str
     options: type[JobOptions]
+    noun: str = "users"
 
 
 JOBS: dict[str, JobEntry] = {
@@ -59,6 +62,47 @@ JOBS: dict[str, JobEntry] = {
             "search",
             "what can be searched of each profile: words, place, age, traits and interests",
             ProfileSearchIndexOptions,
+        ),
+        JobEntry(
+            "content-features",
+            "feed",
+            "topics and quality of posts: their hashtags and most telling words, how much they offer",
+            ContentFeaturesOptions,
+            noun="posts",
+        ),
+        JobEntry(
+            "trending",
+            "feed",
+            "posts that draw likes now: popularity and velocity of each, and when it peaked",
+            TrendingOptions,
+            noun="posts",
+        ),
+        JobEntry(
+            "affinity",
+            "feed",
+            "whose posts and which topics each user likes, as shares of the user's likes",
+            AffinityOptions,
+        ),
+        JobEntry(
+            "media-metadata",
+            "media",
+            "what one upload is, and whether it keeps the rules",
+            MediaMetadataOptions,
+            noun="uploads",
+        ),
+        JobEntry(
+            "media-metadata-all",
+            "media",
+            "the same for every unchecked upload, one at a time",
+            MediaMetadataAllOptions,
+            noun="uploads",
+        ),
+        JobEntry(
+            "media-metadata-batch",
+            "media",
+            "the same for the unchecked uploads of the last hours",
+            MediaMetadataBatchOptions,
+            noun="uploads",
         ),
     )
 }

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from random import Random
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from sitejobs.errors import InvalidInput, SitejobsError, Transient, Unexpected
 from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.measures import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job, metrics, timed
 from sitejobs.options import Options, parse_options
+from sitejobs.queues import Consume, delay, failures, messages_of
 from sitejobs.settings import Settings, database_url, read_settings
 from sitejobs.workstore import S3WorkStore, WorkStore
 
@@ -167,6 +169,28 @@ def closed_handler() -> Handler:
     return _entry(closed)
 
 
+def queue_handler(consume: Consume) -> Handler:
+    """A queue's messages: what is done is forgotten, the rest is handed out again after a growing pause."""
+
+    def handle(event: JsonObject) -> JsonObject:
+        handled = consume(_resources(), messages_of(event))
+        settings, jitter = _settings(), Random()  # noqa: S311 - no secret
+        refused = delay(_queue_client, settings.queue_url, handled, settings.queue_retry_seconds, jitter)
+        for name in runs.COUNTERS:
+            count(name, getattr(handled.summary, name))
+        logger.info(
+            "messages done",
+            messages=len(event["Records"]),
+            again=len(handled.again),
+            delays_refused=refused,
+            reasons=dict(handled.summary.reasons),
+            **{name: getattr(handled.summary, name) for name in runs.COUNTERS},
+        )
+        return failures(handled)
+
+    return _entry(handle)
+
+
 def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
     """What every handler repeats: logging, tracing, metrics, and errors by a name the definition knows."""
 
@@ -250,6 +274,15 @@ def _place(error: Exception) -> str:
 @lru_cache(maxsize=1)
 def _settings() -> Settings:
     return read_settings(os.environ)
+
+
+@lru_cache(maxsize=1)
+def _queue_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # Within a VPC that has no way to SQS the messages rest for the queue's own time: that must not take long to learn.
+    return boto3.client("sqs", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 
 
 @lru_cache(maxsize=1)

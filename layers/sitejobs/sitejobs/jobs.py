@@ -123,6 +123,9 @@ class Job(Generic[Options]):
 
 
 def scope_of(options: JobOptions) -> str:
-    """Whom a run is about: runs of the same job and scope must not overlap."""
-    user_id = getattr(options, "user_id", None)
-    return "all" if user_id is None else f"user:{user_id}"
+    """What a run is about: runs of the same job and scope must not overlap."""
+    for noun in ("user", "post", "media"):
+        key = getattr(options, f"{noun}_id", None)
+        if key is not None:
+            return f"{noun}:{key}"
+    return "all"

@@ -44,7 +44,7 @@ class Keys:
     ----------
     known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
     stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
-    count : how many keys a full run will go through, about: one number, no parameters.
+    count : how many keys a full run will go through, about: one number.
     """
 
     known: LiteralString
@@ -123,7 +123,7 @@ def keyed_job(
         full = len(pages) == PAGES_A_CHAPTER
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         if full and not cursor:
-            planned_keys = max(planned_keys, _count(connection, keys))
+            planned_keys = max(planned_keys, _count(connection, keys, values))
             planned_pages = max(planned_pages, -(-planned_keys // page_keys))
         return Chapter(
             pages=pages,
@@ -138,13 +138,13 @@ def keyed_job(
         values = _values(run, run.context)
         total = PageSummary()
         statement = keys.stale if options.incremental else keys.known
-        with _moment(connection):
+        with one_moment(connection):
             found = _find(connection, statement, values, page["after"], page["upto"], None)
             at_once = getattr(options, size) if options.incremental else max(len(found), 1)
             if found:
                 total.add(refresh(connection, found[:at_once], values))
         for start in range(at_once, len(found), at_once):
-            with _moment(connection):
+            with one_moment(connection):
                 total.add(refresh(connection, found[start : start + at_once], values))
         if options.incremental:
             fresh = max(page["keys"] - len(found), 0)
@@ -156,7 +156,7 @@ def keyed_job(
 
 
 @contextmanager
-def _moment(connection: Connection) -> Iterator[None]:
+def one_moment(connection: Connection) -> Iterator[None]:
     """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
     with connection.transaction():
         connection.execute(_BEGIN)
@@ -193,7 +193,7 @@ def _find(
     return [int(key) for (key,) in rows]
 
 
-def _count(connection: Connection, keys: Keys) -> int:
-    row = connection.execute(keys.count).fetchone()
+def _count(connection: Connection, keys: Keys, values: Parameters) -> int:
+    row = connection.execute(keys.count, values).fetchone()
     assert row is not None
     return int(row[0])

@@ -104,7 +104,8 @@ def reset(yes: bool) -> None:
             raise InvalidInput("this deletes the embedded database: say --yes")
         click.confirm(f"Delete the embedded database in {home}?", abort=True)
     reset_cluster(home)
-    shutil.rmtree(home / "work", ignore_errors=True)
+    for kept in ("work", "work-media"):
+        shutil.rmtree(home / kept, ignore_errors=True)
     click.echo("the embedded database is gone; the next command makes a new one")
 
 

@@ -125,7 +125,7 @@ def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool
     execution = deployed.start(payload)
     if not quiet:
         notes().print(execution, markup=False, highlight=False, soft_wrap=True)
-    with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, pages_of) as progress:
+    with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
         return deployed.follow(execution, progress)
 
 
@@ -137,7 +137,7 @@ def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
         note_if_empty(target, connection)
         connection.close()
         workshop = workshop_of(target, os.environ, entry.name)
-        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name) as progress:
+        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, entry.noun) as progress:
             return run_job(entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress)
 
 

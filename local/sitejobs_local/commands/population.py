@@ -33,7 +33,8 @@ LARGEST_SITE = 5_000_000
 )
 def population(users: int, seed: int, date: datetime | None) -> None:
     """Fill an empty database with a synthetic site: people in cities of different sizes with ages, preferences, traits,
-    quizzes, interests, ratings and blocks. The same users, seed and date give the same site.
+    quizzes, interests, ratings and blocks, their posts and whose they like. The same users, seed and date give the same
+    site.
     """
     from sitejobs_local.target import open_target
 

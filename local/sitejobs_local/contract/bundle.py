@@ -4,7 +4,19 @@ They are listed because a database may hold older tables of the same names: CREA
 """
 
 from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import COMPATIBILITY, INTEREST_SETS, MATCH_SCORES, SEARCH_INDEX, SEARCHABLE, TRAITS
+from sitejobs_local.contract.site import (
+    AFFINITY,
+    COMPATIBILITY,
+    FEATURES,
+    FEED,
+    INTEREST_SETS,
+    MATCH_SCORES,
+    MEDIA,
+    SEARCH_INDEX,
+    SEARCHABLE,
+    TRAITS,
+    TRENDING,
+)
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -199,6 +211,54 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             Index(("searchVector",), method="gin"),
             Index(("lat", "lng")),
         ),
+        owned=True,
+    ),
+    Table(
+        "PostFeatures",
+        jobs=(FEATURES, AFFINITY, FEED),
+        columns=_columns(
+            """postId bigint; topics text[]; quality double precision; computedAt timestamp with time zone;
+            fingerprint bigint"""
+        ),
+        indexes=(Index(("postId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "TrendingScore",
+        jobs=(TRENDING, FEED),
+        columns=_columns(
+            """postId bigint; popularity double precision; velocity double precision; peakVelocity double precision;
+            peakTime timestamp with time zone; computedAt timestamp with time zone;
+            expiresAt timestamp with time zone"""
+        ),
+        indexes=(Index(("postId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserAffinityProfile",
+        jobs=(AFFINITY, FEED),
+        columns=_columns(
+            """userId bigint; topCreators bigint[]; topCreatorShares real[]; topTopics text[];
+            topTopicShares real[]; contentTypePrefs jsonb; engagementVelocity double precision;
+            explorationFactor double precision; computedAt timestamp with time zone; fingerprint bigint"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "MediaMetadata",
+        jobs=MEDIA,
+        columns=_columns(
+            """mediaId bigint; storageKey text; etag text; objectModifiedAt timestamp with time zone; verdict text;
+            reasons jsonb; checkedAt timestamp with time zone; checks integer; format text; kind text; mimeType text;
+            sizeBytes bigint; durationMs bigint; width integer; height integer; storedWidth integer;
+            storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
+            hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
+            bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
+            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
+            dominantColor text"""
+        ),
+        indexes=(Index(("mediaId",), unique=True),),
         owned=True,
     ),
 )

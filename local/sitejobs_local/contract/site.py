@@ -26,7 +26,7 @@ def _columns(type_: str, *names: str, jobs: Jobs = None) -> tuple[Column, ...]:
 SITE_TABLES: tuple[Table, ...] = (
     Table(
         "User",
-        jobs=(*MATCHING, *SEARCH, INTEREST_SETS, FEED, FEED_CLEANUP, TRAITS, AFFINITY),
+        jobs=(*MATCHING, *SEARCH, INTEREST_SETS, FEED, FEED_CLEANUP, TRAITS, TRENDING, AFFINITY),
         columns=(
             *_columns("bigint", "id"),
             *_columns("timestamp", "deletedAt"),
@@ -197,7 +197,8 @@ SITE_TABLES: tuple[Table, ...] = (
         columns=(
             *_columns("bigint", "id", "userId"),
             *_columns("text", "visibility", "text"),
-            *_columns("timestamp", "createdAt", "updatedAt", "deletedAt"),
+            *_columns("timestamp", "createdAt", "deletedAt"),
+            *_columns("timestamp", "updatedAt", jobs=(FEED,)),
         ),
         indexes=(Index(("id",), unique=True), Index(("createdAt",)), Index(("userId", "createdAt"))),
     ),
@@ -215,7 +216,7 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Media",
-        jobs=(*MEDIA, AFFINITY, FEED),
+        jobs=(*MEDIA, FEATURES, AFFINITY, FEED),
         columns=(
             *_columns("bigint", "id"),
             *_columns("text", "type", "status"),

@@ -9,6 +9,8 @@ from sitejobs_local.population.encounters import Encounters
 from sitejobs_local.population.interests import interest_tables
 from sitejobs_local.population.model import Population
 from sitejobs_local.population.people import people
+from sitejobs_local.population.post_likes import like_table
+from sitejobs_local.population.posts import Posts, media_tables
 from sitejobs_local.population.profiles import user_tables
 from sitejobs_local.population.quizzes import quiz_tables
 from sitejobs_local.population.ratings import rating_table, top_list_tables
@@ -19,9 +21,6 @@ MOST_USERS = 5_000_000
 
 def generate(users: int, seed: int, now: datetime) -> Population:
     """Make a synthetic dating and social site: the same arguments give the same site, on every platform.
-
-    Post, PostMedia, LikedPost and Media have no rows; a module of their own beside `relations` is the place
-    to make them, with streams of their own, so that everything else stays as it is.
 
     Parameters
     ----------
@@ -42,6 +41,7 @@ def generate(users: int, seed: int, now: datetime) -> Population:
     moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ms")
     crowd = people(users, seed, moment)
     encounters = Encounters(crowd)
+    posts = Posts(crowd, seed)
     tables = (
         *user_tables(crowd, seed),
         *quiz_tables(crowd, seed),
@@ -49,5 +49,8 @@ def generate(users: int, seed: int, now: datetime) -> Population:
         rating_table(crowd, encounters, seed),
         *top_list_tables(crowd, seed),
         *relation_tables(crowd, encounters, seed),
+        posts.table(),
+        *media_tables(crowd, posts, seed),
+        like_table(crowd, encounters, posts, seed),
     )
     return Population(users=users, seed=seed, now=now, tables=tables)

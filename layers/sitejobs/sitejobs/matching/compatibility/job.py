@@ -1,7 +1,6 @@
 """compatibility: first pages renew what is read of each user, then pages compare viewers with their targets."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +8,7 @@ from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
-from sitejobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.keyed import Keys, Parameters, keyed_job, one_moment
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, write
@@ -58,7 +57,7 @@ def batch(resources: Resources, run: Run, options: CompatibilityOptions, page: J
         return _KEYED.batch(resources, run, options, page)
     after, upto = page["inputs"]
     connection = resources.database.connection()
-    with _moment(connection):
+    with one_moment(connection):
         inputs.renew_range(connection, after, upto)
     return PageSummary()
 
@@ -85,18 +84,9 @@ def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, 
 
 def _renew_around(connection: Connection, user_id: int, parameters: Parameters) -> None:
     """Renew the inputs of a user and of all its targets."""
-    with _moment(connection):
+    with one_moment(connection):
         found = targets_of(connection, [user_id], parameters["suggestions"])
         inputs.renew(connection, sorted({user_id, *found.target.tolist()}))
-
-
-@contextmanager
-def _moment(connection: Connection) -> Iterator[None]:
-    """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        connection.execute("SET LOCAL jit = off")  # compiling the statement would take longer than running it
-        yield
 
 
 JOB = Job(JOBS["compatibility"], CompatibilityOptions, plan, batch)

@@ -1,0 +1,20 @@
+"""Which media of a post somebody sees, and what kind of post they make it: SQL that the feed's jobs share."""
+
+from typing import LiteralString
+
+SHOWN: LiteralString = """
+m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+"""
+"""Condition on `"Media" m`: uploaded, not refused, not deleted."""
+
+MEDIA_COUNT: LiteralString = f"""
+(SELECT count(*) FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
+"""  # noqa: S608 - put together from constants
+"""How many media the post `p` shows."""
+
+CONTENT_TYPE: LiteralString = f"""
+(SELECT CASE WHEN bool_or(m."type"::text = 'VIDEO') THEN 'videos'
+             WHEN bool_or(m."type"::text = 'IMAGE') THEN 'photos' ELSE 'text' END
+ FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
+"""  # noqa: S608 - put together from constants
+"""What the post `p` is: videos if it shows one, else photos if it shows one, else text."""

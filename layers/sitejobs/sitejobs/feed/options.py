@@ -1,0 +1,38 @@
+"""Options of the feed's jobs."""
+
+from pydantic import Field
+
+from sitejobs.options import OptionalUserId, PagedOptions, Whole
+
+OptionalPostId = OptionalUserId
+"""A post's id, or every post when it is left out."""
+
+
+class ContentFeaturesOptions(PagedOptions):
+    """content-features: topics and quality of posts."""
+
+    post_id: OptionalPostId = Field(default=None, description="this post only, whatever its age; all when left out")
+    batch_size: Whole = Field(default=50, ge=1, le=10_000, description="posts in one batch")
+    max_lookback_days: Whole = Field(
+        default=7, ge=0, le=36_500, description="only posts of so many days; 0 takes all of them"
+    )
+    max_topics: Whole = Field(default=8, ge=1, le=50, description="topics kept of a post")
+
+
+class TrendingOptions(PagedOptions):
+    """trending: posts that draw likes now."""
+
+    batch_size: Whole = Field(default=500, ge=1, le=10_000, description="posts in one batch")
+    window_hours: Whole = Field(
+        default=48, ge=1, le=8760, description="only posts of so many hours, and only likes of so many hours, count"
+    )
+    min_engagements: Whole = Field(default=5, ge=1, le=1_000_000, description="likes that a trending post has at least")
+    expiry_hours: Whole = Field(default=48, ge=1, le=8760, description="hours after which a stored score has expired")
+
+
+class AffinityOptions(PagedOptions):
+    """affinity: whose posts and which topics a user likes."""
+
+    user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
+    batch_size: Whole = Field(default=500, ge=1, le=10_000, description="users in one batch")
+    lookback_days: Whole = Field(default=90, ge=1, le=36_500, description="only likes of so many days count")

@@ -1,0 +1,113 @@
+"""trending: posts that draw likes now. Every score falls as its post ages, so every run computes all of them."""
+
+import math
+from collections.abc import Mapping
+from typing import LiteralString
+
+from psycopg import Connection
+
+from sitejobs.catalog import JOBS
+from sitejobs.feed.options import TrendingOptions
+from sitejobs.jobs import PageSummary
+from sitejobs.keyed import Keys, Parameters, keyed_job
+
+YOUNGEST_HOURS = 1 / 60
+"""A post counts as no younger: the first like of a new one is no storm."""
+
+# What comes after the run's start is left to the next one, so that a page that runs twice finds the same.
+_IN_WINDOW: LiteralString = """
+BETWEEN %(now)s::timestamptz - make_interval(hours => %(windowHours)s::int) AND %(now)s::timestamptz
+"""
+# Adding 0 keeps PostgreSQL from walking all old posts by id until it has met enough recent ones.
+KNOWN: LiteralString = f"""
+SELECT "id" FROM (
+    (SELECT "id" FROM "Post" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "createdAt" {_IN_WINDOW}
+     ORDER BY "id" + 0 LIMIT %(limit)s)
+    UNION
+    (SELECT "postId" FROM "TrendingScore" WHERE "postId" > %(after)s AND "postId" <= %(upto)s
+     ORDER BY "postId" LIMIT %(limit)s)
+) AS known ORDER BY "id" LIMIT %(limit)s
+"""  # noqa: S608 - put together from constants
+COUNT: LiteralString = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WINDOW}'  # noqa: S608 - as above
+
+READ: LiteralString = f"""
+SELECT k."id", CASE
+    WHEN author."id" IS NULL THEN 'deleted'
+    WHEN p."visibility"::text <> 'PUBLIC' THEN 'private'
+    WHEN p."createdAt" NOT {_IN_WINDOW} THEN 'out-of-window'
+    WHEN likes."count" < %(minEngagements)s THEN 'few-likes'
+    END AS "reason",
+    likes."count", extract(epoch FROM %(now)s::timestamptz - p."createdAt")::float8 / 3600 AS "age"
+FROM unnest(%(keys)s::bigint[]) AS k ("id")
+LEFT JOIN "Post" p ON p."id" = k."id" AND p."deletedAt" IS NULL
+LEFT JOIN "User" author ON author."id" = p."userId" AND author."deletedAt" IS NULL
+LEFT JOIN LATERAL (
+    SELECT count(*) FROM "LikedPost" l
+    JOIN "User" liker ON liker."id" = l."userId" AND liker."deletedAt" IS NULL
+    WHERE l."postId" = p."id" AND l."userId" <> p."userId" AND l."createdAt" {_IN_WINDOW}
+) AS likes ON true
+ORDER BY k."id"
+"""  # noqa: S608 - as above
+# A row that a later run has written stays, and so does it in `WRITE`: of two runs the later start holds.
+REMOVE: LiteralString = """
+DELETE FROM "TrendingScore"
+WHERE "postId" = ANY(%(keys)s) AND "computedAt" <= %(now)s
+  AND ("expiresAt" <= %(now)s OR NOT "postId" = ANY(%(posts)s))
+"""
+WRITE: LiteralString = """
+INSERT INTO "TrendingScore" AS t
+    ("postId", "popularity", "velocity", "peakVelocity", "peakTime", "computedAt", "expiresAt")
+SELECT "postId", "popularity", "velocity", "velocity", %(now)s, %(now)s,
+       %(now)s::timestamptz + make_interval(hours => %(expiryHours)s::int)
+FROM unnest(%(posts)s::bigint[], %(popularities)s::float8[], %(velocities)s::float8[])
+    AS new ("postId", "popularity", "velocity")
+ORDER BY "postId"
+ON CONFLICT ("postId") DO UPDATE
+SET "popularity" = EXCLUDED."popularity", "velocity" = EXCLUDED."velocity",
+    "peakVelocity" = greatest(t."peakVelocity", EXCLUDED."velocity"),
+    "peakTime" = CASE WHEN EXCLUDED."velocity" > t."peakVelocity" THEN EXCLUDED."peakTime" ELSE t."peakTime" END,
+    "computedAt" = EXCLUDED."computedAt", "expiresAt" = EXCLUDED."expiresAt"
+WHERE t."computedAt" <= EXCLUDED."computedAt"
+  AND (t."popularity", t."velocity", t."expiresAt")
+      IS DISTINCT FROM (EXCLUDED."popularity", EXCLUDED."velocity", EXCLUDED."expiresAt")
+"""
+
+
+def popularity_of(likes: int, age_hours: float) -> float:
+    """Likes weighed against age: never more than there are."""
+    return min(likes / math.log(2 + age_hours), float(likes))
+
+
+def velocity_of(likes: int, age_hours: float) -> float:
+    """Likes an hour since the post was made."""
+    return likes / max(age_hours, YOUNGEST_HOURS)
+
+
+def _parameters(options: TrendingOptions, environment: Mapping[str, str]) -> Parameters:
+    return {
+        "windowHours": options.window_hours,
+        "minEngagements": options.min_engagements,
+        "expiryHours": options.expiry_hours,
+    }
+
+
+def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
+    """Score some posts, and remove the scores of those that trend no longer or whose score has expired."""
+    rows = connection.execute(READ, {**values, "keys": keys}).fetchall()
+    trending = [(post, likes, age) for post, reason, likes, age in rows if reason is None]
+    new = {
+        "posts": [post for post, _, _ in trending],
+        "popularities": [popularity_of(likes, age) for _, likes, age in trending],
+        "velocities": [velocity_of(likes, age) for _, likes, age in trending],
+    }
+    connection.execute(REMOVE, {**values, **new, "keys": keys})
+    written = connection.execute(WRITE, {**values, **new}).rowcount
+    summary = PageSummary(processed=len(keys), written=written)
+    for _, reason, _, _ in rows:
+        if reason is not None:
+            summary.skip(reason)
+    summary.skip("unchanged", len(trending) - written)
+    return summary
+
+
+JOB = keyed_job(JOBS["trending"], Keys(KNOWN, KNOWN, COUNT), refresh, parameters=_parameters, noun="post")

@@ -1,0 +1,108 @@
+"""The media bucket: what an object is now, and ranges of exactly that object."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sitejobs.errors import InvalidInput, Transient
+
+_GONE: Final = {"NoSuchKey", "404", "NotFound"}
+_CHANGED: Final = {"PreconditionFailed", "412", "InvalidRange", "416"}
+_BUSY: Final = {
+    "SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "ThrottlingException",
+    "RequestTimeTooSkewed", "500", "502", "503", "504",
+}  # fmt: skip
+_ARCHIVED: Final = "InvalidObjectState"
+
+
+class ObjectGone(Exception):  # noqa: N818 - says what happened
+    """There is no such object, or no more."""
+
+
+class ObjectChanged(Exception):  # noqa: N818
+    """The object was overwritten since it was looked at."""
+
+
+class ObjectLocked(Exception):  # noqa: N818
+    """The object is archived: it cannot be read as it is."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as it was looked at: `etag` tells it from every other content under its key."""
+
+    key: str
+    size: int
+    etag: str
+    modified_at: datetime
+
+
+class MediaObjects(Protocol):
+    """What the checks need of a bucket."""
+
+    def head(self, key: str) -> StoredObject:
+        """Look at an object. `ObjectGone` when there is none."""
+
+    def read(self, found: StoredObject, start: int, length: int) -> bytes:
+        """Bytes of that very object; `ObjectChanged` or `ObjectGone` when it is another by now."""
+
+
+@dataclass(frozen=True)
+class ObjectSource:
+    """One object as the parser reads it."""
+
+    objects: MediaObjects
+    found: StoredObject
+
+    def read(self, start: int, length: int) -> bytes:
+        return self.objects.read(self.found, start, length)
+
+
+class S3Objects:
+    """A bucket on S3."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def head(self, key: str) -> StoredObject:
+        with _translated():
+            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        return StoredObject(key, int(answer["ContentLength"]), str(answer["ETag"]).strip('"'), answer["LastModified"])
+
+    def read(self, found: StoredObject, start: int, length: int) -> bytes:
+        asked = f"bytes={start}-{start + length - 1}"
+        with _translated():
+            answer = self._client.get_object(Bucket=self._bucket, Key=found.key, Range=asked, IfMatch=f'"{found.etag}"')
+            data: bytes = answer["Body"].read()
+        if len(data) != length:
+            raise ObjectChanged
+        return data
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        raise _of_code(code) from None
+    except BotoCoreError as error:
+        raise Transient(f"the media bucket: {type(error).__name__}") from None
+
+
+def _of_code(code: str) -> Exception:
+    if code in _GONE:
+        return ObjectGone()
+    if code in _CHANGED:
+        return ObjectChanged()
+    if code == _ARCHIVED:
+        return ObjectLocked()
+    if code in _BUSY:
+        return Transient(f"the media bucket: {code}")
+    # A forbidden bucket is no object's fault: nothing is stored for it.
+    return InvalidInput(f"the media bucket cannot be read: {code}")

@@ -1,0 +1,26 @@
+"""Options of the media jobs."""
+
+from pydantic import Field
+
+from sitejobs.options import MAX_ID, JobOptions, PagedOptions, Whole
+
+
+class MediaMetadataOptions(JobOptions):
+    """media-metadata: one record."""
+
+    media_id: Whole = Field(ge=1, le=MAX_ID, description="the record to check")
+    force: bool = Field(default=False, description="check it even if its object is the one that was checked before")
+
+
+class MediaMetadataAllOptions(PagedOptions):
+    """media-metadata-all: every unchecked record, one at a time."""
+
+    max_concurrency: Whole = Field(default=1, ge=1, le=1000, description="pages in flight at a time")
+
+
+class MediaMetadataBatchOptions(PagedOptions):
+    """media-metadata-batch: the recent unchecked records."""
+
+    batch_size: Whole = Field(default=50, ge=1, le=1000, description="records in one batch")
+    max_age_hours: Whole = Field(default=24, ge=1, le=1_000_000, description="only records younger than this, in hours")
+    pause_ms: Whole = Field(default=100, ge=0, le=60_000, description="pause after each batch, in milliseconds")

@@ -1,0 +1,77 @@
+"""Messages between the parser's process and the one that keeps it: a length, then bytes, over a socket."""
+
+import json
+import socket
+import time
+from typing import Any, Final
+
+_LENGTH_BYTES: Final = 4
+MAX_MESSAGE: Final = 8 << 20
+"""Of what the parser may send or ask for at once; a result is a few kilobytes, a read 4 MB."""
+
+JsonObject = dict[str, Any]
+
+
+class Ended(Exception):  # noqa: N818 - says what happened
+    """The other process has closed its end, or sends what cannot be a message."""
+
+
+def send(channel: socket.socket, message: bytes, deadline: float | None = None) -> None:
+    """Send one message. TimeoutError after `deadline` (monotonic seconds)."""
+    try:
+        _until(channel, deadline)
+        channel.sendall(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise Ended from error
+
+
+def receive(channel: socket.socket, deadline: float | None = None) -> bytes:
+    """Wait for one message. TimeoutError after `deadline` (monotonic seconds)."""
+    length = int.from_bytes(_read(channel, _LENGTH_BYTES, deadline), "big")
+    if length > MAX_MESSAGE:
+        raise Ended("a message is too long")
+    return _read(channel, length, deadline)
+
+
+def send_json(channel: socket.socket, message: JsonObject, deadline: float | None = None) -> None:
+    """Send one object."""
+    send(channel, json.dumps(message).encode(), deadline)
+
+
+def receive_json(channel: socket.socket, deadline: float | None = None) -> JsonObject:
+    """Wait for one object; JSON, never pickle: the parser may have been taken over by a file."""
+    try:
+        message = json.loads(receive(channel, deadline))
+    except ValueError as error:
+        raise Ended("a message is no JSON") from error
+    if not isinstance(message, dict):
+        raise Ended("a message is no object")
+    return message
+
+
+def _read(channel: socket.socket, length: int, deadline: float | None) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        _until(channel, deadline)
+        try:
+            part = channel.recv(min(length - len(parts), 1 << 20))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Ended from error
+        if not part:
+            raise Ended
+        parts += part
+    return bytes(parts)
+
+
+def _until(channel: socket.socket, deadline: float | None) -> None:
+    if deadline is None:
+        channel.settimeout(None)
+        return
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    channel.settimeout(left)

@@ -1,0 +1,84 @@
+"""The process that parses files: no credentials, no network, little memory; it asks its keeper for every byte.
+
+Usage: python -m sitejobs.media.parser_process CHANNEL MEMORY_MB
+
+It answers one file after another until its keeper goes. What a hostile file can do here is end this process.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import Final
+
+from sitejobs.media import parser_frames
+from sitejobs.media.extraction import Depth, Unreadable, extract
+from sitejobs.media.reading import RangedFile
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+class _KeptSource:
+    """Bytes that the keeper reads for this process."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def read(self, start: int, length: int) -> bytes:
+        parser_frames.send_json(self._channel, {"read": [start, length]})
+        return parser_frames.receive(self._channel)
+
+
+def main(arguments: list[str]) -> None:
+    """Answer files until the channel closes."""
+    channel = socket.socket(fileno=int(arguments[0]))
+    _confine(int(arguments[1]))
+    parser_frames.send_json(channel, {"ready": True})
+    while True:
+        try:
+            request = parser_frames.receive_json(channel)
+            _limit_cpu(int(request["seconds"]))
+            parser_frames.send_json(channel, _answer(channel, request))
+        except parser_frames.Ended:
+            return
+
+
+def _answer(channel: socket.socket, request: parser_frames.JsonObject) -> parser_frames.JsonObject:
+    file = RangedFile(_KeptSource(channel), int(request["size"]))
+    depth = Depth(int(request["maxPixels"]), int(request["maxImageBytes"]))
+    try:
+        return {"found": extract(file, int(request["size"]), depth).to_json()}
+    except Unreadable as error:
+        return {"unreadable": error.code, "detail": error.detail}
+    except MemoryError:
+        return {"memory": True}
+
+
+def _confine(memory_mb: int) -> None:
+    """Limit what a file may take; none of it can be undone by this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if sys.platform != "linux":
+        return  # macOS knows neither: there time and bytes are limited, memory is not
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    with open("/proc/self/statm", encoding="ascii") as status:  # noqa: PTH123 - before anything is limited
+        now = int(status.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    limit = now + (memory_mb << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """The keeper ends a process that hangs; should it have died itself, this does."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 2, hard))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,167 @@
+"""What an upload may be: all rules that it breaks are told at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sitejobs.errors import InvalidInput
+from sitejobs.media.attributes import AUDIO, IMAGE, KINDS, VIDEO, Attributes
+from sitejobs.media.formats import FORMATS
+
+DEFAULT_FORMATS: Final = "jpeg,png,gif,webp,heic,avif,mp4,mov,webm,mkv,avi,ts,mp3,m4a,aac,ogg,flac,wav"
+
+# Names that programs use for the same type, under the one that we use.
+_SAME_TYPE: Final = {
+    "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png", "image/apng": "image/png",
+    "image/vnd.mozilla.apng": "image/png", "image/heif": "image/heic", "image/heic-sequence": "image/heic",
+    "image/heif-sequence": "image/heic", "image/avif-sequence": "image/avif", "image/x-ms-bmp": "image/bmp",
+    "video/x-m4v": "video/mp4", "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4", "audio/mp4a-latm": "audio/mp4",
+    "audio/aacp": "audio/aac", "audio/x-aac": "audio/aac", "audio/vnd.dlna.adts": "audio/aac",
+    "audio/mp3": "audio/mpeg", "audio/x-mp3": "audio/mpeg", "audio/mpeg3": "audio/mpeg",
+    "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "audio/vnd.wave": "audio/wav",
+    "audio/x-flac": "audio/flac", "audio/opus": "audio/ogg", "application/ogg": "audio/ogg",
+    "video/avi": "video/x-msvideo", "video/vnd.avi": "video/x-msvideo", "video/msvideo": "video/x-msvideo",
+    "video/matroska": "video/x-matroska", "audio/matroska": "audio/x-matroska", "video/mpeg2": "video/mp2t",
+}  # fmt: skip
+_NO_CLAIM: Final = {"", "application/octet-stream", "binary/octet-stream"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an upload is not good: a code for programs, a sentence for people. Nothing of the file itself is in it."""
+
+    code: str
+    detail: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"code": self.code, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the site's record says the object is."""
+
+    type: str
+    mime_type: str | None = None
+
+
+class Rules(BaseModel):
+    """The rules and the parser's limits, as the function's environment sets them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_seconds: int = Field(default=180, alias="MEDIA_MAX_SECONDS", ge=1, le=604_800)
+    max_width: int = Field(default=3840, alias="MEDIA_MAX_WIDTH", ge=1, le=1_000_000)
+    max_height: int = Field(default=2160, alias="MEDIA_MAX_HEIGHT", ge=1, le=1_000_000)
+    max_image_mb: int = Field(default=25, alias="MEDIA_MAX_IMAGE_MB", ge=1, le=100_000)
+    max_video_mb: int = Field(default=500, alias="MEDIA_MAX_VIDEO_MB", ge=1, le=100_000)
+    max_audio_mb: int = Field(default=50, alias="MEDIA_MAX_AUDIO_MB", ge=1, le=100_000)
+    formats: str = Field(default=DEFAULT_FORMATS, alias="MEDIA_FORMATS")
+    parser_seconds: int = Field(default=20, alias="MEDIA_PARSER_SECONDS", ge=1, le=600)
+    parser_memory_mb: int = Field(default=512, alias="MEDIA_PARSER_MEMORY_MB", ge=64, le=8192)
+    parser_read_mb: int = Field(default=64, alias="MEDIA_PARSER_READ_MB", ge=1, le=10_000)
+    parser_max_pixels: int = Field(default=50_000_000, alias="MEDIA_PARSER_MAX_PIXELS", ge=10_000, le=1_000_000_000)
+
+    @field_validator("formats")
+    @classmethod
+    def _known_formats(cls, value: str) -> str:
+        unknown = sorted({name.strip() for name in value.split(",")} - set(FORMATS))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(FORMATS)}")
+        return value
+
+    @property
+    def allowed(self) -> list[str]:
+        """Names of the allowed formats."""
+        return [name.strip() for name in self.formats.split(",")]
+
+    def max_bytes(self, kind: str) -> int:
+        """The size limit of a kind."""
+        limits = {IMAGE: self.max_image_mb, VIDEO: self.max_video_mb, AUDIO: self.max_audio_mb}
+        return limits.get(kind, self.max_video_mb) << 20
+
+
+def read_rules(environment: Mapping[str, str]) -> Rules:
+    """The rules of an environment; a variable that is not set or empty has its default.
+
+    Raises
+    ------
+    InvalidInput : names the variable and what it takes.
+    """
+    names = {info.alias for info in Rules.model_fields.values()}
+    given = {name: value for name, value in environment.items() if name in names and value != ""}
+    try:
+        rules = Rules.model_validate(given)
+    except ValidationError as error:
+        problems = [f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors()]
+        raise InvalidInput("environment variable " + "; ".join(problems)) from None
+    if rules.parser_read_mb * 3 < rules.max_image_mb * 4:
+        raise InvalidInput(
+            f"environment variable MEDIA_PARSER_READ_MB: {rules.parser_read_mb}, at least a third more than"
+            f" MEDIA_MAX_IMAGE_MB ({rules.max_image_mb}) is needed: an image is read whole"
+        )
+    return rules
+
+
+def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:
+    """Every rule that a readable file breaks."""
+    checks = (_format, _type, _mime_type, _size, _dimensions, _duration)
+    return [reason for check in checks if (reason := check(found, claim, rules)) is not None]
+
+
+def _format(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    if found.format in rules.allowed:
+        return None
+    return Reason("format", f"the format {found.format} is not allowed: {', '.join(rules.allowed)} are")
+
+
+def _type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    if found.kind == claim.type:
+        return None
+    return Reason("type", f"the content is {found.kind}, the record says {_shown(claim.type, KINDS)}")
+
+
+def _mime_type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    claimed = (claim.mime_type or "").partition(";")[0].strip().lower()
+    same = _SAME_TYPE.get(claimed, claimed)
+    if claimed in _NO_CLAIM or same == found.mimeType or (same == "audio/ogg" and found.mimeType == "video/ogg"):
+        return None
+    known = [*_SAME_TYPE, *_SAME_TYPE.values(), *(form.mime for form in FORMATS.values())]
+    return Reason("mime-type", f"the content is {found.mimeType}, the record says {_shown(claimed, known)}")
+
+
+def _shown(claimed: str, known: list[str] | tuple[str, ...]) -> str:
+    """What somebody else wrote, if it is one of the words that we know."""
+    return claimed if claimed in known else "something else"
+
+
+def _size(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    limit = rules.max_bytes(found.kind or "")
+    if found.sizeBytes is None or found.sizeBytes <= limit:
+        return None
+    return Reason("size", f"{found.sizeBytes:,} bytes, {limit:,} are allowed for {found.kind}")
+
+
+def _dimensions(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    if found.kind not in (IMAGE, VIDEO):
+        return None
+    long, short = sorted((rules.max_width, rules.max_height), reverse=True)
+    stored = (found.storedWidth or 0, found.storedHeight or 0)
+    for width, height in ((found.width or 0, found.height or 0), stored):
+        if max(width, height) > long or min(width, height) > short:
+            return Reason("dimensions", f"{width} x {height} pixels, {long} x {short} are allowed, either way up")
+    if found.width is None or found.height is None:
+        return None if found.format == "svg" else Reason("dimensions-unknown", "the file does not tell its size")
+    return None
+
+
+def _duration(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
+    if found.durationMs is None:
+        if found.kind == IMAGE:
+            return None
+        return Reason("duration-unknown", "the file does not tell how long it is")
+    if found.durationMs <= rules.max_seconds * 1000:
+        return None
+    return Reason("duration", f"{found.durationMs / 1000:,.1f} s, {rules.max_seconds} s are allowed")

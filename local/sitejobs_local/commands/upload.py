@@ -1,0 +1,100 @@
+"""Put files into the local media bucket and show what the upload trigger makes of them."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sitejobs.errors import InvalidInput
+from sitejobs_local.commands.common import notes, output, prepared
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sitejobs_local.uploads import Uploaded
+
+JOB = "media-metadata"
+
+
+@click.command(short_help="put files into the local media bucket and show the verdicts")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...")
+@click.option("--type", "given_type", type=click.Choice(["IMAGE", "VIDEO", "AUDIO"]), help="what the record claims")
+@click.option("--userId", "user_id", type=click.IntRange(min=1), help="the owner; the first user when left out")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object a file on stdout")
+def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as_json: bool) -> int:
+    """Upload files, or all files of folders, as a site's users do.
+
+    Each gets a Media record and goes into the local media bucket; the bucket's event, the queue and the function do
+    the rest. Exit status: 0 when each has a verdict, whatever it says; 1 when one has none.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from sitejobs_local.runner import workshop_of
+    from sitejobs_local.uploads import files_in, owner_of
+    from sitejobs_local.uploads import upload as upload_files
+
+    files = files_in([Path(path) for path in paths])
+    if not files:
+        raise InvalidInput("there is no file in what was named")
+    with prepared(JOB) as (target, connection):
+        owner = owner_of(connection, user_id)
+        console = notes()
+        columns = (TextColumn("upload"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("upload", total=len(files))
+            done = upload_files(
+                files,
+                given_type=given_type,
+                owner=owner,
+                target=target,
+                connection=connection,
+                workshop=workshop_of(target, os.environ, "upload"),
+                environ=os.environ,
+                on_done=lambda count: bar.advance(task, count),
+            )
+    if as_json:
+        for one in done:
+            click.echo(json.dumps(_as_json(one)))
+    else:
+        output().print(_table(done))
+    return 0 if all(one.verdict for one in done) else 1
+
+
+def _as_json(one: "Uploaded") -> dict[str, object]:
+    return {
+        "file": str(one.file),
+        "mediaId": one.media_id,
+        "verdict": one.verdict,
+        "reasons": list(one.reasons),
+        "format": one.format,
+        "width": one.width,
+        "height": one.height,
+        "durationMs": one.duration_ms,
+        "sizeBytes": one.size,
+    }
+
+
+def _table(done: "Sequence[Uploaded]") -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    colours = {"READY": "green", "REJECTED": "yellow", "FAILED_PROCESSING": "red"}
+    table = Table("media", "file", box=None, pad_edge=False)
+    for name in ("verdict", "format", "pixels", "seconds"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("why")
+    for one in done:
+        verdict = one.verdict or "no verdict yet"
+        table.add_row(
+            str(one.media_id),
+            escape(one.file.name),
+            f"[{colours.get(verdict, 'red')}]{verdict}[/]",
+            one.format or "",
+            f"{one.width} x {one.height}" if one.width else "",
+            "" if one.duration_ms is None else f"{one.duration_ms / 1000:,.1f}",
+            escape("; ".join(reason["detail"] for reason in one.reasons)),
+        )
+    return table

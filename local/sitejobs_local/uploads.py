@@ -1,0 +1,180 @@
+"""Uploads at home: files put into the local media bucket, their Media records made, the real way to the verdict."""
+
+import mimetypes
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sitejobs.errors import InvalidInput
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.runner import MEDIA_BUCKET, Workshop, taken_over
+from sitejobs_local.template import Function
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from sitejobs_local.target import Target
+
+TYPES: Final = ("IMAGE", "VIDEO", "AUDIO")
+_BATCH: Final = 100
+"""Files that wait for their verdict at a time."""
+_POLL_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 120.0
+"""Without any verdict for so long, the rest is given up."""
+
+_FIRST_USER: Final = 'SELECT "id" FROM "User" WHERE "deletedAt" IS NULL ORDER BY "id" LIMIT 1'
+_IS_USER: Final = 'SELECT EXISTS (SELECT FROM "User" WHERE "id" = %(id)s)'
+_INSERT: Final = """
+INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey", "mimeType", "sizeBytes")
+VALUES (%(owner)s, %(type)s, 'UPLOADED', %(key)s, %(mime_type)s, %(size)s) RETURNING "id"
+"""
+_VERDICTS: Final = """
+SELECT "mediaId", "verdict", "reasons", "format", "width", "height", "durationMs", "sizeBytes"
+FROM "MediaMetadata" WHERE "mediaId" = ANY(%(ids)s)
+"""
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file and what came of it; `verdict` None: nothing until the patience ended."""
+
+    file: Path
+    media_id: int
+    verdict: str | None = None
+    reasons: tuple[Mapping[str, str], ...] = ()
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    size: int | None = None
+
+
+def files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and all in folders and theirs, in order of their names; hidden ones are left out.
+
+    Raises
+    ------
+    InvalidInput : there is no such file.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = (file for file in path.rglob("*") if file.is_file())
+            found += sorted(file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InvalidInput(f"{path} is neither a file nor a folder")
+    return found
+
+
+def type_of(file: Path, given: str | None) -> str:
+    """IMAGE, VIDEO or AUDIO: as given, or as the name says; what the file really is comes out later."""
+    if given is not None:
+        return given
+    guessed = (mimetypes.guess_type(file.name)[0] or "").partition("/")[0].upper()
+    if guessed in TYPES:
+        return guessed
+    return {".heic": "IMAGE", ".avif": "IMAGE", ".webp": "IMAGE", ".opus": "AUDIO", ".flac": "AUDIO"}.get(
+        file.suffix.lower(), "VIDEO"
+    )
+
+
+def owner_of(connection: "Connection", given: int | None) -> int:
+    """Whose the uploads are: a user who exists, the first one when none is given.
+
+    Raises
+    ------
+    InvalidInput : there is none.
+    """
+    if given is not None:
+        row = connection.execute(_IS_USER, {"id": given}).fetchone()
+        if row is None or not row[0]:
+            raise InvalidInput(f"--userId must be the id of a user: there is no {given}")
+        return given
+    row = connection.execute(_FIRST_USER).fetchone()
+    if row is None:
+        raise InvalidInput(
+            "an upload needs an owner, and there is no user: `sitejobs population --users 2000` makes some"
+        )
+    return int(row[0])
+
+
+def upload(
+    files: Sequence[Path],
+    *,
+    given_type: str | None,
+    owner: int,
+    target: "Target",
+    connection: "Connection",
+    workshop: Workshop,
+    environ: Mapping[str, str],
+    on_done: Callable[[int], None] = lambda count: None,
+) -> list[Uploaded]:
+    """Upload files and wait for their verdicts; `on_done(count)` is told of verdicts as they come."""
+    from sitejobs_local.machine import LocalMachine
+
+    with LocalMachine(
+        TEMPLATE,
+        database_url=target.url,
+        environment=taken_over(environ, TEMPLATE),
+        log_file=workshop.log_file,
+        kept_buckets={MEDIA_BUCKET: workshop.media_folder},
+    ) as machine:
+        bucket = machine.template.buckets[MEDIA_BUCKET].name
+        prefix = environ.get("MEDIA_PREFIX") or _prefix_of(machine.template.functions.values())
+        client = machine.client("s3")
+        done: list[Uploaded] = []
+        for batch in _batches(files):
+            waiting = {}
+            for file in batch:
+                key = f"{prefix}{owner}/{uuid.uuid4()}/{file.name}"
+                # The record first, as a site does that hands out the address to upload to.
+                media_id = _insert(connection, owner, type_of(file, given_type), key, file)
+                client.upload_file(str(file), bucket, key)
+                waiting[media_id] = file
+            done += _verdicts(connection, waiting, on_done)
+        return done
+
+
+def _prefix_of(functions: Iterable[Function]) -> str:
+    known = (function.environment.get("MEDIA_PREFIX") for function in functions)
+    return next(prefix for prefix in known if prefix is not None)
+
+
+def _batches(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    for at in range(0, len(files), _BATCH):
+        yield files[at : at + _BATCH]
+
+
+def _insert(connection: "Connection", owner: int, kind: str, key: str, file: Path) -> int:
+    guessed = mimetypes.guess_type(file.name)[0] or ""
+    claimed = guessed if guessed.partition("/")[0].upper() in TYPES else None
+    values = {"owner": owner, "type": kind, "key": key, "mime_type": claimed, "size": file.stat().st_size}
+    row = connection.execute(_INSERT, values).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _verdicts(
+    connection: "Connection", waiting: Mapping[int, Path], on_done: Callable[[int], None]
+) -> Iterator[Uploaded]:
+    """What came of each, in the order of their upload."""
+    known: dict[int, Uploaded] = {}
+    patience_ends = time.monotonic() + _PATIENCE_SECONDS
+    while len(known) < len(waiting) and time.monotonic() < patience_ends:
+        rows = connection.execute(_VERDICTS, {"ids": [one for one in waiting if one not in known]}).fetchall()
+        for media_id, verdict, reasons, form, width, height, duration, size in rows:
+            known[media_id] = Uploaded(
+                waiting[media_id], media_id, verdict, tuple(reasons), form, width, height, duration, size
+            )
+        if rows:
+            on_done(len(rows))
+            patience_ends = time.monotonic() + _PATIENCE_SECONDS
+        elif len(known) < len(waiting):
+            time.sleep(_POLL_SECONDS)
+    for media_id, file in waiting.items():
+        yield known.get(media_id, Uploaded(file, media_id))

@@ -1,0 +1,82 @@
+"""Whole runs of a job over posts or users in this process: Plan and Batch called as the state machine calls them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from sitejobs.database import Database
+from sitejobs.jobs import Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.options import parse_options
+from tests.fakes import FolderWorkStore
+
+NO_FILES = Path("nowhere")
+"""These jobs keep no work files."""
+
+
+@dataclass
+class Finished:
+    """What a run did: its pages as planned, and its summed counters."""
+
+    pages: list[JsonObject] = field(default_factory=list)
+    chapters: int = 0
+    planned: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    message: str | None = None
+
+    @property
+    def refreshed(self) -> int:
+        """How many were not passed over as fresh."""
+        return self.counts["processed"] - self.reasons["fresh"]
+
+
+def run(
+    url: str, job: Job[Any], at: datetime, meanwhile: Callable[[], object] = lambda: None, **options: Any
+) -> Finished:
+    """Run everything from `at` on; `meanwhile` is what happens between the last Plan and the first Batch."""
+    parsed = parse_options(job.options, options)
+    resources = Resources(Database(url), FolderWorkStore(NO_FILES), {})
+    started = Run("1", job.entry.name, at, options)
+    finished = Finished()
+    cursor: Any = None
+    try:
+        while not finished.chapters or cursor is not None:
+            chapter = job.plan(resources, started, parsed, cursor)
+            if cursor is None:
+                started = Run.from_json(through_json(Run("1", job.entry.name, at, options, chapter.context).to_json()))
+                finished.message, finished.planned = chapter.message, chapter.planned_users
+            finished.chapters += 1
+            cursor = through_json(chapter.cursor)
+            finished.pages += through_json(chapter.pages)
+        meanwhile()
+        for page in finished.pages:
+            summary = job.batch(resources, started, parsed, page)
+            add(finished, summary)
+    finally:
+        resources.database.close()
+    return finished
+
+
+def add(finished: Finished, summary: PageSummary) -> None:
+    finished.counts.update({name: getattr(summary, name) for name in ("processed", "written", "skipped", "failed")})
+    finished.reasons.update(summary.reasons)
+
+
+def through_json(value: Any) -> Any:
+    """What arrives on the other side of a payload."""
+    return json.loads(json.dumps(value))
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query.encode()).fetchall()
+
+
+def versions(connection: Connection, table: str) -> dict[int, str]:
+    """Which transaction wrote each row of a table, by its first column: another one means that it was rewritten."""
+    return {row[0]: row[-1] for row in rows(connection, f'SELECT t.*, t.xmin::text FROM "{table}" t')}

@@ -1,0 +1,185 @@
+"""The parser's process: what a file can do to it costs that file only."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from PIL import Image
+
+from sitejobs.media.extraction import Unreadable
+from sitejobs.media.parser_host import FILES_A_PROCESS, Limits, ParserHost
+from tests.media.sources import FILES, Bytes, content, extracted
+
+MUTATED_EACH = 12
+MUTATED = sorted(path.name for path in FILES.iterdir() if 0 < path.stat().st_size < 60_000)
+
+
+@pytest.fixture
+def host() -> Iterator[ParserHost]:
+    with ParserHost(Limits(seconds=2, memory_mb=128, read_bytes=1 << 20, max_pixels=60_000_000)) as host:
+        yield host
+
+
+def solid(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (1, 2, 3)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def the_next_file_is_read(host: ParserHost) -> None:
+    assert extracted(host, content("plain.jpg")).width == 60
+
+
+def code_of(host: ParserHost, source: Bytes, size: int | None = None) -> str:
+    with pytest.raises(Unreadable) as caught:
+        host.extract(source, len(source.data) if size is None else size)
+    return caught.value.code
+
+
+def test_one_process_serves_many_files_and_then_makes_room(host: ParserHost) -> None:
+    the_next_file_is_read(host)
+    first = host.pid
+    for _ in range(FILES_A_PROCESS - 1):
+        the_next_file_is_read(host)
+        assert host.pid == first
+    the_next_file_is_read(host)
+    assert host.pid != first
+
+
+def test_a_hang_ends_with_its_file(host: ParserHost) -> None:
+    the_next_file_is_read(host)
+    stuck = host.pid
+    assert stuck is not None
+    source = Bytes(content("moov-first.mp4"), meanwhile=lambda: os.kill(stuck, signal.SIGSTOP))
+    started = time.monotonic()
+    assert code_of(host, source) == "parser-timeout"
+    assert time.monotonic() - started < 10
+    with pytest.raises(ProcessLookupError):
+        os.kill(stuck, 0)
+    the_next_file_is_read(host)
+
+
+def test_a_crash_ends_with_its_file(host: ParserHost) -> None:
+    the_next_file_is_read(host)
+    stuck = host.pid
+    assert stuck is not None
+    source = Bytes(content("moov-first.mp4"), meanwhile=lambda: os.kill(stuck, signal.SIGSEGV))
+    assert code_of(host, source) == "parser-crashed"
+    the_next_file_is_read(host)
+
+
+def test_a_process_that_died_idle_is_no_files_fault(host: ParserHost) -> None:
+    the_next_file_is_read(host)
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGKILL)
+    the_next_file_is_read(host)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS limits no address space")
+def test_a_file_that_wants_too_much_memory_fails_alone(host: ParserHost) -> None:
+    bomb = solid(7_000, 7_000)
+    assert len(bomb) < 500_000
+    assert code_of(host, Bytes(bomb)) == "parser-memory"
+    the_next_file_is_read(host)
+
+
+def test_a_file_that_wants_too_many_bytes_fails_alone(host: ParserHost) -> None:
+    # A sound of headerless frames is walked to its end.
+    assert code_of(host, Bytes(content("cbr.mp3") * 100)) == "too-many-reads"
+    the_next_file_is_read(host)
+
+
+def test_an_image_over_the_pixel_limit_is_not_decoded() -> None:
+    with ParserHost(Limits(memory_mb=128, max_pixels=1_000_000)) as host:
+        found = extracted(host, solid(7_000, 7_000))
+    assert (found.width, found.placeholder) == (7_000, None)
+
+
+def test_what_the_source_raises_comes_through(host: ParserHost) -> None:
+    def away() -> None:
+        raise ConnectionError("the bucket is away")
+
+    with pytest.raises(ConnectionError):
+        host.extract(Bytes(content("plain.jpg"), meanwhile=away), 100)
+    the_next_file_is_read(host)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_knows_no_credentials_and_holds_no_files_but_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: ParserHost
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRETKEY")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://SECRETLOGIN")
+    with (tmp_path / "secret").open("w"):
+        the_next_file_is_read(host)
+        process = Path(f"/proc/{host.pid}")
+        assert b"SECRET" not in (process / "environ").read_bytes()
+        links = {str(link.readlink()) for link in (process / "fd").iterdir()}
+    assert not any("secret" in link for link in links)
+    status = (process / "status").read_text()
+    assert "NoNewPrivs:\t1" in status
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends it with its keeper; macOS once it asks for bytes")
+def test_it_ends_with_its_keeper() -> None:
+    program = (
+        "import os, signal; from sitejobs.media.parser_host import ParserHost; h = ParserHost(); h._ready();"
+        "print(h.pid, flush=True); os.kill(h.pid, signal.SIGSTOP); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    pid = int(done.stdout)
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "Z (zombie)" in Path(f"/proc/{pid}/status").read_text():
+            return
+        time.sleep(0.02)
+    pytest.fail("the parser outlived its keeper")
+
+
+def mutated(data: bytes, random: Random) -> bytes:
+    """A file with some of its bytes changed, moved or cut."""
+    changed = bytearray(data)
+    for _ in range(random.choice([1, 3, 10, 40])):
+        at = random.randrange(min(len(changed), 2_000)) if random.random() < 0.7 else random.randrange(len(changed))
+        kind = random.random()
+        if kind < 0.5:
+            changed[at] = random.choice([0, 1, 0x7F, 0x80, 0xFF, random.randrange(256)])
+        elif kind < 0.7:
+            changed[at : at + 4] = random.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"])
+        elif kind < 0.85:
+            del changed[at : at + random.randrange(1, 64)]
+        else:
+            changed[at:at] = changed[at : at + random.randrange(1, 64)]
+        if not changed:
+            return b"\0"
+    return bytes(changed)
+
+
+def test_mutated_files_are_read_or_refused_and_harm_nobody(parser: ParserHost) -> None:
+    """Every outcome is one of ours; values stay within their bounds; the parser serves on."""
+    random = Random(20260601)
+    outcomes: dict[str, int] = {}
+    for name in MUTATED:
+        for _ in range(MUTATED_EACH):
+            data = mutated(content(name), random)
+            try:
+                found = extracted(parser, data)
+                outcome = "read"
+                assert all(side is None or 0 < side <= 1_000_000 for side in (found.width, found.height))
+                assert found.durationMs is None or 0 < found.durationMs <= 7 * 24 * 3600 * 1000
+            except Unreadable as error:
+                outcome = error.code
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    assert sum(outcomes.values()) > 300
+    assert set(outcomes) <= {
+        "read", "not-media", "damaged", "truncated", "no-tracks", "parser-memory", "parser-crashed",
+    }  # fmt: skip
+    assert outcomes["read"] > 100
+    assert outcomes["damaged"] > 50
+    the_next_file_is_read(parser)

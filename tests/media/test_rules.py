@@ -1,0 +1,101 @@
+"""What an upload may be, at the limits and beyond."""
+
+from dataclasses import replace
+
+import pytest
+
+from sitejobs.errors import InvalidInput
+from sitejobs.media.attributes import Attributes
+from sitejobs.media.rules import Claim, broken_rules, read_rules
+
+IMAGE = Attributes(format="jpeg", kind="IMAGE", mimeType="image/jpeg", sizeBytes=1000, width=100, height=50)
+VIDEO = replace(IMAGE, format="mp4", kind="VIDEO", mimeType="video/mp4", durationMs=1000)
+AUDIO = Attributes(format="mp3", kind="AUDIO", mimeType="audio/mpeg", sizeBytes=1000, durationMs=1000)
+MB = 1 << 20
+
+
+def codes(found: Attributes, mime: str | None = None, **environment: str) -> list[str]:
+    return [reason.code for reason in broken_rules(found, Claim(found.kind or "", mime), read_rules(environment))]
+
+
+@pytest.mark.parametrize("good", [IMAGE, VIDEO, AUDIO], ids=lambda found: found.kind)
+def test_what_keeps_the_rules_is_good(good: Attributes) -> None:
+    assert codes(good, good.mimeType) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (replace(VIDEO, durationMs=180_000), []),
+        (replace(VIDEO, durationMs=180_001), ["duration"]),
+        (replace(AUDIO, durationMs=180_001), ["duration"]),
+        (replace(IMAGE, durationMs=180_001), ["duration"]),
+        (replace(VIDEO, durationMs=None), ["duration-unknown"]),
+        (replace(AUDIO, durationMs=None), ["duration-unknown"]),
+        (replace(VIDEO, width=3840, height=2160), []),
+        (replace(VIDEO, width=2160, height=3840), []),
+        (replace(VIDEO, width=3841, height=10), ["dimensions"]),
+        (replace(VIDEO, width=10, height=3841), ["dimensions"]),
+        (replace(IMAGE, width=2161, height=2161), ["dimensions"]),
+        (replace(VIDEO, storedWidth=5000, storedHeight=10), ["dimensions"]),
+        (replace(IMAGE, width=None), ["dimensions-unknown"]),
+        (replace(IMAGE, sizeBytes=25 * MB), []),
+        (replace(IMAGE, sizeBytes=25 * MB + 1), ["size"]),
+        (replace(VIDEO, sizeBytes=500 * MB + 1), ["size"]),
+        (replace(AUDIO, sizeBytes=50 * MB + 1), ["size"]),
+        (replace(IMAGE, format="bmp"), ["format"]),
+    ],
+)
+def test_a_rule_holds_to_its_limit(found: Attributes, wanted: list[str]) -> None:
+    assert codes(found) == wanted
+
+
+@pytest.mark.parametrize(
+    ("claimed", "found", "same"),
+    [
+        (None, IMAGE, True),
+        ("", IMAGE, True),
+        ("application/octet-stream", IMAGE, True),
+        ("IMAGE/JPG; q=1", IMAGE, True),
+        ("image/png", IMAGE, False),
+        ("video/x-m4v", VIDEO, True),
+        ("video/quicktime", VIDEO, False),
+        ("audio/mp3", AUDIO, True),
+        ("audio/wav", AUDIO, False),
+        ("text/html", AUDIO, False),
+    ],
+)
+def test_other_names_of_the_same_type_are_the_same(claimed: str | None, found: Attributes, same: bool) -> None:
+    assert codes(found, claimed) == ([] if same else ["mime-type"])
+
+
+def test_a_reason_repeats_no_text_of_others() -> None:
+    reasons = broken_rules(IMAGE, Claim("SECRET", "text/SECRET"), read_rules({}))
+    assert [reason.code for reason in reasons] == ["type", "mime-type"]
+    assert "SECRET" not in str(reasons).upper().replace("'SECRET'", "")
+
+
+def test_every_rule_is_a_setting() -> None:
+    assert codes(replace(VIDEO, durationMs=2001), MEDIA_MAX_SECONDS="2") == ["duration"]
+    assert codes(IMAGE, MEDIA_MAX_WIDTH="99", MEDIA_MAX_HEIGHT="99") == ["dimensions"]
+    for kind, setting in ((IMAGE, "IMAGE"), (VIDEO, "VIDEO"), (AUDIO, "AUDIO")):
+        assert codes(replace(kind, sizeBytes=MB + 1), **{f"MEDIA_MAX_{setting}_MB": "1"}) == ["size"]
+    assert codes(IMAGE, MEDIA_FORMATS="png, mp4") == ["format"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MEDIA_MAX_SECONDS", "x"),
+        ("MEDIA_MAX_WIDTH", "0"),
+        ("MEDIA_FORMATS", "jpeg,exe"),
+        ("MEDIA_PARSER_MEMORY_MB", "1"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=name):
+        read_rules({name: value})
+
+
+def test_an_empty_setting_has_its_default() -> None:
+    assert read_rules({"MEDIA_MAX_SECONDS": ""}) == read_rules({})
