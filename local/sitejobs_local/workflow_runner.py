@@ -2,15 +2,17 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sitejobs_local.cloudformation import ACCOUNT_ID, REGION
 from sitejobs_local.runner import (
     EXIT_ALREADY_RUNNING,
     EXIT_BAD_INPUT,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_SUCCEEDED,
-    RUN_OF_EXECUTION,
+    INTERRUPTED,
     Outcome,
     Workshop,
     execute,
@@ -19,11 +21,12 @@ from sitejobs_local.runner import (
 from sitejobs_local.workflow_progress import WorkflowProgress
 
 if TYPE_CHECKING:
+    from sitejobs.endings import Ending
     from sitejobs_local.machine import Event, Execution, LocalMachine
     from sitejobs_local.target import Target
 
 _CONTEXT = 'SELECT "context" FROM "JobRun" WHERE "id" = %s'
-_INTERRUPTED = {"Error": "Interrupted", "Cause": "interrupted by the user"}
+_MACHINES = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:"
 
 
 def run_workflow(
@@ -71,20 +74,26 @@ def _outcome(workflow: str, ended: "Execution", progress: WorkflowProgress) -> O
 
 
 def _interrupted(workflow: str, target: "Target", name: str) -> Outcome:
-    """Close the runs that the interrupt left behind, those of the jobs first: nobody else would."""
-    from sitejobs.runs import close_run, run_of
-    from sitejobs.workflows.records import close_workflow, end_job, running_jobs
+    """Close the runs that the interrupt left behind, the workflow's and its jobs': nobody else would."""
+    from sitejobs.runs import close_ended, run_of
+    from sitejobs.workflows.records import close_workflow, running_jobs
 
+    error, cause = INTERRUPTED
     summary: Mapping[str, Any] = {"job": workflow, "runId": None, "status": "FAILED"}
+    execution = f"{_MACHINES.replace(':stateMachine:', ':execution:')}{workflow}:{name}"
     with target.connect() as connection:
-        row = connection.execute(RUN_OF_EXECUTION, {"job": workflow, "name": name}).fetchone()
-        if row is not None:
-            run_id = str(row[0])
-            context = connection.execute(_CONTEXT, [row[0]]).fetchone()
-            for job, execution in running_jobs(context[0] if context else {}):
-                part = run_of(connection, execution)
-                if part is not None:
-                    close_run(connection, part, _INTERRUPTED)
-                end_job(connection, run_id, job, None, _INTERRUPTED)
-            summary = close_workflow(connection, run_id, _INTERRUPTED)
-    return Outcome(EXIT_INTERRUPTED, {**summary, "error": "Interrupted", "cause": "interrupted by the user"})
+        close_ended(connection, _ending(workflow, execution), None)
+        run_id = run_of(connection, execution)
+        row = connection.execute(_CONTEXT, [run_id]).fetchone()
+        if run_id is not None and row is not None:
+            for job, of_job in running_jobs(row[0]):
+                close_ended(connection, _ending(job, of_job), None)
+            summary = close_workflow(connection, run_id, {"Error": error, "Cause": cause})
+    return Outcome(EXIT_INTERRUPTED, {**summary, "error": error, "cause": cause})
+
+
+def _ending(name: str, execution: str) -> "Ending":
+    from sitejobs.endings import Ending
+
+    error, cause = INTERRUPTED
+    return Ending(execution, _MACHINES + name, "ABORTED", datetime.now(UTC), error, cause)

@@ -180,7 +180,7 @@ def test_a_statement_ends_before_its_function_and_a_function_before_its_state(na
     ]
     # A queue hides a message from others for six times the function's limit, as Lambda asks for.
     limits += [AS_READ.queues[queue].visibility_timeout // 6 + 1 for queue in queues_of(name)]
-    assert limits, f"nothing calls {name}"
+    assert limits or FUNCTIONS[name].get("Events"), f"nothing calls {name}"
     assert all(function.timeout < limit for limit in limits)
 
 
@@ -297,8 +297,9 @@ def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
     watched = {
         (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
     }
-    assert watched == {
+    assert watched >= {
         ("MediaDeadLetterQueue", "ApproximateNumberOfMessagesVisible"),
         ("MediaQueue", "ApproximateAgeOfOldestMessage"),
     }

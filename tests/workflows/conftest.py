@@ -80,7 +80,12 @@ def toy_template(folder: Path, jobs: tuple[str, ...]) -> Path:
         "ToyFunction": function(str(TOYS), {}),
         "WorkflowsFunction": function(
             str(ROOT / "functions/workflows"),
-            {"JOB_MACHINES": {"Fn::Sub": machines}, "POWERTOOLS_TRACE_DISABLED": "1", "RUN_STALE_SECONDS": "60"},
+            {
+                "JOB_MACHINES": {"Fn::Sub": machines},
+                "POWERTOOLS_TRACE_DISABLED": "1",
+                "POWERTOOLS_METRICS_NAMESPACE": "toys",
+                "RUN_STALE_SECONDS": "60",
+            },
         ),
         "WorkflowJob": state_machine(
             "workflow-job", ship / "workflow-job.asl.json", {"WorkflowsFunctionArn": workflows}

@@ -130,8 +130,8 @@ def test_an_interrupt_closes_the_runs_of_the_workflow_and_of_its_jobs(url: str, 
                         WHERE "job" = 'all') AND "status" <> 'SUCCEEDED' ORDER BY "id" """,
     )
     assert last == [
-        ("all", "FAILED", "Interrupted: interrupted by the user"),
-        ("build-user-traits", "FAILED", "Interrupted: interrupted by the user"),
+        ("all", "ABORTED", "Interrupted: interrupted by the user"),
+        ("build-user-traits", "ABORTED", "Interrupted: interrupted by the user"),
     ]
     assert rows(url, """SELECT count(*) FROM "JobRun" WHERE "status" = 'RUNNING'""") == [(0,)]
 

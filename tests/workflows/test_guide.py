@@ -55,7 +55,7 @@ def input_of(line: Line) -> tuple[str, dict[str, Any]]:
     assert found is not None
     values = found.make_context(name, rest, parent=context).params
     names = {(info.alias or key).lower(): info.alias for key, info in EVERYTHING[name].options.model_fields.items()}
-    given = {names[key]: value for key, value in values.items() if value is not None and key != "as_json"}
+    given = {names[key]: value for key, value in values.items() if value is not None and key in names}
     return name, {str(key): value for key, value in given.items()}
 
 

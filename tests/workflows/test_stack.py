@@ -18,7 +18,8 @@ from tests.workflows.conftest import ROOT, Toys
 DOCUMENT = read_yaml(ROOT / "template.yaml")
 RESOURCES: dict[str, dict[str, Any]] = DOCUMENT["Resources"]
 AS_READ = load_template(ROOT / "template.yaml")
-RULES = {name: it["Properties"] for name, it in RESOURCES.items() if "ScheduleExpression" in it["Properties"]}
+RULES = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
+RULES = {name: it for name, it in RULES.items() if "ScheduleExpression" in it}
 EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
     "DailyRule": ("cron(0 0 * * ? *)", {}),
     "MatchingRule": ("cron(30 * * * ? *)", {"only": ["match-scores", "compatibility"], "incremental": True}),

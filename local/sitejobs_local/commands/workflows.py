@@ -13,7 +13,7 @@ from sitejobs.catalog import JobEntry
 from sitejobs.errors import SitejobsError
 from sitejobs.options import parse_options
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
-from sitejobs_local.commands.jobs import job_command
+from sitejobs_local.commands.jobs import follow, job_command, payload_of
 
 if TYPE_CHECKING:
     from sitejobs_local.runner import Outcome
@@ -24,11 +24,15 @@ def workflow_command(entry: JobEntry) -> click.Command:
     return job_command(entry, run)
 
 
-def run(entry: JobEntry, given: Mapping[str, Any], as_json: bool = False) -> int:
-    """Run a workflow with the given options, show how its jobs go and how they ended, and return the exit status."""
+def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_json: bool = False) -> int:
+    """Run a workflow with the given options, show how its jobs go and how they ended, and return the exit status.
+
+    It runs on this machine, or where `stack` is named in that stack on AWS.
+    """
     try:
         started = time.monotonic()
-        outcome = _run(entry, given, quiet=as_json)
+        payload = payload_of(entry, given)
+        outcome = _run(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -43,9 +47,8 @@ def run(entry: JobEntry, given: Mapping[str, Any], as_json: bool = False) -> int
     return outcome.exit_status
 
 
-def _run(entry: JobEntry, given: Mapping[str, Any], *, quiet: bool) -> "Outcome":
-    options: Any = parse_options(entry.options, {**given, "trigger": "cli"})
-    payload = options.model_dump(mode="json", by_alias=True, exclude_unset=True)
+def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
+    options: Any = parse_options(entry.options, payload)
     from sitejobs_local.runner import workshop_of
     from sitejobs_local.workflow_progress import Quiet, WorkflowProgress, shown
     from sitejobs_local.workflow_runner import run_workflow
