@@ -73,6 +73,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "match-scores options"): options_of("match-scores"),
     **{("docs/feed.md", f"{job} options"): options_of(job) for job in ("content-features", "trending", "affinity")},
+    **{("docs/feed-presort.md", f"{job} options"): options_of(job) for job in ("feed-presort", "feed-presort-cleanup")},
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }
