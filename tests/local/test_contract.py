@@ -172,8 +172,8 @@ def test_views_of_a_schema_on_the_search_path_satisfy_the_contract(site: Connect
     assert missing.object == '"Profile"'
     site.execute("""
         CREATE VIEW "bridge"."Profile" AS
-        SELECT "id", "userId", "birthdate", "locationText", "lat", "longitude" AS "lng", "gender", "isVisible",
-               "updatedAt", "deletedAt" FROM "people"
+        SELECT "id", "userId", "displayName", "avatarUrl", "bio", "birthdate", "locationText", "lat",
+               "longitude" AS "lng", "gender", "isVisible", "updatedAt", "deletedAt" FROM "people"
     """)
     elsewhere = only([finding for finding in findings(site) if finding.level == "required"], "table")
     assert "stands in schema bridge" in elsewhere.problem
