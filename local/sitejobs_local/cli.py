@@ -13,6 +13,7 @@ from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.commands.check import check
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
+from sitejobs_local.commands.feed import feed
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
 from sitejobs_local.commands.search import search
@@ -67,7 +68,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, search, upload, demo, check, db):
+for _command in (population, matches, search, feed, upload, demo, check, db):
     sitejobs.add_command(_command)
 
 

@@ -108,6 +108,8 @@ def test_the_ready_events_have_the_shape_of_real_ones(start: Start, site_url: st
         ("ContentFeaturesFunction", "content-features"),
         ("TrendingFunction", "trending"),
         ("AffinityFunction", "affinity"),
+        ("FeedPresortFunction", "feed-presort"),
+        ("FeedPresortCleanupFunction", "feed-presort-cleanup"),
     ],
 )
 def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_event(

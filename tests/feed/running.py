@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from psycopg import Connection
@@ -37,11 +38,16 @@ class Finished:
 
 
 def run(
-    url: str, job: Job[Any], at: datetime, meanwhile: Callable[[], object] = lambda: None, **options: Any
+    url: str,
+    job: Job[Any],
+    at: datetime,
+    meanwhile: Callable[[], object] = lambda: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
 ) -> Finished:
     """Run everything from `at` on; `meanwhile` is what happens between the last Plan and the first Batch."""
     parsed = parse_options(job.options, options)
-    resources = Resources(Database(url), FolderWorkStore(NO_FILES), {})
+    resources = Resources(Database(url), FolderWorkStore(NO_FILES), environment)
     started = Run("1", job.entry.name, at, options)
     finished = Finished()
     cursor: Any = None

@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.database import connect
-from sitejobs.feed import affinity, content_features, trending
+from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs import Job
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.population import generate, load
@@ -62,6 +62,29 @@ def test_the_three_jobs_run_one_after_the_other_and_a_second_run_finds_nothing_c
     assert versions(connection, "PostFeatures") == before
 
 
+def test_feeds_are_presorted_renewed_cleaned_up_and_shown(
+    synthetic: str, connection: Connection, tmp_path: Path
+) -> None:
+    first = summary_of(synthetic, "feed-presort", "--batchSize=40", "--segmentSize=10", home=tmp_path)
+    assert first["written"] == rows(connection, 'SELECT count(*) FROM "FeedPresorted"')[0][0] > USERS
+    assert (first["pages"], first["processed"]) == (4, USERS)
+    again = summary_of(synthetic, "feed-presort", "--incremental", "--segmentSize=10", home=tmp_path)
+    assert (again["written"], again["message"]) == (0, "nothing has changed since the last run")
+    author, post = rows(
+        connection,
+        """SELECT item->'author'->>'id', item->>'id' FROM "FeedPresorted", jsonb_array_elements("items") AS item
+           WHERE "userId" = 8 AND item->>'kind' = 'post' AND item->'author'->>'id' <> '8' LIMIT 1""",
+    )[0]
+    connection.execute('UPDATE "Post" SET "deletedAt" = now() WHERE "id" = %s', [int(post)])
+    cleaned = summary_of(synthetic, "feed-presort-cleanup", home=tmp_path)
+    assert cleaned["reasons"]["post-gone"] == cleaned["written"] > 0
+    connection.execute('INSERT INTO "UserBlock" VALUES (8, %s, now())', [int(author)])
+    alone = summary_of(synthetic, "feed-presort", "--userId=8", "--incremental", "--segmentSize=10", home=tmp_path)
+    assert (alone["processed"], alone["written"]) == (1, 3)
+    shown = sitejobs("feed", "--userId=8", env=environment(DATABASE_URL=synthetic, SITEJOBS_HOME=str(tmp_path)))
+    assert shown.stdout.startswith("feed of user 8: 10 cards of ")
+
+
 def test_a_run_for_one_post_has_a_scope_of_its_own_and_is_told_of_in_posts(
     synthetic: str, connection: Connection, tmp_path: Path
 ) -> None:
@@ -75,7 +98,10 @@ def test_a_run_for_one_post_has_a_scope_of_its_own_and_is_told_of_in_posts(
     assert (f"post:{post}",) in scopes
 
 
-@pytest.mark.parametrize("job", [content_features.JOB, trending.JOB, affinity.JOB], ids=lambda job: job.entry.name)
+EVERY_JOB = [content_features.JOB, trending.JOB, affinity.JOB, feed_presort.JOB, feed_presort_cleanup.JOB]
+
+
+@pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: job.entry.name)
 def test_each_job_runs_with_the_rights_that_the_role_script_grants(
     synthetic: str, connection: Connection, job: Job[Any]
 ) -> None:

@@ -5,7 +5,13 @@ Only options are imported here: listing the jobs must not load what they compute
 
 from dataclasses import dataclass
 
-from sitejobs.feed.options import AffinityOptions, ContentFeaturesOptions, TrendingOptions
+from sitejobs.feed.options import (
+    AffinityOptions,
+    ContentFeaturesOptions,
+    FeedPresortCleanupOptions,
+    FeedPresortOptions,
+    TrendingOptions,
+)
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
 from sitejobs.options import JobOptions
@@ -103,6 +109,18 @@ JOBS: dict[str, JobEntry] = {
             "the same for the unchecked uploads of the last hours",
             MediaMetadataBatchOptions,
             noun="uploads",
+        ),
+        JobEntry(
+            "feed-presort",
+            "feed",
+            "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
+            FeedPresortOptions,
+        ),
+        JobEntry(
+            "feed-presort-cleanup",
+            "feed",
+            "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
+            FeedPresortCleanupOptions,
         ),
     )
 }

@@ -9,6 +9,7 @@ from sitejobs_local.contract.site import (
     COMPATIBILITY,
     FEATURES,
     FEED,
+    FEED_CLEANUP,
     INTEREST_SETS,
     MATCH_SCORES,
     MEDIA,
@@ -247,6 +248,27 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             dominantColor text"""
         ),
         indexes=(Index(("mediaId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "FeedPresorted",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns(
+            """userId bigint; segmentIndex smallint; items jsonb; phase1Json text; algorithmVersion text;
+            computedAt timestamp with time zone; expiresAt timestamp with time zone"""
+        ),
+        indexes=(Index(("userId", "segmentIndex"), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "FeedPresortedUser",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns(
+            """userId bigint; algorithmVersion text; computedAt timestamp with time zone;
+            expiresAt timestamp with time zone; segments smallint; skipped text; shared bigint; fingerprint bigint;
+            people bigint[]"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
         owned=True,
     ),
 )

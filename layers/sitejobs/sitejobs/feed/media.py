@@ -1,5 +1,6 @@
 """Which media of a post somebody sees, and what kind of post they make it: SQL that the feed's jobs share."""
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 SHOWN: LiteralString = """
@@ -18,3 +19,14 @@ CONTENT_TYPE: LiteralString = f"""
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
 """  # noqa: S608 - put together from constants
 """What the post `p` is: videos if it shows one, else photos if it shows one, else text."""
+
+SHOWN_TYPES: LiteralString = f"""
+(SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
+ FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
+"""  # noqa: S608 - put together from constants
+"""The types of the media that the post `p` shows, in their order; NULL if it shows none."""
+
+
+def content_type(types: Sequence[str]) -> str:
+    """What `CONTENT_TYPE` says of a post with media of these types."""
+    return "videos" if "VIDEO" in types else "photos" if "IMAGE" in types else "text"

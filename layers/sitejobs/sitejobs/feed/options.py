@@ -36,3 +36,20 @@ class AffinityOptions(PagedOptions):
     user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
     batch_size: Whole = Field(default=500, ge=1, le=10_000, description="users in one batch")
     lookback_days: Whole = Field(default=90, ge=1, le=36_500, description="only likes of so many days count")
+
+
+class FeedPresortOptions(PagedOptions):
+    """feed-presort: the first segments of each user's feed."""
+
+    user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
+    batch_size: Whole = Field(default=100, ge=1, le=1000, description="users in one batch")
+    segment_size: Whole = Field(default=20, ge=1, le=100, description="items in a segment")
+    max_segments: Whole = Field(default=3, ge=1, le=20, description="segments kept of a feed")
+
+
+class FeedPresortCleanupOptions(PagedOptions):
+    """feed-presort-cleanup: segments that should not be shown any more."""
+
+    user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
+    batch_size: Whole = Field(default=500, ge=1, le=10_000, description="users in one batch")
+    max_segments: Whole = Field(default=3, ge=1, le=20, description="segments kept of a feed")

@@ -1,0 +1,68 @@
+"""feed-presort: the first segments of each user's feed, stored so that a request reads one row."""
+
+from collections.abc import Mapping
+from typing import LiteralString
+
+from psycopg import Connection
+
+from sitejobs.catalog import JOBS
+from sitejobs.feed.feeds import make_feeds
+from sitejobs.feed.freshness import STALE
+from sitejobs.feed.inputs import read_inputs, read_people
+from sitejobs.feed.options import FeedPresortOptions
+from sitejobs.feed.rules import Rules, read_rules
+from sitejobs.feed.segments import NOTHING, write_feeds
+from sitejobs.jobs import PageSummary
+from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+
+_STORED: LiteralString = """
+SELECT k."userId", u."id" IS NOT NULL, s."computedAt"
+FROM unnest(%(keys)s::bigint[]) AS k ("userId")
+LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
+LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
+ORDER BY k."userId"
+"""
+# The user's row first, as everywhere: whoever else writes this feed is then met there.
+_REMOVE_USERS: LiteralString = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
+_REMOVE_SEGMENTS: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""
+
+
+def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
+    """Make and write the feeds of some users; remove those of users who left."""
+    summary = PageSummary(processed=len(keys))
+    now = values["now"]
+    stored = connection.execute(_STORED, {"keys": keys}).fetchall()
+    gone = [user for user, here, _ in stored if not here]
+    newer = [user for user, here, computed in stored if here and computed is not None and computed > now]
+    # Of the same run: the page runs a second time.
+    done = [user for user, here, computed in stored if here and computed == now]
+    if done:
+        given = {**values, "after": done[0] - 1, "upto": done[-1]}
+        done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
+    left = set(gone) | set(newer) | set(done)
+    users = [user for user in keys if user not in left]
+    if gone:
+        connection.execute(_REMOVE_USERS, {"gone": gone})
+        connection.execute(_REMOVE_SEGMENTS, {"gone": gone})
+    if users:
+        rules = Rules.from_parameters(values)
+        inputs = read_inputs(connection, users, values)
+        feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, values), rules, now)
+        summary.written = write_feeds(connection, feeds, values)
+        summary.skip(NOTHING, sum(not feed.segments for feed in feeds))
+    summary.skip("deleted", len(gone))
+    summary.skip("newer-result", len(newer))
+    summary.skip("unchanged", len(done))
+    return summary
+
+
+def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> Parameters:
+    return read_rules(environment, options.segment_size, options.max_segments).to_parameters()
+
+
+JOB = keyed_job(
+    JOBS["feed-presort"],
+    Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"'),
+    refresh,
+    parameters=_parameters,
+)

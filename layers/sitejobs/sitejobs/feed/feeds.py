@@ -1,0 +1,185 @@
+"""Makes the feeds of a page of users from what was read for them."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from sitejobs.feed import cards
+from sitejobs.feed.filling import Placed, fill
+from sitejobs.feed.inputs import Inputs, Person, Post, Question
+from sitejobs.feed.media import content_type
+from sitejobs.feed.rules import Rules
+from sitejobs.feed.scoring import MICRO, PostFigures, boost, millionths, recency, score
+from sitejobs.feed.suggestions import Suggestions, candidates_of, suggest
+
+FIRST_MATCHES, SPARE = 6, 4
+"""Profiles read at first: of so many matches, and so many more than a feed has suggestions as a rule."""
+
+ReadPeople = Callable[[Iterable[int]], Mapping[int, Person]]
+Segment = list[str]
+"""Cards as JSON."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A user's segments, none if there is nothing to show; `people`: users whose profiles they rest on."""
+
+    user: int
+    segments: list[Segment]
+    people: list[int]
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A user's posts, best first: indices into the page's posts, scores and affinities in millionths."""
+
+    posts: list[int]
+    scores: list[int]
+    affinities: list[int]
+
+
+def make_feeds(
+    inputs: Inputs, users: Sequence[int], read_people: ReadPeople, rules: Rules, now: datetime
+) -> list[Feed]:
+    """Make the feeds of these users, in their order.
+
+    `read_people` gives the profiles of those users who may appear; it is called once, and once more if somebody's
+    candidates ran out because so many of them are hidden.
+    """
+    maker = _Maker(inputs, rules, now)
+    ranked = _rank(inputs, users, maker.figures, rules)
+    candidates = [candidates_of(inputs, user) for user in users]
+    usual = _suggestions_in_a_feed(rules) + SPARE
+    known = {other for each in candidates for other in each.first(FIRST_MATCHES, usual)}
+    people = dict(read_people(known)) if known else {}
+    feeds: dict[int, Feed] = {}
+    more: set[int] = set()
+    for place, user in enumerate(users):
+        feed = maker.feed(user, ranked[place], suggest(candidates[place], people, known, rules), people)
+        if feed is None:
+            more.add(place)
+        else:
+            feeds[place] = feed
+    missing = {
+        other for place in more for other in candidates[place].first(len(candidates[place].matches), rules.suggestions)
+    } - known
+    if missing:
+        known |= missing
+        people.update(read_people(missing))
+    for place in more:
+        feed = maker.feed(users[place], ranked[place], suggest(candidates[place], people, known, rules), people)
+        assert feed is not None, "all profiles are known"
+        feeds[place] = feed
+    return [feeds[place] for place in range(len(users))]
+
+
+def _suggestions_in_a_feed(rules: Rules) -> int:
+    slots = sum(count for _, count in rules.pattern)
+    suggested = sum(count for presentation, count in rules.pattern if presentation in ("suggestion", "grid"))
+    return -(-rules.segment_size * rules.max_segments * suggested // slots)
+
+
+def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rules) -> list[_Ranked]:
+    """Each user's posts in order: public ones but for blocked authors', and those of the user alone."""
+    at = {post.id: index for index, post in enumerate(inputs.posts)}
+    public = np.array([at[post] for post in inputs.public], np.int64)
+    authors = np.array(figures.authors, np.int64)
+    columns: list[np.ndarray] = []
+    for user in users:
+        barred = [user, *inputs.blocked.get(user, ())]
+        # The own posts come as such: no more of them than a feed takes.
+        shown = public[~np.isin(authors[public], barred)] if len(public) else public
+        alone = [at[post] for post in inputs.own.get(user, ()) if inputs.posts[at[post]].author not in barred[1:]]
+        columns.append(np.concatenate((shown, np.array(alone, np.int64))))
+    counts = [len(each) for each in columns]
+    scored = score(
+        figures,
+        [inputs.profiles.get(user) for user in users],
+        np.repeat(np.arange(len(users)), counts),
+        np.concatenate(columns) if columns else np.empty(0, np.int64),
+        rules,
+    )
+    ends = np.cumsum([0, *counts]).tolist()
+    return [
+        _Ranked(scored.posts[a:b].tolist(), scored.scores[a:b].tolist(), scored.affinities[a:b].tolist())
+        for a, b in itertools.pairwise(ends)
+    ]
+
+
+class _Maker:
+    """What the feeds of a page share: the posts' figures, and cards that are made once."""
+
+    def __init__(self, inputs: Inputs, rules: Rules, now: datetime) -> None:
+        self._inputs, self._rules = inputs, rules
+        self.figures = _figures(inputs.posts, now)
+        self._posts: dict[int, str] = {}
+        self._questions: dict[int, str] = {}
+        self._recency = millionths(recency(self.figures.age_hours)).tolist()
+        self._quality = millionths(self.figures.quality).tolist()
+        self._trending = millionths(boost(self.figures.popularity, rules)).tolist()
+
+    def feed(self, user: int, ranked: _Ranked, suggestions: Suggestions, people: Mapping[int, Person]) -> Feed | None:
+        """The user's feed; None if it might hold somebody whose profile is not known yet."""
+        answered = self._inputs.answered.get(user, set())
+        questions = [question for question in self._inputs.questions if str(question.id) not in answered]
+        questions = questions[: self._rules.questions]
+        authors = [self.figures.authors[post] for post in ranked.posts]
+        segments = fill(authors, suggestions.ids, len(questions), self._rules, complete=suggestions.complete)
+        if segments is None:
+            return None
+        shown = {suggestions.ids[slot.index] for segment in segments for slot in segment if slot.kind == "suggestion"}
+
+        def card(slot: Placed) -> str:
+            if slot.kind == "post":
+                return self._post(slot, ranked)
+            if slot.kind == "question":
+                return self._question(slot, questions[slot.index])
+            return self._suggestion(slot, people[suggestions.ids[slot.index]], suggestions.scores[slot.index])
+
+        made = [[card(slot) for slot in segment] for segment in segments]
+        return Feed(user, made, sorted(shown | suggestions.hidden))
+
+    def _post(self, slot: Placed, ranked: _Ranked) -> str:
+        index = ranked.posts[slot.index]
+        opened = self._posts.get(index)
+        if opened is None:
+            post = self._inputs.posts[index]
+            author = cards.author_json(post.author, post.name, post.avatar)
+            media = post.media[0] if post.media else None
+            opened = self._posts[index] = cards.post_json(post.id, author, post.text, media, _iso(post.created))
+        parts = (
+            f'{{"recency":{self._recency[index] / MICRO!r},"affinity":{ranked.affinities[slot.index] / MICRO!r},'
+            f'"quality":{self._quality[index] / MICRO!r},"trending":{self._trending[index] / MICRO!r}}}'
+        )
+        return cards.closed(opened, slot.presentation, ranked.scores[slot.index] / MICRO, parts)
+
+    def _suggestion(self, slot: Placed, person: Person, match: float) -> str:
+        opened = cards.suggestion_json(person.id, person.name, person.avatar, person.bio)
+        part, weighted = round(match * MICRO), round(match * self._rules.weights.suggestion * MICRO)
+        return cards.closed(opened, slot.presentation, weighted / MICRO, f'{{"match":{part / MICRO!r}}}')
+
+    def _question(self, slot: Placed, question: Question) -> str:
+        opened = self._questions.get(question.id)
+        if opened is None:
+            opened = self._questions[question.id] = cards.question_json(
+                question.id, question.quiz, question.prompt, question.options, _iso(question.updated)
+            )
+        return cards.closed(opened, slot.presentation, 0.0, "{}")
+
+
+def _figures(posts: Sequence[Post], now: datetime) -> PostFigures:
+    return PostFigures(
+        authors=[post.author for post in posts],
+        age_hours=np.array([(now - post.created).total_seconds() / 3600 for post in posts], np.float64),
+        quality=np.array([post.quality for post in posts], np.float64),
+        popularity=np.array([post.popularity for post in posts], np.float64),
+        topics=[post.topics for post in posts],
+        content_types=[content_type(post.media) for post in posts],
+    )
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,174 @@
+"""Reads what the feeds of a page of users are made of: a handful of queries, however many users there are."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from sitejobs.columns import fetch_columns
+from sitejobs.feed import sources
+from sitejobs.feed.scoring import Profile
+from sitejobs.keyed import Parameters
+
+_EACH: LiteralString = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
+_OWN_AND_FOLLOWED: LiteralString = f'SELECT k."userId", post.* {_EACH} ({sources.OWN_AND_FOLLOWED_POSTS}) AS post'
+_BLOCKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.BLOCKED}) AS o'
+_DISLIKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.DISLIKED}) AS o'
+_MATCHES: LiteralString = f"""
+SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o ORDER BY k."userId", o."updatedAt" DESC, o."other"
+"""
+_ANSWERED: LiteralString = f'SELECT k."userId", o."question" {_EACH} ({sources.ANSWERED}) AS o'
+_PROFILES: LiteralString = """
+SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
+FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s)
+"""
+_PEOPLE: LiteralString = f'{sources.PERSON} AND a."id" = ANY(%(ids)s)'
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post as a card shows it; `media`: types of the media that it shows."""
+
+    id: int
+    author: int
+    text: str | None
+    created: datetime
+    name: str | None
+    avatar: str | None
+    media: Sequence[str]
+    topics: Sequence[str]
+    quality: float
+    popularity: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of the newest active quiz; `updated` is the quiz's."""
+
+    id: int
+    prompt: str
+    quiz: int
+    updated: datetime
+    options: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who may appear in others' feeds."""
+
+    id: int
+    name: str | None
+    avatar: str | None
+    bio: str | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the feeds of some users are made of, as it stands in the database.
+
+    Attributes
+    ----------
+    posts : every post that is a candidate for anybody, newest first, of two of one moment the higher id.
+    public : ids of those that are candidates for everybody.
+    own : user -> ids of posts that are the user's own, or private ones that the user may see.
+    blocked, disliked : user -> others who must not appear, or not as a suggestion.
+    matches : user -> others, latest first.
+    scored : user -> (others, scores), best first; who is not in it has no scores.
+    newest : people for those.
+    answered : user -> ids of questions, as text.
+    """
+
+    posts: Sequence[Post]
+    public: frozenset[int]
+    own: Mapping[int, Sequence[int]]
+    blocked: Mapping[int, set[int]]
+    disliked: Mapping[int, set[int]]
+    matches: Mapping[int, Sequence[int]]
+    scored: Mapping[int, tuple[list[int], list[float]]]
+    newest: Sequence[int]
+    questions: Sequence[Question]
+    answered: Mapping[int, set[str]]
+    profiles: Mapping[int, Profile]
+
+
+def read_inputs(connection: Connection, users: Sequence[int], values: Parameters) -> Inputs:
+    """Read everything but people: of these only those are read who are to be suggested, see `read_people`."""
+    given = {**values, "keys": users}
+    public = [_post(row) for row in connection.execute(sources.PUBLIC_POSTS, given)]
+    posts = {post.id: post for post in public}
+    own: dict[int, list[int]] = defaultdict(list)
+    for user, *row in connection.execute(_OWN_AND_FOLLOWED, given):
+        post = posts.setdefault(row[0], _post(row))
+        own[user].append(post.id)
+    scored = _scored(connection, given)
+    return Inputs(
+        posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
+        public=frozenset(post.id for post in public),
+        own=own,
+        blocked=_sets(connection.execute(_BLOCKED, given)),
+        disliked=_sets(connection.execute(_DISLIKED, given)),
+        matches=_lists(connection.execute(_MATCHES, given)),
+        scored=scored,
+        newest=[user for (user,) in connection.execute(sources.NEWEST_PEOPLE, given)]
+        if len(scored) < len(users)
+        else [],
+        questions=[
+            Question(id_, prompt, quiz, in_utc(updated), options)
+            for id_, prompt, quiz, updated, options in connection.execute(sources.QUESTIONS, given)
+        ],
+        answered=_sets(connection.execute(_ANSWERED, given)),
+        profiles={
+            user: Profile(
+                dict(zip(creators, creator_shares, strict=True)), dict(zip(topics, topic_shares, strict=True)), types
+            )
+            for user, creators, creator_shares, topics, topic_shares, types in connection.execute(_PROFILES, given)
+        },
+    )
+
+
+def read_people(connection: Connection, ids: Iterable[int], values: Parameters) -> dict[int, Person]:
+    """Those of these users who may appear in others' feeds."""
+    found = connection.execute(_PEOPLE, {**values, "ids": sorted(ids)})
+    return {row[0]: Person(*row) for row in found}
+
+
+def in_utc(time: datetime) -> datetime:
+    """A time of the site's: `timestamp` columns hold UTC."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _post(row: Sequence[Any]) -> Post:
+    id_, author, text, created, name, avatar, media, topics, quality, popularity = row
+    return Post(
+        id_, author, text, in_utc(created), name, avatar, media or (), topics or (), quality or 0.0, popularity or 0.0
+    )
+
+
+def _scored(connection: Connection, given: Parameters) -> dict[int, tuple[list[int], list[float]]]:
+    types = {"userId": "int8", "other": "int8", "score": "float8", "rank": "int8"}
+    columns = fetch_columns(connection, sources.SCORED, given, types)
+    order = (columns["userId"] * (1 << 20) + columns["rank"]).argsort(kind="stable")
+    users, others, scores = (columns[name][order] for name in ("userId", "other", "score"))
+    edges = [0, *((users[1:] != users[:-1]).nonzero()[0] + 1).tolist(), len(users)] if len(users) else []
+    return {
+        int(users[start]): (others[start:end].tolist(), scores[start:end].tolist())
+        for start, end in itertools.pairwise(edges)
+    }
+
+
+def _sets(rows: Iterable[tuple[int, Any]]) -> dict[int, set[Any]]:
+    found: dict[int, set[Any]] = defaultdict(set)
+    for user, other in rows:
+        found[user].add(other)
+    return found
+
+
+def _lists(rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for user, other in rows:
+        found[user].append(other)
+    return found
