@@ -116,7 +116,8 @@ def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_eve
         )
         # Somebody for the cleanup to look at.
         connection.execute(
-            """INSERT INTO "FeedPresortedUser" VALUES (8, 'v1', now() - interval '1 day', now(), 0, NULL, 0, NULL, '{}')"""
+            """INSERT INTO "FeedPresortedUser"
+               VALUES (8, 'v1', now() - interval '1 day', now(), 0, NULL, 0, NULL, '{}')"""
         )
     function = start(name, DATABASE_URL=site_url)
     execution = EXECUTION.replace("match-scores", job)
