@@ -30,7 +30,7 @@ format: dev ## format the code and mend what the linter can
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
 
-bench: dev ## how long match-scores takes, beside what the machine can do
+bench: dev ## how long match-scores takes, beside what the machine can do; ARGS=feed: feed-presort
 	@$(RUN) -m benchmarks $(ARGS)
 
 build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; needs python3.13

@@ -1,12 +1,13 @@
 """How long feed-presort takes, beside COPY of the very rows that it writes.
 
-    python -m benchmarks.feed --users 10000 --seed 1
+    python -m benchmarks feed --users 10000 --seed 1
 
 One process computes every page, one after the other, on an embedded PostgreSQL of its own with the settings as shipped.
 The site has three posts a user; every user has 200 match scores, drawn at random.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -72,6 +73,7 @@ def measure(users: int, seed: int) -> list[str]:
                 return [f"{users:,} users, {posts:,} posts", *_measure(url, connection, posts, seed)]
     finally:
         reset(home)
+        shutil.rmtree(home)
 
 
 def _make_site(connection: Connection, users: int, seed: int) -> int:
