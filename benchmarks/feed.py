@@ -1,12 +1,13 @@
 """How long feed-presort takes, beside COPY of the very rows that it writes.
 
-    python -m benchmarks.feed --users 10000 --seed 1
+    python -m benchmarks feed --users 10000 --seed 1
 
 One process computes every page, one after the other, on an embedded PostgreSQL of its own with the settings as shipped.
 The site has three posts a user; every user has 200 match scores, drawn at random.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -28,9 +29,9 @@ from sitejobs_local.postgres import reset, running_postgres
 _SCORES = """
 INSERT INTO "MatchScore" SELECT u."id", p."userId", 0.9 - s."rank" / 300.0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL,
     NULL, 0, s."rank", 0, 0, 0, 0, 'A', NULL, NULL, NULL, now(), 'v1', NULL
-FROM "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
-JOIN (SELECT "userId", row_number() OVER () AS "n", count(*) OVER () AS "all" FROM "Profile") p
-    ON p."n" = 1 + (u."id" * 7919 + s."rank" * 104729) %% p."all" AND p."userId" <> u."id"
+FROM (SELECT array_agg("userId" ORDER BY "userId") AS "ids" FROM "Profile") AS everybody
+CROSS JOIN "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
+CROSS JOIN LATERAL (SELECT "ids"[1 + (u."id" * 7919 + s."rank" * 104729) %% cardinality("ids")]) AS p ("userId")
 ON CONFLICT DO NOTHING
 """
 _VIEWERS = """
@@ -72,6 +73,7 @@ def measure(users: int, seed: int) -> list[str]:
                 return [f"{users:,} users, {posts:,} posts", *_measure(url, connection, posts, seed)]
     finally:
         reset(home)
+        shutil.rmtree(home)
 
 
 def _make_site(connection: Connection, users: int, seed: int) -> int:

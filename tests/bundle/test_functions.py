@@ -119,6 +119,11 @@ def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_eve
         connection.execute(
             """UPDATE "Post" SET "createdAt" = now() - interval '1 hour' WHERE "visibility" = 'PUBLIC'"""
         )
+        # Somebody for the cleanup to look at.
+        connection.execute(
+            """INSERT INTO "FeedPresortedUser"
+               VALUES (8, 'v1', now() - interval '1 day', now(), 0, NULL, 0, NULL, '{}')"""
+        )
     function = start(name, DATABASE_URL=site_url)
     execution = EXECUTION.replace("match-scores", job)
     planned = function.invoke({"input": event(f"{job}.input"), "execution": execution, "run": None, "cursor": None})

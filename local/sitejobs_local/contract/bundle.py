@@ -100,7 +100,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchScore",
-        jobs=(MATCH_SCORES, COMPATIBILITY),
+        jobs=(MATCH_SCORES, COMPATIBILITY, FEED),
         columns=_columns(
             _SCORES
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
@@ -113,7 +113,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchScoreViewer",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, FEED),
         columns=_columns(
             """userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text;
             provisional boolean"""
