@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import keyed_jobs
+from benchmarks import feed, keyed_jobs
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import PAGE, SIZES, main, run
 from benchmarks.projection import project
@@ -39,6 +39,16 @@ def test_every_part_of_a_run_is_measured(figures: Figures) -> None:
     assert size.changes.nothing.rows == 0
     assert 0 < size.changes.users <= 3
     assert size.changes.some.rows > 0
+
+
+def test_the_benchmark_of_feeds_measures_what_it_says() -> None:
+    lines = feed.measure(60, 1)
+    assert lines[0].startswith("60 users, ")
+    written = [int(found) for found in re.findall(r"users, ([0-9,]+) rows in", "\n".join(lines))]
+    assert len(written) == 5
+    assert written[0] == written[1] > 60
+    assert written[2] == 0 < written[3] < written[4]
+    assert any(line.startswith("COPY of the same rows") for line in lines)
 
 
 def test_figures_come_back_from_their_file(figures: Figures) -> None:

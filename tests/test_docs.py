@@ -17,6 +17,8 @@ import yaml
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SitejobsError
+from sitejobs.feed import feed_presort_cleanup
+from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.topics import topics_of
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
@@ -73,6 +75,10 @@ RUN_HERE = [
     "sitejobs content-features --maxLookbackDays=0",
     "sitejobs trending --minEngagements=3",
     "sitejobs affinity --incremental",
+    "sitejobs feed-presort --userId=8",
+    "sitejobs feed-presort --incremental",
+    "sitejobs feed --userId=8",
+    "sitejobs feed-presort-cleanup",
     "MATCH_ALGO_VERSION=v2 MATCH_WEIGHTS=traits=0.3,interests=0.15 sitejobs match-scores",
 ]
 """Commands of the documentation that are carried out, in this order, on a small site."""
@@ -343,6 +349,27 @@ def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> N
     assert rows == {name: function.environment[name] for name in rows}
     options = SearchableUserOptions()
     assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
+
+
+@pytest.mark.parametrize("table", ["FeedPresorted", "FeedPresortedUser"])
+def test_every_column_of_the_presorted_feeds_is_explained_and_no_other(site: str, table: str) -> None:
+    text = (ROOT / "docs" / "feed-presort.md").read_text().partition(f"`{table}`, one row a ")[2]
+    cells = "".join(re.findall(r"^\| (`.*?) \|", text.partition("\n\n")[2].partition("\n\n")[0], re.MULTILINE))
+    assert columns_of(site, table) == set(re.findall(r"`(\w+)`", cells))
+
+
+def test_the_settings_of_feeds_have_the_defaults_that_are_given() -> None:
+    text = (ROOT / "docs" / "feed-presort.md").read_text()
+    rows = dict(re.findall(r"^\| `(FEED_[A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
+    function = load_template(ROOT / "template.yaml").functions["FeedPresortFunction"]
+    assert rows == {name: function.environment[name] for name in rows}
+    assert read_rules(rows, 20, 3) == read_rules({}, 20, 3) == Rules()
+
+
+def test_every_reason_of_the_cleanup_is_explained() -> None:
+    text = (ROOT / "docs" / "feed-presort.md").read_text().partition("| reason | the segment |")[2]
+    cells = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert set(re.findall(r"`([a-z-]+)`", cells)) == set(re.findall(r"THEN\s+'([a-z-]+)'", feed_presort_cleanup.FIND))
 
 
 def test_the_posts_that_are_shown_get_the_topics_that_stand_beside_them() -> None:

@@ -108,6 +108,8 @@ def test_the_ready_events_have_the_shape_of_real_ones(start: Start, site_url: st
         ("ContentFeaturesFunction", "content-features"),
         ("TrendingFunction", "trending"),
         ("AffinityFunction", "affinity"),
+        ("FeedPresortFunction", "feed-presort"),
+        ("FeedPresortCleanupFunction", "feed-presort-cleanup"),
     ],
 )
 def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_event(
@@ -116,6 +118,11 @@ def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_eve
     with psycopg.connect(site_url) as connection:
         connection.execute(
             """UPDATE "Post" SET "createdAt" = now() - interval '1 hour' WHERE "visibility" = 'PUBLIC'"""
+        )
+        # Somebody for the cleanup to look at.
+        connection.execute(
+            """INSERT INTO "FeedPresortedUser"
+               VALUES (8, 'v1', now() - interval '1 day', now(), 0, NULL, 0, NULL, '{}')"""
         )
     function = start(name, DATABASE_URL=site_url)
     execution = EXECUTION.replace("match-scores", job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -81,7 +82,8 @@ class FeedSite:
     quizzes: list[Quiz] = field(default_factory=list)
     answers: dict[tuple[int, int], dict[str, str]] = field(default_factory=dict)
     """(user, quiz) -> question -> value."""
-    revision: int = 0
+    scored_again: Counter[int] = field(default_factory=Counter)
+    """user -> how many times match-scores has written the user's rows anew."""
 
     def store(self, connection: Connection) -> None:
         """Make the database hold this site, and nothing else of the site's."""
@@ -162,7 +164,10 @@ class FeedSite:
             cursor,
             "MatchScoreViewer",
             "userId scoredAt algorithmVersion rows",
-            ((user, NOW + timedelta(seconds=self.revision), "v1", len(it)) for user, it in self.scores.items()),
+            (
+                (user, NOW + timedelta(seconds=self.scored_again[user]), "v1", len(it))
+                for user, it in self.scores.items()
+            ),
         )
         fill(
             cursor,
@@ -289,6 +294,7 @@ def add_post(random: Random, site: FeedSite, number: int) -> None:
 
 def add_scores(random: Random, site: FeedSite, user: int) -> None:
     others = random.sample(list(site.people), random.randrange(len(site.people)))
+    site.scored_again[user] += 1
     scores = sorted((random.choice((0.5, round(random.random(), 3))) for _ in others), reverse=True)
     site.scores[user] = [(other, score) for other, score in zip(others, scores, strict=True) if other != user]
 
@@ -321,7 +327,6 @@ def changed_feed_site(site: FeedSite, seed: int) -> FeedSite:
     """The site after one to three changes, removals included."""
     random = Random(seed)
     site = deepcopy(site)
-    site.revision += 1
     for change in random.sample(CHANGES, random.randrange(1, 4)):
         change(random, site)
     return site

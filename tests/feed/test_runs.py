@@ -69,7 +69,7 @@ def test_feeds_are_presorted_renewed_cleaned_up_and_shown(
     assert first["written"] == rows(connection, 'SELECT count(*) FROM "FeedPresorted"')[0][0] > USERS
     assert (first["pages"], first["processed"]) == (4, USERS)
     again = summary_of(synthetic, "feed-presort", "--incremental", "--segmentSize=10", home=tmp_path)
-    assert (again["written"], again["message"]) == (0, "nothing has changed since the last run")
+    assert (again["written"], again["reasons"]) == (0, {"fresh": again["processed"]})
     author, post = rows(
         connection,
         """SELECT item->'author'->>'id', item->>'id' FROM "FeedPresorted", jsonb_array_elements("items") AS item

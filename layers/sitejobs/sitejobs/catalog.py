@@ -90,18 +90,6 @@ JOBS: dict[str, JobEntry] = {
             AffinityOptions,
         ),
         JobEntry(
-            "feed-presort",
-            "feed",
-            "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
-            FeedPresortOptions,
-        ),
-        JobEntry(
-            "feed-presort-cleanup",
-            "feed",
-            "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
-            FeedPresortCleanupOptions,
-        ),
-        JobEntry(
             "media-metadata",
             "media",
             "what one upload is, and whether it keeps the rules",
@@ -121,6 +109,18 @@ JOBS: dict[str, JobEntry] = {
             "the same for the unchecked uploads of the last hours",
             MediaMetadataBatchOptions,
             noun="uploads",
+        ),
+        JobEntry(
+            "feed-presort",
+            "feed",
+            "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
+            FeedPresortOptions,
+        ),
+        JobEntry(
+            "feed-presort-cleanup",
+            "feed",
+            "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
+            FeedPresortCleanupOptions,
         ),
     )
 }

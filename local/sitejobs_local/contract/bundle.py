@@ -247,6 +247,22 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
+        "MediaMetadata",
+        jobs=MEDIA,
+        columns=_columns(
+            """mediaId bigint; storageKey text; etag text; objectModifiedAt timestamp with time zone; verdict text;
+            reasons jsonb; checkedAt timestamp with time zone; checks integer; format text; kind text; mimeType text;
+            sizeBytes bigint; durationMs bigint; width integer; height integer; storedWidth integer;
+            storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
+            hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
+            bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
+            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
+            dominantColor text"""
+        ),
+        indexes=(Index(("mediaId",), unique=True),),
+        owned=True,
+    ),
+    Table(
         "FeedPresorted",
         jobs=(FEED, FEED_CLEANUP),
         columns=_columns(
@@ -265,22 +281,6 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             people bigint[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
-        owned=True,
-    ),
-    Table(
-        "MediaMetadata",
-        jobs=MEDIA,
-        columns=_columns(
-            """mediaId bigint; storageKey text; etag text; objectModifiedAt timestamp with time zone; verdict text;
-            reasons jsonb; checkedAt timestamp with time zone; checks integer; format text; kind text; mimeType text;
-            sizeBytes bigint; durationMs bigint; width integer; height integer; storedWidth integer;
-            storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
-            hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
-            bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
-            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
-            dominantColor text"""
-        ),
-        indexes=(Index(("mediaId",), unique=True),),
         owned=True,
     ),
 )

@@ -64,7 +64,7 @@ invalid AS (
         WHEN s."kind" = 'question' AND question."id" IS NULL THEN 'question-gone'
         WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
             THEN 'author-hidden'
-        WHEN blocked."other" IS NOT NULL THEN 'author-blocked'
+        WHEN blocked."other" <> s."userId" THEN 'author-blocked'
         WHEN post."visibility" = 'PRIVATE' AND post."author" <> s."userId" AND NOT EXISTS (
             SELECT FROM "ProfileAccess" g WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId"
             AND g."status"::text = 'GRANTED') THEN 'post-private'

@@ -1,11 +1,13 @@
 """Makes the feeds of a page of users from what was read for them."""
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sitejobs.feed import cards
 from sitejobs.feed.filling import Placed, fill
@@ -86,13 +88,17 @@ def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rul
     """Each user's posts in order: public ones but for blocked authors', and those of the user alone."""
     at = {post.id: index for index, post in enumerate(inputs.posts)}
     public = np.array([at[post] for post in inputs.public], np.int64)
-    authors = np.array(figures.authors, np.int64)
-    columns: list[np.ndarray] = []
+    public_of: dict[int, list[int]] = defaultdict(list)
+    for place, index in enumerate(public.tolist()):
+        public_of[figures.authors[index]].append(place)
+    columns: list[NDArray[np.int64]] = []
     for user in users:
-        barred = [user, *inputs.blocked.get(user, ())]
+        blocked = inputs.blocked.get(user, set())
         # The own posts come as such: no more of them than a feed takes.
-        shown = public[~np.isin(authors[public], barred)] if len(public) else public
-        alone = [at[post] for post in inputs.own.get(user, ()) if inputs.posts[at[post]].author not in barred[1:]]
+        absent = [place for author in (user, *blocked) for place in public_of.get(author, ())]
+        shown = np.delete(public, absent) if absent else public
+        alone = [at[post] for post in inputs.own.get(user, ())]
+        alone = [index for index in alone if figures.authors[index] not in blocked or figures.authors[index] == user]
         columns.append(np.concatenate((shown, np.array(alone, np.int64))))
     counts = [len(each) for each in columns]
     scored = score(
@@ -115,7 +121,7 @@ class _Maker:
     def __init__(self, inputs: Inputs, rules: Rules, now: datetime) -> None:
         self._inputs, self._rules = inputs, rules
         self.figures = _figures(inputs.posts, now)
-        self._posts: dict[int, str] = {}
+        self._posts: dict[int, tuple[str, str]] = {}
         self._questions: dict[int, str] = {}
         self._recency = millionths(recency(self.figures.age_hours)).tolist()
         self._quality = millionths(self.figures.quality).tolist()
@@ -130,31 +136,41 @@ class _Maker:
         segments = fill(authors, suggestions.ids, len(questions), self._rules, complete=suggestions.complete)
         if segments is None:
             return None
-        shown = {suggestions.ids[slot.index] for segment in segments for slot in segment if slot.kind == "suggestion"}
+        shown = {suggestions.ids[slot.place] for segment in segments for slot in segment if slot.kind == "suggestion"}
 
         def card(slot: Placed) -> str:
             if slot.kind == "post":
                 return self._post(slot, ranked)
             if slot.kind == "question":
-                return self._question(slot, questions[slot.index])
-            return self._suggestion(slot, people[suggestions.ids[slot.index]], suggestions.scores[slot.index])
+                return self._question(slot, questions[slot.place])
+            return self._suggestion(slot, people[suggestions.ids[slot.place]], suggestions.scores[slot.place])
 
         made = [[card(slot) for slot in segment] for segment in segments]
         return Feed(user, made, sorted(shown | suggestions.hidden))
 
     def _post(self, slot: Placed, ranked: _Ranked) -> str:
-        index = ranked.posts[slot.index]
-        opened = self._posts.get(index)
-        if opened is None:
-            post = self._inputs.posts[index]
-            author = cards.author_json(post.author, post.name, post.avatar)
-            media = post.media[0] if post.media else None
-            opened = self._posts[index] = cards.post_json(post.id, author, post.text, media, _iso(post.created))
-        parts = (
-            f'{{"recency":{self._recency[index] / MICRO!r},"affinity":{ranked.affinities[slot.index] / MICRO!r},'
-            f'"quality":{self._quality[index] / MICRO!r},"trending":{self._trending[index] / MICRO!r}}}'
+        index = ranked.posts[slot.place]
+        made = self._posts.get(index)
+        if made is None:
+            made = self._posts[index] = self._for_everybody(index)
+        opened, parts = made
+        return cards.closed(
+            opened,
+            slot.presentation,
+            ranked.scores[slot.place] / MICRO,
+            f'{{"affinity":{ranked.affinities[slot.place] / MICRO!r},{parts}}}',
         )
-        return cards.closed(opened, slot.presentation, ranked.scores[slot.index] / MICRO, parts)
+
+    def _for_everybody(self, index: int) -> tuple[str, str]:
+        """A post's card, and the parts of its score, as far as they are the same for every user."""
+        post = self._inputs.posts[index]
+        author = cards.author_json(post.author, post.name, post.avatar)
+        media = post.media[0] if post.media else None
+        return (
+            cards.post_json(post.id, author, post.text, media, _iso(post.created)),
+            f'"recency":{self._recency[index] / MICRO!r},"quality":{self._quality[index] / MICRO!r},'
+            f'"trending":{self._trending[index] / MICRO!r}',
+        )
 
     def _suggestion(self, slot: Placed, person: Person, match: float) -> str:
         opened = cards.suggestion_json(person.id, person.name, person.avatar, person.bio)

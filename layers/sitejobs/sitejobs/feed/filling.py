@@ -1,19 +1,17 @@
 """Which candidates a feed shows, and in which order: the slot pattern filled from three lists, best ones first."""
 
-from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sitejobs.feed.rules import KIND_OF, Rules
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """A filled slot: the candidate's place in the list of its kind."""
 
     kind: str
     presentation: str
-    index: int
+    place: int
 
 
 class _Shelf:
@@ -21,26 +19,33 @@ class _Shelf:
 
     def __init__(self, count: int, authors: Sequence[int] | None) -> None:
         self._authors = authors
-        self._gone = [False] * count
-        self._first = 0
+        self._count = count
+        self._next = 0
+        self._waiting: list[int] = []
+        """Passed over, since their authors had their share of a segment."""
 
-    def take(self, of_author: Counter[int], limit: int, banned: Set[int]) -> int | None:
+    def take(self, of_author: dict[int, int], limit: int, banned: Set[int]) -> int | None:
         """The best one that may be shown now; those of banned authors go for good."""
-        while self._first < len(self._gone) and self._gone[self._first]:
-            self._first += 1
-        for index in range(self._first, len(self._gone)):
-            if self._gone[index]:
-                continue
-            if self._authors is None:
-                self._gone[index] = True
+        if self._authors is None:
+            self._next += 1
+            return self._next - 1 if self._next <= self._count else None
+        for place, index in enumerate(self._waiting):
+            author = self._authors[index]
+            if of_author.get(author, 0) < limit and author not in banned:
+                del self._waiting[place]
+                of_author[author] = of_author.get(author, 0) + 1
                 return index
+        while self._next < self._count:
+            index = self._next
+            self._next += 1
             author = self._authors[index]
             if author in banned:
-                self._gone[index] = True
-            elif of_author[author] < limit:
-                self._gone[index] = True
-                of_author[author] += 1
+                continue
+            shown = of_author.get(author, 0)
+            if shown < limit:
+                of_author[author] = shown + 1
                 return index
+            self._waiting.append(index)
         return None
 
 
@@ -74,7 +79,7 @@ def fill(
     authors = {"post": post_authors, "suggestion": suggested}
     segments: list[list[Placed]] = []
     segment: list[Placed] = []
-    of_author: Counter[int] = Counter()
+    of_author: dict[int, int] = {}
     at = unfilled = 0
     while len(segments) < rules.max_segments:
         kind, presentation = slots[at % len(slots)]
@@ -96,5 +101,5 @@ def fill(
             if len(segment) < rules.segment_size:
                 continue
         segments.append(segment)
-        segment, of_author, unfilled = [], Counter(), 0
+        segment, of_author, unfilled = [], {}, 0
     return segments

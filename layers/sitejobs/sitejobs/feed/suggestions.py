@@ -1,6 +1,6 @@
 """Who is suggested to a user: the latest matches, then whoever scores best."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sitejobs.feed.inputs import Inputs, Person
@@ -9,14 +9,15 @@ from sitejobs.feed.rules import Rules
 
 @dataclass(frozen=True)
 class Candidates:
-    """Everybody who may be suggested to a user if their profile can be seen: matches, then others with their scores."""
+    """Everybody who may be suggested to a user if their profile can be seen: matches, then others and their scores."""
 
     matches: list[int]
-    others: list[tuple[int, float]]
+    others: Sequence[int]
+    scores: Sequence[float]
 
     def first(self, matches: int, others: int) -> list[int]:
         """The ids of so many of each."""
-        return self.matches[:matches] + [other for other, _ in self.others[:others]]
+        return [*self.matches[:matches], *self.others[:others]]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,15 @@ def candidates_of(inputs: Inputs, user: int) -> Candidates:
     """Leave out who is blocked, and of the others whoever has been disliked."""
     barred = inputs.blocked.get(user, set()) | {user}
     unwanted = barred | inputs.disliked.get(user, set())
-    scored = inputs.scored.get(user)
-    others = zip(*scored, strict=True) if scored else ((other, 0.0) for other in inputs.newest)
-    return Candidates(
-        [other for other in dict.fromkeys(inputs.matches.get(user, ())) if other not in barred],
-        [(other, score) for other, score in others if other not in unwanted],
-    )
+    matches = [other for other in dict.fromkeys(inputs.matches.get(user, ())) if other not in barred]
+    others: Sequence[int] = inputs.newest
+    scores: Sequence[float] = [0.0] * len(inputs.newest)
+    if user in inputs.scored:
+        others, scores = inputs.scored[user]
+    if not unwanted.isdisjoint(others):
+        kept = [place for place, other in enumerate(others) if other not in unwanted]
+        others, scores = [others[place] for place in kept], [scores[place] for place in kept]
+    return Candidates(matches, others, scores)
 
 
 def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int], rules: Rules) -> Suggestions:
@@ -59,7 +63,7 @@ def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int
             found[other] = 1.0
         else:
             hidden.add(other)
-    for other, score in candidates.others:
+    for other, score in zip(candidates.others, candidates.scores, strict=True):
         if other in found:
             continue
         if other not in known:
