@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sitejobs import measures
+from sitejobs.catalog import JOBS
 from sitejobs.endings import METRIC_OF
 from sitejobs.runs import COUNTERS
 from sitejobs_local.cloudformation import Resolver, read_yaml
@@ -65,9 +66,8 @@ def test_one_rule_hears_of_every_state_machine_of_a_job_that_ends_otherwise_than
     [rule] = [rule for rule in AS_READ.rules if rule.pattern["source"] == ["aws.states"]]
     assert rule.target_arns == (AS_READ.functions["RunClosedFunction"].arn,)
     assert rule.pattern["detail"]["status"] == list(METRIC_OF)
-    missing = {machine.arn for machine in AS_READ.state_machines.values()} - {
-        *rule.pattern["detail"]["stateMachineArn"]
-    }
+    heard = rule.pattern["detail"]["stateMachineArn"]
+    missing = {AS_READ.state_machine(job).arn for job in JOBS} - {*heard}
     assert not missing, "the pattern of RunClosedRule lacks them"
 
 
