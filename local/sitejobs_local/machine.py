@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from sitejobs_local.status_change import status_change
-from sitejobs_local.template import StateMachine, Template, TemplateError, load_template
+from sitejobs_local.template import Rule, StateMachine, Template, TemplateError, load_template
 from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, WorkerPool
 
 _POLL_SECONDS: Final = 0.02
@@ -304,8 +304,9 @@ class LocalMachine:
         self._announced.add(execution.arn)
         found = _execution(execution.arn)
         machine = found.state_machine.arn
-        for rule in self.template.status_rules:
-            if machine in rule.machines and execution.status in rule.statuses:
+        functions = {function.arn: function for function in self.template.functions.values()}
+        for rule in self.template.rules:
+            if _hears(rule, machine, execution.status):
                 event = status_change(
                     execution=execution.arn,
                     machine=machine,
@@ -315,7 +316,8 @@ class LocalMachine:
                     error=execution.error,
                     cause=execution.cause,
                 )
-                self._invoke(self.template.functions[rule.function].name, json.dumps(event))
+                for arn in rule.target_arns:
+                    self._invoke(functions[arn].name, json.dumps(event))
 
     def _tell(self, event: Event) -> None:
         if self._on_event is None:
@@ -325,6 +327,14 @@ class LocalMachine:
                 self._on_event(event)
             except Exception:
                 logging.getLogger("moto").exception("on_event failed")
+
+
+def _hears(rule: Rule, machine: str, status: str) -> bool:
+    """Whether a rule is about executions of a state machine that come to this status."""
+    if rule.pattern.get("source") != ["aws.states"]:
+        return False
+    detail = rule.pattern["detail"]
+    return machine in detail["stateMachineArn"] and status in detail["status"]
 
 
 def _finished(started: Event, invocation: Invocation) -> Event:

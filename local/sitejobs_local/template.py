@@ -28,7 +28,6 @@ __all__ = [
     "QueueSource",
     "Rule",
     "StateMachine",
-    "StatusRule",
     "Template",
     "TemplateError",
     "load_template",
@@ -167,15 +166,6 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class StatusRule:
-    """A rule that tells a function of executions of `machines` (ARNs) that come to one of `statuses`."""
-
-    function: str
-    machines: frozenset[str]
-    statuses: frozenset[str]
-
-
-@dataclass(frozen=True)
 class Template:
     """The resources by logical id."""
 
@@ -185,7 +175,6 @@ class Template:
     buckets: Mapping[str, Bucket]
     queues: Mapping[str, Queue]
     queue_sources: tuple[QueueSource, ...]
-    status_rules: tuple[StatusRule, ...] = ()
     rules: tuple[Rule, ...] = ()
 
     def state_machine(self, name: str) -> StateMachine:
@@ -242,7 +231,6 @@ class _Reader:
             buckets={name: self._bucket(name) for name in self._of_type(_BUCKET)},
             queues={name: self._queue(name) for name in self._of_type(_QUEUE)},
             queue_sources=tuple(source for name in functions for source in self._queue_sources(name)),
-            status_rules=tuple(rule for name in functions for rule in self._status_rules(name)),
             # Schedules never fire on this machine.
             rules=tuple(
                 self._rule(name) for name in self._of_type(_RULE) if self._property(name, "ScheduleExpression") is None
@@ -435,13 +423,3 @@ class _Reader:
                 report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
                 max_concurrency=self._whole(concurrency, f"{where}.ScalingConfig.MaximumConcurrency"),
             )
-
-    def _status_rules(self, name: str) -> Iterator[StatusRule]:
-        events = (self._resources[name].get("Properties") or {}).get("Events") or {}
-        for event_name, event in events.items():
-            if event.get("Type") != "EventBridgeRule":
-                continue
-            pattern = self._resolver.value(event["Properties"]["Pattern"], f"{name}.Events.{event_name}.Pattern")
-            if pattern.get("source") == ["aws.states"]:
-                detail = pattern["detail"]
-                yield StatusRule(name, frozenset(detail["stateMachineArn"]), frozenset(detail["status"]))
