@@ -1,6 +1,7 @@
 """Executions at home that are stopped, time out or fail: the template's rules are told, as EventBridge would."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,7 @@ def impatient_template(folder: Path, seconds: int) -> Path:
     definition = json.loads((REPOSITORY / "statemachines" / "paged-job.asl.json").read_text())
     for name in ("functions", "layers"):
         (folder / name).symlink_to(REPOSITORY / name)
-    (folder / "statemachines").mkdir()
+    shutil.copytree(REPOSITORY / "statemachines", folder / "statemachines")
     (folder / "statemachines" / "paged-job.asl.json").write_text(json.dumps(definition | {"TimeoutSeconds": seconds}))
     path = folder / "template.yaml"
     path.write_text(TEMPLATE.read_text())
