@@ -9,54 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import SizeFigures
-from sitejobs.jobs import PAGES_A_CHAPTER
 from sitejobs.matching.match_scores import JOB
 from sitejobs.matching.options import MatchScoresOptions
-from sitejobs.matching.snapshot_file import READ_BYTES
-from sitejobs.matching.world import READY_USERS, SHELF_USERS
+from sitejobs.matching.world import READY_USERS
+from sitejobs_local.cost.estimate import snapshot_gets
+from sitejobs_local.cost.prices import prices
+from sitejobs_local.cost.ranges import Range
+from sitejobs_local.cost.steps import requests_of, transitions_of
 from sitejobs_local.template import Function, load_template
 
 ROOT = Path(__file__).resolve().parent.parent
-STEPS_A_PAGE = 2
-"""Batch, and the end of the page's own execution, to be on the safe side."""
-STEPS_A_CHAPTER = 5
-"""Plan, Planned?, Pages, Record, More?"""
-STEPS_A_RUN = 5
-
-
-@dataclass(frozen=True)
-class Price:
-    """Dollars for `unit`."""
-
-    what: str
-    unit: str
-    dollars: float
-    source: str
-
-
-PRICES_OF = "2026-11-23"
-"""List prices of us-east-1 as noted on this day, without free tiers and discounts."""
-GB_SECOND = Price("Lambda, x86", "GB-second", 0.0000166667, "https://aws.amazon.com/lambda/pricing/")
-REQUEST = Price("Lambda", "million requests", 0.20, "https://aws.amazon.com/lambda/pricing/")
-TRANSITION = Price(
-    "Step Functions, standard", "million state transitions", 25.0, "https://aws.amazon.com/step-functions/pricing/"
-)
-GET = Price("S3 GET", "thousand requests", 0.0004, "https://aws.amazon.com/s3/pricing/")
-PRICES = (GB_SECOND, REQUEST, TRANSITION, GET)
-
-
-@dataclass(frozen=True)
-class Range:
-    """From the lower to the higher estimate."""
-
-    low: float
-    high: float
-
-    def __add__(self, more: float) -> "Range":
-        return Range(self.low + more, self.high + more)
-
-    def __mul__(self, factor: float) -> "Range":
-        return Range(self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
@@ -109,14 +71,13 @@ def project(sizes: Sequence[SizeFigures], users: int, concurrency: int) -> Proje
     working = page_seconds * (pages / concurrency)
     run_seconds = Range(max(working.low, database_seconds), max(working.high, database_seconds)) + plan_seconds
     snapshot = largest.parts.snapshot_bytes * growth
-    chapters = math.ceil(pages / PAGES_A_CHAPTER)
     batch, plan = functions()
     batch_mb, plan_mb = _batch_mb(known, users), _line(known, lambda size: size.plan_peak_kb / 1024, users)
     batch_gb, plan_gb = max(batch.memory, batch_mb) / 1024, max(plan.memory, plan_mb) / 1024
-    requests = pages + 2 * chapters + 1
-    transitions = STEPS_A_PAGE * pages + STEPS_A_CHAPTER * chapters + STEPS_A_RUN
-    gets = concurrency * (snapshot / READ_BYTES + users / SHELF_USERS + 3)
-    fixed = plan_seconds * plan_gb * GB_SECOND.dollars + requests / 1e6 * REQUEST.dollars
+    gets = snapshot_gets(snapshot, users, concurrency)
+    listed = prices()
+    a_gb_second = listed["gb_second"].dollars
+    fixed = plan_seconds * plan_gb * a_gb_second + listed["request"].of(requests_of(pages))
     return Projection(
         users=users,
         concurrency=concurrency,
@@ -134,9 +95,9 @@ def project(sizes: Sequence[SizeFigures], users: int, concurrency: int) -> Proje
         database_seconds=database_seconds,
         database_gb=rows * largest.row_bytes / 2**30,
         database_rows_a_second=Range(rows / run_seconds.high, rows / run_seconds.low),
-        lambda_dollars=page_seconds * (pages * batch_gb * GB_SECOND.dollars) + fixed,
-        transition_dollars=transitions / 1e6 * TRANSITION.dollars,
-        get_dollars=gets / 1000 * GET.dollars,
+        lambda_dollars=page_seconds * (pages * batch_gb * a_gb_second) + fixed,
+        transition_dollars=listed["transition"].of(transitions_of(pages)),
+        get_dollars=listed["get"].of(gets),
     )
 
 

@@ -4,14 +4,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from benchmarks.figures import Figures, RunFigures, SizeFigures
-from benchmarks.projection import (
-    PRICES,
-    PRICES_OF,
-    Projection,
-    Range,
-    functions,
-    project,
-)
+from benchmarks.projection import Projection, functions, project
+from sitejobs_local.cost.prices import prices
+from sitejobs_local.cost.ranges import Range
 from tools.docs import table
 
 LAMBDA_SECONDS, LAMBDA_MB = 900, 10_240
@@ -98,8 +93,12 @@ def projection_table(figures: Figures) -> str:
 
 def price_table(figures: Figures) -> str:
     """The prices that were taken."""
-    rows = [(price.what, f"{price.dollars:.10f}".rstrip("0").rstrip("."), price.unit, price.source) for price in PRICES]
-    return table((f"us-east-1, {PRICES_OF}", "dollars", "for a", "source"), rows)
+    listed = prices()
+    rows = [
+        (price.what, f"{price.dollars:.10f}".rstrip("0").rstrip("."), price.unit, price.source)
+        for price in (listed[name] for name in ("gb_second", "request", "transition", "get"))
+    ]
+    return table((f"{listed.region}, {listed.date}", "dollars", "for a", "source"), rows)
 
 
 PARTS: dict[str, Callable[[Figures], str]] = {

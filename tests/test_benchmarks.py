@@ -11,9 +11,10 @@ import pytest
 from benchmarks import feed, keyed_jobs
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import PAGE, SIZES, main, run
-from benchmarks.projection import GB_SECOND, project
+from benchmarks.projection import project
 from benchmarks.report import PARTS
 from sitejobs.catalog import JOBS
+from sitejobs_local.cost.prices import prices
 from tests.conftest import folder_parent
 
 USERS = 200
@@ -88,7 +89,7 @@ def test_a_projection_costs_at_least_its_processor_time(figures: Figures) -> Non
     assert large is not None
     for found in (small, large):
         gb_seconds = found.page_cpu.low * found.pages * 1769 / 1024
-        assert gb_seconds * GB_SECOND.dollars < found.dollars.low <= found.dollars.high
+        assert prices()["gb_second"].of(gb_seconds) < found.dollars.low <= found.dollars.high
         assert found.run_seconds.low >= found.plan_seconds + found.database_seconds
     assert large.rows == pytest.approx(10 * small.rows)
     assert large.dollars.low > 9 * small.dollars.low

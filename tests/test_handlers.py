@@ -164,7 +164,8 @@ def test_a_page_answers_with_its_counts_and_reasons(functions: Functions, run: J
 def test_the_counts_are_metrics(functions: Functions, run: JsonObject) -> None:
     functions.page(run)
     lines = [json.loads(line) for line in functions.log.read_text().splitlines() if line.startswith("{")]
-    [metrics] = [line for line in lines if "_aws" in line]
+    [metrics] = [line for line in lines if "_aws" in line and "processed" in line]
+    assert 0 <= metrics["timeUsed"][0] < 80
     assert {name: metrics[name] for name in ("processed", "written", "skipped", "failed")} == {
         "processed": [10.0],
         "written": [7.0],
@@ -305,3 +306,17 @@ def test_a_secrets_manager_that_cannot_be_reached_is_asked_again(tmp_path: Path)
     answer = finish_with_secret("http://127.0.0.1:1", "arn:aws:secretsmanager:us-east-1:1:secret:x", tmp_path / "log")
     assert answer["errorType"] == "Transient"
     assert "EndpointConnectionError" in answer["errorMessage"]
+
+
+def test_a_run_that_succeeded_is_a_metric_of_its_job_with_its_time(functions: Functions, run: JsonObject) -> None:
+    functions.call("record", {"run": run, "chapter": 1, "results": []})
+    functions.call("finish", {"run": run, "execution": EXECUTION, "error": None})
+    lines = [json.loads(line) for line in functions.log.read_text().splitlines() if line.startswith("{")]
+    of_job = [line for line in lines if "_aws" in line and line.get("job") == "toy"]
+    assert [name for line in of_job for name in line if name.startswith(("runs", "run", "failed"))] == [
+        "runsSucceeded",
+        "runSeconds",
+        "failedPages",
+    ]
+    [seconds] = [line["runSeconds"][0] for line in of_job if "runSeconds" in line]
+    assert 0 < seconds < 300

@@ -11,11 +11,13 @@ import click
 
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.commands.check import check
+from sitejobs_local.commands.cost import cost
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
 from sitejobs_local.commands.feed import feed
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
+from sitejobs_local.commands.runs import runs
 from sitejobs_local.commands.search import search
 from sitejobs_local.commands.upload import upload
 
@@ -68,7 +70,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, search, feed, upload, demo, check, db):
+for _command in (population, matches, search, feed, upload, runs, cost, demo, check, db):
     sitejobs.add_command(_command)
 
 

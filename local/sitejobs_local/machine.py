@@ -21,7 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from sitejobs_local.template import StateMachine, Template, TemplateError, load_template
+from sitejobs_local.status_change import status_change
+from sitejobs_local.template import Rule, StateMachine, Template, TemplateError, load_template
 from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, WorkerPool
 
 _POLL_SECONDS: Final = 0.02
@@ -114,7 +115,8 @@ class LocalMachine:
             self._kept_buckets[work_bucket] = work_folder
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
-        self._stopped: set[str] = set()
+        self._stopped: dict[str, Execution] = {}
+        self._announced: set[str] = set()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -177,6 +179,7 @@ class LocalMachine:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"{arn} still runs after {timeout} s")
             time.sleep(_POLL_SECONDS)
+        self._announce(execution)
         return execution
 
     def describe(self, arn: str) -> Execution:
@@ -186,20 +189,23 @@ class LocalMachine:
         if arn in self._stopped and status in ("RUNNING", "FAILED"):
             # On AWS this is so at once. moto first waits for the tasks under way, and stumbles over a state that it
             # was just beginning: it calls that a failure.
-            return Execution(arn, "ABORTED")
+            return self._stopped[arn]
         if status in ("SUCCEEDED", "FAILED"):
             _until(lambda: found.output is not None or found.error is not None, seconds=0.1)
         return Execution(arn, status, found.output, found.error, found.cause)
 
-    def stop(self, arn: str) -> None:
-        """Abort an execution: no further task starts. As on AWS, functions under way go on until they end; leaving
-        the machine ends those too."""
+    def stop(self, arn: str, error: str | None = None, cause: str | None = None) -> None:
+        """Abort an execution, giving the reason: no further task starts, and the functions are told that the
+        template's rules name. As on AWS, functions under way go on until they end; leaving the machine ends those too.
+        """
         found = _execution(arn)
         # moto forgets a stop that comes before the first state.
         _until(lambda: found.status != "RUNNING" or _has_begun(found), seconds=5.0)
         if found.status == "RUNNING":
-            self._stopped.add(arn)
+            # moto keeps neither reason.
+            self._stopped[arn] = Execution(arn, "ABORTED", error=error, cause=cause)
             self.client("stepfunctions").stop_execution(executionArn=arn)
+            self._announce(self._stopped[arn])
 
     def run(self, machine_name: str, payload: Mapping[str, Any], timeout: float | None = None) -> Execution:
         """Start an execution and wait for its end."""
@@ -278,6 +284,28 @@ class LocalMachine:
             self._tell(_finished(started, invocation))
         return invocation.payload, invocation.errored
 
+    def _announce(self, execution: Execution) -> None:
+        """Tell the functions that wait for an execution's end, which EventBridge would do: moto does not."""
+        if execution.arn in self._announced:
+            return
+        self._announced.add(execution.arn)
+        found = _execution(execution.arn)
+        machine = found.state_machine.arn
+        functions = {function.arn: function for function in self.template.functions.values()}
+        for rule in self.template.rules:
+            if _hears(rule, machine, execution.status):
+                event = status_change(
+                    execution=execution.arn,
+                    machine=machine,
+                    status=execution.status,
+                    payload=found.input_data,
+                    started_at=found.start_date,
+                    error=execution.error,
+                    cause=execution.cause,
+                )
+                for arn in rule.target_arns:
+                    self._invoke(functions[arn].name, json.dumps(event))
+
     def _tell(self, event: Event) -> None:
         if self._on_event is None:
             return
@@ -286,6 +314,14 @@ class LocalMachine:
                 self._on_event(event)
             except Exception:
                 logging.getLogger("moto").exception("on_event failed")
+
+
+def _hears(rule: Rule, machine: str, status: str) -> bool:
+    """Whether a rule is about executions of a state machine that come to this status."""
+    if rule.pattern.get("source") != ["aws.states"]:
+        return False
+    detail = rule.pattern["detail"]
+    return machine in detail["stateMachineArn"] and status in detail["status"]
 
 
 def _finished(started: Event, invocation: Invocation) -> Event:

@@ -48,6 +48,12 @@ class RunProgress:
             if self.totals != before:
                 self.on_change(self.totals)
 
+    def set_pages(self, pages: int) -> None:
+        """Say how many pages have ended, where that is all there is to know."""
+        with self._lock:
+            self.totals = replace(self.totals, pages=pages)
+            self.on_change(self.totals)
+
 
 def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:
     if "planned" in result:
@@ -72,18 +78,36 @@ def _added(totals: Totals, result: Mapping[str, Any]) -> Totals:
     return totals
 
 
+def counts(totals: Totals, noun: str = "users") -> str:
+    """One line of figures: `12/40 pages  1,200/4,000 users  240,000 rows`."""
+    parts = [
+        f"{totals.ended_pages:,}/{totals.planned_pages:,} pages",
+        f"{totals.processed:,}/{totals.planned_users:,} {noun}",
+        f"{totals.written:,} rows",
+    ]
+    if totals.failed_pages:
+        parts.append(f"{totals.failed_pages:,} failed")
+    return "  ".join(parts)
+
+
 @contextmanager
-def shown(console: "Console", job: str, noun: str = "users") -> Iterator[RunProgress]:
+def shown(
+    console: "Console", job: str, noun: str = "users", figures: Callable[[Totals, str], str] = counts
+) -> Iterator[RunProgress]:
     """A progress that shows itself: a live bar in a terminal, a line every few seconds elsewhere.
 
-    `noun` is what the job goes through.
+    `noun` is what the job goes through; `figures` says how far it is.
     """
-    with _bar(console, job, noun) if console.is_terminal else _lines(console, job, noun) as progress:
+
+    def tell(totals: Totals) -> str:
+        return figures(totals, noun)
+
+    with _bar(console, job, tell) if console.is_terminal else _lines(console, job, tell) as progress:
         yield progress
 
 
 @contextmanager
-def _bar(console: "Console", job: str, noun: str) -> Iterator[RunProgress]:
+def _bar(console: "Console", job: str, figures: Callable[[Totals], str]) -> Iterator[RunProgress]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -97,32 +121,19 @@ def _bar(console: "Console", job: str, noun: str) -> Iterator[RunProgress]:
         task = bar.add_task(job, total=None, counts="planning")
 
         def show(totals: Totals) -> None:
-            figures = counts(totals, noun)
-            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=figures)
+            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=figures(totals))
 
         yield RunProgress(show)
 
 
 @contextmanager
-def _lines(console: "Console", job: str, noun: str) -> Iterator[RunProgress]:
+def _lines(console: "Console", job: str, figures: Callable[[Totals], str]) -> Iterator[RunProgress]:
     last = time.monotonic() - PLAIN_LINE_SECONDS
 
     def show(totals: Totals) -> None:
         nonlocal last
         if time.monotonic() - last >= PLAIN_LINE_SECONDS:
             last = time.monotonic()
-            console.print(f"{job}: {counts(totals, noun)}", highlight=False)
+            console.print(f"{job}: {figures(totals)}", highlight=False)
 
     yield RunProgress(show)
-
-
-def counts(totals: Totals, noun: str = "users") -> str:
-    """One line of figures: `12/40 pages  1,200/4,000 users  240,000 rows`."""
-    parts = [
-        f"{totals.ended_pages:,}/{totals.planned_pages:,} pages",
-        f"{totals.processed:,}/{totals.planned_users:,} {noun}",
-        f"{totals.written:,} rows",
-    ]
-    if totals.failed_pages:
-        parts.append(f"{totals.failed_pages:,} failed")
-    return "  ".join(parts)

@@ -5,10 +5,12 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitejobs.errors import InvalidInput
+from sitejobs_local.cloudformation import ACCOUNT_ID, REGION
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.progress import RunProgress, Totals
 
@@ -20,14 +22,10 @@ if TYPE_CHECKING:
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
-# By the name within the execution's ARN: the interrupt may come before anybody has been told the ARN.
-_RUN_OF_EXECUTION = """
-SELECT "id" FROM "JobRun"
-WHERE "job" = %(job)s AND "status" = 'RUNNING' AND "execution" LIKE '%%:' || %(name)s
-"""
 _FAILED_PAGES = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
 """
+INTERRUPTED = ("Interrupted", "interrupted by the user")
 # Set here for every function, or not the business of a run at home.
 _NOT_TAKEN_OVER = {"DATABASE_URL", "DATABASE_SECRET_ARN", "WORK_BUCKET", "MEDIA_BUCKET", "QUEUE_URL"}
 MEDIA_BUCKET = "MediaBucket"
@@ -87,7 +85,7 @@ def run_job(
 ) -> Outcome:
     """Run a job's state machine to its end.
 
-    An interrupt (KeyboardInterrupt) aborts the execution, ends the workers, closes the run as FAILED in the database
+    An interrupt (KeyboardInterrupt) aborts the execution, ends the workers, closes the run as ABORTED in the database
     and comes back as an outcome of its own.
 
     Raises
@@ -113,7 +111,7 @@ def run_job(
             try:
                 ended = machine.wait(execution)
             except KeyboardInterrupt:
-                machine.stop(execution)
+                machine.stop(execution, *INTERRUPTED)
                 raise
     except TemplateError as error:
         raise InvalidInput(str(error)) from error
@@ -187,15 +185,20 @@ def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: i
 
 
 def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outcome:
-    """Close the run that the interrupt left behind: its workers have gone, nobody else would."""
-    from sitejobs.runs import close_run
+    """Sum up the run that the interrupt ended, and close it where the machine could not: its workers have gone."""
+    from sitejobs.endings import Ending
+    from sitejobs.runs import close_ended, close_run, run_of
 
+    # The interrupt may have come before anybody was told the ARN.
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{job}"
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    error, cause = INTERRUPTED
     summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}
     with target.connect() as connection:
-        row = connection.execute(_RUN_OF_EXECUTION, {"job": job, "name": name}).fetchone()
-        if row is not None:
-            error = {"Error": "Interrupted", "Cause": "interrupted by the user"}
+        close_ended(connection, Ending(execution, machine, "ABORTED", datetime.now(UTC), error, cause), None)
+        run_id = run_of(connection, execution)
+        if run_id is not None:
             # Pages of a chapter that was not recorded have been written all the same.
             done = {"pages": totals.ended_pages, "processed": totals.processed, "written": totals.written}
-            summary = {**close_run(connection, str(row[0]), error), **done, "message": None}
-    return Outcome(EXIT_INTERRUPTED, {**summary, "error": "Interrupted", "cause": "interrupted by the user"})
+            summary = {**close_run(connection, run_id, {"Error": error, "Cause": cause}), **done, "message": None}
+    return Outcome(EXIT_INTERRUPTED, {**summary, "error": error, "cause": cause})

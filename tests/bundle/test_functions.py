@@ -254,3 +254,19 @@ def test_the_aws_sdk_is_the_runtimes_own(functions: Template, lambda_python: Pat
     for name, function in functions.functions.items():
         for layer in function.layers:
             assert not list(layer.glob("boto*")), f"{name}: {layer}"
+
+
+def test_the_end_of_an_execution_closes_its_run(start: Start, site_url: str) -> None:
+    told = event("run-closed")
+    execution = told["detail"]["executionArn"]
+    opened = """INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options")
+                VALUES ('match-scores', 'user:1', %s, 'cli', '{}') RETURNING "id" """
+    with psycopg.connect(site_url) as connection:
+        found = connection.execute(opened, [execution]).fetchone()
+    assert found
+    closes = start("RunClosedFunction", DATABASE_URL=site_url)
+    assert closes.invoke(told) == {"execution": execution, "ended": "ABORTED", "closedRun": str(found[0])}
+    assert closes.invoke(told)["closedRun"] is None
+    with psycopg.connect(site_url) as connection:
+        status = connection.execute('SELECT "status" FROM "JobRun" WHERE "id" = %s', found).fetchone()
+    assert status == ("ABORTED",)

@@ -175,7 +175,8 @@ def test_a_statement_ends_before_its_function_and_a_function_before_its_state(na
     ]
     # A queue hides a message from others for six times the function's limit, as Lambda asks for.
     limits += [AS_READ.queues[queue].visibility_timeout // 6 + 1 for queue in queues_of(name)]
-    assert limits, f"nothing calls {name}"
+    of_rules = {arn for rule in AS_READ.rules for arn in rule.target_arns}
+    assert limits or function.arn in of_rules, f"nothing calls {name}"
     assert all(function.timeout < limit for limit in limits)
 
 
@@ -265,7 +266,7 @@ def test_buckets_are_private_and_encrypted_and_the_work_bucket_empties_itself() 
 
 def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_function() -> None:
     [source] = AS_READ.queue_sources
-    [rule] = AS_READ.rules
+    [rule] = [rule for rule in AS_READ.rules if rule.pattern["source"] == ["aws.s3"]]
     queue = AS_READ.queues["MediaQueue"]
     bucket = AS_READ.buckets["MediaBucket"]
     assert bucket.sends_events
@@ -292,8 +293,9 @@ def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
     watched = {
         (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
     }
-    assert watched == {
+    assert watched >= {
         ("MediaDeadLetterQueue", "ApproximateNumberOfMessagesVisible"),
         ("MediaQueue", "ApproximateAgeOfOldestMessage"),
     }

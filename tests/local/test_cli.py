@@ -32,7 +32,7 @@ def test_alone_it_lists_every_job_with_its_options_and_every_command() -> None:
         assert f"  {name}  " in result.stdout
         for field, info in entry.options.model_fields.items():
             assert (f"--{info.alias}" in result.stdout) == (field != "trigger"), info.alias
-    for command in ("population", "matches", "search", "demo", "check", "db"):
+    for command in ("population", "matches", "search", "runs", "cost", "demo", "check", "db"):
         assert f"\n  {command} " in result.stdout
     assert sitejobs("--help").stdout.rstrip() == result.stdout.rstrip()
 
@@ -84,6 +84,12 @@ sys.exit(", ".join(name for name in {SLOW_IMPORTS!r} if name in sys.modules) or 
         (["search", "jazz", "--gender=cat"], "--gender must be one of MALE"),
         (["matches", "--userId=eight"], "eight"),
         (["population", "--users=0"], "0"),
+        (["runs", "last"], "last"),
+        (["cost"], "--users"),
+        (["cost", "--users=1000", "--changed=101"], "101"),
+        (["cost", "--users=1000", "--job=match-score"], "--job takes the name of a job (match-scores"),
+        (["runs", "--limit=0"], "0"),
+        (["runs", "--job=match-score"], "--job takes the name of a job (match-scores"),
         (["population", "--date=tomorrow"], "tomorrow"),
     ],
 )

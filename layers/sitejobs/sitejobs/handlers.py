@@ -6,20 +6,23 @@ A function's own module stays a few lines: it names the job and takes its handle
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
 from typing import Any
 
 import psycopg
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sitejobs import runs
+from sitejobs.catalog import JOBS
 from sitejobs.database import Database, describe, translated_errors
+from sitejobs.endings import METRIC_OF, job_of, read_ending
 from sitejobs.errors import InvalidInput, SitejobsError, Transient, Unexpected
 from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.measures import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job, metrics, timed
 from sitejobs.options import Options, parse_options
 from sitejobs.queues import Consume, delay, failures, messages_of
 from sitejobs.settings import Settings, database_url, read_settings
@@ -28,7 +31,6 @@ from sitejobs.workstore import S3WorkStore, WorkStore
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]
 
 logger = Logger()
-metrics = Metrics()
 
 
 def plan_handler(job: Job[Options]) -> Handler:
@@ -82,7 +84,7 @@ def batch_handler(job: Job[Options]) -> Handler:
             _note(resources, run, page, error)
             raise
         for name in runs.COUNTERS:
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=getattr(summary, name))
+            count(name, getattr(summary, name))
         logger.info(
             "page done",
             run_id=run.id,
@@ -140,10 +142,31 @@ def finish_handler() -> Handler:
             summary = runs.never_opened(error)
         else:
             raise InvalidInput(f"execution {event['execution']} has no run to close")
+        if run and summary["status"] == "SUCCEEDED":
+            _measure(Run.from_json(run), summary)
         logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
         return summary
 
     return _entry(finish)
+
+
+def closed_handler() -> Handler:
+    """After an execution's end that was no success: closes the JobRun if it is still open, and counts the ending.
+
+    It may be called twice, late, or for executions that closed their run themselves.
+    """
+
+    def closed(event: JsonObject) -> JsonObject:
+        ending = read_ending(event)
+        job = job_of(ending.machine, _settings().state_machine_prefix, JOBS)
+        # Before anything can fail: the alarm hears of the ending even when the database does not answer.
+        count(METRIC_OF[ending.status], 1)
+        count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
+        run_id = runs.close_ended(_resources().database.connection(), ending, job)
+        logger.info("execution ended", execution=ending.execution, ended=ending.status, closed_run=run_id)
+        return {"execution": ending.execution, "ended": ending.status, "closedRun": run_id}
+
+    return _entry(closed)
 
 
 def queue_handler(consume: Consume) -> Handler:
@@ -154,7 +177,7 @@ def queue_handler(consume: Consume) -> Handler:
         settings, jitter = _settings(), Random()  # noqa: S311 - no secret
         refused = delay(_queue_client, settings.queue_url, handled, settings.queue_retry_seconds, jitter)
         for name in runs.COUNTERS:
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=getattr(handled.summary, name))
+            count(name, getattr(handled.summary, name))
         logger.info(
             "messages done",
             messages=len(event["Records"]),
@@ -176,7 +199,7 @@ def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
     @metrics.log_metrics
     def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
         try:
-            with translated_errors():
+            with timed(context), translated_errors():
                 return function(event)
         except SitejobsError as error:
             logger.warning("failed", error=type(error).__name__, detail=str(error))
@@ -214,6 +237,13 @@ def _open(job: Job[Options], options: Options, event: JsonObject, resources: Res
     if isinstance(opened, runs.AlreadyRunning):
         return opened
     return Run(opened.id, job.entry.name, opened.started_at.astimezone(UTC), given, opened.context)
+
+
+def _measure(run: Run, summary: JsonObject) -> None:
+    """What a run that succeeded adds to the dashboard; the others are counted by how their execution ended."""
+    count_of_job(RUNS_SUCCEEDED, run.job)
+    count_of_job(RUN_SECONDS, run.job, (datetime.now(UTC) - run.started_at).total_seconds(), MetricUnit.Seconds)
+    count_of_job(FAILED_PAGES, run.job, summary["failedPages"])
 
 
 def _note(resources: Resources, run: Run, page: JsonObject, error: Exception) -> None:

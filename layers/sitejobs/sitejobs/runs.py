@@ -1,4 +1,5 @@
-"""JobRun: one row a run. Opened by Plan, added to by Record, closed by Finish; every call may come twice."""
+"""JobRun: one row a run. Opened by Plan, added to by Record, closed by Finish or, where
+that was not reached, after the execution's end. Every call may come twice."""
 
 import json
 from collections import Counter
@@ -11,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from sitejobs.endings import Ending
 from sitejobs.errors import InvalidInput, RunClosed
 
 JsonObject = dict[str, Any]
@@ -70,6 +72,15 @@ DO UPDATE SET "error" = excluded."error", "detail" = excluded."detail", "failedA
 _FORGET_NOTES = """DELETE FROM "JobRunFailedPage" WHERE "runId" = %(id)s AND "page" = ANY(%(pages)s)"""
 _FIRST_FAILED = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %(id)s ORDER BY "page" LIMIT 3
+"""
+_CLOSE_ENDED = """
+UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now()
+WHERE "execution" = %(execution)s AND "status" = 'RUNNING' RETURNING "id"
+"""
+_NEVER_OPENED = """
+INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options", "status", "error", "startedAt", "finishedAt")
+VALUES (%(job)s, 'unknown', %(execution)s, 'unknown', '{}', %(status)s, %(error)s, %(started_at)s, now())
+ON CONFLICT ("execution") DO NOTHING RETURNING "id"
 """
 _CLOSE = """
 UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now() WHERE "id" = %(id)s
@@ -251,6 +262,28 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
         "error": name,
         "cause": cause,
     }
+
+
+def close_ended(connection: Connection, ending: Ending, job: str | None) -> str | None:
+    """Close the run of an execution that ended without closing it itself; the run's id, None where nothing was done.
+
+    A run already closed stays as it is. An execution of `job` that had not opened its run yet is given a closed one,
+    so that a Plan still on its way finds it and stops; with None for `job` nothing is made.
+    """
+    values = {
+        "execution": ending.execution,
+        "status": ending.status,
+        "error": ": ".join(part for part in _named({"Error": ending.error, "Cause": ending.cause}) if part),
+        "started_at": ending.started_at,
+        "job": job,
+    }
+    statements = (_CLOSE_ENDED,) if job is None else (_CLOSE_ENDED, _NEVER_OPENED, _CLOSE_ENDED)
+    # The last one is for a Plan that opened the run between the first two.
+    for statement in statements:
+        row = connection.execute(statement, values).fetchone()
+        if row is not None:
+            return str(row[0])
+    return None
 
 
 def _locked(connection: Connection, run_id: str) -> JsonObject:

@@ -20,6 +20,7 @@ class Settings(BaseModel):
     database_search_path: str = Field(default="", alias="DATABASE_SEARCH_PATH")
     statement_timeout_ms: int = Field(default=0, alias="STATEMENT_TIMEOUT_MS", ge=0)
     work_bucket: str = Field(default="", alias="WORK_BUCKET")
+    state_machine_prefix: str = Field(default="", alias="STATE_MACHINE_PREFIX")
     queue_url: str = Field(default="", alias="QUEUE_URL")
     queue_retry_seconds: float = Field(default=10, alias="QUEUE_RETRY_SECONDS", ge=0, le=900)
     run_stale_seconds: int = Field(default=1800, alias="RUN_STALE_SECONDS", ge=1)

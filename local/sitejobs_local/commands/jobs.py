@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.catalog import JobEntry
-from sitejobs.errors import SitejobsError
+from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sitejobs_local.runner import Outcome
 
 _JSON_HELP = "print only the run's summary, one JSON object, on stdout"
+_STACK_HELP = "run on AWS, in the deployed stack of this name, and follow it from here"
+_DETACH_HELP = "with --stack: start it, print the execution's ARN and leave"
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,42 @@ def job_command(entry: JobEntry) -> click.Command:
         )
         for flag in flags
     ]
-    parameters.append(click.Option(["--json", "as_json"], is_flag=True, help=_JSON_HELP))
+    parameters += [
+        click.Option(["--json", "as_json"], is_flag=True, help=_JSON_HELP),
+        click.Option(["--stack"], metavar="<name>", help=_STACK_HELP),
+        click.Option(["--detach"], is_flag=True, help=_DETACH_HELP),
+    ]
     names = {flag.name.lower(): flag.name for flag in flags}
 
-    def callback(as_json: bool, **values: Any) -> int:
+    def callback(as_json: bool, stack: str | None, detach: bool, **values: Any) -> int:
         given = {names[key]: value for key, value in values.items() if value is not None}
-        return run(entry, given, as_json=as_json)
+        if detach and stack is None:
+            raise InvalidInput("--detach goes with --stack=<name>: a run on this machine ends with its command")
+        if stack is not None and detach:
+            return start(entry, given, stack)
+        return run(entry, given, stack=stack, as_json=as_json)
 
     return click.Command(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
 
 
-def run(entry: JobEntry, given: Mapping[str, Any], *, as_json: bool = False) -> int:
-    """Run a job with the given options, show how it goes and how it ended, and return the exit status."""
+def start(entry: JobEntry, given: Mapping[str, Any], stack: str) -> int:
+    """Start a job of a deployed stack, print its execution's ARN, and return the exit status."""
+    payload = _payload(entry, given)
+    from sitejobs_local.deployed import find
+
+    click.echo(find(stack, entry.name).start(payload))
+    return 0
+
+
+def run(entry: JobEntry, given: Mapping[str, Any], *, stack: str | None = None, as_json: bool = False) -> int:
+    """Run a job with the given options, show how it goes and how it ended, and return the exit status.
+
+    It runs on this machine, or where `stack` is named in that stack on AWS.
+    """
     try:
         started = time.monotonic()
-        outcome = _run(entry, given, quiet=as_json)
+        payload = _payload(entry, given)
+        outcome = _run(entry, payload, as_json) if stack is None else _follow(entry, payload, stack, as_json)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -88,9 +111,25 @@ def run(entry: JobEntry, given: Mapping[str, Any], *, as_json: bool = False) -> 
     return outcome.exit_status
 
 
-def _run(entry: JobEntry, given: Mapping[str, Any], *, quiet: bool) -> "Outcome":
+def _payload(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:
+    """An execution's input."""
     options = parse_options(entry.options, {**given, "trigger": "cli"})
-    payload = options.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return options.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
+    from sitejobs_local.deployed import find, pages_of
+    from sitejobs_local.progress import RunProgress, shown
+
+    deployed = find(stack, entry.name)
+    execution = deployed.start(payload)
+    if not quiet:
+        notes().print(execution, markup=False, highlight=False, soft_wrap=True)
+    with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
+        return deployed.follow(execution, progress)
+
+
+def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
     from sitejobs_local.progress import RunProgress, shown
     from sitejobs_local.runner import run_job, workshop_of
 

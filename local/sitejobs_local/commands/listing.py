@@ -19,7 +19,10 @@ def write_listing(formatter: click.HelpFormatter, commands: Mapping[str, click.C
                 with formatter.indentation():
                     formatter.write_dl([(flag.usage, flag.help) for flag in flags_of(entry.options)], col_max=34)
     formatter.write_paragraph()
-    formatter.write_text("Every job: --json prints only the run's summary, one JSON object, on stdout.")
+    formatter.write_text(
+        "Every job: --json prints only the run's summary, one JSON object, on stdout; --stack=<name> runs it on AWS, in"
+        " a deployed stack, and --detach does not wait for its end."
+    )
     with formatter.section("Commands"):
         formatter.write_dl([(name, command.get_short_help_str(limit=90)) for name, command in commands.items()])
     formatter.write_paragraph()

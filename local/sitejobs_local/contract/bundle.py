@@ -39,8 +39,20 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             skipped bigint; failed bigint; reasons jsonb; startedAt timestamp with time zone;
             heartbeatAt timestamp with time zone; finishedAt timestamp with time zone; error text"""
         ),
-        indexes=(Index(("id",), unique=True), Index(("execution",), unique=True)),
+        indexes=(Index(("id",), unique=True), Index(("execution",), unique=True), Index(("job", "id"))),
         owned=True,
+    ),
+    Table(
+        "JobRunOverview",
+        jobs=None,
+        columns=_columns(
+            """id bigint; job text; scope text; trigger text; options jsonb; status text;
+            startedAt timestamp with time zone; finishedAt timestamp with time zone; seconds double precision;
+            quietSeconds double precision; pages integer; failedPages integer; processed bigint; written bigint;
+            skipped bigint; failed bigint; reasons jsonb; pageErrors jsonb; message text; error text; execution text"""
+        ),
+        owned=True,
+        view=True,
     ),
     Table(
         "JobRunFailedPage",

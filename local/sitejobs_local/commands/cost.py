@@ -1,0 +1,121 @@
+"""`sitejobs cost`: what runs and a month of the schedules would cost on AWS."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from sitejobs.errors import InvalidInput
+from sitejobs_local.commands.common import output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sitejobs_local.cost.estimate import RunEstimate, Scheduled, Watching
+    from sitejobs_local.cost.prices import Prices
+    from sitejobs_local.cost.ranges import Range
+
+
+@click.command(short_help="estimate what runs, and a month of the schedules, would cost on AWS")
+@click.option("--users", metavar="<n>", type=click.IntRange(1, 100_000_000), required=True, help="size of the site")
+@click.option(
+    "--changed",
+    metavar="<percent>",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="of the users, between two incremental runs",
+)
+@click.option("--job", metavar="<name>", help="this job only")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
+def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
+    """Estimate what a run of each job and a month of the schedules would cost on AWS, for a site of so many users.
+
+    It follows from the settings of template.yaml, list prices, and what runs took on a machine at home. Not in it: the
+    database, the network (NAT, endpoints), traces, taxes, free tiers and discounts.
+    """
+    from sitejobs.catalog import JOBS
+    from sitejobs_local.cloudformation import read_yaml
+    from sitejobs_local.cost.estimate import full_run, incremental_run, machines_of, month, watching
+    from sitejobs_local.cost.prices import prices
+    from sitejobs_local.cost.rates import read_rates
+    from sitejobs_local.places import TEMPLATE
+    from sitejobs_local.template import load_template
+
+    if job is not None and job not in JOBS:
+        raise InvalidInput(f"--job takes the name of a job ({', '.join(JOBS)}), not {job!r}")
+    listed, rates = prices(), read_rates()
+    wanted = {name: entry for name, entry in JOBS.items() if job in (None, name)}
+    machines = machines_of(load_template(TEMPLATE), wanted)
+    unknown = sorted(set(machines) - set(rates.jobs))
+    full, incremental = [], []
+    for name in (name for name in machines if name in rates.jobs):
+        sizes = rates.jobs[name]
+        full.append(full_run(name, machines[name], sizes, users, listed))
+        incremental.append(incremental_run(name, machines[name], sizes, users, changed / 100, listed))
+    scheduled = list(month(machines, rates, users, changed / 100, listed))
+    watched = watching(read_yaml(TEMPLATE)["Resources"], len(JOBS), listed)
+    if as_json:
+        found = {
+            "users": users,
+            "prices": {"date": listed.date, "region": listed.region},
+            "rates": {"date": rates.date, "machine": rates.machine},
+            "runs": {"full": [asdict(run) for run in full], "incremental": [asdict(run) for run in incremental]},
+            "month": [{**asdict(each), "dollars": asdict(each.dollars)} for each in scheduled],
+            "watching": asdict(watched),
+            "notMeasured": unknown,
+        }
+        click.echo(json.dumps(found))
+        return
+    console = output()
+    console.print(_runs(f"a full run, {users:,} users", full))
+    console.print(_runs(f"an incremental run, {changed:g} % changed", incremental))
+    console.print(_month(scheduled, watched))
+    if unknown:
+        console.print(f"not measured, so not estimated: {', '.join(unknown)}", markup=False, highlight=False)
+    console.print(_sources(listed, rates.date, rates.machine), style="dim", markup=False, highlight=False)
+
+
+def _runs(title: str, runs: "list[RunEstimate]") -> "Table":
+    table = _table(title, ("job", "pages", "state transitions", "calls", "GB-seconds", "$"))
+    for run in runs:
+        figures = (run.pages, run.transitions, run.requests)
+        table.add_row(run.job, *(f"{figure:,}" for figure in figures), _span(run.gb_seconds, 0), _span(run.dollars, 2))
+    return table
+
+
+def _month(scheduled: "list[Scheduled]", watched: "Watching") -> "Table":
+    from sitejobs_local.cost.ranges import Range
+
+    table = _table("a month of the schedules", ("job", "when", "runs", "$"))
+    total = Range(watched.dollars, watched.dollars)
+    for each in scheduled:
+        table.add_row(each.job, each.when, f"{each.runs:,.0f}", _span(each.dollars, 2))
+        total = total + each.dollars
+    table.add_row(
+        "watching", f"{watched.alarms} alarms, about {watched.metrics} metrics", "", f"{watched.dollars:,.2f}"
+    )
+    table.add_row("together", "", "", _span(total, 2))
+    return table
+
+
+def _table(title: str, names: tuple[str, ...]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="")
+    for name in names:
+        table.add_column(name, justify="left" if name in ("job", "when") else "right")
+    return table
+
+
+def _span(value: "Range", digits: int) -> str:
+    low, high = f"{value.low:,.{digits}f}", f"{value.high:,.{digits}f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _sources(listed: "Prices", date: str, machine: str) -> str:
+    return (
+        f"List prices of {listed.region} on {listed.date}, without free tiers; times of {date} on {machine},"
+        " extrapolated. Not in it: the database, the network, traces. docs/cost.md says how it is reckoned."
+    )

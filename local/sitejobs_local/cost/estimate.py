@@ -1,0 +1,246 @@
+"""A run of each job on a site of a given size, and a month of the schedules: what it takes and what that costs.
+
+Counts (pages, state transitions, requests) follow from the definition; seconds are extrapolated from those measured on
+two smaller sites. Lambda gives a function with less than 1769 MB a part of a processor only: the lower estimate takes
+all of its time for waiting, which memory does not change, the higher one all of it for computing.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sitejobs.catalog import JobEntry
+from sitejobs_local.cost.prices import Prices
+from sitejobs_local.cost.ranges import Range
+from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
+from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
+from sitejobs_local.template import Function, Template
+
+WHOLE_CORE_MB = 1769
+"""Memory with which a function has one processor."""
+METRICS_A_JOB, METRICS_OF_ALL = 12, 6
+"""Series that a job's functions report (counts, its runs by outcome, its time), and those of all together."""
+SMALL_CALL_SECONDS = 0.05
+"""Of a call of Record or Finish: two short transactions."""
+
+_SCHEDULES = Path(__file__).with_name("schedules.json")
+_KEYS_A_LOOK = 10_000
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A job's functions as template.yaml has them, with the default pause after a page in seconds."""
+
+    plan: Function
+    batch: Function
+    small: Function
+    pause_seconds: float
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class RunEstimate:
+    """One run. Seconds and dollars; `gb_seconds` is what Lambda charges for all functions."""
+
+    job: str
+    keys: int
+    pages: int
+    transitions: int
+    requests: int
+    plan_seconds: float
+    batch_seconds: float
+    gb_seconds: Range
+    gets: float
+    puts: int
+    log_gb: float
+    dollars: Range
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A schedule's runs of one job in a month."""
+
+    job: str
+    when: str
+    runs: float
+    run: RunEstimate
+
+    @property
+    def dollars(self) -> Range:
+        """Of a month."""
+        return self.run.dollars * self.runs
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What a month costs whatever runs."""
+
+    alarms: int
+    dashboards: int
+    metrics: int
+    dollars: float
+
+
+def machines_of(template: Template, jobs: Mapping[str, JobEntry]) -> dict[str, Machine]:
+    """What each job runs on."""
+    by_arn = {function.arn: function for function in template.functions.values()}
+    found = {}
+    for name, entry in jobs.items():
+        given = template.state_machine(name).substitutions
+        defaults = {field: info.default for field, info in entry.options.model_fields.items()}
+        found[name] = Machine(
+            plan=by_arn[given["PlanFunctionArn"]],
+            batch=by_arn[given["BatchFunctionArn"]],
+            small=by_arn[given["RecordFunctionArn"]],
+            pause_seconds=defaults.get("pause_ms", 0) / 1000,
+            concurrency=defaults.get("max_concurrency", 1),
+        )
+    return found
+
+
+def full_run(job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, prices: Prices) -> RunEstimate:
+    """A run for everybody."""
+    largest = sizes[-1]
+    keys = math.ceil(largest.full.keys * users / largest.users)
+    pages = math.ceil(keys * largest.full.pages / max(largest.full.keys, 1))
+    plan = _line([(size.users, size.full.plan_seconds) for size in sizes], users)
+    batch = keys * _power([(size.users, _a_key(size.full)) for size in sizes], users)
+    return _estimate(job, machine, sizes, users, prices, keys, pages, plan, batch)
+
+
+def incremental_run(
+    job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, changed: float, prices: Prices
+) -> RunEstimate:
+    """A run that finds a share `changed` of the keys changed: it looks at all, and computes those as a full run does.
+
+    A job without incremental runs has a full one.
+    """
+    full = full_run(job, machine, sizes, users, prices)
+    fresh = [(size.users, size.fresh) for size in sizes if size.fresh is not None]
+    if len(fresh) < len(sizes):
+        return full
+    measured = sizes[-1].full.keys
+    looks = fresh[-1][1].pages
+    looking = (
+        math.ceil(full.keys / max(_KEYS_A_LOOK, measured)) if looks == 1 else looks * full.keys // max(measured, 1)
+    )
+    plan = _line([(size, rate.plan_seconds) for size, rate in fresh], users)
+    batch = _line([(size, rate.batch_seconds) for size, rate in fresh], users) + changed * full.batch_seconds
+    pages = looking + math.ceil(changed * full.pages)
+    return _estimate(job, machine, sizes, users, prices, full.keys, pages, plan, batch)
+
+
+def month(
+    machines: Mapping[str, Machine], rates: Rates, users: int, changed: float, prices: Prices
+) -> Iterator[Scheduled]:
+    """Every scheduled run of a job that was measured; `all` stands for a run of each."""
+    for schedule in json.loads(_SCHEDULES.read_text(encoding="utf-8")):
+        for job in [*machines] if schedule["job"] == "all" else [schedule["job"]]:
+            if job not in machines or job not in rates.jobs:
+                continue
+            machine, sizes = machines[job], rates.jobs[job]
+            if schedule["incremental"]:
+                run = incremental_run(job, machine, sizes, users, changed, prices)
+            else:
+                run = full_run(job, machine, sizes, users, prices)
+            yield Scheduled(job, schedule["when"], schedule["runs_a_month"], run)
+
+
+def watching(resources: Mapping[str, Any], jobs: int, prices: Prices) -> Watching:
+    """Alarms, dashboards and metrics of a template's resources."""
+    kinds = [resource["Type"] for resource in resources.values()]
+    alarms, dashboards = kinds.count("AWS::CloudWatch::Alarm"), kinds.count("AWS::CloudWatch::Dashboard")
+    metrics = METRICS_A_JOB * jobs + METRICS_OF_ALL
+    dollars = prices["alarm"].of(alarms) + prices["dashboard"].of(dashboards) + prices["metric"].of(metrics)
+    return Watching(alarms, dashboards, metrics, dollars)
+
+
+def _estimate(
+    job: str,
+    machine: Machine,
+    sizes: Sequence[SizeRate],
+    users: int,
+    prices: Prices,
+    keys: int,
+    pages: int,
+    plan_seconds: float,
+    batch_seconds: float,
+) -> RunEstimate:
+    largest = sizes[-1]
+    waiting = machine.pause_seconds * pages
+    small = (chapters_of(pages) + 1) * SMALL_CALL_SECONDS
+    gb_seconds = (
+        _billed(batch_seconds, machine.batch, waiting)
+        + _billed(plan_seconds, machine.plan)
+        + _billed(small, machine.small)
+    )
+    gets, puts = _storage(largest, users, machine.concurrency)
+    requests, transitions = requests_of(pages), transitions_of(pages)
+    log_gb = largest.full.log_bytes / requests_of(largest.full.pages) * requests / 2**30
+    counted = (
+        prices["request"].of(requests)
+        + prices["transition"].of(transitions)
+        + prices["get"].of(gets)
+        + prices["put"].of(puts)
+        + prices["log_gb"].of(log_gb)
+    )
+    return RunEstimate(
+        job=job,
+        keys=keys,
+        pages=pages,
+        transitions=transitions,
+        requests=requests,
+        plan_seconds=plan_seconds,
+        batch_seconds=batch_seconds + waiting,
+        gb_seconds=gb_seconds,
+        gets=gets,
+        puts=puts,
+        log_gb=log_gb,
+        dollars=gb_seconds * prices["gb_second"].dollars + counted,
+    )
+
+
+def _billed(seconds: float, function: Function, waiting: float = 0.0) -> Range:
+    slower = max(1.0, WHOLE_CORE_MB / function.memory)
+    return Range(seconds + waiting, seconds * slower + waiting) * (function.memory / 1024)
+
+
+def _storage(size: SizeRate, users: int, concurrency: int) -> tuple[float, int]:
+    """Requests that read and write a run's snapshot."""
+    if not size.snapshot_bytes:
+        return 0.0, 0
+    snapshot = size.snapshot_bytes * users / size.users
+    return snapshot_gets(snapshot, users, concurrency), math.ceil(snapshot / 2**23) + 2
+
+
+def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:
+    """GETs by which so many environments read a snapshot and the shelves that they need of it."""
+    from sitejobs.matching.snapshot_file import READ_BYTES
+    from sitejobs.matching.world import SHELF_USERS
+
+    return concurrency * (snapshot_bytes / READ_BYTES + users / SHELF_USERS + 3)
+
+
+def _a_key(rate: RunRate) -> float:
+    return rate.batch_seconds / max(rate.keys, 1)
+
+
+def _line(points: Sequence[tuple[int, float]], users: int) -> float:
+    """Along the line through the two largest sites, never below what the smaller one took."""
+    if len(points) == 1:
+        return points[0][1] * users / points[0][0]
+    (users_before, before), (users_last, last) = points[-2:]
+    slope = max((last - before) / (users_last - users_before), 0.0)
+    return last + slope * (users - users_last) if users > users_last else min(last, before + slope * users)
+
+
+def _power(points: Sequence[tuple[int, float]], users: int) -> float:
+    """As a power of the users, through the two largest sites; what has not grown does not grow."""
+    (users_before, before), (users_last, last) = points[0], points[-1]
+    if last <= before or before <= 0 or users <= users_last:
+        return last
+    exponent = math.log(last / before) / math.log(users_last / users_before)
+    return float(last * (users / users_last) ** min(exponent, 1.0))

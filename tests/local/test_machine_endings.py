@@ -1,0 +1,127 @@
+"""Executions at home that are stopped, time out or fail: the template's rules are told, as EventBridge would."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from sitejobs.database import connect
+from sitejobs_local.machine import Event, LocalMachine
+from sitejobs_local.places import REPOSITORY, TEMPLATE
+from sitejobs_local.population import generate, load
+from sitejobs_local.postgres import Server
+from tests.databases import site_database
+from tests.matching.random_sites import NOW
+
+SLOW = {"batchSize": 1, "pauseMs": 60_000, "maxConcurrency": 2}
+
+
+@pytest.fixture(scope="module")
+def site_url(postgres_server: Server) -> Iterator[str]:
+    with site_database(postgres_server) as url:
+        with connect(url) as connection:
+            load(connection, generate(30, 1, NOW))
+        yield url
+
+
+@pytest.fixture
+def database(site_url: str) -> Iterator[Connection]:
+    with connect(site_url) as connection:
+        connection.execute('DELETE FROM "JobRun"')
+        yield connection
+
+
+class Watched:
+    """The functions that were called, and the events that they were given."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.page_begun = threading.Event()
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if event.kind == "started" and event.function == "MatchScoresFunction":
+            self.page_begun.set()
+
+    def told(self) -> list[dict[str, Any]]:
+        return [it.event for it in self.events if (it.kind, it.function) == ("finished", "RunClosedFunction")]
+
+
+def machine(url: str, folder: Path, watched: Watched, template: Path = TEMPLATE) -> LocalMachine:
+    return LocalMachine(template, database_url=url, log_file=folder / "log", on_event=watched, work_folder=folder / "w")
+
+
+def run_of(database: Connection) -> tuple[Any, ...]:
+    row = database.execute('SELECT "status", "error" FROM "JobRun"').fetchone()
+    assert row is not None
+    return row
+
+
+def test_a_run_that_is_stopped_is_closed_as_aborted_while_its_pages_still_work(
+    site_url: str, database: Connection, tmp_path: Path
+) -> None:
+    watched = Watched()
+    with machine(site_url, tmp_path, watched) as aws:
+        execution = aws.start("match-scores", SLOW)
+        assert watched.page_begun.wait(60)
+        aws.stop(execution, "Stopped", "by hand")
+        assert run_of(database) == ("ABORTED", "Stopped: by hand")
+        assert aws.wait(execution).status == "ABORTED"
+    [event] = watched.told()
+    ready = json.loads((REPOSITORY / "events" / "run-closed.json").read_text())
+    assert event.keys() == ready.keys()
+    assert event["detail"].keys() == ready["detail"].keys()
+    assert event["detail"]["status"] == "ABORTED"
+
+
+def test_a_stop_through_the_api_is_noticed_when_the_execution_is_waited_for(
+    site_url: str, database: Connection, tmp_path: Path
+) -> None:
+    watched = Watched()
+    with machine(site_url, tmp_path, watched) as aws:
+        execution = aws.start("match-scores", {**SLOW, "pauseMs": 500})
+        assert watched.page_begun.wait(60)
+        aws.client("stepfunctions").stop_execution(executionArn=execution)
+        assert aws.wait(execution, timeout=60).status in ("ABORTED", "FAILED")  # moto stumbles over a state it begins
+    assert run_of(database)[0] in ("ABORTED", "FAILED")
+    assert len(watched.told()) == 1
+
+
+def test_a_run_that_takes_longer_than_its_definition_allows_is_closed_as_timed_out(
+    site_url: str, database: Connection, tmp_path: Path
+) -> None:
+    watched = Watched()
+    with machine(site_url, tmp_path, watched, impatient_template(tmp_path, seconds=6)) as aws:
+        execution = aws.start("match-scores", {**SLOW, "pauseMs": 3000})
+        assert watched.page_begun.wait(60)
+        assert aws.wait(execution, timeout=60).status == "TIMED_OUT"
+    assert run_of(database)[0] == "TIMED_OUT"
+
+
+def test_a_run_that_failed_has_closed_itself_and_stays_as_it_is(
+    site_url: str, database: Connection, tmp_path: Path
+) -> None:
+    watched = Watched()
+    with machine(site_url, tmp_path, watched) as aws:
+        assert aws.run("match-scores", {"batchSize": 0}, timeout=60).error == "InvalidInput"
+    [event] = watched.told()
+    assert (event["detail"]["status"], event["detail"]["error"]) == ("FAILED", "InvalidInput")
+    status, error = run_of(database)
+    assert status == "FAILED"
+    assert error.startswith("InvalidInput: batchSize must be")
+
+
+def impatient_template(folder: Path, seconds: int) -> Path:
+    """The stack's template with a definition that gives up after so long."""
+    definition = json.loads((REPOSITORY / "statemachines" / "paged-job.asl.json").read_text())
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    (folder / "statemachines").mkdir()
+    (folder / "statemachines" / "paged-job.asl.json").write_text(json.dumps(definition | {"TimeoutSeconds": seconds}))
+    path = folder / "template.yaml"
+    path.write_text(TEMPLATE.read_text())
+    return path

@@ -1,0 +1,49 @@
+"""What is reported of the functions' time limits."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sitejobs.measures import EVERY_SERVICE, NEAR_TIME_LIMIT, metrics, timed
+
+
+class Clock:
+    """A context of an invocation that has so many milliseconds left, one figure a look."""
+
+    def __init__(self, *left: int) -> None:
+        self._left = iter(left)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return next(self._left)
+
+
+@pytest.fixture(autouse=True)
+def empty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "site")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "toy")
+    metrics.clear_metrics()
+    yield
+    metrics.clear_metrics()
+
+
+def near(shown: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, shown.splitlines()) if NEAR_TIME_LIMIT in line]
+
+
+@pytest.mark.parametrize(("left", "used", "counted"), [(10_000, 0, 0), (2_100, 79, 0), (2_000, 80, 1), (0, 100, 1)])
+def test_an_invocation_near_its_limit_is_counted_for_all_services_together(
+    capsys: pytest.CaptureFixture[str], left: int, used: float, counted: int
+) -> None:
+    with timed(Clock(10_000, left)):  # type: ignore[arg-type] # as much of a context as is asked for
+        pass
+    assert metrics.metric_set["timeUsed"]["Value"] == [used]
+    found = near(capsys.readouterr().out)
+    assert [line["service"] for line in found] == [EVERY_SERVICE] * counted
+
+
+def test_an_invocation_that_fails_near_its_limit_is_counted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), timed(Clock(1000, 1)):  # type: ignore[arg-type]
+        raise KeyError
+    assert len(near(capsys.readouterr().out)) == 1
