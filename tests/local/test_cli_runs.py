@@ -87,7 +87,7 @@ def test_a_run_shows_how_it_goes_on_stderr_and_how_it_ended_on_stdout(env: dict[
     with connect(url) as connection:
         stored = connection.execute('SELECT count(*) FROM "MatchScore"').fetchone()
     assert stored is not None
-    assert re.search(rf"rows written │ +{stored[0]:,} │", result.stdout)
+    assert re.search(rf"rows written +│ +{stored[0]:,} │", result.stdout)
 
 
 def test_as_json_stdout_is_the_summary_alone(env: dict[str, str], url: str) -> None:
