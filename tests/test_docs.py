@@ -25,6 +25,7 @@ from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
 from sitejobs.search.options import SearchableUserOptions
 from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
+from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local import migrations
 from sitejobs_local.cli import sitejobs as command
 from sitejobs_local.population import generate, load
@@ -33,6 +34,7 @@ from tests.local.command import environment
 from tests.local.command import sitejobs as run_command
 from tools.docs import PARTS, renewed
 
+EVERYTHING = JOBS | WORKFLOWS
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = {"bash", "sh", "console"}
@@ -192,10 +194,10 @@ def test_the_command_line_takes_the_command_with_its_options(line: Line) -> None
         _, found, rest = chosen.resolve_command(context, rest)
         assert found is not None
         chosen, context = found, found.make_context(found.name, list(rest), parent=context)
-    if chosen.name in JOBS:
+    if chosen.name in EVERYTHING:
         of_command = {"as_json", "stack", "detach"}
         given = {name: value for name, value in context.params.items() if value is not None and name not in of_command}
-        model = JOBS[chosen.name].options
+        model = EVERYTHING[chosen.name].options
         names = {(info.alias or name).lower(): info.alias or name for name, info in model.model_fields.items()}
         parse_options(model, {names[name]: value for name, value in given.items()})
 
@@ -424,7 +426,7 @@ def test_every_error_that_is_explained_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Errors")[2].partition("##")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     raised = {error.__name__ for error in SitejobsError.__subclasses__() if error.__module__ == "sitejobs.errors"}
-    assert explained == raised | {"PagesFailed"}
+    assert explained == raised | {"PagesFailed", "JobsFailed"}
 
 
 # SQL and files -----------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from sitejobs.media.attributes import KINDS, Attributes
 from sitejobs.media.rules import Rules
 from sitejobs.options import MAX_ID, JobOptions, limits
 from sitejobs.search.query import NAMES_ALIKE, search_statement
+from sitejobs.workflows.catalog import WORKFLOWS
+from sitejobs.workflows.graph import STEPS
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.commands.jobs import flags_of
 
@@ -36,10 +38,14 @@ def options_table(model: type[JobOptions]) -> str:
         name = by_alias[flag.name]
         info = model.model_fields[name]
         low, high = limits(model, name)
-        is_id = info.default is None or high == MAX_ID
-        takes = "switch" if flag.takes is None else "an id" if is_id else f"{low:,} to {high:,}"
+        if flag.takes is None:
+            takes = "switch"
+        elif low is None or high is None:
+            takes = "text"
+        else:
+            takes = "an id" if info.default is None or high == MAX_ID else f"{low:,} to {high:,}"
         default = "" if info.default is None or info.default is False else str(info.default)
-        default = "required" if info.is_required() else default
+        default = "required" if info.is_required() else "" if info.default == () else default
         rows.append((f"`--{flag.name}`", takes, default, str(info.description)))
     return table(("option", "takes", "default", "what it does"), rows)
 
@@ -112,6 +118,38 @@ SELECT "profileSearchQuery"('climbing jazz', true) AS "every", "profileSearchQue
 """
 
 
+def graph_of_the_jobs() -> str:
+    """Which job waits for which, as a Mermaid flowchart: a dotted arrow where the first one may fail."""
+    names = {job: f"j{number}" for number, job in enumerate(STEPS, 1)}
+    when = {"always": "", "with media": "<br/><i>with includeMedia</i>", "named": "<br/><i>with only</i>"}
+    lines = [f'{names[job]}["{job}{when[step.part]}"]' for job, step in STEPS.items()]
+    for job, step in STEPS.items():
+        lines += [f"{names[other]} --> {names[job]}" for other in step.needs]
+        lines += [f"{names[other]} -.-> {names[job]}" for other in step.after]
+    return "\n".join(["```mermaid", "flowchart LR", *(f"    {line}" for line in lines), "```"])
+
+
+def schedules_of_template() -> str:
+    """The rules that start `all`: when, with which input, and the parameters that change it."""
+    template = read_yaml(ROOT / "template.yaml")
+    rows = []
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Events::Rule" and "ScheduleExpression" in resource["Properties"]:
+            parameter = resource["Properties"]["ScheduleExpression"]["Ref"]
+            given = {key: value for key, value in _input_of(resource).items() if key != "trigger"}
+            expression = template["Parameters"][parameter]["Default"]
+            switch = resource["Properties"]["State"]["Ref"]
+            described = resource["Properties"]["Description"]
+            rows.append((described, f"`{expression}`", f"`{json.dumps(given)}`", f"`{parameter}`", f"`{switch}`"))
+    return table(("what runs", "when (UTC)", "input of `all`", "its time", "its switch"), rows)
+
+
+def _input_of(rule: JsonObject) -> JsonObject:
+    [target] = rule["Properties"]["Targets"]
+    given: JsonObject = json.loads(target["Input"])
+    return given
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table; bars within cells are escaped."""
     cells = [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
@@ -121,6 +159,13 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     **{("docs/jobs.md", f"{name} options"): partial(options_table, job.options) for name, job in JOBS.items()},
+    **{
+        ("docs/workflows.md", f"{name} options"): partial(options_table, workflow.options)
+        for name, workflow in WORKFLOWS.items()
+        if list(flags_of(workflow.options))
+    },
+    ("docs/workflows.md", "graph"): graph_of_the_jobs,
+    ("docs/workflows.md", "schedules"): schedules_of_template,
     ("docs/search.md", "search"): sql_of_search,
     ("docs/media.md", "media attributes"): media_attributes,
     ("docs/media.md", "media settings"): media_settings,

@@ -25,19 +25,24 @@ EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class JobsGroup(click.Group):
-    """The commands of the catalog's jobs beside those that are written out."""
+    """The commands of the catalog's jobs and workflows beside those that are written out."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from sitejobs.catalog import JOBS
+        from sitejobs.workflows.catalog import WORKFLOWS
 
-        return [*JOBS, *self.commands]
+        return [*JOBS, *WORKFLOWS, *self.commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.commands:
             return self.commands[cmd_name]
         from sitejobs.catalog import JOBS
+        from sitejobs.workflows.catalog import WORKFLOWS
         from sitejobs_local.commands.jobs import job_command
+        from sitejobs_local.commands.workflows import workflow_command
 
+        if cmd_name in WORKFLOWS:
+            return workflow_command(WORKFLOWS[cmd_name])
         return job_command(JOBS[cmd_name]) if cmd_name in JOBS else None
 
     def resolve_command(

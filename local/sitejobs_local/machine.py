@@ -211,6 +211,19 @@ class LocalMachine:
         """Start an execution and wait for its end."""
         return self.wait(self.start(machine_name, payload), timeout)
 
+    def retire(self, machine_name: str) -> None:
+        """End the idle environments of the functions that only this state machine calls."""
+        machine = self.template.state_machine(machine_name)
+        others = {
+            function.name
+            for other in self.template.state_machines.values()
+            if other is not machine
+            for function in self.template.functions_of(other)
+        }
+        for function in self.template.functions_of(machine):
+            if function.name not in others:
+                self._pool.retire(function.name)
+
     def client(self, service: str) -> Any:
         """A boto3 client of this machine's own AWS."""
         from sitejobs_local import moto_patches

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -53,10 +54,19 @@ with _without_ec2():
     from moto.s3.models import FakeKey
     from moto.stepfunctions.parser.asl.component.common.path import result_path
     from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+        StateTaskServiceSfn,
+    )
     from moto.stepfunctions.parser.asl.eval import states
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+# How often an execution that waits for another one looks whether it has ended; moto's own is 0.5 s.
+_SYNC_SECONDS: Final = 0.05
+# What moto sets a moment after the status.
+_OUTPUT_PATIENCE_SECONDS: Final = 0.2
 _ATOMS: Final = frozenset((str, int, float, bool, type(None)))
 
 
@@ -115,6 +125,10 @@ def _changes(endpoint: str, invoke: Invoke) -> Iterator[tuple[Any, str, Any]]:
     # A task makes a new client with the user's settings every time, and then goes through HTTP to its own process:
     # 15 ms. Lambda tasks go straight to the function, other services through one client each.
     yield boto_client, "boto3", _task_clients(endpoint)
+
+    # startExecution takes and answers names in the case that AWS does not use in definitions, and so never works.
+    yield StateTaskServiceSfn, "_sync2_api_output_of", staticmethod(_as_awaited)
+    yield state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _SYNC_SECONDS
 
     # Every look-up parses its JSONPath anew: 2 ms each.
     yield json_path, "parse", functools.lru_cache(maxsize=4096)(vars(json_path)["parse"])
@@ -178,12 +192,47 @@ class _TaskLambda:
         return {**answer, "FunctionError": "Unhandled"} if errored else answer
 
 
+class _TaskStates:
+    """Executions as a state that starts one and waits for it has them; `client` is a Step Functions client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def start_execution(self, **parameters: Any) -> Mapping[str, Any]:
+        given = {_lowered(name): value for name, value in parameters.items()}
+        answer = self._client.start_execution(**given)
+        return {"ExecutionArn": answer["executionArn"], "StartDate": answer["startDate"].isoformat()}
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - as the API names it
+        found: Any = stepfunctions_parser_backends[ACCOUNT_ID][REGION].describe_execution(executionArn)
+        if found.status in ("SUCCEEDED", "FAILED"):
+            deadline = time.monotonic() + _OUTPUT_PATIENCE_SECONDS
+            while found.output is None and found.error is None and time.monotonic() < deadline:
+                time.sleep(0.001)
+        return {name: value for name, value in found.to_describe_output().items() if not name.endswith("Date")}
+
+
+def _lowered(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def _as_awaited(typ: type, value: dict[str, Any]) -> None:
+    """Turn a described execution into what .sync:2 gives a definition: `Output` and the like, JSON parsed."""
+    for name in list(value):
+        item = value.pop(name)
+        parsed = json.loads(item) if name in ("input", "output") and isinstance(item, str) else item
+        value[name[:1].upper() + name[1:]] = parsed
+
+
 def _task_clients(endpoint: str) -> types.SimpleNamespace:
     """What stands for the module boto3 where moto makes the clients of tasks."""
 
     @functools.cache
     def cached(service: str) -> Any:
-        return _TaskLambda() if service == "lambda" else client(isolated_session(), service, endpoint)
+        if service == "lambda":
+            return _TaskLambda()
+        found = client(isolated_session(), service, endpoint)
+        return _TaskStates(found) if service == "stepfunctions" else found
 
     return types.SimpleNamespace(client=lambda *, service_name, **_: cached(service_name))
 

@@ -1,6 +1,7 @@
 """The end of a run as a person reads it: what was done, what was left out and why, what failed."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sitejobs.catalog import JOBS
 from sitejobs_local.runner import EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED, EXIT_SUCCEEDED, Outcome
@@ -36,6 +37,39 @@ def print_outcome(console: "Console", outcome: Outcome, seconds: float) -> None:
     if outcome.exit_status != EXIT_SUCCEEDED:
         console.print(f"[red]{_verdict(outcome)}[/]", end="", markup=True)
         console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
+
+
+def print_workflow(console: "Console", outcome: Outcome, seconds: float) -> None:
+    """Print how each job of a workflow ended, and the workflow's message."""
+    summary = outcome.summary
+    if outcome.exit_status == EXIT_ALREADY_RUNNING:
+        console.print(str(summary["message"]), markup=False)
+        return
+    if "jobs" in summary:
+        head = f"{summary['job']}: run {summary['runId']}, {str(summary['status']).lower()}, {seconds:,.1f} s"
+        console.print(head, markup=False, highlight=False)
+        console.print(_jobs(summary["jobs"]))
+    if summary.get("message"):
+        console.print(str(summary["message"]), markup=False)
+    if outcome.exit_status != EXIT_SUCCEEDED:
+        console.print(f"[red]{_verdict(outcome)}[/]", end="", markup=True)
+        console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
+
+
+def _jobs(jobs: Mapping[str, Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table()
+    for name in ("job", "status"):
+        table.add_column(name, no_wrap=True)
+    for name in ("processed", "written", "skipped", "failed"):
+        table.add_column(name, justify="right")
+    for job, state in jobs.items():
+        counts = (
+            f"{int(state[key]):,}" if key in state else "" for key in ("processed", "written", "skipped", "failed")
+        )
+        table.add_row(job, str(state["status"]).lower().replace("_", " "), *counts)
+    return table
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -17,7 +17,7 @@ from sitejobs_local.progress import RunProgress, Totals
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from sitejobs_local.machine import Event
+    from sitejobs_local.machine import Event, Execution, LocalMachine
     from sitejobs_local.target import Target
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -92,33 +92,60 @@ def run_job(
     ------
     InvalidInput : template.yaml or the definition cannot be used, or has no such state machine.
     """
+    name = f"cli-{uuid.uuid4()}"
+    try:
+        ended = execute(
+            job, options, name, target=target, workshop=workshop, environ=environ, listen=_listener(progress)
+        )
+    except KeyboardInterrupt:
+        return _interrupted(job, target, name, progress.totals)
+    with target.connect() as connection:
+        return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
+
+
+def execute(
+    state_machine: str,
+    options: Mapping[str, Any],
+    name: str,
+    *,
+    target: "Target",
+    workshop: Workshop,
+    environ: Mapping[str, str],
+    listen: "Callable[[LocalMachine, Event], None]",
+) -> "Execution":
+    """Run one execution called `name` to its end; an interrupt aborts it and ends the workers.
+
+    Raises
+    ------
+    InvalidInput : template.yaml or the definition cannot be used, or has no such state machine.
+    KeyboardInterrupt : its runs are still open in the database.
+    """
     from sitejobs_local.machine import LocalMachine
     from sitejobs_local.template import TemplateError
 
-    name = f"cli-{uuid.uuid4()}"
+    def on_event(event: "Event") -> None:
+        listen(machine, event)
+
+    machine = LocalMachine(
+        TEMPLATE,
+        database_url=target.url,
+        environment=taken_over(environ, TEMPLATE),
+        log_file=workshop.log_file,
+        work_folder=workshop.work_folder,
+        kept_buckets={MEDIA_BUCKET: workshop.media_folder},
+        on_event=on_event,
+        prewarm=(state_machine,),
+    )
     try:
-        with LocalMachine(
-            TEMPLATE,
-            database_url=target.url,
-            environment=taken_over(environ, TEMPLATE),
-            log_file=workshop.log_file,
-            work_folder=workshop.work_folder,
-            kept_buckets={MEDIA_BUCKET: workshop.media_folder},
-            on_event=_listener(progress),
-            prewarm=(job,),
-        ) as machine:
-            execution = machine.start(job, dict(options), name)
+        with machine:
+            execution = machine.start(state_machine, dict(options), name)
             try:
-                ended = machine.wait(execution)
+                return machine.wait(execution)
             except KeyboardInterrupt:
                 machine.stop(execution, *INTERRUPTED)
                 raise
     except TemplateError as error:
         raise InvalidInput(str(error)) from error
-    except KeyboardInterrupt:
-        return _interrupted(job, target, name, progress.totals)
-    with target.connect() as connection:
-        return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
 
 
 def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
@@ -142,8 +169,8 @@ def message_of(cause: str | None) -> str:
     return cause
 
 
-def _listener(progress: RunProgress) -> "Callable[[Event], None]":
-    def listen(event: "Event") -> None:
+def _listener(progress: RunProgress) -> "Callable[[LocalMachine, Event], None]":
+    def listen(machine: "LocalMachine", event: "Event") -> None:
         if isinstance(event.result, dict):
             progress.add(event.result)
 

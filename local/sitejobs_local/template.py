@@ -231,7 +231,10 @@ class _Reader:
             buckets={name: self._bucket(name) for name in self._of_type(_BUCKET)},
             queues={name: self._queue(name) for name in self._of_type(_QUEUE)},
             queue_sources=tuple(source for name in functions for source in self._queue_sources(name)),
-            rules=tuple(self._rule(name) for name in self._of_type(_RULE)),
+            # Schedules never fire on this machine.
+            rules=tuple(
+                self._rule(name) for name in self._of_type(_RULE) if self._property(name, "ScheduleExpression") is None
+            ),
         )
 
     def _of_type(self, kind: str) -> Iterator[str]:

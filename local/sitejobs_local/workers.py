@@ -243,6 +243,13 @@ class WorkerPool:
         functions = [self._function(name) for name in names]
         threading.Thread(target=self._prewarm, args=(functions,), daemon=True).start()
 
+    def retire(self, name: str) -> None:
+        """End the idle environments of a function that will not be needed again soon, for their memory's sake."""
+        with self._lock:
+            idle, self._idle[name] = self._idle[name], []
+        for environment in idle:
+            self._drop(environment)
+
     def pids(self, name: str | None = None) -> set[int]:
         """Process ids of the environments of a function, or of all."""
         with self._lock:

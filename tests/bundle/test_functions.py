@@ -134,6 +134,20 @@ def test_a_function_of_the_feed_plans_and_computes_pages_of_the_shape_of_its_eve
     assert sum(result["failed"] for result in results) == 0
 
 
+def test_the_function_of_the_workflows_takes_a_run_from_its_plan_to_its_end(start: Start, site_url: str) -> None:
+    machines = "arn:aws:states:us-east-1:123456789012:stateMachine:"
+    function = start("WorkflowsFunction", DATABASE_URL=site_url, JOB_MACHINES=machines)
+    planned = function.invoke(event("workflows"))
+    assert [order["job"] for order in planned["ready"]] == ["build-user-traits"]
+    assert planned["ready"][0]["machine"] == machines + "build-user-traits"
+    error = {"Error": "States.TaskFailed", "Cause": json.dumps({"Status": "TIMED_OUT"})}
+    ended = function.invoke({"step": "Ended", "run": planned["run"], "job": "build-user-traits", "error": error})
+    assert ended["ready"] == []
+    summary = function.invoke({"step": "Finish", "run": planned["run"], "execution": "x", "error": None})
+    assert (summary["status"], summary["error"]) == ("FAILED", "JobsFailed")
+    assert summary["cause"].startswith("failed: build-user-traits: TIMED_OUT. not started: match-scores, ")
+
+
 UPLOADS = {
     "media/film.mp4": ("moov-last.mp4", "VIDEO"),
     "media/photo.heic": ("plain.heic", "IMAGE"),
@@ -212,6 +226,7 @@ def test_the_login_is_read_from_the_secret_and_never_shown(start: Start, cloud: 
         "BuildUserTraitsFunction",
         "UserInterestSetsFunction",
         "MediaUploadedFunction",
+        "WorkflowsFunction",
         "RunsRecordFunction",
         "RunsFinishFunction",
     ],

@@ -12,6 +12,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.media.media_metadata import PAGE_SECONDS
 from sitejobs.media.rules import Rules, read_rules
 from sitejobs.media.uploads import CALL_SECONDS
+from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.template import load_template
 from tools.bundle import ROOT, validate
@@ -49,6 +50,8 @@ MACHINES = of_type("AWS::Serverless::StateMachine")
 LAYERS = of_type("AWS::Serverless::LayerVersion")
 LOG_GROUPS = of_type("AWS::Logs::LogGroup")
 ROLES = of_type("AWS::IAM::Role")
+SCHEDULES = {name: it for name, it in of_type("AWS::Events::Rule").items() if "ScheduleExpression" in it}
+PAGED = [name for name, it in MACHINES.items() if it["DefinitionUri"] == "statemachines/paged-job.asl.json"]
 
 
 def role_of(properties: JsonObject) -> str:
@@ -88,11 +91,12 @@ def test_sam_and_cloudformation_accept_it() -> None:
 
 def test_every_job_has_a_state_machine_of_its_name_over_a_definition_that_is_filled_in() -> None:
     machines = {machine.name: machine for machine in AS_READ.state_machines.values()}
-    assert set(machines) == set(JOBS)
+    assert set(machines) == {*JOBS, *WORKFLOWS, "workflow-job"}
     arns = {function.arn for function in AS_READ.functions.values()}
     for machine in machines.values():
         assert "${" not in machine.definition()
-        assert set(machine.substitutions.values()) <= arns
+    for job in JOBS:
+        assert set(machines[job].substitutions.values()) <= arns
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -106,7 +110,7 @@ def test_a_state_machine_logs_errors_without_data_and_is_traced(name: str) -> No
     assert destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0] in LOG_GROUPS
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", PAGED)
 def test_a_state_machine_may_call_its_functions_and_start_its_own_pages_only(name: str) -> None:
     machine = AS_READ.state_machines[name]
     own_role = role_of(MACHINES[name])
@@ -133,7 +137,8 @@ def test_a_state_machine_may_call_its_functions_and_start_its_own_pages_only(nam
 
 def test_every_function_and_state_machine_has_a_role_of_its_own() -> None:
     roles = [role_of(properties) for properties in (*FUNCTIONS.values(), *MACHINES.values())]
-    assert sorted(roles) == sorted(ROLES)
+    of_schedules = {target["RoleArn"]["Fn::GetAtt"][0] for it in SCHEDULES.values() for target in it["Targets"]}
+    assert sorted([*roles, *of_schedules]) == sorted(ROLES)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -189,7 +194,7 @@ def queues_of(function: str) -> list[str]:
 def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
     """The function that each task calls, and the state's time limit in seconds."""
     for state in machine["States"].values():
-        if state["Type"] == "Task":
+        if state["Resource" if state["Type"] == "Task" else "Type"] == "arn:aws:states:::lambda:invoke":
             yield state["Parameters"]["FunctionName"], state["TimeoutSeconds"]
         if "ItemProcessor" in state:
             yield from state_limits(state["ItemProcessor"])
@@ -214,7 +219,7 @@ def test_no_role_may_do_anything_to_any_resource(name: str) -> None:
             elif "Fn::Sub" in resource:
                 # Keys under a prefix of our bucket, executions of our state machine: nothing wider.
                 assert re.fullmatch(
-                    r"\$\{WorkBucket\.Arn\}/[a-z]+/\*|arn:[^*]+:states:[^*]+[\w-]:?\*?"
+                    r"\$\{WorkBucket\.Arn\}/[a-z]+/\*|arn:[^*]+:states:[^*]+[\w-]:?\*?|arn:[^*]+:events:[^*]+"
                     r"|\$\{MediaBucket\.Arn\}/\$\{MediaPrefix\}\*|arn:[^*]+:s3:::\$\{MediaBucketName\}(/\$\{MediaPrefix\}\*)?",
                     resource["Fn::Sub"],
                 )
@@ -360,10 +365,10 @@ def test_the_emulated_runtime_has_the_boto3_of_pyproject() -> None:
 def test_every_function_has_an_event_and_every_state_machine_an_input() -> None:
     events = {path.name for path in (ROOT / "events").glob("*.json")}
     stems = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Function")).lower() for name in FUNCTIONS}
-    assert events == {f"{stem}.json" for stem in stems} | {f"{job}.input.json" for job in JOBS}
+    assert events == {f"{stem}.json" for stem in stems} | {f"{name}.input.json" for name in (*JOBS, *WORKFLOWS)}
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_state_machines_input_is_one_that_the_job_takes(job: str) -> None:
-    given = json.loads((ROOT / "events" / f"{job}.input.json").read_text())
-    assert JOBS[job].options.model_validate(given).model_dump(exclude_defaults=True)
+@pytest.mark.parametrize("name", [*JOBS, *WORKFLOWS])
+def test_a_state_machines_input_is_one_that_the_job_takes(name: str) -> None:
+    given = json.loads((ROOT / "events" / f"{name}.input.json").read_text())
+    assert (JOBS | WORKFLOWS)[name].options.model_validate(given).model_dump(exclude_defaults=True)

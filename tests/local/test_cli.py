@@ -12,6 +12,7 @@ import pytest
 
 from sitejobs.catalog import JOBS
 from sitejobs.database import connect
+from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local import migrations
 from sitejobs_local.commands.database import psql_call
 from sitejobs_local.target import Target, check_url, place_of, without_password
@@ -28,7 +29,7 @@ def test_alone_it_lists_every_job_with_its_options_and_every_command() -> None:
     result = sitejobs()
     assert result.returncode == 0
     assert result.stderr == ""
-    for name, entry in JOBS.items():
+    for name, entry in (JOBS | WORKFLOWS).items():
         assert f"  {name}  " in result.stdout
         for field, info in entry.options.model_fields.items():
             assert (f"--{info.alias}" in result.stdout) == (field != "trigger"), info.alias

@@ -216,3 +216,14 @@ def test_one_process_has_one_machine_at_a_time(shared: Watched, tmp_path: Path) 
     with pytest.raises(RuntimeError, match="has a LocalMachine already"), Watched(tmp_path).machine:
         pass
     assert shared.run({"pages": 1}).status == "SUCCEEDED"
+
+
+def test_a_retired_state_machines_own_environments_end_and_those_of_others_stay(shared: Watched) -> None:
+    shared.run({"pages": 1})
+    shared.run({"do": "print", "bytes": 1}, "toy-call")
+    pool = shared.machine._pool
+    assert pool.pids("toy-slow")
+    shared.machine.retire("toy-call")
+
+    assert pool.pids("toy-slow") == set()
+    assert pool.pids("PlanFunction")

@@ -4,11 +4,13 @@ import copy
 import json
 import subprocess
 import sys
+import time
 import timeit
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import boto3
 import pytest
 
 from sitejobs_local import moto_patches
@@ -16,11 +18,13 @@ from sitejobs_local import moto_patches
 from .machines import FIXTURE
 
 # isort: split
+from moto import mock_aws
 from moto.core import utils as core_utils
 from moto.core.base_backend import AccountSpecificBackend
 from moto.s3.models import FakeKey
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.eval import states
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
@@ -87,6 +91,33 @@ def test_we_make_one_client_of_this_machine_a_service(patched: None) -> None:
 
     assert first is second is not other
     assert first.meta.endpoint_url == ENDPOINT
+
+
+def test_moto_still_cannot_wait_for_an_execution_that_a_state_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        states_client = boto3.client("stepfunctions", region_name="us-east-1")
+
+        def create(name: str, state: dict[str, Any]) -> str:
+            definition = json.dumps({"StartAt": "Only", "States": {"Only": {**state, "End": True}}})
+            role = "arn:aws:iam::123456789012:role/any"
+            answer = states_client.create_state_machine(name=name, definition=definition, roleArn=role)
+            return str(answer["stateMachineArn"])
+
+        called = create("called", {"Type": "Pass"})
+        task = "arn:aws:states:::states:startExecution.sync:2"
+        caller = create("caller", {"Type": "Task", "Resource": task, "Parameters": {"StateMachineArn": called}})
+        execution = states_client.start_execution(stateMachineArn=caller, name="one")["executionArn"]
+        deadline = time.monotonic() + 20
+        while (status := states_client.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert status == "FAILED"
+
+
+def test_moto_still_looks_twice_a_second_whether_an_execution_has_ended() -> None:
+    assert vars(state_task_service_callback)["_DELAY_SECONDS_SYNC_CONDITION_CHECK"] == 0.5
 
 
 @pytest.mark.parametrize("module", [json_path, result_path])
@@ -158,6 +189,6 @@ def test_every_change_is_taken_back() -> None:
         during = [vars(owner)[name] for owner, name in changes]
     after = [vars(owner)[name] for owner, name in changes]
 
-    assert len(changes) == 10
+    assert len(changes) == 12
     assert not [name for (_, name), old, new in zip(changes, before, during, strict=True) if old is new]
     assert all(old is new for old, new in zip(before, after, strict=True))

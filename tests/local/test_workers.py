@@ -342,3 +342,13 @@ def test_a_handler_that_holds_the_interpreter_outlives_a_killed_parent_by_its_ti
     (pid,) = pids_after_killing(STUCK_PARENT, str(tmp_path))
 
     assert eventually(lambda: not alive(pid), seconds=5)
+
+
+def test_a_retired_functions_idle_environments_end_and_the_next_event_gets_a_new_one(pool: WorkerPool) -> None:
+    first = pool.invoke("toy-echo", "{}").value["pid"]
+    other = act(pool, "print", bytes=1).value["pid"]
+    pool.retire("toy-echo")
+
+    assert not alive(first)
+    assert alive(other)
+    assert pool.invoke("toy-echo", "{}").cold

@@ -26,6 +26,8 @@ from sitejobs.measures import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, 
 from sitejobs.options import Options, parse_options
 from sitejobs.queues import Consume, delay, failures, messages_of
 from sitejobs.settings import Settings, database_url, read_settings
+from sitejobs.workflows import records as workflows
+from sitejobs.workflows.catalog import WORKFLOWS, WorkflowOptions, scope_of_workflow
 from sitejobs.workstore import S3WorkStore, WorkStore
 
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]
@@ -41,13 +43,7 @@ def plan_handler(job: Job[Options]) -> Handler:
         resources = _resources()
         run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
         if isinstance(run, runs.AlreadyRunning):
-            return {
-                "status": "ALREADY_RUNNING",
-                "job": job.entry.name,
-                "runId": run.id,
-                "message": f"{job.entry.name} is already running for {scope_of(options)}:"
-                f" run {run.id}, started {run.started_at.isoformat(timespec='seconds')}",
-            }
+            return _already_running(job.entry.name, scope_of(options), run)
         cursor = event.get("cursor")
         chapter = job.plan(resources, run, options, cursor)
         if cursor is None:
@@ -158,7 +154,7 @@ def closed_handler() -> Handler:
 
     def closed(event: JsonObject) -> JsonObject:
         ending = read_ending(event)
-        job = job_of(ending.machine, _settings().state_machine_prefix, JOBS)
+        job = job_of(ending.machine, _settings().state_machine_prefix, JOBS | WORKFLOWS)
         # Before anything can fail: the alarm hears of the ending even when the database does not answer.
         count(METRIC_OF[ending.status], 1)
         count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
@@ -189,6 +185,77 @@ def queue_handler(consume: Consume) -> Handler:
         return failures(handled)
 
     return _entry(handle)
+
+
+def workflow_handler() -> Handler:
+    """The steps of every workflow: Plan opens its run, Ended moves it on when a job has ended, Finish closes it."""
+    steps = {"Plan": _plan_workflow, "Ended": _job_ended, "Finish": _finish_workflow}
+    return _entry(lambda event: steps[event["step"]](event))
+
+
+def _plan_workflow(event: JsonObject) -> JsonObject:
+    entry = WORKFLOWS[event["workflow"]]
+    options = parse_options(entry.options, event.get("input"))
+    assert isinstance(options, WorkflowOptions)
+    machines = _settings().job_machines
+    opened = workflows.open_workflow(
+        _resources().database.connection(),
+        name=entry.name,
+        options=options,
+        execution=event["execution"],
+        machines=machines,
+        stale_seconds=_settings().run_stale_seconds,
+    )
+    if isinstance(opened, runs.AlreadyRunning):
+        return _already_running(entry.name, scope_of_workflow(options), opened)
+    ready = workflows.start_orders(opened.context, "", options, machines)
+    logger.info("workflow planned", run_id=opened.id, jobs=list(opened.context["jobs"]))
+    given = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {
+        "status": "PLANNED",
+        "run": {"id": opened.id, "workflow": entry.name, "options": given},
+        "jobs": list(opened.context["jobs"]),
+        "ready": ready,
+    }
+
+
+def _job_ended(event: JsonObject) -> JsonObject:
+    run, job = event["run"], event["job"]
+    context = workflows.end_job(
+        _resources().database.connection(), run["id"], job, event.get("output"), event.get("error")
+    )
+    options = parse_options(WORKFLOWS[run["workflow"]].options, run["options"])
+    ready = workflows.start_orders(context, job, options, _settings().job_machines)
+    state = context["jobs"][job]
+    logger.info("job of a workflow ended", run_id=run["id"], ended=job, outcome=state["status"])
+    return {
+        "workflow": run["workflow"],
+        "ended": {"job": job, "status": state["status"], **state["summary"]},
+        "ready": ready,
+    }
+
+
+def _finish_workflow(event: JsonObject) -> JsonObject:
+    connection = _resources().database.connection()
+    run, error = event.get("run"), event.get("error")
+    run_id = run["id"] if run else runs.run_of(connection, event["execution"])
+    if run_id is None:
+        if error is None:
+            raise InvalidInput(f"execution {event['execution']} has no run to close")
+        return runs.never_opened(error)
+    summary = workflows.close_workflow(connection, run_id, error)
+    logger.info("workflow closed", run_id=run_id, status=summary["status"], error=summary["error"])
+    return summary
+
+
+def _already_running(name: str, scope: str, run: runs.AlreadyRunning) -> JsonObject:
+    return {
+        "status": "ALREADY_RUNNING",
+        "job": name,
+        "runId": run.id,
+        "message": f"{name} is already running for {scope}:"
+        f" run {run.id}, started {run.started_at.isoformat(timespec='seconds')}",
+    }
 
 
 def _entry(function: Callable[[JsonObject], JsonObject]) -> Handler:

@@ -79,6 +79,8 @@ def parse_options(model: type[Options], given: Any) -> Options:
 def describe_field(model: type[JobOptions], name: str) -> str:
     """What the option takes, in words: `a whole number from 1 to 1000`."""
     info = model.model_fields[name]
+    if isinstance(info.json_schema_extra, dict) and "takes" in info.json_schema_extra:
+        return str(info.json_schema_extra["takes"])
     annotation = str(info.annotation)
     if "Literal" in annotation:
         return "one of " + annotation[annotation.index("[") + 1 : annotation.rindex("]")].replace("'", "")

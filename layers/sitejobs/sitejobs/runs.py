@@ -232,7 +232,7 @@ def run_of(connection: Connection, execution: str) -> str | None:
 
 def never_opened(error: JsonObject) -> JsonObject:
     """Sum up an execution that failed before there was a run: there is nothing to close and nothing to count."""
-    name, cause = _named(error)
+    name, cause = name_and_cause(error)
     return {"runId": None, "status": "FAILED", "message": None, "error": name, "cause": cause}
 
 
@@ -273,7 +273,7 @@ def close_ended(connection: Connection, ending: Ending, job: str | None) -> str 
     values = {
         "execution": ending.execution,
         "status": ending.status,
-        "error": ": ".join(part for part in _named({"Error": ending.error, "Cause": ending.cause}) if part),
+        "error": ": ".join(part for part in name_and_cause({"Error": ending.error, "Cause": ending.cause}) if part),
         "started_at": ending.started_at,
         "job": job,
     }
@@ -300,7 +300,7 @@ def _verdict(
     connection: Connection, run_id: str, row: JsonObject, error: JsonObject | None
 ) -> tuple[str | None, str | None]:
     if error is not None:
-        return _named(error)
+        return name_and_cause(error)
     tolerated = int(row["options"].get("tolerateFailures", 0))
     if row["failedPages"] <= tolerated:
         return None, None
@@ -312,7 +312,7 @@ def _verdict(
     )
 
 
-def _named(error: JsonObject) -> tuple[str, str]:
+def name_and_cause(error: JsonObject) -> tuple[str, str]:
     """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
     cause = str(error.get("Cause") or "")
     try:

@@ -24,6 +24,8 @@ class Settings(BaseModel):
     queue_url: str = Field(default="", alias="QUEUE_URL")
     queue_retry_seconds: float = Field(default=10, alias="QUEUE_RETRY_SECONDS", ge=0, le=900)
     run_stale_seconds: int = Field(default=1800, alias="RUN_STALE_SECONDS", ge=1)
+    job_machines: str = Field(default="", alias="JOB_MACHINES")
+    """ARN of the jobs' state machines up to the job's name; only the workflows' function has it."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

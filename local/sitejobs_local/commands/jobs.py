@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,8 +48,16 @@ def flags_of(model: type[JobOptions]) -> Iterator[Flag]:
         yield Flag(info.alias or name, f"{info.description}{required}{_range_and_default(model, name)}", takes)
 
 
-def job_command(entry: JobEntry) -> click.Command:
-    """The command that runs a job. Values are handed to the job's options as they came: these alone judge them."""
+Runner = Callable[[JobEntry, Mapping[str, Any], str | None, bool], int]
+"""Runs a job or workflow with the given options, on this machine or in a stack, prints its summary (as
+JSON if so), and returns the exit status."""
+
+
+def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
+    """The command that runs a job, or what `runner` runs by this name.
+
+    Values are handed to the options as they came: these alone judge them.
+    """
     flags = list(flags_of(entry.options))
     parameters: list[click.Parameter] = [
         click.Option(
@@ -74,29 +82,29 @@ def job_command(entry: JobEntry) -> click.Command:
             raise InvalidInput("--detach goes with --stack=<name>: a run on this machine ends with its command")
         if stack is not None and detach:
             return start(entry, given, stack)
-        return run(entry, given, stack=stack, as_json=as_json)
+        return (runner or run)(entry, given, stack, as_json)
 
     return click.Command(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
 
 
 def start(entry: JobEntry, given: Mapping[str, Any], stack: str) -> int:
     """Start a job of a deployed stack, print its execution's ARN, and return the exit status."""
-    payload = _payload(entry, given)
+    payload = payload_of(entry, given)
     from sitejobs_local.deployed import find
 
     click.echo(find(stack, entry.name).start(payload))
     return 0
 
 
-def run(entry: JobEntry, given: Mapping[str, Any], *, stack: str | None = None, as_json: bool = False) -> int:
+def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_json: bool = False) -> int:
     """Run a job with the given options, show how it goes and how it ended, and return the exit status.
 
     It runs on this machine, or where `stack` is named in that stack on AWS.
     """
     try:
         started = time.monotonic()
-        payload = _payload(entry, given)
-        outcome = _run(entry, payload, as_json) if stack is None else _follow(entry, payload, stack, as_json)
+        payload = payload_of(entry, given)
+        outcome = _run(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -111,13 +119,14 @@ def run(entry: JobEntry, given: Mapping[str, Any], *, stack: str | None = None, 
     return outcome.exit_status
 
 
-def _payload(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:
+def payload_of(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:
     """An execution's input."""
     options = parse_options(entry.options, {**given, "trigger": "cli"})
     return options.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
+def follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
+    """Start a job or workflow of a deployed stack and follow it to its end."""
     from sitejobs_local.deployed import find, pages_of
     from sitejobs_local.progress import RunProgress, shown
 

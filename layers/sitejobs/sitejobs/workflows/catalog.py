@@ -1,0 +1,60 @@
+"""Every workflow by name, beside the catalog of jobs."""
+
+from sitejobs.catalog import JOBS, JobEntry
+from sitejobs.options import JobOptions, parse_options
+from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
+
+WorkflowOptions = AllOptions | OnboardUserOptions | AfterAlgorithmUpdateOptions
+
+WORKFLOWS: dict[str, JobEntry] = {
+    entry.name: entry
+    for entry in (
+        JobEntry(
+            "all",
+            "workflows",
+            "every job of the site, each as soon as those that it needs are done",
+            AllOptions,
+        ),
+        JobEntry(
+            "onboard-user",
+            "workflows",
+            "one new user's traits, matches, place in the search and feed",
+            OnboardUserOptions,
+        ),
+        JobEntry(
+            "after-algorithm-update",
+            "workflows",
+            "matches, search index and feeds of everyone, computed anew",
+            AfterAlgorithmUpdateOptions,
+        ),
+    )
+}
+
+
+def scope_of_workflow(options: WorkflowOptions) -> str:
+    """What a run is about: two of the same workflow and scope must not overlap, others may.
+
+    Runs of `all` with different `only` are different: whatever job they have in common refuses to run twice at a time
+    by itself.
+    """
+    if isinstance(options, OnboardUserOptions):
+        return f"user:{options.user_id}"
+    if isinstance(options, AllOptions) and options.only:
+        return ",".join(options.jobs())
+    return "all"
+
+
+def input_of(job: str, options: JobOptions) -> dict[str, object]:
+    """The input that a workflow with these options gives to one of its jobs.
+
+    Raises
+    ------
+    InvalidInput : the job has no such option; better none of them than one that runs for everyone.
+    """
+    given: dict[str, object] = {"trigger": "workflow"}
+    if getattr(options, "incremental", False):
+        given["incremental"] = True
+    if isinstance(options, OnboardUserOptions):
+        given["userId"] = options.user_id
+    parse_options(JOBS[job].options, given)
+    return given

@@ -1,0 +1,138 @@
+"""How the jobs of one workflow run stand, and what follows when one of them ends: values in, values out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from sitejobs.workflows.graph import Waits
+
+JsonObject = dict[str, Any]
+Status = Literal["WAITING", "STARTED", "SUCCEEDED", "ALREADY_RUNNING", "FAILED", "NOT_STARTED"]
+
+DONE = frozenset({"SUCCEEDED", "ALREADY_RUNNING"})
+"""A job that is at work already is as good as done: its results come from the other run."""
+ENDED = DONE | {"FAILED", "NOT_STARTED"}
+
+MAX_SHORT = 160
+"""Characters of a job's error in the error of its workflow; the job's own summary has all of it."""
+
+NOT_ANSWERED = {"error": "NotAnswered", "cause": "its end was not reported: see its own execution"}
+"""Of a job of which nobody has told how it ended."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """One job of a run.
+
+    Attributes
+    ----------
+    execution : ARN that its execution has or will have.
+    started_by : the job whose end set it going, "" for the run's start, None while it has not started.
+    summary : what its run returned, or `error` and `cause` of what became of it.
+    """
+
+    needs: tuple[str, ...]
+    after: tuple[str, ...]
+    execution: str
+    status: Status = "WAITING"
+    started_by: str | None = None
+    summary: JsonObject = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        return {**asdict(self), "needs": list(self.needs), "after": list(self.after)}
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> "JobState":
+        return cls(**{**value, "needs": tuple(value["needs"]), "after": tuple(value["after"])})
+
+
+States = Mapping[str, JobState]
+
+
+def waiting(waits: Mapping[str, Waits], executions: Mapping[str, str]) -> dict[str, JobState]:
+    """The jobs of a run before any has started."""
+    return {job: JobState(it.needs, it.after, executions[job]) for job, it in waits.items()}
+
+
+def started(states: States, by: str) -> dict[str, JobState]:
+    """The states after every job that may start has started; `by` is the job whose end let them, "" the run's start."""
+    return {
+        job: replace(state, status="STARTED", started_by=by) if _may_start(state, states) else state
+        for job, state in states.items()
+    }
+
+
+def ended(states: States, job: str, status: Status, summary: JsonObject) -> dict[str, JobState]:
+    """The states after a job has ended. Those that need a job that failed, or their needs do, will not start."""
+    after = {**states, job: replace(states[job], status=status, summary=summary)}
+    # Jobs come after those that they wait for, so one pass reaches all of them.
+    for name, state in after.items():
+        lacking = [need for need in state.needs if after[need].status in ("FAILED", "NOT_STARTED")]
+        if state.status == "WAITING" and lacking:
+            after[name] = replace(state, status="NOT_STARTED", summary=_not_started(f"it needs {', '.join(lacking)}"))
+    return after
+
+
+def closed(states: States, error: JsonObject) -> dict[str, JobState]:
+    """The states at the run's end: whatever has not ended by then never will, and `error` is why."""
+    final = dict(states)
+    for job, state in states.items():
+        if state.status == "STARTED":
+            final = ended(final, job, "FAILED", error)
+    return {
+        job: replace(state, status="NOT_STARTED", summary=_not_started("the run ended before"))
+        if state.status == "WAITING"
+        else state
+        for job, state in final.items()
+    }
+
+
+def set_going(states: States, by: str) -> list[str]:
+    """The jobs that were started by the end of a job, however often it is asked."""
+    return [job for job, state in states.items() if state.started_by == by]
+
+
+def failed(states: States) -> list[str]:
+    """The jobs that failed; those that were not started because of them are not among them."""
+    return [job for job, state in states.items() if state.status == "FAILED"]
+
+
+def verdict(states: States) -> tuple[str | None, str | None]:
+    """Error and cause of a run by its jobs, None when none failed."""
+    lost = [
+        f"{job}: {state.summary.get('error')}: {state.summary.get('cause')}" for job, state in _of(states, "FAILED")
+    ]
+    left_out = [job for job, _ in _of(states, "NOT_STARTED")]
+    if not lost and not left_out:
+        return None, None
+    parts = [f"failed: {'; '.join(lost)}"] if lost else []
+    if left_out:
+        parts.append(f"not started: {', '.join(left_out)}")
+    return "JobsFailed", ". ".join(parts)
+
+
+def message(states: States) -> str | None:
+    """What a person should know beside the counts."""
+    busy = [job for job, _ in _of(states, "ALREADY_RUNNING")]
+    return f"already running, not started again: {', '.join(busy)}" if busy else None
+
+
+def _of(states: States, status: Status) -> list[tuple[str, JobState]]:
+    return [(job, state) for job, state in states.items() if state.status == status]
+
+
+def _short(summary: JsonObject) -> str:
+    text = f"{summary.get('error')}: {summary.get('cause') or ''}".rstrip(": ")
+    return text if len(text) <= MAX_SHORT else text[: MAX_SHORT - 3] + "..."
+
+
+def _may_start(state: JobState, states: States) -> bool:
+    return (
+        state.status == "WAITING"
+        and all(states[need].status in DONE for need in state.needs)
+        and all(states[other].status in ENDED for other in state.after)
+    )
+
+
+def _not_started(cause: str) -> JsonObject:
+    return {"error": "NotStarted", "cause": cause}

@@ -1,0 +1,64 @@
+"""A command for each workflow of the catalog."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sitejobs.catalog import JobEntry
+from sitejobs.errors import SitejobsError
+from sitejobs.options import parse_options
+from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
+from sitejobs_local.commands.jobs import follow, job_command, payload_of
+
+if TYPE_CHECKING:
+    from sitejobs_local.runner import Outcome
+
+
+def workflow_command(entry: JobEntry) -> click.Command:
+    """The command that runs a workflow."""
+    return job_command(entry, run)
+
+
+def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_json: bool = False) -> int:
+    """Run a workflow with the given options, show how its jobs go and how they ended, and return the exit status.
+
+    It runs on this machine, or where `stack` is named in that stack on AWS.
+    """
+    try:
+        started = time.monotonic()
+        payload = payload_of(entry, given)
+        outcome = _run(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
+    except SitejobsError as error:
+        if as_json:
+            summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
+            click.echo(json.dumps(summary))
+        raise
+    if as_json:
+        click.echo(json.dumps(dict(outcome.summary)))
+    else:
+        from sitejobs_local.report import print_workflow
+
+        print_workflow(output(), outcome, time.monotonic() - started)
+    return outcome.exit_status
+
+
+def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
+    options: Any = parse_options(entry.options, payload)
+    from sitejobs_local.runner import workshop_of
+    from sitejobs_local.workflow_progress import Quiet, WorkflowProgress, shown
+    from sitejobs_local.workflow_runner import run_workflow
+
+    with prepared(*options.jobs()) as (target, connection):
+        note_if_empty(target, connection)
+        connection.close()
+        workshop = workshop_of(target, os.environ, entry.name)
+        with nullcontext(Quiet()) if quiet else shown(notes()) as view:
+            progress = WorkflowProgress(view)
+            return run_workflow(
+                entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress
+            )

@@ -1,0 +1,139 @@
+"""What the stack says of workflows and schedules: definitions, rights, and rules whose events start the right jobs."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from sitejobs.options import parse_options
+from sitejobs.workflows.catalog import WORKFLOWS
+from sitejobs.workflows.graph import STEPS
+from sitejobs.workflows.options import AllOptions
+from sitejobs_local.cloudformation import read_yaml
+from sitejobs_local.template import load_template
+from tests.workflows.conftest import ROOT, Toys
+
+DOCUMENT = read_yaml(ROOT / "template.yaml")
+RESOURCES: dict[str, dict[str, Any]] = DOCUMENT["Resources"]
+AS_READ = load_template(ROOT / "template.yaml")
+RULES = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
+RULES = {name: it for name, it in RULES.items() if "ScheduleExpression" in it}
+EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "DailyRule": ("cron(0 0 * * ? *)", {}),
+    "MatchingRule": ("cron(30 * * * ? *)", {"only": ["match-scores", "compatibility"], "incremental": True}),
+    "FeedRule": ("cron(5/15 * * * ? *)", {"only": ["feed-presort"], "incremental": True}),
+    "ContentRule": ("cron(15 * * * ? *)", {"only": ["content-features", "trending"]}),
+    "MediaRule": ("cron(45 * * * ? *)", {"only": ["media-metadata-batch"]}),
+    "CleanupRule": ("cron(0 4 ? * SUN *)", {"only": ["feed-presort-cleanup"]}),
+}
+PLACE = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+
+
+@pytest.mark.parametrize("name", ["workflow", "workflow-job"])
+def test_the_definitions_keep_to_the_states_language(name: str) -> None:
+    text = (ROOT / "statemachines" / f"{name}.asl.json").read_text()
+    assert Linter.validate(json.loads(text)) == []
+    assert "${" not in re.sub(r"\$\{(Workflow|WorkflowsFunctionArn|WorkflowJobArn)\}", "", text)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflows_state_machine_runs_the_workflow_of_its_name(name: str) -> None:
+    machine = AS_READ.state_machine(name)
+    assert machine.definition_file.name == "workflow.asl.json"
+    assert machine.substitutions["Workflow"] == name
+    assert machine.substitutions["WorkflowJobArn"] == AS_READ.state_machine("workflow-job").arn
+
+
+def test_the_jobs_machines_are_found_by_the_name_of_the_job() -> None:
+    machines = AS_READ.functions["WorkflowsFunction"].environment["JOB_MACHINES"]
+    for job in STEPS:
+        assert AS_READ.state_machine(job).arn == machines + job
+
+
+def statements(resource: str) -> list[dict[str, Any]]:
+    properties = RESOURCES[resource]["Properties"]
+    policies = properties.get("Policies") or [properties]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def test_workflow_job_may_run_the_jobs_of_the_graph_and_itself() -> None:
+    start, watch = statements("WorkflowJobStateMachineRole")
+    logical = {AS_READ.state_machine(job).logical_id for job in STEPS}
+    assert start["Action"] == "states:StartExecution"
+    assert {resource["Ref"] for resource in start["Resource"]} == logical
+    assert set(watch["Action"]) == {"states:DescribeExecution", "states:StopExecution"}
+    assert {resource["Fn::Sub"] for resource in watch["Resource"]} == {
+        f"{PLACE}execution:${{StateMachinePrefix}}{job}:*" for job in STEPS
+    }
+
+
+def test_workflows_may_run_workflow_job_and_hear_of_its_end_and_call_their_function() -> None:
+    may = {
+        action: statement["Resource"]
+        for statement in statements("WorkflowBasics")
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert may["lambda:InvokeFunction"] == {"Fn::GetAtt": ["WorkflowsFunction", "Arn"]}
+    assert may["states:StartExecution"]["Fn::Sub"] == PLACE + "stateMachine:${StateMachinePrefix}workflow-job"
+    assert may["states:StopExecution"]["Fn::Sub"] == PLACE + "execution:${StateMachinePrefix}workflow-job:*"
+    assert may["events:PutRule"]["Fn::Sub"].endswith(":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
+    machines = [AS_READ.state_machine(name).logical_id for name in (*WORKFLOWS, "workflow-job")]
+    for machine in machines:
+        role = RESOURCES[machine]["Properties"]["Role"]["Fn::GetAtt"][0]
+        assert RESOURCES[role]["Properties"]["ManagedPolicyArns"] == [{"Ref": "WorkflowBasics"}]
+
+
+# Schedules ------------------------------------------------------------------------------------------------------
+
+
+def test_these_are_the_schedules() -> None:
+    assert set(RULES) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_schedule_has_a_time_and_a_switch_of_its_own(name: str) -> None:
+    rule, stem = RULES[name], name.removesuffix("Rule")
+    assert rule["ScheduleExpression"] == {"Ref": f"{stem}Schedule"}
+    assert rule["State"] == {"Ref": f"{stem}ScheduleState"}
+    expression = DOCUMENT["Parameters"][f"{stem}Schedule"]["Default"]
+    assert expression == EXPECTED[name][0]
+    _, _, day, _, weekday, _ = expression.removeprefix("cron(").removesuffix(")").split()
+    assert "?" in (day, weekday)
+    switch = DOCUMENT["Parameters"][f"{stem}ScheduleState"]
+    assert (switch["Default"], switch["AllowedValues"]) == ("ENABLED", ["ENABLED", "DISABLED"])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_start_that_cannot_be_delivered_is_tried_again_and_then_kept(name: str) -> None:
+    [target] = RULES[name]["Targets"]
+    assert target["Arn"] == {"Ref": AS_READ.state_machine("all").logical_id}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}}
+
+
+def test_the_rules_alone_may_start_all_and_fill_the_queue_of_what_was_not_delivered() -> None:
+    [start] = statements("ScheduleRole")
+    assert start["Action"] == "states:StartExecution"
+    assert start["Resource"] == {"Ref": AS_READ.state_machine("all").logical_id}
+    [send] = statements("ScheduleDeadLettersPolicy")
+    assert send["Principal"] == {"Service": "events.amazonaws.com"}
+    assert send["Resource"] == {"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}
+    assert [arn["Fn::GetAtt"][0] for arn in send["Condition"]["ArnEquals"]["aws:SourceArn"]] == list(RULES)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_event_of_a_schedule_starts_the_right_jobs(toys: Toys, name: str) -> None:
+    """EventBridge starts the target's machine with the target's constant input as it stands."""
+    [target] = RULES[name]["Targets"]
+    event = json.loads(target["Input"])
+    assert event == {**EXPECTED[name][1], "trigger": "schedule"}
+    ended = toys.run(AS_READ.state_machines[target["Arn"]["Ref"]].name, **event)
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    seen = toys.seen()
+    assert tuple(job for job in STEPS if job in seen) == parse_options(AllOptions, event).jobs()
+    incremental = {"incremental": True} if EXPECTED[name][1].get("incremental") else {}
+    assert all(it["given"] == {"trigger": "workflow", **incremental} for it in seen.values())
+    assert toys.last_run()["trigger"] == "schedule"
