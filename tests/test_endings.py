@@ -160,8 +160,11 @@ def test_an_execution_stopped_before_its_run_was_opened_finds_it_closed(database
     assert runs.close_ended(database, ending(), "match-scores") is None
 
 
-def test_an_execution_that_is_no_jobs_leaves_no_row(database: Connection) -> None:
+def test_an_execution_that_is_no_jobs_or_failed_by_itself_before_there_was_a_run_leaves_no_row(
+    database: Connection,
+) -> None:
     assert runs.close_ended(database, ending(), None) is None
+    assert runs.close_ended(database, ending("FAILED", "InvalidInput", "batchSize"), "match-scores") is None
     assert rows(database) == []
 
 

@@ -267,8 +267,8 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
 def close_ended(connection: Connection, ending: Ending, job: str | None) -> str | None:
     """Close the run of an execution that ended without closing it itself; the run's id, None where nothing was done.
 
-    A run already closed stays as it is. An execution of `job` that had not opened its run yet is given a closed one,
-    so that a Plan still on its way finds it and stops; with None for `job` nothing is made.
+    A run already closed stays as it is. An execution of `job` that was ended from outside before it had opened its run
+    is given a closed one, so that a Plan still on its way finds it and stops; with None for `job` nothing is made.
     """
     values = {
         "execution": ending.execution,
@@ -277,7 +277,9 @@ def close_ended(connection: Connection, ending: Ending, job: str | None) -> str 
         "started_at": ending.started_at,
         "job": job,
     }
-    statements = (_CLOSE_ENDED,) if job is None else (_CLOSE_ENDED, _NEVER_OPENED, _CLOSE_ENDED)
+    # One that failed has no Plan on its way.
+    opened = job is None or ending.status == "FAILED"
+    statements = (_CLOSE_ENDED,) if opened else (_CLOSE_ENDED, _NEVER_OPENED, _CLOSE_ENDED)
     # The last one is for a Plan that opened the run between the first two.
     for statement in statements:
         row = connection.execute(statement, values).fetchone()
