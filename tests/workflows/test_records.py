@@ -156,7 +156,20 @@ def test_an_aborted_job_is_named_by_how_it_ended(connection: Connection) -> None
     records.end_job(
         connection, run.id, "trending", None, {"Error": "States.TaskFailed", "Cause": '{"Status": "ABORTED"}'}
     )
-    assert records.close_workflow(connection, run.id, None)["jobs"]["trending"]["error"] == "ABORTED"
+    summary = records.close_workflow(connection, run.id, None)
+    assert summary["jobs"]["trending"]["error"] == "ABORTED"
+    assert summary["cause"] == "failed: trending: ABORTED"
+
+
+def test_a_long_error_of_a_job_leaves_room_for_those_of_the_others(connection: Connection) -> None:
+    run = open_run(connection, only="trending,user-interest-sets")
+    for job in ("trending", "user-interest-sets"):
+        records.end_job(connection, run.id, job, None, {"Error": "PagesFailed", "Cause": "x" * 900})
+    summary = records.close_workflow(connection, run.id, None)
+    assert summary["jobs"]["trending"]["cause"] == "x" * 900
+    assert "trending: PagesFailed: xxx" in summary["cause"]
+    assert "user-interest-sets: PagesFailed: xxx" in summary["cause"]
+    assert len(summary["cause"]) < 400
 
 
 def test_a_run_whose_job_is_at_work_is_not_taken_for_dead_however_long_that_takes(connection: Connection) -> None:

@@ -92,16 +92,9 @@ def set_going(states: States, by: str) -> list[str]:
     return [job for job, state in states.items() if state.started_by == by]
 
 
-def failed(states: States) -> list[str]:
-    """The jobs that failed; those that were not started because of them are not among them."""
-    return [job for job, state in states.items() if state.status == "FAILED"]
-
-
 def verdict(states: States) -> tuple[str | None, str | None]:
     """Error and cause of a run by its jobs, None when none failed."""
-    lost = [
-        f"{job}: {state.summary.get('error')}: {state.summary.get('cause')}" for job, state in _of(states, "FAILED")
-    ]
+    lost = [f"{job}: {_short(state.summary)}" for job, state in _of(states, "FAILED")]
     left_out = [job for job, _ in _of(states, "NOT_STARTED")]
     if not lost and not left_out:
         return None, None
