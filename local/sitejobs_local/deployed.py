@@ -66,10 +66,14 @@ class DeployedJob:
                     look.again()
                     time.sleep(poll_seconds)
         except KeyboardInterrupt:
-            cause = f"no longer followed; the execution goes on: {execution}"
-            summary = {"job": self.job, "runId": progress.totals.run_id, "status": "RUNNING", "error": "Interrupted"}
-            return Outcome(EXIT_INTERRUPTED, {**summary, "cause": cause})
+            return self.left(execution, progress.totals.run_id)
         return _outcome(self.job, described, progress.totals)
+
+    def left(self, execution: str, run_id: str | None = None) -> Outcome:
+        """What to say of an execution that is no longer followed."""
+        cause = f"no longer followed; the execution goes on: {execution}"
+        summary = {"job": self.job, "runId": run_id, "status": "RUNNING", "error": "Interrupted"}
+        return Outcome(EXIT_INTERRUPTED, {**summary, "cause": cause})
 
 
 def find(stack: str, job: str) -> DeployedJob:

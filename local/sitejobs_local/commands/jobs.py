@@ -132,10 +132,13 @@ def follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool)
 
     deployed = find(stack, entry.name)
     execution = deployed.start(payload)
-    if not quiet:
-        notes().print(execution, markup=False, highlight=False, soft_wrap=True)
-    with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
-        return deployed.follow(execution, progress)
+    try:
+        if not quiet:
+            notes().print(execution, markup=False, highlight=False, soft_wrap=True)
+        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
+            return deployed.follow(execution, progress)
+    except KeyboardInterrupt:  # while the progress was being set up
+        return deployed.left(execution)
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
