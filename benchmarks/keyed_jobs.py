@@ -84,6 +84,28 @@ JOBS: tuple[Benched, ...] = (
             """,
         ),
     ),
+    Benched(
+        "searchable-user",
+        ("SearchableUser",),
+        (
+            """
+            UPDATE "Profile" SET "avatarUrl" = CASE WHEN "avatarUrl" IS NULL THEN 'new' END
+            WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
+            """,
+            """UPDATE "Profile" SET "isVisible" = NOT "isVisible" WHERE "userId" = ANY(%(ids)s) RETURNING "userId" """,
+        ),
+    ),
+    Benched(
+        "profile-search-index",
+        ("ProfileSearchIndex",),
+        (
+            """UPDATE "Profile" SET "bio" = 'climbs' WHERE "userId" = ANY(%(ids)s) RETURNING "userId" """,
+            """
+            UPDATE "Profile" SET "birthdate" = "birthdate" - 400
+            WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
+            """,
+        ),
+    ),
 )
 """A job that is not listed here is not measured."""
 

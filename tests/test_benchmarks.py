@@ -112,7 +112,7 @@ def test_the_other_jobs_are_measured_whole_and_incremental(keyed: Path) -> None:
     assert [it.job for it in figures] == [job.name for job in keyed_jobs.JOBS]
     assert {it.job for it in figures} <= set(JOBS)
     for it in figures:
-        assert it.rows >= USERS
+        assert it.rows > USERS * 0.9  # users with nothing to be found by have no row
         assert it.changed == 2
         assert all(seconds > 0 for seconds in (*it.full, *it.raw, *it.nothing, *it.incremental))
 

@@ -16,6 +16,8 @@ from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_o
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sitejobs_local.runner import Outcome
 
 _JSON_HELP = "print only the run's summary, one JSON object, on stdout"
@@ -101,10 +103,25 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
 
     It runs on this machine, or where `stack` is named in that stack on AWS.
     """
+    from sitejobs_local.report import print_outcome
+
+    return run_and_show(entry, given, stack, as_json, here=_run, show=print_outcome)
+
+
+def run_and_show(
+    entry: JobEntry,
+    given: Mapping[str, Any],
+    stack: str | None,
+    as_json: bool,
+    *,
+    here: "Callable[[JobEntry, Mapping[str, Any], bool], Outcome]",
+    show: "Callable[[Console, Outcome, float], None]",
+) -> int:
+    """What a job and a workflow have in common: `here` runs it on this machine, `show` tells its end."""
     try:
         started = time.monotonic()
         payload = payload_of(entry, given)
-        outcome = _run(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
+        outcome = here(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -113,9 +130,7 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
     if as_json:
         click.echo(json.dumps(dict(outcome.summary)))
     else:
-        from sitejobs_local.report import print_outcome
-
-        print_outcome(output(), outcome, time.monotonic() - started)
+        show(output(), outcome, time.monotonic() - started)
     return outcome.exit_status
 
 

@@ -1,8 +1,6 @@
 """A command for each workflow of the catalog."""
 
-import json
 import os
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -10,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.catalog import JobEntry
-from sitejobs.errors import SitejobsError
 from sitejobs.options import parse_options
-from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
-from sitejobs_local.commands.jobs import follow, job_command, payload_of
+from sitejobs_local.commands.common import note_if_empty, notes, prepared
+from sitejobs_local.commands.jobs import job_command, run_and_show
 
 if TYPE_CHECKING:
     from sitejobs_local.runner import Outcome
@@ -29,22 +26,9 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
 
     It runs on this machine, or where `stack` is named in that stack on AWS.
     """
-    try:
-        started = time.monotonic()
-        payload = payload_of(entry, given)
-        outcome = _run(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
-    except SitejobsError as error:
-        if as_json:
-            summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
-            click.echo(json.dumps(summary))
-        raise
-    if as_json:
-        click.echo(json.dumps(dict(outcome.summary)))
-    else:
-        from sitejobs_local.report import print_workflow
+    from sitejobs_local.report import print_workflow
 
-        print_workflow(output(), outcome, time.monotonic() - started)
-    return outcome.exit_status
+    return run_and_show(entry, given, stack, as_json, here=_run, show=print_workflow)
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
