@@ -1,7 +1,9 @@
 """`search` finds what sorting all pairs finds."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.exact import score_pairs
-from sitejobs.matching.search import Exclusions, Matches, Work, ranked, search
+from sitejobs.matching.search import Exclusions, Matches, Sample, Work, ranked, search
 from sitejobs.matching.users import Users
+from sitejobs.matching.world import sample_of
 from sitejobs_local.population import generate
 from sitejobs_local.population import load as load_population
 from tests.matching.comparing import assert_viewer_equal, stored_rows
@@ -62,6 +65,20 @@ def test_a_search_finds_what_sorting_all_pairs_finds(site: Connection, flavour: 
         assert_same(found, sorted_whole(opened, opened.viewers, exclusions))
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(("every", "said"), [(2, 2), (5, 5), (1, 1000)])
+def test_a_sample_looked_through_first_changes_nothing(site: Connection, flavour: str, every: int, said: int) -> None:
+    """The last one is everybody, said to be few: no floor expected of it holds."""
+    load(site, draw(3, 120, flavour))
+    for block_size, top_k in ((1, 3), (7, 1), (20, 10), (500, 30)):
+        opened = open_site(site, block_size, top_k)
+        sample = sample_of(opened.world, every, opened.now, opened.parameters)
+        exclusions = own_and_some(opened, block_size)
+        world = replace(opened.world, sample=partial(Sample, sample.world, said))
+        found = search(opened.viewers, world, exclusions, opened.now, opened.parameters)
+        assert_same(found, sorted_whole(opened, opened.viewers, exclusions))
+
+
 def test_a_search_for_one_viewer_finds_the_same_as_for_all_together(site: Connection) -> None:
     load(site, draw(4, 90, "mixed"))
     opened = open_site(site, 7, 5)
@@ -100,6 +117,18 @@ def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Conne
         assert_same(found, sorted_whole(opened, some, own))
         assert work.pairs == len(some) * len(opened.candidates)
         assert 0 < work.scored < work.looked_at <= work.pairs
+
+
+def test_a_sample_leaves_fewer_to_score(city: Connection) -> None:
+    opened = open_site(city, 100, 100)
+    own = Exclusions(np.arange(len(opened.viewers)), opened.viewers.ids)
+    sample = sample_of(opened.world, 16, opened.now, opened.parameters)
+    with_it, without = Work(), Work()
+    found = search(
+        opened.viewers, replace(opened.world, sample=lambda: sample), own, opened.now, opened.parameters, with_it
+    )
+    assert_same(found, search(opened.viewers, opened.world, own, opened.now, opened.parameters, without))
+    assert with_it.scored < without.scored * 0.8
 
 
 def test_rows_of_a_site_of_thousands_are_the_plain_implementations(

@@ -51,8 +51,8 @@ def tier_step(parameters: Parameters) -> float:
 class Matchup:
     """The kernel's viewers against one shelf: the factors of the traits part.
 
-    viewer : (v, m) 1 / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
-    candidate : (masks of the viewers, n) 1 / s, None where all are 1.
+    viewer : (v, m) `coverage` / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
+    scales : (k, n) 1 / s for k masks, and `scale`, (v,), which of them is the viewer's; None where all are 1.
     by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
     namesakes : candidates whose place may count by its name, ascending.
     """
@@ -60,7 +60,8 @@ class Matchup:
     shelf: Shelf
     viewer: Singles
     coverage: Singles
-    candidate: Singles | None
+    scales: Singles | None
+    scale: Indices
     by_quiz: Flags
     namesakes: Indices
 
@@ -136,12 +137,13 @@ class Kernel:
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
         coverage = np.where(fallback, half * (1 + by_quiz), coverage)
         viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
-        candidate = shelf.scales(viewers.masks)
+        scales, scale = shelf.scales(viewers.masks)
         return Matchup(
             shelf=shelf,
-            viewer=viewer.astype(np.float32),
+            viewer=(viewer * coverage).astype(np.float32),
             coverage=coverage.astype(np.float32),
-            candidate=candidate,
+            scales=scales,
+            scale=scale[viewers.mask],
             by_quiz=by_quiz,
             namesakes=self._namesakes(shelf.users),
         )
@@ -214,20 +216,18 @@ class Kernel:
         """(r, c) weighted traits part; of a pair that falls back on a quiz, what it may reach at most."""
         taste = matchup.shelf.taste
         scores = self._taste.directions[rows] @ taste.directions[columns].T
-        if matchup.candidate is not None:
-            scores *= matchup.candidate[self._taste.mask[rows], columns]
+        if matchup.scales is not None:
+            scores *= matchup.scales[matchup.scale[rows], columns]
         mask = taste.mask[columns]
         edges = np.concatenate([[0], np.flatnonzero(mask[1:] != mask[:-1]) + 1, [len(mask)]])
         if len(edges) - 1 <= _FEW_RUNS:
             for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 part = scores[:, start:stop]
                 part *= matchup.viewer[rows, mask[start], None]
-                part += 1
-                part *= matchup.coverage[rows, mask[start], None]
+                part += matchup.coverage[rows, mask[start], None]
         else:
             scores *= matchup.viewer[rows].take(mask, axis=1, mode="clip")
-            scores += 1
-            scores *= matchup.coverage[rows].take(mask, axis=1, mode="clip")
+            scores += matchup.coverage[rows].take(mask, axis=1, mode="clip")
         return scores
 
     def _add_places(self, at_most: Singles, rows: Indices, matchup: Matchup, columns: slice, *, near: bool) -> None:

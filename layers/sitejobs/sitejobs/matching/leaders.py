@@ -40,6 +40,21 @@ class Leaders:
         self._fill = np.zeros(viewers, np.int64)
         self.floor = np.full(viewers, -np.inf, np.float32)
         """(v,) a key below it cannot be among the viewer's best: the K-th best so far, less rounding."""
+        self._expected, self._proved = self.floor.copy(), self.floor.copy()
+
+    def expect(self, floor: Singles) -> None:
+        """Begin with floors, (v,), that may be too high: `disproved` tells."""
+        self.floor = np.maximum(self.floor, floor)
+        self._expected = floor
+
+    def disproved(self) -> Indices:
+        """The viewers of whom there were too few keys above the floor that was expected."""
+        return np.flatnonzero(~np.isneginf(self._expected) & (self._proved < self._expected))
+
+    def forget(self, rows: Indices) -> None:
+        """Begin again with these viewers, and expect nothing."""
+        self._keys[rows], self._fill[rows] = -np.inf, 0
+        self.floor[rows] = self._proved[rows] = self._expected[rows] = -np.inf
 
     def add(self, viewer: Indices, keys: Singles, positions: Indices) -> None:
         """Take the keys of p > 0 pairs, (p,) each: viewers in ascending order, candidates by position."""
@@ -82,6 +97,7 @@ class Leaders:
         keys = self._keys[rows, :width]
         last = np.partition(keys, width - self._top_k, axis=1)[:, width - self._top_k]
         floor = last - np.float32(2 * MARGIN)
+        self._proved[rows] = np.maximum(self._proved[rows], floor)
         self.floor[rows] = np.maximum(self.floor[rows], floor)
         kept = (keys >= floor[:, None]) & np.isfinite(keys)
         counts = kept.sum(axis=1)

@@ -5,13 +5,14 @@ far, and of the other blocks scores only the candidates that could. What remains
 precision and put in order.
 """
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.bounds import Bounds, reach_of
+from sitejobs.matching.bounds import Bounds, Reach, reach_of
 from sitejobs.matching.exact import TIE_DECIMALS, Pairs, score_pairs
 from sitejobs.matching.interests import InterestBits
 from sitejobs.matching.kernel import Kernel, KeyedPairs, Matchup, joined, tier_step
@@ -25,9 +26,11 @@ Indices = NDArray[np.int64]
 STRIP_USERS = 1024
 """Candidates looked at together: the matrices of a strip stay in the processor's cache."""
 
-
 MOST_UNSETTLED = 8192
 """Pairs whose quizzes wait to be compared."""
+
+FEWEST_TO_FORECAST = 16
+"""Viewers for whom it pays to look through the sample first."""
 
 
 @dataclass
@@ -50,6 +53,7 @@ class World:
     shelves : (s + 1,) first block of each shelf, and the number of blocks. `shelf(i)` holds their candidates.
     bits : the vocabulary that the shelves' interest bits were made for, when they have them.
     popularity : rank of each interest code, 0 for the most popular.
+    sample : a part of the candidates to look through first, if there is one to have.
     """
 
     bounds: Bounds
@@ -58,10 +62,27 @@ class World:
     shelf: Callable[[int], Shelf]
     bits: InterestBits | None
     popularity: NDArray[np.int32]
+    sample: Callable[[], "Sample | None"] = lambda: None
 
     def shelf_of(self, position: Indices) -> Indices:
         """The shelf on which each position stands."""
         return np.searchsorted(self.starts[self.shelves], position, side="right") - 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One in `every` of the candidates of each block of a world, by the same bounds."""
+
+    world: World
+    every: int
+
+    def rank_for(self, top_k: int) -> int:
+        """The rank in the sample that lies, but for a viewer in hundreds, beyond the whole world's `top_k`.
+
+        Of the best K a sample holds K / every, give or take the root of that.
+        """
+        expected = top_k / self.every
+        return math.ceil(expected + 3 * math.sqrt(expected) + 1)
 
 
 @dataclass(frozen=True)
@@ -108,20 +129,29 @@ def search(
 
     `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to.
     """
-    return _Search(viewers, world, exclusions, now, parameters, work or Work()).run()
+    reach = reach_of(viewers, world.bounds, parameters)
+    kernel = Kernel(viewers, parameters, world.bits, world.popularity)
+    return _Search(viewers, world, exclusions, now, parameters, work or Work(), kernel, reach).run()
 
 
 class _Search:
     """One search under way."""
 
     def __init__(
-        self, viewers: Users, world: World, exclusions: Exclusions, now: float, parameters: Parameters, work: Work
+        self,
+        viewers: Users,
+        world: World,
+        exclusions: Exclusions,
+        now: float,
+        parameters: Parameters,
+        work: Work,
+        kernel: Kernel,
+        reach: Reach,
     ) -> None:
         self._viewers, self._world, self._exclusions = viewers, world, exclusions
         self._now, self._parameters, self._work = now, parameters, work
-        self._reach = reach_of(viewers, world.bounds, parameters)
-        self._top = (self._reach.score + tier_step(parameters) * self._reach.tier_a).astype(np.float32)
-        self._kernel = Kernel(viewers, parameters, world.bits, world.popularity)
+        self._kernel, self._reach = kernel, reach
+        self._top = (reach.score + tier_step(parameters) * reach.tier_a).astype(np.float32)
         largest = max(STRIP_USERS, int(np.diff(world.starts).max(initial=0)))
         self._leaders = Leaders(len(viewers), parameters.top_k, largest, self._exact_keys)
         self._done = np.zeros(self._top.shape, bool)
@@ -133,6 +163,29 @@ class _Search:
 
     def run(self) -> Matches:
         self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
+        self._forecast()
+        self._go_through()
+        disproved = self._leaders.disproved()
+        if len(disproved):
+            self._leaders.forget(disproved)
+            self._done[disproved] = False
+            self._go_through()
+        return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
+
+    def _forecast(self) -> None:
+        """Begin with the floors that a sample of the candidates lets expect: low ones let too many in."""
+        sample = self._world.sample() if len(self._viewers) >= FEWEST_TO_FORECAST else None
+        if sample is None:
+            return
+        fewer = replace(self._parameters, top_k=sample.rank_for(self._parameters.top_k))
+        part = _Search(
+            self._viewers, sample.world, Exclusions(), self._now, fewer, self._work, self._kernel, self._reach
+        )
+        part._go_through()
+        self._leaders.expect(part._leaders.floor)
+
+    def _go_through(self) -> None:
+        """Look at every block where a viewer may find one of its best."""
         self._visit(self._reach.near)
         self._leaders.raise_floor()
         # Whoever has too few yet takes the most promising blocks whole: without a floor nothing can be left out.
@@ -143,7 +196,7 @@ class _Search:
             self._look_at(block, block + 1, waiting[:, None])
             self._settle()
         self._visit(np.ones_like(self._done))
-        return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
+        self._leaders.raise_floor()
 
     def _visit(self, wanted: NDArray[np.bool_]) -> None:
         """Go through the wanted blocks, (v, b), strip by strip, the most promising strips first."""
@@ -165,6 +218,8 @@ class _Search:
         number = int(np.searchsorted(world.shelves, first, side="right")) - 1
         matchup, base = self._matchup(number), int(world.starts[world.shelves[number]])
         columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
+        if columns.start == columns.stop:
+            return
         near = bool(self._reach.near[rows, first:stop].any())
         sizes = np.diff(world.starts[first : stop + 1])
         self._work.looked_at += int((wanted[rows] @ sizes).sum())

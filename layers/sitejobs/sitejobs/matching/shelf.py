@@ -84,22 +84,14 @@ class Shelf:
     person: Indices
     taste: Taste
     interests: Bits | None
-    _scales: dict[bytes, Singles] = field(default_factory=dict)
+    _scales: "_Scales" = field(default_factory=lambda: _Scales())
 
-    def scales(self, masks: Singles) -> Singles | None:
-        """1 / |c on the mask's keys| for each mask of `Taste.masks`' kind and candidate c, (m, n); None if all are 1.
+    def scales(self, masks: Singles) -> tuple[Singles | None, Indices]:
+        """1 / |c on the mask's keys| for masks of `Taste.masks`' kind and every candidate c.
 
-        Kept from page to page: viewers of one page have few masks, and those of all pages have many in common.
+        A table with a row a mask and a column a candidate, None if all asked for are 1; and the row of each mask.
         """
-        rows = []
-        for mask in masks:
-            key = mask.tobytes()
-            if key not in self._scales:
-                if len(self._scales) >= MOST_SCALES:
-                    self._scales.clear()
-                self._scales[key] = inverse_roots(np.square(self.taste.directions) @ mask)
-            rows.append(self._scales[key])
-        return None if all((row == 1).all() for row in rows) else np.stack(rows)
+        return self._scales.of(masks, self.taste.directions)
 
     @classmethod
     def of(
@@ -125,6 +117,34 @@ class Shelf:
             taste=taste,
             interests=bits.of(users) if bits else None,
         )
+
+
+class _Scales:
+    """The table behind `Shelf.scales`, kept from page to page.
+
+    Viewers of one page have few masks, and those of all pages have many in common.
+    """
+
+    def __init__(self) -> None:
+        self._row: dict[bytes, int] = {}
+        self._table = np.empty((0, 0), np.float32)
+        self._plain = np.empty(0, bool)
+
+    def of(self, masks: Singles, directions: Singles) -> tuple[Singles | None, Indices]:
+        asked = {mask.tobytes(): mask for mask in masks}
+        new = asked.keys() - self._row.keys()
+        if len(self._row) + len(new) > len(self._table):
+            # A new table: earlier searches may still hold the old one.
+            self._row, new = {}, set(asked)
+            self._table = np.empty((max(MOST_SCALES, len(new)), len(directions)), np.float32)
+            self._plain = np.empty(len(self._table), bool)
+        squares = np.square(directions) if new else directions
+        for key in new:
+            row = self._row[key] = len(self._row)
+            self._table[row] = inverse_roots(squares @ asked[key])
+            self._plain[row] = (self._table[row] == 1).all()
+        rows = np.array([self._row[mask.tobytes()] for mask in masks], np.int64)
+        return None if self._plain[rows].all() else self._table, rows
 
 
 def person_codes(gender: NDArray[np.integer[Any]], age: NDArray[np.integer[Any]]) -> Indices:
