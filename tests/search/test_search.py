@@ -5,6 +5,7 @@ import itertools
 import math
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -13,7 +14,7 @@ from psycopg import Connection
 
 from sitejobs.database import connect
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.search.query import Wanted, search
+from sitejobs.search.query import Hit, Wanted, search
 from sitejobs_local.migrations import apply, apply_site_schema
 from tests.search.random_sites import NOW
 from tests.search.running import run
@@ -193,6 +194,24 @@ def test_without_a_place_distance_is_unknown_and_with_one_it_orders_equal_ranks(
     assert people.found("jazz") == [far, near, nowhere]
     assert {hit.km for hit in search(people.connection, Wanted("jazz"))} == {None}
     assert people.found("jazz", near=(52.0, 13.1), km=2000.0) == [near, far]
+
+
+@pytest.mark.parametrize(("text", "near"), [("jazz blues", None), ("jazz blues", (10.0, 20.0)), ("Jonh", None)])
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(
+    people: People, text: str, near: tuple[float, float] | None
+) -> None:
+    """Equal ranks and equal distances included; by words and by names."""
+    for number in range(23):
+        bio = ("jazz", "blues jazz", "jazz and blues and more jazz")[number % 3]
+        people.add(("John", "Johnny Jones", "Jon")[number % 3], bio, lat=10 + number % 4 * 0.1, lng=20)
+    people.index()
+    wanted = Wanted(text, near=near, km=5000, limit=100)
+    whole = search(people.connection, wanted)
+    assert len(whole) > 15
+    paged: list[Hit] = []
+    while hits := search(people.connection, replace(wanted, limit=4, after=paged[-1].place() if paged else None)):
+        paged += hits
+    assert paged == whole
 
 
 def test_a_misspelt_name_is_found_where_no_word_is(people: People) -> None:

@@ -11,8 +11,8 @@ from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.search.profiles import BIRTHDATE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
-VERSION = 1
-"""Part of every fingerprint: raise it when a row would be made otherwise of the same data."""
+VERSION = 2
+"""Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""
 
 INDEXED_CHARACTERS = 10_000
 """Characters of a bio that are searched: "profileSearchVector" takes no more."""
@@ -26,21 +26,21 @@ _UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
 def _fingerprints(users: LiteralString) -> LiteralString:
     """SQL of one hash a user of all that its row is made of; `users` is a condition on "User" u.
 
-    Rows of other tables are hashed one by one and summed up, so that no order matters. They are looked up user by
-    user: a plan without statistics, on tables just filled, is then no worse.
+    Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
+    order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
     """
     return f"""
     SELECT u."id" AS "userId", hashtextextended(ROW(
         p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
         p."gender", p."intent", p."birthdate", {age(BIRTHDATE)}, p."isVisible", u."createdAt",
         (SELECT count(*) FROM "UserInterest" i WHERE i."userId" = u."id"),
-        (SELECT sum(hashtextextended(ROW(t."traitKey", t."value")::text, 0)) FROM "UserTrait" t
-         WHERE t."userId" = u."id"),
-        (SELECT sum(hashtextextended(ROW(l."id", left(l."title", {_READ_CHARACTERS}))::text, 0)
+        (SELECT sum(hashtextextended(t."traitKey", hashfloat8extended(COALESCE(t."value"::float8, 'NaN'), 0)))
+         FROM "UserTrait" t WHERE t."userId" = u."id"),
+        (SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
                     + COALESCE(items."hash", 0))
          FROM "Top5List" l CROSS JOIN LATERAL (
-             SELECT sum(hashtextextended(ROW(t."listId", t."order", left(t."text", {_READ_CHARACTERS}))::text, 0))
-                    AS "hash"
+             SELECT sum(hashtextextended(COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
+                                         hashfloat8extended(COALESCE(t."order"::float8, 'NaN'), t."listId"))) AS "hash"
              FROM "Top5Item" t WHERE t."listId" = l."id") AS items
          WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
     FROM "User" u
