@@ -49,7 +49,9 @@ def search(
         if hits:
             output().print(_table(hits, wanted))
             if len(hits) == limit:
-                output().print(f"more: --after={_written(hits[-1].place())}", markup=False, highlight=False, soft_wrap=True)
+                output().print(
+                    f"more: --after={_written(hits[-1].place())}", markup=False, highlight=False, soft_wrap=True
+                )
             return
         if wanted.after is not None:
             output().print("nobody comes after")

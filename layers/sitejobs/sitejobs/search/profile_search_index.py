@@ -24,7 +24,8 @@ _UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
 
 
 def _fingerprints(users: LiteralString) -> LiteralString:
-    """SQL of one hash a user of all that its row is made of; `users` is a condition on "User" u.
+    """SQL of one hash a user of all that its row is made of; `users` is a condition on the user's id, `{}`,
+    which is put to both tables: the planner would read all profiles for a page's.
 
     Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
     order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
@@ -45,15 +46,13 @@ def _fingerprints(users: LiteralString) -> LiteralString:
          WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
     FROM "User" u
     JOIN "Profile" p ON p."userId" = u."id"
-    WHERE {users} AND {_UNDELETED}
+    WHERE {users.format('u."id"')} AND {users.format('p."userId"')} AND {_UNDELETED}
     """  # noqa: S608 - parts of our own
 
 
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
-FROM ({
-    _fingerprints('u."id" > %(after)s AND u."id" <= %(upto)s AND p."userId" > %(after)s AND p."userId" <= %(upto)s')
-}) AS c
+FROM ({_fingerprints("{0} > %(after)s AND {0} <= %(upto)s")}) AS c
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
 ) AS s ON s."userId" = c."userId"
@@ -68,7 +67,7 @@ SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
                 WHERE l."profileId" = p."id" AND t."text" IS NOT NULL ORDER BY l."id", t."order", t."text"),
        COALESCE(length(p."bio") > {INDEXED_CHARACTERS}, false)
 FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
-WHERE u."id" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
+WHERE u."id" = ANY(%(keys)s::bigint[]) AND p."userId" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
 """  # noqa: S608
 _COLUMNS = (
     *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
@@ -101,8 +100,8 @@ _COMPUTED: LiteralString = f"""
                     %(keywords)s::text[]) AS a ("userId", "city", "state", "country", "keywords")
     ) AS d
     JOIN "User" u ON u."id" = d."userId"
-    JOIN "Profile" p ON p."userId" = u."id"
-    JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])')}) AS hashes
+    JOIN "Profile" p ON p."userId" = u."id" AND p."userId" = ANY(%(ids)s::bigint[])
+    JOIN ({_fingerprints("{} = ANY(%(ids)s::bigint[])")}) AS hashes
       ON hashes."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
