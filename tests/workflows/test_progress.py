@@ -16,7 +16,13 @@ def step(name: str, **result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 STORY: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    step("Plan", status="PLANNED", jobs=["match-scores", "compatibility"], ready=[{"job": "match-scores"}]),
+    step(
+        "Plan",
+        status="PLANNED",
+        run={"id": "4", "workflow": "all"},
+        jobs=["match-scores", "compatibility"],
+        ready=[{"job": "match-scores"}],
+    ),
     ({}, {"planned": {"pages": 2, "users": 1200}, "run": RUN}),
     ({"run": RUN}, {"page": 1, "processed": 600, "written": 12000}),
     step("Ended", workflow="all", ended={"job": "match-scores", **ENDED}, ready=[{"job": "compatibility"}]),
@@ -53,7 +59,7 @@ def test_where_there_is_no_terminal_a_job_is_told_once_when_it_has_ended() -> No
     assert lines[2].startswith("compatibility: failed  PagesFailed: [1] of 2  ")
     assert lines[3:] == ["feed-presort: not started"]
     assert ended == ["match-scores", "compatibility", "feed-presort"]
-    assert progress.finished == STORY[-1][1]
+    assert (progress.run_id, progress.finished) == ("4", STORY[-1][1])
 
 
 def test_in_a_terminal_every_job_keeps_its_line() -> None:
