@@ -28,10 +28,11 @@ def follow_workflow(
         ended = _execution(deployed.watch(execution, look.again, poll_seconds))
     except KeyboardInterrupt:
         return deployed.left(execution, progress.run_id)
-    if ended.status == "SUCCEEDED":
-        progress.step(ended.output)
-        return outcome_of(deployed.job, ended, progress)
     with told("states:GetExecutionHistory"):
+        look.again()  # it may have ended before it was looked at once
+        if ended.status == "SUCCEEDED":
+            progress.step(ended.output)
+            return outcome_of(deployed.job, ended, progress)
         look.at_last()
     outcome = outcome_of(deployed.job, ended, progress)
     return Outcome(outcome.exit_status, {**outcome.summary, "execution": execution})

@@ -229,7 +229,9 @@ def test_the_dashboards_widgets_do_not_overlap() -> None:
         cells |= taken
 
 
-@pytest.mark.parametrize("parameters", [{}, *({f"{rule.removesuffix('Rule')}ScheduleState": "DISABLED"} for rule in SCHEDULES)])
+@pytest.mark.parametrize(
+    "parameters", [{}, *({f"{rule.removesuffix('Rule')}ScheduleState": "DISABLED"} for rule in SCHEDULES)]
+)
 def test_the_dashboard_shows_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
     [shown] = [it["properties"]["alarms"] for it in dashboard(**parameters)["widgets"] if it["type"] == "alarm"]
     assert sorted(shown) == sorted(f"arn:{name}.Arn" for name in watched_alarms(parameters))

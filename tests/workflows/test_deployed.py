@@ -97,14 +97,14 @@ def test_as_json_it_is_the_summary_alone(toys: Toys, env: dict[str, str]) -> Non
 
 
 def test_a_job_is_told_when_it_ends_and_not_at_the_end_of_all(aws: Toys) -> None:
-    """match-scores waits until its test has been told that content-features has ended and trending has begun."""
-    aws.tell("match-scores", others=("content-features was told",))
+    """match-scores ends once it was told that trending has begun, so that content-features has ended."""
+    aws.tell("match-scores", others=("trending was told",))
 
     class Answering(Story):
         def begun(self, job: str) -> None:
             super().begun(job)
             if job == "trending":
-                aws.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('content-features was told')""")
+                aws.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('trending was told')""")
 
     view = Answering()
     workflow = find(STACK, "all")
@@ -114,10 +114,10 @@ def test_a_job_is_told_when_it_ends_and_not_at_the_end_of_all(aws: Toys) -> None
     assert view.told[0] == ("planned", "match-scores,compatibility,content-features,trending")
     order = [
         ("begun", "content-features"),
-        ("succeeded", "content-features"),
         ("begun", "trending"),
-        ("succeeded", "match-scores"),
+        ("succeeded", "content-features"),
         ("begun", "compatibility"),
+        ("succeeded", "match-scores"),
         ("succeeded", "compatibility"),
     ]
     assert [one for one in view.told if one in order] == order

@@ -30,7 +30,7 @@ class Schedule:
 
 
 def schedules_of(document: Mapping[str, Any]) -> Iterator[Schedule]:
-    """The schedules of a template as `read_yaml` gives it, those that are switched on unless a parameter says otherwise.
+    """The schedules of a template as `read_yaml` gives it, those that are on unless a parameter says otherwise.
 
     Raises
     ------
