@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
+from sitejobs_local.deployed import pages_of
+from sitejobs_local.progress import Totals
 from sitejobs_local.workflow_progress import WorkflowProgress, line, shown
 
 RUN = {"id": "5", "job": "match-scores"}
@@ -68,6 +70,20 @@ def test_in_a_terminal_every_job_keeps_its_line() -> None:
     frame = {row.split()[0]: row for row in drawn_last if row.split()}
     assert "succeeded  1,200 processed  24,000 rows  3 skipped" in frame["match-scores"]
     assert "failed  PagesFailed: [1] of 2" in frame["compatibility"]
+
+
+def test_a_jobs_line_says_how_far_it_is_in_the_figures_that_are_asked_for() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=110, color_system=None)
+    with shown(console, pages_of) as view:
+        view.planned(["match-scores", "trending"])
+        for job in ("match-scores", "trending"):
+            view.begun(job)
+        view.moved("match-scores", Totals(planned_pages=40, pages=12))
+        view.moved("trending", Totals())
+    drawn_last = file.getvalue().rpartition("\x1b[2K")[2].splitlines()
+    assert [row for row in drawn_last if "match-scores" in row and "12/40 pages" in row]
+    assert [row for row in drawn_last if "trending" in row and "planning" in row]
 
 
 def test_pages_of_a_job_are_counted_to_it_alone() -> None:
