@@ -78,8 +78,8 @@ def test_the_next_page_is_asked_for_with_what_the_last_one_says(env: dict[str, s
             break
     with connect(database_url) as connection:
         found = connection.execute(
-            """SELECT "userId"::text FROM "SearchableUser" JOIN "ProfileSearchIndex" USING ("userId")
-               WHERE "isSearchable" ORDER BY "userId" """
+            """SELECT i."userId"::text FROM "ProfileSearchIndex" i JOIN "SearchableUser" s USING ("userId")
+               WHERE s."isSearchable" ORDER BY i."userId" """
         ).fetchall()
     assert len(found) > 20
     assert seen == [user for (user,) in found]

@@ -24,7 +24,8 @@ DEFAULT_REQUIRED_FIELDS = ("displayName", "birthdate")
 def _computed(users: LiteralString) -> LiteralString:
     """SQL of the rows that users should have; `users` is a condition on the user's id, `{}`.
 
-    It is put to both tables: the planner would read all profiles for a page's. OFFSET 0 keeps the planner from computing a step anew wherever its columns are used.
+    It is put to both tables: the planner would read all profiles for a page's. OFFSET 0 keeps it from computing a step
+    anew wherever its columns are used.
     """
     return f"""
     SELECT u."id" AS "userId", COALESCE(p."isVisible" AND p."deletedAt" IS NULL, false) AS "isVisible",
