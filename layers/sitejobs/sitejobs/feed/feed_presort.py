@@ -15,6 +15,9 @@ from sitejobs.feed.segments import NOTHING, write_feeds
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 
+SCAN = 1000
+"""Users that a page of an incremental run looks at. A new public post makes all of them stale: pages share the work."""
+
 _STORED: LiteralString = """
 SELECT k."userId", u."id" IS NOT NULL, s."computedAt"
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
@@ -65,4 +68,5 @@ JOB = keyed_job(
     Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"'),
     refresh,
     parameters=_parameters,
+    scan=SCAN,
 )
