@@ -1,6 +1,9 @@
-"""How long compatibility takes, beside a raw COPY of its rows: `python -m benchmarks.compatibility --users 2000 10000`.
+"""How long compatibility takes, beside a raw COPY of its rows: `make bench ARGS=compatibility`.
 
-match-scores runs first, on the same site, without pauses: its best matches are most of the targets.
+    python -m benchmarks compatibility --users 10000 --seed 1
+
+Executions on a warm machine, from start to end, with the default options. match-scores runs first, on the same site:
+its best matches are most of the targets.
 """
 
 import argparse
@@ -10,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.match_scores import disk
-from benchmarks.site import BenchSite, bench_site
+from benchmarks.keyed_jobs import Benched, Machine, empty, settle, warm_machine
+from benchmarks.match_scores import PAGE, disk, note
+from benchmarks.site import bench_site
 from sitejobs.database import connect
-from tools.docs import table
+from tools.docs import renewed, table
 
-JOB = "compatibility"
 TABLE = "UserCompatibility"
-SIZES = (2000, 10_000)
+JOB = Benched("compatibility", (TABLE, "UserCompatibilityViewer", "UserCompatibilityInput"), ())
+SIZES = (10_000,)
+PART = "compatibility"
 
-_EMPTY = """TRUNCATE "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput" """
 _CHANGE = """
 DELETE FROM "UserInterest" i USING (
     SELECT "userId", min("interestId") AS "interestId" FROM "UserInterest" WHERE "userId" %% 100 = 0 GROUP BY 1
@@ -51,32 +55,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=3, help="repetitions of whole runs and raw copies")
     parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     given = parser.parse_args(arguments)
-    print(shown([measure(users, given.seed, given.folder, given.times) for users in given.users]))
+    content = shown([measure(users, given.seed, given.folder, given.times) for users in given.users])
+    print(content)
+    if tuple(given.users) == SIZES:
+        PAGE.write_text(renewed(PAGE.read_text(), PART, content))
+        note(f"written to {PAGE}")
     return 0
 
 
 def measure(users: int, seed: int, folder: Path, times: int) -> Figures:
     """All figures of one size."""
-    with bench_site(folder, users, seed) as site:
+    note(f"{users:,} users: making the site")
+    with bench_site(folder, users, seed) as site, connect(site.url) as connection:
         site.run("--pauseMs=0")
-        runs = [_whole(site) for _ in range(times)]
-        raw, row_bytes = site.raw_copies(times, TABLE)
-        again = site.command(JOB, "--json")[1]
-        nothing = site.command(JOB, "--json", "--incremental")[1]
-        with connect(site.url) as connection:
+        connection.execute("VACUUM (ANALYZE)")
+        note(JOB.name)
+        with warm_machine(site, JOB) as machine:
+            machine.run(userId=1)  # starts the functions' processes
+            whole = []
+            for _ in range(times):
+                empty(connection, JOB)
+                whole.append(_timed(machine))
+            raw, row_bytes = site.raw_copies(times, TABLE)
+            settle(connection, JOB)
+            again, _ = _timed(machine)
+            settle(connection, JOB)
+            nothing, _ = _timed(machine, incremental=True)
             connection.execute(_CHANGE, {})
-        summary, some, _ = site.command(JOB, "--json", "--incremental")
-        return Figures(
-            users=users,
-            rows=runs[-1][0],
-            row_bytes=row_bytes,
-            raw=median(raw),
-            whole=[seconds for _, seconds in runs],
-            again=again,
-            nothing=nothing,
-            some=some,
-            some_rows=int(summary["written"]),
-        )
+            some, some_rows = _timed(machine, incremental=True)
+    return Figures(
+        users=users,
+        rows=whole[-1][1],
+        row_bytes=row_bytes,
+        raw=median(raw),
+        whole=[seconds for seconds, _ in whole],
+        again=again,
+        nothing=nothing,
+        some=some,
+        some_rows=some_rows,
+    )
 
 
 def shown(sizes: Sequence[Figures]) -> str:
@@ -99,13 +116,14 @@ def shown(sizes: Sequence[Figures]) -> str:
     return table(head, rows)
 
 
-def _whole(site: BenchSite) -> tuple[int, float]:
-    """Rows and seconds of a run from an empty table."""
-    with connect(site.url) as connection:
-        connection.execute(_EMPTY)
-        connection.execute("CHECKPOINT")
-    summary, seconds, _ = site.command(JOB, "--json")
-    return int(summary["written"]), seconds
+PARTS = {PART: shown}
+"""The marked part of the page, and what makes it."""
+
+
+def _timed(machine: Machine, **options: bool) -> tuple[float, int]:
+    """Seconds of a run, and the rows that it wrote."""
+    seconds, summary = machine.run(**options)
+    return seconds, int(summary["written"])
 
 
 if __name__ == "__main__":

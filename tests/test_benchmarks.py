@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import feed, keyed_jobs
+from benchmarks import compatibility, feed, keyed_jobs
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import PAGE, SIZES, main, run
 from benchmarks.projection import project
@@ -50,6 +50,14 @@ def test_the_benchmark_of_feeds_measures_what_it_says() -> None:
     assert feed.feeds_table([it]).count("\n") == 2
 
 
+def test_the_benchmark_of_compatibility_measures_what_it_says() -> None:
+    it = compatibility.measure(60, 1, Path(folder_parent() or tempfile.gettempdir()), times=1)
+    assert it.users == 60
+    assert it.rows > 60
+    assert min(*it.whole, it.raw, it.again, it.nothing, it.some) > 0
+    assert compatibility.shown([it]).count("\n") == 2
+
+
 def test_figures_come_back_from_their_file(figures: Figures) -> None:
     assert Figures.from_json(figures.to_json()) == figures
 
@@ -77,7 +85,12 @@ def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == [*PARTS, *keyed_jobs.PARTS, *feed.PARTS]
+    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == [
+        *PARTS,
+        *keyed_jobs.PARTS,
+        *feed.PARTS,
+        *compatibility.PARTS,
+    ]
     assert SIZES == (2000, 10_000, 50_000, 100_000)
 
 
