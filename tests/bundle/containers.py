@@ -16,6 +16,7 @@ from typing import Final
 
 START_LIMIT_S: Final = 60.0
 IMAGE: Final = "sitejobs/lambda-stand-in:python3.13"
+BRIDGE: Final = Path("/sys/class/net/docker0")
 _LANG: Final = "/var/lang"
 _RUNTIME: Final = "/var/runtime"
 # With what SAM puts emulator and layers into the image.
@@ -89,6 +90,7 @@ def container_engine() -> Iterator[Engine]:
 @contextmanager
 def _own_engine(folder: Path) -> Iterator[Engine]:
     engine, log = Engine({"DOCKER_HOST": f"unix://{folder}/socket"}), folder / "log"
+    had_bridge = BRIDGE.exists()
     # Containers and this machine reach each other without rules in its firewall.
     command = ["dockerd", "--iptables=false", "--ip6tables=false", "--host", f"unix://{folder}/socket"]
     command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
@@ -108,6 +110,8 @@ def _own_engine(folder: Path) -> Iterator[Engine]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if BRIDGE.exists() and not had_bridge and shutil.which("ip"):
+            subprocess.run(["ip", "link", "delete", BRIDGE.name], check=False)
 
 
 def _last_error(log: Path) -> str:
