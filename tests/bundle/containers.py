@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ IMAGE: Final = "sitejobs/lambda-stand-in:python3.13"
 BRIDGE: Final = Path("/sys/class/net/docker0")
 _LANG: Final = "/var/lang"
 _RUNTIME: Final = "/var/runtime"
+_LABEL: Final = "sitejobs.stand-in=true"
 # With what SAM puts emulator and layers into the image.
 _PROGRAMS: Final = ("sh", "mv", "cp", "rm", "chmod")
 _NOT_OF_THE_LIBRARY: Final = ("test", "idlelib", "ensurepip", "turtledemo", "tkinter", "site-packages", "config-3.13")
@@ -28,7 +29,11 @@ exec {_LANG}/bin/python3.13 -m awslambdaric "$_HANDLER"
 """
 
 
-class NoEngineError(Exception):
+class EngineError(Exception):
+    """The engine refused something; the message says what it said."""
+
+
+class NoEngineError(EngineError):
     """No container can run on this machine; the message says why."""
 
 
@@ -43,19 +48,19 @@ class Engine:
 
         Raises
         ------
-        NoEngineError : with what it says when it fails.
+        EngineError : with what it says when it fails.
         """
         environment = os.environ | self.variables
         done = subprocess.run(["docker", *arguments], env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise NoEngineError(f"docker {arguments[0]}: {done.stderr.strip()}")
+            raise EngineError(f"docker {arguments[0]}: {done.stderr.strip()}")
         return done.stdout.strip()
 
     def answers(self) -> bool:
         """Whether containers can be started now."""
         try:
             return bool(self.docker("info", "--format", "{{.ServerVersion}}"))
-        except NoEngineError:
+        except EngineError:
             return False
 
     def host_address(self) -> str:
@@ -65,7 +70,7 @@ class Engine:
 
 @contextmanager
 def container_engine() -> Iterator[Engine]:
-    """The engine that runs already, or one of our own, which ends with the block and leaves nothing behind.
+    """The engine that runs already, or one of our own, which ends with the block. Nothing is left behind in either.
 
     Raises
     ------
@@ -75,7 +80,10 @@ def container_engine() -> Iterator[Engine]:
         raise NoEngineError("no `docker` was found on PATH")
     running = Engine({})
     if running.answers():
-        yield running
+        try:
+            yield running
+        finally:
+            _remove_images(running)
         return
     if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise NoEngineError("no container engine answers `docker info`; to start one takes dockerd on PATH, and root")
@@ -85,6 +93,13 @@ def container_engine() -> Iterator[Engine]:
             yield engine
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_images(engine: Engine) -> None:
+    """The stand-in, and what SAM made on top of it: their labels are inherited."""
+    with suppress(EngineError):
+        listed = engine.docker("images", "--quiet", "--filter", f"label={_LABEL}")
+        engine.docker("rmi", "--force", *dict.fromkeys(listed.split()))
 
 
 @contextmanager
@@ -132,7 +147,8 @@ def import_stand_in(engine: Engine, lambda_python: Path, used_by: Iterable[Path]
         with tarfile.open(archive, "w") as image:
             _fill(image, lambda_python, used_by)
         changes = [f"ENV PATH={_LANG}/bin:/bin", "ENV LANG=C.UTF-8", "ENV LAMBDA_TASK_ROOT=/var/task"]
-        options = [word for change in (*changes, "WORKDIR /var/task") for word in ("--change", change)]
+        changes += ["WORKDIR /var/task", f"LABEL {_LABEL}"]
+        options = [word for change in changes for word in ("--change", change)]
         engine.docker("import", *options, str(archive), IMAGE)
 
 

@@ -47,16 +47,20 @@ class Invoked:
 
 
 @pytest.fixture(scope="module")
-def engine(functions: Template, lambda_python: Path) -> Iterator[Engine]:
-    """A container engine that has the image which stands in for Lambda's."""
+def running() -> Iterator[Engine]:
     try:
         with container_engine() as found:
-            carried = {layer for name in EVENTS for layer in functions.functions[name].layers}
-            import_stand_in(found, lambda_python, carried)
             yield found
-            found.docker("rmi", "--force", IMAGE)
     except NoEngineError as error:
         pytest.skip(f"sam local invoke needs a container engine: {error}")
+
+
+@pytest.fixture(scope="module")
+def engine(running: Engine, functions: Template, lambda_python: Path) -> Engine:
+    """A container engine that has the image which stands in for Lambda's."""
+    carried = {layer for name in EVENTS for layer in functions.functions[name].layers}
+    import_stand_in(running, lambda_python, carried)
+    return running
 
 
 @pytest.fixture(scope="module")
