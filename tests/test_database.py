@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.database import Database, connect, translated_errors
 from sitejobs.errors import DatabaseFailure, InvalidInput, SitejobsError, Transient
-from tests.postgres_wire import Startup, gatekeeper
+from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 
 NAME = "Zebulon Quackenbush"
 RDS_PROXY_SAYS = (
@@ -149,6 +150,8 @@ def test_a_database_that_was_away_is_found_again(database_url: str) -> None:
     ("answer", "expected"),
     [
         ('password authentication failed for user "zebulon"', DatabaseFailure),
+        ('PAM authentication failed for user "zebulon"', DatabaseFailure),
+        ("The IAM authentication failed for the role zebulon. Check the IAM token for this role.", DatabaseFailure),
         ('role "zebulon" does not exist', DatabaseFailure),
         ('database "zebulon" does not exist', DatabaseFailure),
         ('no pg_hba.conf entry for host "10.0.0.1", user "zebulon"', DatabaseFailure),
@@ -349,3 +352,48 @@ def test_an_address_is_not_asked_for_again_while_the_server_is_only_busy(databas
         database.connection()
         database.close()
     assert len(asked) == 1
+
+
+# ---- a login that lasts for some minutes
+
+
+def test_every_connection_asks_for_an_address_of_its_own(database_url: str, tmp_path: Path) -> None:
+    """As a token of IAM wants it: the second connection may be made when the first one's has expired."""
+    tls, authority = tls_of_localhost(tmp_path)
+    secure = {"host": "localhost", "sslmode": "verify-full", "sslrootcert": str(authority)}
+    folder, user = (conninfo_to_dict(database_url)[name] for name in ("host", "user"))
+    tokens, logins = iter(["first&=+/", "second"]), []
+
+    def read() -> str:
+        return make_conninfo(database_url, password=next(tokens), port=port, **secure)
+
+    def refusal(startup: Startup) -> str | None:
+        logins.append((startup["user"], startup["password"], startup["tls"]))
+        return None
+
+    with gatekeeper(refusal, f"{folder}/.s.PGSQL.5432", tls=tls) as port:
+        database = Database(read, renewed=True)
+        first = pid(database.connection())
+        assert pid(database.connection()) == first
+        with connect(database_url) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        assert setting(database.connection(), "TimeZone") == "UTC"
+        database.close()
+    assert logins == [(user, "first&=+/", "TLSv1.3"), (user, "second", "TLSv1.3")]
+
+
+def test_a_token_that_is_refused_is_a_final_error_and_never_shown(database_url: str, tmp_path: Path) -> None:
+    tls, authority = tls_of_localhost(tmp_path)
+    secure = {"host": "localhost", "sslmode": "verify-full", "sslrootcert": str(authority)}
+    asked = []
+
+    def read() -> str:
+        asked.append(1)
+        return make_conninfo(database_url, password="a-token", port=port, **secure)
+
+    with gatekeeper(lambda startup: "PAM authentication failed for user", "", tls=tls) as port:
+        database = Database(read, renewed=True)
+        with pytest.raises(DatabaseFailure, match=r"PAM authentication failed$") as caught, translated_errors():
+            database.connection()
+    assert len(asked) == 1
+    assert "a-token" not in str(caught.value)

@@ -38,7 +38,7 @@ EVERYTHING = JOBS | WORKFLOWS
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = {"bash", "sh", "console"}
-ELSEWHERE = {"export", "psql", "", "bash", "python", "python3.11", "pre-commit"}
+ELSEWHERE = {"export", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo"}
 """Programs of which only the files that they name are checked."""
 
 RUN_HERE = [
@@ -204,10 +204,19 @@ def test_the_command_line_takes_the_command_with_its_options(line: Line) -> None
 
 @pytest.mark.parametrize("line", of_program("sam"))
 def test_sam_is_given_parameters_that_the_stack_has(line: Line) -> None:
-    assert line.arguments[0] in {"build", "deploy", "validate"}
+    assert line.arguments[0] in {"build", "deploy", "validate", "local"}
     if "--parameter-overrides" in line.arguments:
         given = line.arguments[line.arguments.index("--parameter-overrides") + 1 :]
         assert {word.partition("=")[0] for word in given} <= set(parameters())
+
+
+@pytest.mark.parametrize("line", [it for it in of_program("sam") if "--event" in it.values[0].arguments])
+def test_sam_is_given_a_function_that_the_stack_has_with_its_event(line: Line) -> None:
+    local, invoke, name, *rest = line.arguments
+    assert (local, invoke) == ("local", "invoke")
+    given = dict(zip(rest[::2], rest[1::2], strict=True))
+    assert name in load_template(ROOT / "template.yaml").functions
+    assert given["--event"] == "plan.json" or (ROOT / given["--event"]).is_file()
 
 
 @pytest.mark.parametrize("line", of_program("aws"))

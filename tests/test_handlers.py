@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.database import connect
 from sitejobs.jobs import JsonObject
@@ -18,6 +19,7 @@ from sitejobs_local.postgres import Server
 from sitejobs_local.template import Function
 from sitejobs_local.workers import WorkerPool
 from tests.databases import site_database
+from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 
 LAYER = REPOSITORY / "layers" / "sitejobs"
 TOYS = Path(__file__).parent / "fixtures" / "toy_job"
@@ -306,6 +308,58 @@ def test_a_secrets_manager_that_cannot_be_reached_is_asked_again(tmp_path: Path)
     answer = finish_with_secret("http://127.0.0.1:1", "arn:aws:secretsmanager:us-east-1:1:secret:x", tmp_path / "log")
     assert answer["errorType"] == "Transient"
     assert "EndpointConnectionError" in answer["errorMessage"]
+
+
+# ---- tokens of IAM
+
+
+def finish_with_token(log: Path, **variables: str) -> JsonObject:
+    """What Finish answers of a run that does not exist; no service of AWS can be reached."""
+    given = {"DATABASE_AUTHENTICATION": "iam", "DATABASE_HOST": "localhost", **variables}
+    given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED": "true", **given}
+    finish = function("finish", REPOSITORY / "functions" / "runs", "app.finish", **given)
+    with WorkerPool([finish], environment={}, log_file=log) as pool:
+        answer: JsonObject = pool.invoke("finish", json.dumps({"run": {"id": "999"}, "error": None})).value
+        return answer
+
+
+def test_a_function_logs_in_with_a_token_that_it_signs_itself(postgres_server: Server, tmp_path: Path) -> None:
+    tls, authority = tls_of_localhost(tmp_path)
+    logins: list[Startup] = []
+
+    def refusal(startup: Startup) -> str | None:
+        logins.append(startup)
+        return None
+
+    with site_database(postgres_server) as url:
+        parts = conninfo_to_dict(url)
+        with gatekeeper(refusal, f"{parts['host']}/.s.PGSQL.5432", tls=tls) as port:
+            answer = finish_with_token(
+                tmp_path / "log",
+                DATABASE_PORT=str(port),
+                DATABASE_NAME=str(parts["dbname"]),
+                DATABASE_USER=str(parts["user"]),
+                DATABASE_CA_FILE=str(authority),
+                AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
+                AWS_SECRET_ACCESS_KEY="not-to-be-shown",
+                AWS_SESSION_TOKEN="a-session",
+            )
+    # It has asked the database.
+    assert answer["errorType"] == "InvalidInput"
+    assert "999" in answer["errorMessage"]
+    [login] = logins
+    assert login["tls"]
+    assert login["password"].startswith(f"localhost:{port}/?Action=connect&DBUser={parts['user']}&")
+    assert "X-Amz-Security-Token=a-session" in login["password"]
+    assert "X-Amz-Signature" not in json.dumps(answer) + (tmp_path / "log").read_text()
+
+
+def test_a_function_without_credentials_says_that_it_cannot_sign(tmp_path: Path) -> None:
+    answer = finish_with_token(tmp_path / "log", DATABASE_NAME="site", DATABASE_USER="sitejobs")
+    assert (answer["errorType"], answer["errorMessage"]) == (
+        "InvalidInput",
+        "no token for the database can be signed: NoCredentialsError",
+    )
 
 
 def test_a_run_that_succeeded_is_a_metric_of_its_job_with_its_time(functions: Functions, run: JsonObject) -> None:

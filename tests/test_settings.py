@@ -2,7 +2,9 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -10,17 +12,28 @@ from sitejobs.errors import InvalidInput
 from sitejobs.settings import Settings, database_url, read_settings
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
+IAM = {
+    "DATABASE_AUTHENTICATION": "iam",
+    "DATABASE_HOST": "db.example.com",
+    "DATABASE_PORT": "5433",
+    "DATABASE_NAME": "people",
+    "DATABASE_USER": "site",
+}
 SECRET = {"host": "db.example.com", "port": 5433, "username": "site", "password": "pw", "dbname": "people"}
 
 
 def from_secret(secret: Any, **variables: str) -> dict[str, Any]:
     settings = read_settings({"DATABASE_SECRET_ARN": ARN, **variables})
     text = secret if isinstance(secret, str) else json.dumps(secret)
-    return conninfo_to_dict(database_url(settings, {ARN: text}.__getitem__))
+    return conninfo_to_dict(database_url(settings, {ARN: text}.__getitem__, no_token))
 
 
 def no_secret(arn: str) -> str:
     raise AssertionError(f"nobody asked for {arn}")
+
+
+def no_token(host: str, port: int, user: str) -> str:
+    raise AssertionError(f"nobody asked for a token of {user}@{host}:{port}")
 
 
 def test_an_empty_environment_has_the_defaults() -> None:
@@ -42,6 +55,10 @@ def test_variables_are_read_and_foreign_ones_ignored() -> None:
         ("RUN_STALE_SECONDS", ""),
         ("STATEMENT_TIMEOUT_MS", "-1"),
         ("STATEMENT_TIMEOUT_MS", "1.5"),
+        ("DATABASE_AUTHENTICATION", "kerberos"),
+        ("DATABASE_AUTHENTICATION", ""),
+        ("DATABASE_PORT", "0"),
+        ("DATABASE_PORT", "65536"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
@@ -54,14 +71,15 @@ def test_several_wrong_variables_are_all_named() -> None:
         read_settings({"RUN_STALE_SECONDS": "soon", "STATEMENT_TIMEOUT_MS": "late"})
 
 
-def test_a_given_address_needs_no_secret() -> None:
-    settings = read_settings({"DATABASE_URL": "postgresql://here/site", "DATABASE_SECRET_ARN": ARN})
-    assert database_url(settings, no_secret) == "postgresql://here/site"
+@pytest.mark.parametrize("others", [{}, {"DATABASE_SECRET_ARN": ARN}, IAM])
+def test_a_given_address_needs_neither_secret_nor_token(others: dict[str, str]) -> None:
+    settings = read_settings({"DATABASE_URL": "postgresql://here/site", **others})
+    assert database_url(settings, no_secret, no_token) == "postgresql://here/site"
 
 
 def test_without_an_address_the_settings_that_are_lacking_are_named() -> None:
     with pytest.raises(InvalidInput, match="set DATABASE_SECRET_ARN or DATABASE_URL"):
-        database_url(read_settings({}), no_secret)
+        database_url(read_settings({}), no_secret, no_token)
 
 
 def test_an_address_made_of_a_secret_demands_a_verified_server() -> None:
@@ -106,3 +124,70 @@ def test_a_secret_of_another_shape_is_refused_without_being_shown(secret: Any) -
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+# ---- with a token of IAM
+
+
+def test_a_token_takes_the_place_of_the_password_and_demands_a_verified_server() -> None:
+    token = "db.example.com:5433/?Action=connect&DBUser=site&X-Amz-Signature=a%2Fb+c=="
+    asked: list[tuple[str, int, str]] = []
+
+    def sign(host: str, port: int, user: str) -> str:
+        asked.append((host, port, user))
+        return token
+
+    settings = read_settings(IAM | {"DATABASE_CA_FILE": "/etc/authorities.crt"})
+    assert conninfo_to_dict(database_url(settings, no_secret, sign)) == {
+        "host": "db.example.com",
+        "port": "5433",
+        "user": "site",
+        "password": token,
+        "dbname": "people",
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/authorities.crt",
+    }
+    assert asked == [("db.example.com", 5433, "site")]
+
+
+def test_the_token_that_the_sdk_signs_is_kept_as_it_is() -> None:
+    """It is made without a network, of credentials as a function has them."""
+    client = boto3.client(
+        "rds",
+        region_name="eu-central-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="secret/key+",
+        aws_session_token="session/token+==",
+    )
+    tokens: list[str] = []
+
+    def sign(host: str, port: int, user: str) -> str:
+        tokens.append(client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
+        return tokens[-1]
+
+    parts = conninfo_to_dict(database_url(read_settings(IAM), no_secret, sign))
+    assert [parts["password"]] == tokens
+    token = urlsplit("https://" + tokens[0])
+    given = {name: values[0] for name, values in parse_qs(token.query).items()}
+    assert (token.hostname, token.port) == ("db.example.com", 5433)
+    assert (given["Action"], given["DBUser"], given["X-Amz-Expires"]) == ("connect", "site", "900")
+    assert given["X-Amz-Security-Token"] == "session/token+=="
+
+
+def test_what_a_token_needs_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"^set DATABASE_HOST, DATABASE_NAME, DATABASE_USER: "):
+        database_url(read_settings({"DATABASE_AUTHENTICATION": "iam"}), no_secret, no_token)
+    with pytest.raises(InvalidInput, match=r"^set DATABASE_USER: "):
+        database_url(read_settings(IAM | {"DATABASE_USER": ""}), no_secret, no_token)
+
+
+def test_a_secret_and_tokens_exclude_one_another() -> None:
+    with pytest.raises(InvalidInput, match=r"^DATABASE_SECRET_ARN: not with DATABASE_AUTHENTICATION=iam"):
+        database_url(read_settings(IAM | {"DATABASE_SECRET_ARN": ARN}), no_secret, no_token)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER"])
+def test_what_the_secret_names_is_not_given_beside_it(name: str) -> None:
+    settings = read_settings({"DATABASE_SECRET_ARN": ARN, name: "other"})
+    with pytest.raises(InvalidInput, match=f"^{name}: only with DATABASE_AUTHENTICATION=iam"):
+        database_url(settings, no_secret, no_token)

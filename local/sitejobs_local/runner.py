@@ -27,7 +27,18 @@ SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDE
 """
 INTERRUPTED = ("Interrupted", "interrupted by the user")
 # Set here for every function, or not the business of a run at home.
-_NOT_TAKEN_OVER = {"DATABASE_URL", "DATABASE_SECRET_ARN", "WORK_BUCKET", "MEDIA_BUCKET", "QUEUE_URL"}
+_NOT_TAKEN_OVER = {
+    "DATABASE_URL",
+    "DATABASE_AUTHENTICATION",
+    "DATABASE_SECRET_ARN",
+    "DATABASE_HOST",
+    "DATABASE_PORT",
+    "DATABASE_NAME",
+    "DATABASE_USER",
+    "WORK_BUCKET",
+    "MEDIA_BUCKET",
+    "QUEUE_URL",
+}
 MEDIA_BUCKET = "MediaBucket"
 """The uploads' bucket, by its name in the template."""
 

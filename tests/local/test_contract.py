@@ -264,6 +264,17 @@ def test_the_role_script_grants_what_the_check_asks_for_and_may_run_twice(
         assert [finding for finding in report.findings if finding.level == "required"] == []
 
 
+def test_a_role_that_uses_tokens_of_iam_may_log_in_and_gets_what_rds_asks_for(site: Connection, role: str) -> None:
+    # RDS has this role from the start.
+    site.execute("CREATE ROLE rds_iam")
+    try:
+        site.execute(role_script(role, EVERY_JOB, with_iam=True).encode())
+        asked = "SELECT rolcanlogin, pg_has_role(rolname, 'rds_iam', 'member') FROM pg_roles WHERE rolname = %s"
+        assert site.execute(asked, [role]).fetchone() == (True, True)
+    finally:
+        site.execute("DROP ROLE rds_iam")
+
+
 def test_a_role_can_read_the_site_and_write_the_bundles_tables_and_nothing_else(
     site: Connection, database_url: str, role: str
 ) -> None:

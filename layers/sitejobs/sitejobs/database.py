@@ -37,6 +37,8 @@ _NO_OPTIONS_TAKEN = "support command-line options"
 # libpq reports a refused login without an SQLSTATE: only its text tells it from a lost connection.
 _PERMANENT_CONNECT_TEXTS = (
     "password authentication failed",
+    "PAM authentication failed",  # RDS, of a token of IAM
+    "IAM authentication failed",  # RDS Proxy
     "no password supplied",
     "does not exist",
     "no pg_hba.conf entry",
@@ -94,17 +96,20 @@ class Database:
     """The one connection of an execution environment, opened on first use and reopened once it is lost.
 
     `url` may be a function that reads it from where it is kept: it is asked again once a login is refused, since a
-    password may have been changed meanwhile.
+    password may have been changed meanwhile. With `renewed` it is asked for every connection: what it holds opens
+    connections for some minutes only.
     """
 
     def __init__(
         self,
         url: str | Callable[[], str],
         *,
+        renewed: bool = False,
         search_path: str | None = None,
         statement_timeout_ms: int | None = None,
     ) -> None:
         self._read_url = url if callable(url) else lambda: url
+        self._renewed = renewed
         self._url: str | None = None
         self._search_path = search_path
         self._statement_timeout_ms = statement_timeout_ms
@@ -122,6 +127,8 @@ class Database:
         return self._connection
 
     def _login(self) -> psycopg.Connection:
+        if self._renewed:
+            return self._connect(self._read_url())
         known, self._url = self._url, self._url or self._read_url()
         try:
             return self._connect(self._url)

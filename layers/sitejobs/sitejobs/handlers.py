@@ -356,7 +356,8 @@ def _queue_client() -> Any:
 def _resources() -> Resources:
     settings = _settings()
     database = Database(
-        lambda: database_url(settings, _read_secret),
+        lambda: database_url(settings, _read_secret, _sign_token),
+        renewed=settings.database_authentication == "iam",
         search_path=settings.database_search_path or None,
         statement_timeout_ms=settings.statement_timeout_ms or None,
     )
@@ -393,3 +394,20 @@ def _read_secret(arn: str) -> str:
         raise InvalidInput(f"the database secret {arn} cannot be read: {code}") from None
     except BotoCoreError as error:
         raise Transient(f"the database secret: {type(error).__name__}") from None
+
+
+def _sign_token(host: str, port: int, user: str) -> str:
+    """A token of IAM for one login, signed with the function's own credentials: nothing is asked of AWS."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return str(_rds_client().generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
+    except BotoCoreError as error:
+        raise InvalidInput(f"no token for the database can be signed: {type(error).__name__}") from None
+
+
+@lru_cache(maxsize=1)
+def _rds_client() -> Any:
+    import boto3
+
+    return boto3.client("rds")

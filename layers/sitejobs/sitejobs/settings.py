@@ -2,11 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sitejobs.errors import InvalidInput
+
+ReadSecret = Callable[[str], str]
+"""The text of the secret of an ARN."""
+
+SignToken = Callable[[str, int, str], str]
+"""A token for one login: of a host, a port and a user."""
 
 
 class Settings(BaseModel):
@@ -15,7 +22,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     database_url: str = Field(default="", alias="DATABASE_URL")
+    database_authentication: Literal["password", "iam"] = Field(default="password", alias="DATABASE_AUTHENTICATION")
     database_secret_arn: str = Field(default="", alias="DATABASE_SECRET_ARN")
+    # Where the database is and who logs in, with "iam"; with "password" the secret says so.
+    database_host: str = Field(default="", alias="DATABASE_HOST")
+    database_port: int = Field(default=5432, alias="DATABASE_PORT", ge=1, le=65535)
+    database_name: str = Field(default="", alias="DATABASE_NAME")
+    database_user: str = Field(default="", alias="DATABASE_USER")
     database_ca_file: str = Field(default="system", alias="DATABASE_CA_FILE")
     database_search_path: str = Field(default="", alias="DATABASE_SEARCH_PATH")
     statement_timeout_ms: int = Field(default=0, alias="STATEMENT_TIMEOUT_MS", ge=0)
@@ -42,25 +55,61 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise InvalidInput("environment variable " + "; ".join(problems)) from None
 
 
-def database_url(settings: Settings, read_secret: Callable[[str], str]) -> str:
-    """The connection string: DATABASE_URL, or made from the secret in the shape RDS gives it.
+def database_url(settings: Settings, read_secret: ReadSecret, sign_token: SignToken) -> str:
+    """The connection string: DATABASE_URL, or made from the secret in the shape RDS gives it, or with a token of IAM.
 
-    `read_secret(arn)` returns the secret's text. TLS is required and the server's certificate verified for a
-    database reached through a secret.
+    TLS is required and the server's certificate verified, but for DATABASE_URL, which says itself what it wants. A
+    token opens connections for 15 minutes.
+
+    Raises
+    ------
+    InvalidInput : names the settings that are lacking, or that do not go together.
     """
     if settings.database_url:
         return settings.database_url
+    if settings.database_authentication == "iam":
+        return _url_with_token(settings, sign_token)
+    return _url_of_secret(settings, read_secret)
+
+
+def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
+    if given := [name for name, value in _address(settings).items() if value]:
+        raise InvalidInput(
+            f"{', '.join(given)}: only with DATABASE_AUTHENTICATION=iam; with password the secret names them"
+        )
     if not settings.database_secret_arn:
         raise InvalidInput("set DATABASE_SECRET_ARN or DATABASE_URL: the functions need a database")
     try:
         secret = json.loads(read_secret(settings.database_secret_arn))
-        user, password, host = (quote(str(secret[name]), safe="") for name in ("username", "password", "host"))
-        name = quote(str(secret.get("dbname") or "postgres"), safe="")
-        port = int(secret.get("port") or 5432)
+        user, password, host = (secret[name] for name in ("username", "password", "host"))
+        name, port = secret.get("dbname") or "postgres", int(secret.get("port") or 5432)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(
             "the database secret must be a JSON object with host, username, password, and optionally port and dbname"
         ) from None
+    return _url(settings, str(user), str(password), str(host), port, str(name))
+
+
+def _url_with_token(settings: Settings, sign_token: SignToken) -> str:
+    if settings.database_secret_arn:
+        raise InvalidInput("DATABASE_SECRET_ARN: not with DATABASE_AUTHENTICATION=iam, which needs no secret")
+    if lacking := [name for name, value in _address(settings).items() if not value]:
+        raise InvalidInput(f"set {', '.join(lacking)}: DATABASE_AUTHENTICATION=iam has no secret that names them")
+    host, port, user = settings.database_host, settings.database_port, settings.database_user
+    return _url(settings, user, sign_token(host, port, user), host, port, settings.database_name)
+
+
+def _address(settings: Settings) -> dict[str, str]:
+    """What only IAM takes, by the variable's name; the port has a default that tells nothing."""
+    return {
+        "DATABASE_HOST": settings.database_host,
+        "DATABASE_NAME": settings.database_name,
+        "DATABASE_USER": settings.database_user,
+    }
+
+
+def _url(settings: Settings, user: str, password: str, host: str, port: int, name: str) -> str:
+    login = ":".join(quote(part, safe="") for part in (user, password))
+    place = f"{quote(host, safe='')}:{port}/{quote(name, safe='')}"
     # `system` knows the public authorities, which RDS Proxy uses; a plain RDS instance needs Amazon's bundle.
-    authority = quote(settings.database_ca_file, safe="")
-    return f"postgresql://{user}:{password}@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={authority}"
+    return f"postgresql://{login}@{place}?sslmode=verify-full&sslrootcert={quote(settings.database_ca_file, safe='')}"

@@ -81,12 +81,13 @@ def migrate(again: bool) -> None:
 @db.command()
 @click.option("--role", default="sitejobs", show_default=True, help="the role that runs the jobs")
 @click.option("--schema", "schemas", multiple=True, help="where the tables are  [default: public; may be repeated]")
-def roles(role: str, schemas: tuple[str, ...]) -> None:
+@click.option("--iam", is_flag=True, help="on RDS: the role logs in with tokens of IAM, and with no password")
+def roles(role: str, schemas: tuple[str, ...], iam: bool) -> None:
     """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
     from sitejobs.catalog import JOBS
     from sitejobs_local.contract.roles import role_script
 
-    click.echo(role_script(role, list(JOBS), schemas or ("public",)), nl=False)
+    click.echo(role_script(role, list(JOBS), schemas or ("public",), with_iam=iam), nl=False)
 
 
 @db.command()

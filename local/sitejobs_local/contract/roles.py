@@ -8,18 +8,22 @@ from sitejobs_local.contract.model import Table, needed
 from sitejobs_local.contract.site import SITE_TABLES
 
 
-def role_script(role: str, jobs: Collection[str], schemas: Sequence[str] = ("public",)) -> str:
+def role_script(
+    role: str, jobs: Collection[str], schemas: Sequence[str] = ("public",), *, with_iam: bool = False
+) -> str:
     """SQL that makes `role` if it is missing and grants it what `jobs` need of the database.
 
     Tables are named without a schema: they are found on the search path of the session that runs the script.
+    `with_iam` lets the role log in with tokens of IAM, on RDS, and no longer with a password.
     """
     quoted = identifier(role)
+    with_password = f"-- To log in with a password: ALTER ROLE {quoted} LOGIN PASSWORD '...';"
     lines = [
         f"-- What {', '.join(sorted(jobs))} may do: read the site's tables, write the bundle's own.",
         "DO $$ BEGIN",
         f"    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)}) THEN CREATE ROLE {quoted}; END IF;",
         "END $$;",
-        f"-- To log in with a password: ALTER ROLE {quoted} LOGIN PASSWORD '...';",
+        *([f"ALTER ROLE {quoted} LOGIN;", f"GRANT rds_iam TO {quoted};"] if with_iam else [with_password]),
         f"GRANT USAGE ON SCHEMA {listed(schemas)} TO {quoted};",
         "",
         "-- The site's tables",
