@@ -51,7 +51,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ("sound.m4a", "AUDIO", "audio/mp4"),
     ("vbr-header.mp3", "AUDIO", "audio/mpeg"),
 )
-"""What people upload, small. A record claims the type and MIME type of its file: READY says that the content was read."""
+"""What people upload, small. Records claim the type and MIME type of their file: READY says that it has been read."""
 
 _ADD = """
 INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey", "mimeType")
@@ -342,21 +342,22 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 def uploads_table(it: Figures) -> str:
     """What happened, in its order."""
     facts = it.machine
-    working = it.ended - (it.up - it.down)
+    away = it.up - it.down
     rows = [
         ("machine", f"{facts['processor']}, {facts['date']}, load at the start {facts['load at the start']}"),
-        ("uploads", f"{it.files:,} files of {len(KINDS)} formats, put in {it.put:,.0f} s"),
-        ("in the queue then", f"{it.waiting:,}"),
-        ("functions at a time", f"{it.allowed}"),
-        ("the database stopped", f"after {it.down:,.0f} s, for {it.up - it.down:,.0f} s; {it.checked_before:,} had a verdict"),
-        ("all had a verdict", f"after {it.ended:,.0f} s, {it.ended - it.up:,.0f} s after the database was there again"),
-        ("files/s", f"{it.checked_before / it.down:,.0f} before, {it.files / working:,.0f} over all but the outage"),
-        ("calls of the function", f"{it.calls:,}"),
-        ("messages handed out again", f"{it.redeliveries:,}; one at most {it.most_receives} times of {it.allowed_receives}"),
-        ("most connections", f"{it.connections} of {it.allowed}"),
-        ("checked more than once", f"{it.checked_twice:,}"),
-        ("without metadata, or with a wrong verdict", f"{it.without_metadata:,}, {it.not_ready:,}"),
-        ("left in the queue, dead letters", f"{it.left:,}, {it.dead_letters:,}"),
+        ("files", f"{it.files:,} of {len(KINDS)} formats, put in {it.put:,.0f} s; {it.waiting:,} in the queue then"),
+        ("the database away", f"after {it.down:,.0f} s, when {it.checked_before:,} had a verdict, for {away:,.0f} s"),
+        ("all had a verdict", f"after {it.ended:,.0f} s, {it.ended - it.up:,.0f} s after the database was back"),
+        (
+            "files/s",
+            f"{it.checked_before / it.down:,.0f} before, {it.files / (it.ended - away):,.0f} without the outage",
+        ),
+        ("calls of the function", f"{it.calls:,}, {it.allowed} at a time"),
+        ("messages handed out again", f"{it.redeliveries:,}; one {it.most_receives} times, of {it.allowed_receives}"),
+        ("most connections", f"{it.connections}, of {it.allowed}"),
+        ("records checked more than once", f"{it.checked_twice:,}"),
+        ("records without metadata, with a wrong verdict", f"{it.without_metadata:,}, {it.not_ready:,}"),
+        ("messages left, dead letters", f"{it.left:,}, {it.dead_letters:,}"),
     ]
     return table((PART, ""), rows)
 
