@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.uploads import KINDS
+from benchmarks.upload_site import KINDS
 from sitejobs.media.extraction import Depth, Unreadable, extract
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.reading import RangedFile
