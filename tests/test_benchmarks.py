@@ -131,7 +131,7 @@ def test_the_table_of_the_other_jobs_is_written_between_its_marks(keyed: Path, t
 
 def test_uploads_survive_a_database_that_is_away(tmp_path: Path) -> None:
     folder = Path(folder_parent() or tempfile.gettempdir())
-    figures = uploads.run(60, 3, folder, retry_seconds=1)
+    figures = uploads.run(60, 2, folder, retry_seconds=1)
     assert figures.faults() == []
     assert 20 <= figures.checked_before < 60
     assert figures.down < figures.up < figures.ended

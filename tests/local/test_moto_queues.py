@@ -138,10 +138,10 @@ def test_moto_still_looks_for_a_receipt_in_all_messages_and_we_do_not(
         return bool(original(message, receipt_handle))
 
     monkeypatch.setattr(models.Message, "had_receipt_handle", counted)
-    for context, fewest, most in ((nullcontext(), 100, 1000), (patched(), 0, 1)):
+    for context, fewest, most in ((nullcontext(), 40, 400), (patched(), 0, 1)):
         with context:
-            send(backend, 100)
-            receipt = receive(backend, 100)[-1].receipt_handle
+            send(backend, 40)
+            receipt = receive(backend, 40)[-1].receipt_handle
             seen.clear()
             backend.change_message_visibility("queue", receipt, 7)
             assert fewest <= len(seen) <= most
@@ -150,7 +150,7 @@ def test_moto_still_looks_for_a_receipt_in_all_messages_and_we_do_not(
             assert fewest <= len(seen) <= most
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_our_queues_answer_as_motos(seed: int) -> None:
     theirs = story(made(), Random(seed))
     with patched():
@@ -165,7 +165,7 @@ def story(backend: SQSBackend, random: Random) -> list[tuple[Any, ...]]:
     told: list[tuple[Any, ...]] = []
     receipts = ["unknown"]
     queues: list[Any] = [backend.get_queue(name) for name in ("queue", "dead")]
-    for step in range(300):
+    for step in range(200):
         time.sleep(0.00001)  # a message is there again once the clock has moved on
         match random.choice(["send", "send", "receive", "delete", "delay", "delay"]):
             case "send":
