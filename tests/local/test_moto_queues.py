@@ -1,9 +1,10 @@
 """The changes to moto's queues: still needed, the same answers, quick with thousands of messages, nothing lost."""
 
 import json
-import threading
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from random import Random
 from typing import Any
@@ -200,44 +201,40 @@ def tried(what: str, use: Any, *arguments: Any) -> tuple[Any, ...]:
     return (what,)
 
 
-def test_senders_and_receivers_at_a_time_lose_nothing(ours: None, backend: SQSBackend) -> None:
-    count, senders = 1_500, 2
-    seen: list[str] = []
-    started = threading.Barrier(2 * senders + 1)
+@pytest.fixture
+def threads_take_turns() -> Iterator[None]:
+    """Within a pass over a list, too."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
 
-    def add(sender: int) -> None:
-        started.wait()
+
+def test_senders_and_receivers_at_a_time_lose_nothing(
+    ours: None, threads_take_turns: None, backend: SQSBackend
+) -> None:
+    count = 300
+    for _ in range(1_000):
+        backend.send_message("queue", "rests", delay_seconds=600)
+
+    def add(sender: str) -> None:
         for at in range(count):
             backend.send_message("queue", f"{sender}-{at}")
 
-    done = threading.Event()
-    handed: list[list[Any]] = []
+    def finish(message: Any) -> None:
+        backend.change_message_visibility("queue", message.receipt_handle, 60)
+        backend.delete_message("queue", message.receipt_handle)
 
-    def take() -> None:
-        started.wait()
-        while not done.is_set() or handed:
-            try:
-                messages = handed.pop()
-            except IndexError:
-                time.sleep(0.001)
-                continue
-            for message in messages:
-                backend.change_message_visibility("queue", message.receipt_handle, 60)
-                backend.delete_message("queue", message.receipt_handle)
-
-    threads = [threading.Thread(target=add, args=(at,)) for at in range(senders)]
-    threads += [threading.Thread(target=take) for _ in range(senders)]
-    for thread in threads:
-        thread.start()
-    started.wait()
-    deadline = time.monotonic() + 60
-    while len(seen) < count * senders and time.monotonic() < deadline:
-        messages = receive(backend)
-        seen += [message.body for message in messages]
-        handed.append(messages)
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert sorted(seen) == sorted(f"{sender}-{at}" for sender in range(senders) for at in range(count))
+    seen: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(add, sender) for sender in ("one", "other")]
+        deadline = time.monotonic() + 20
+        while len(seen) < 2 * count and time.monotonic() < deadline:
+            messages = receive(backend)
+            seen += [message.body for message in messages]
+            done += [pool.submit(finish, message) for message in messages]
+    assert [future.exception() for future in done if future.exception()] == []
+    assert sorted(seen) == sorted(f"{sender}-{at}" for sender in ("one", "other") for at in range(count))
     queue: Queue = backend.get_queue("queue")
-    assert (queue._messages, queue._pending_messages) == ([], set())
+    assert {message.body for message in queue._messages} == {"rests"}
+    assert queue._pending_messages == set()
