@@ -12,11 +12,12 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
@@ -43,11 +44,13 @@ class Benched:
     ----------
     tables : all that it writes.
     changes : what happens to users %(ids)s, each statement to a part of them; each returns the users it changed.
+    options : those of a run that are not the defaults.
     """
 
     name: str
     tables: tuple[str, ...]
     changes: tuple[LiteralString, ...]
+    options: Mapping[str, int] = MappingProxyType({})
 
 
 JOBS: tuple[Benched, ...] = (
@@ -105,6 +108,8 @@ JOBS: tuple[Benched, ...] = (
             WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
             """,
         ),
+        # Of batches of 100, with pauses between them, the pauses and the state machine's steps would be timed.
+        {"userBatchSize": 1000, "pauseMs": 0},
     ),
 )
 """A job that is not listed here is not measured."""
@@ -128,14 +133,17 @@ class Figures:
 class Machine:
     """A warm machine for one job on one site."""
 
-    def __init__(self, machine: LocalMachine, job: str) -> None:
+    def __init__(self, machine: LocalMachine, job: str, options: Mapping[str, int]) -> None:
         self._machine = machine
         self._job = job
+        self._options = options
 
     def run(self, **options: Any) -> tuple[float, dict[str, Any]]:
         """Seconds from the execution's start to its end, and its summary."""
         started = time.perf_counter()
-        execution = self._machine.wait(self._machine.start(self._job, {**options, "trigger": "cli"}), LIMIT_S)
+        execution = self._machine.wait(
+            self._machine.start(self._job, {**self._options, **options, "trigger": "cli"}), LIMIT_S
+        )
         seconds = time.perf_counter() - started
         if execution.status != "SUCCEEDED":
             raise RuntimeError(f"{self._job} ended {execution.status}: {execution.error}")
@@ -144,7 +152,7 @@ class Machine:
 
 def measure(job: Benched, site: BenchSite, users: int, seed: int, times: int) -> Figures:
     """All figures of a job on a site."""
-    with connect(site.url) as connection, warm_machine(site, job.name) as machine:
+    with connect(site.url) as connection, warm_machine(site, job) as machine:
         full = []
         for repetition in range(times + 1):
             empty(connection, job)
@@ -162,18 +170,18 @@ def measure(job: Benched, site: BenchSite, users: int, seed: int, times: int) ->
 
 
 @contextmanager
-def warm_machine(site: BenchSite, job: str) -> Iterator[Machine]:
+def warm_machine(site: BenchSite, job: Benched) -> Iterator[Machine]:
     """The machine that the command line would start."""
     with open_target(site.environ) as target:
-        workshop = workshop_of(target, site.environ, job)
+        workshop = workshop_of(target, site.environ, job.name)
         with LocalMachine(
             TEMPLATE,
             database_url=target.url,
             log_file=workshop.log_file,
             work_folder=workshop.work_folder,
-            prewarm=(job,),
+            prewarm=(job.name,),
         ) as machine:
-            yield Machine(machine, job)
+            yield Machine(machine, job.name, job.options)
 
 
 def empty(connection: Connection, job: Benched) -> None:

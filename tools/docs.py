@@ -114,7 +114,9 @@ SELECT "profileSearchQuery"('climbing jazz', true) AS "every", "profileSearchQue
        'climbing jazz'::text AS "typed",
        52.52::float8 AS "lat", 13.40::float8 AS "lng", 50::float8 AS "km",
        25::integer AS "youngest", 35::integer AS "oldest", NULL::text AS "gender",
-       10::integer AS "limit"
+       10::integer AS "limit",
+       -- The last hit of the page before, NULLs for the first page: "every", "rank", "km" and "user_id"
+       NULL::boolean AS "afterEvery", NULL::float8 AS "afterRank", NULL::float8 AS "afterKm", NULL::bigint AS "afterId"
 """
 
 

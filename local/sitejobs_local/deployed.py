@@ -1,4 +1,4 @@
-"""A job on AWS: its state machine found in a stack, started, and followed to its end.
+"""A job or workflow on AWS: its state machine found in a stack, started, and followed to its end.
 
 Only CloudFormation and Step Functions are asked, with the caller's own credentials: this machine need not reach the
 database. What it takes: cloudformation:ListStackResources, states:StartExecution, states:DescribeExecution,
@@ -8,7 +8,7 @@ states:GetExecutionHistory, states:ListMapRuns and states:DescribeMapRun.
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +34,7 @@ _STATE_MACHINE = "AWS::StepFunctions::StateMachine"
 # Adaptive: a throttled look at an execution waits, and does not end the following of it.
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 _EVENTS_LOOKED_AT = 100
-"""Plan's answer is among the first ten events unless it had to be tried again."""
+"""An answer that is looked for is among the first or last ten events, unless its step had to be tried again."""
 
 
 class AwsRefused(SitejobsError):  # noqa: N818 - says what happened
@@ -43,7 +43,7 @@ class AwsRefused(SitejobsError):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True)
 class DeployedJob:
-    """A job's state machine on AWS."""
+    """The state machine of a job or workflow on AWS."""
 
     job: str
     machine: str
@@ -51,7 +51,7 @@ class DeployedJob:
 
     def start(self, payload: Mapping[str, Any]) -> str:
         """Start an execution; its ARN."""
-        with _told("states:StartExecution"):
+        with told("states:StartExecution"):
             answer = self.client.start_execution(
                 stateMachineArn=self.machine, name=f"cli-{uuid.uuid4()}", input=json.dumps(payload)
             )
@@ -59,15 +59,20 @@ class DeployedJob:
 
     def follow(self, execution: str, progress: RunProgress, poll_seconds: float = POLL_SECONDS) -> Outcome:
         """Follow an execution to its end. An interrupt ends the following, not the execution."""
-        look = _Look(self.client, execution, progress)
+        look = Pages(self.client, execution, progress)
         try:
-            with _told("states:DescribeExecution"):
-                while (described := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-                    look.again()
-                    time.sleep(poll_seconds)
+            described = self.watch(execution, look.again, poll_seconds)
         except KeyboardInterrupt:
             return self.left(execution, progress.totals.run_id)
         return _outcome(self.job, described, progress.totals)
+
+    def watch(self, execution: str, look: Callable[[], None], poll_seconds: float = POLL_SECONDS) -> Mapping[str, Any]:
+        """`look` every few seconds until an execution has ended; its description then."""
+        with told("states:DescribeExecution"):
+            while (described := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+                look()
+                time.sleep(poll_seconds)
+        return dict(described)
 
     def left(self, execution: str, run_id: str | None = None) -> Outcome:
         """What to say of an execution that is no longer followed."""
@@ -86,7 +91,7 @@ def find(stack: str, job: str) -> DeployedJob:
     """
     wanted = "".join(part.capitalize() for part in job.split("-")) + "StateMachine"
     try:
-        with _told("cloudformation:ListStackResources"):
+        with told("cloudformation:ListStackResources"):
             machines = _state_machines(boto3.client("cloudformation", config=_CONFIG), stack)
             client = boto3.client("stepfunctions", config=_CONFIG)
     except ClientError as error:
@@ -102,7 +107,28 @@ def pages_of(totals: Totals, noun: str = "users") -> str:
     return f"{totals.pages:,}/{max(totals.planned_pages, totals.pages):,} pages"
 
 
-class _Look:
+def answers(client: Any, execution: str, *, newest_first: bool = False) -> Iterator[Mapping[str, Any]]:
+    """What an execution's functions returned, the first ones or the last ones of its history."""
+    history = client.get_execution_history(
+        executionArn=execution, maxResults=_EVENTS_LOOKED_AT, reverseOrder=newest_first, includeExecutionData=True
+    )
+    for event in history["events"]:
+        answer = _answer(event.get("taskSucceededEventDetails"))
+        if answer is not None:
+            yield answer
+
+
+@contextmanager
+def if_begun() -> Iterator[None]:
+    """Look at an execution that another one is about to start: nothing is said while it has not begun."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ExecutionDoesNotExist":
+            raise
+
+
+class Pages:
     """Counts an execution's pages: Step Functions keeps them for each Map, one a chapter."""
 
     def __init__(self, client: Any, execution: str, progress: RunProgress) -> None:
@@ -113,6 +139,7 @@ class _Look:
         self._planned = False
 
     def again(self) -> None:
+        """Tell the progress how many pages have ended by now."""
         if not self._planned:
             self._read_plan()
         pages = 0
@@ -131,27 +158,23 @@ class _Look:
             yield from ((run["mapRunArn"], run.get("stopDate") is not None) for run in answer["mapRuns"])
 
     def _read_plan(self) -> None:
-        history = self._client.get_execution_history(
-            executionArn=self._execution, maxResults=_EVENTS_LOOKED_AT, includeExecutionData=True
-        )
-        for event in history["events"]:
-            planned = _planned(event.get("taskSucceededEventDetails"))
-            if planned is not None:
+        for answer in answers(self._client, self._execution):
+            if "planned" in answer:
                 self._planned = True
-                self._progress.add(planned)
+                self._progress.add(answer)
                 return
 
 
-def _planned(details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Plan's answer, where this is it."""
+def _answer(details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What a function returned, where it is a function's task that succeeded."""
     if not details:
         return None
     try:
-        answer = json.loads(details.get("output") or "{}")
+        output = json.loads(details.get("output") or "{}")
     except ValueError:  # cut short
         return None
-    payload = answer.get("Payload") if isinstance(answer, dict) else None
-    return payload if isinstance(payload, dict) and "planned" in payload else None
+    payload = output.get("Payload") if isinstance(output, dict) else None
+    return payload if isinstance(payload, dict) else None
 
 
 def _ended_items(counts: Mapping[str, int]) -> int:
@@ -187,7 +210,7 @@ def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:
 
 
 @contextmanager
-def _told(action: str) -> Iterator[None]:
+def told(action: str) -> Iterator[None]:
     """What boto3 raises, in words; a stack that does not exist is left to the caller."""
     try:
         yield

@@ -41,11 +41,12 @@ class Quiet:
 class WorkflowProgress:
     """Follows a workflow by what its functions are given and return; one call at a time.
 
-    `on_end` is told each job that has ended; `finished` is the workflow's summary.
+    `on_end` is told each job that has ended; `run_id` is known once it is planned, `finished` is its summary.
     """
 
     view: View = field(default_factory=Quiet)
     on_end: Callable[[str], None] = lambda job: None
+    run_id: str | None = None
     finished: Mapping[str, Any] | None = None
     started: dict[str, float] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
@@ -54,15 +55,17 @@ class WorkflowProgress:
     def add(self, event: Any, result: Mapping[str, Any]) -> None:
         """Count what a function returned for an event."""
         if isinstance(event, Mapping) and "step" in event:
-            self._step(result)
+            self.step(result)
             return
         run = result.get("run") or (event.get("run") if isinstance(event, Mapping) else None)
         job = run["job"] if isinstance(run, Mapping) else result.get("job")
         if job in self.jobs:
             self.jobs[job].add(result)
 
-    def _step(self, result: Mapping[str, Any]) -> None:
+    def step(self, result: Mapping[str, Any]) -> None:
+        """Count what Plan, Ended or Finish of the workflow returned."""
         if result.get("status") == "PLANNED":
+            self.run_id = str(result["run"]["id"])
             self.jobs = {job: RunProgress(self._moved(job)) for job in result["jobs"]}
             self.view.planned(list(result["jobs"]))
         for order in result.get("ready", ()):
@@ -101,8 +104,8 @@ def line(state: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def shown(console: "Console") -> Iterator[View]:
-    """A live line a job in a terminal; elsewhere a line when a job has ended."""
+def shown(console: "Console", figures: Callable[[Totals], str] = counts) -> Iterator[View]:
+    """A live line a job in a terminal, `figures` saying how far it is; elsewhere a line when a job has ended."""
     if not console.is_terminal:
         yield _Lines(console)
         return
@@ -116,7 +119,7 @@ def shown(console: "Console") -> Iterator[View]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as bars:
-        yield _Bars(bars)
+        yield _Bars(bars, figures)
 
 
 @dataclass
@@ -138,6 +141,7 @@ class _Lines:
 @dataclass
 class _Bars:
     bars: Any
+    figures: Callable[[Totals], str]
     tasks: dict[str, Any] = field(default_factory=dict)
 
     def planned(self, jobs: list[str]) -> None:
@@ -148,7 +152,8 @@ class _Bars:
         self.bars.update(self.tasks[job], told="planning")
 
     def moved(self, job: str, totals: Totals) -> None:
-        self.bars.update(self.tasks[job], told=counts(totals))
+        if totals.planned_pages or totals.ended_pages:
+            self.bars.update(self.tasks[job], told=self.figures(totals))
 
     def ended(self, job: str, line: str, seconds: float) -> None:
         self.bars.update(self.tasks[job], told=line, completed=1)

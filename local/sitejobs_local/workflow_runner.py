@@ -55,16 +55,17 @@ def run_workflow(
         ended = execute(workflow, options, name, target=target, workshop=workshop, environ=environ, listen=listen)
     except KeyboardInterrupt:
         return _interrupted(workflow, target, name)
-    return _outcome(workflow, ended, progress)
+    return outcome_of(workflow, ended, progress)
 
 
-def _outcome(workflow: str, ended: "Execution", progress: WorkflowProgress) -> Outcome:
+def outcome_of(workflow: str, ended: "Execution", progress: WorkflowProgress) -> Outcome:
+    """How a workflow ended: its summary from its output or, of one that failed, from what its progress was told."""
     if ended.status == "SUCCEEDED":
         busy = ended.output["status"] == "ALREADY_RUNNING"
         return Outcome(EXIT_ALREADY_RUNNING if busy else EXIT_SUCCEEDED, ended.output)
     summary = {
         "job": workflow,
-        "runId": None,
+        "runId": progress.run_id,
         **(progress.finished or {}),
         "status": "FAILED",
         "error": ended.error or ended.status,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.endings import METRIC_OF
 from sitejobs.runs import COUNTERS
 from sitejobs_local.cloudformation import Resolver, read_yaml
+from sitejobs_local.cost.schedules import starts_of
 from sitejobs_local.template import load_template
 from tools.bundle import ROOT
 
@@ -118,7 +120,7 @@ def test_whatever_goes_wrong_has_an_alarm(metric: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_goes_to_the_topic_and_silence_is_no_alarm(name: str) -> None:
+def test_an_alarm_goes_to_the_topic_and_says_what_silence_means(name: str) -> None:
     alarm = ALARMS[name]
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     assert alarm["AlarmDescription"]
@@ -132,13 +134,69 @@ def test_an_alarm_goes_to_the_topic_and_silence_is_no_alarm(name: str) -> None:
         assert dimension["Value"] in services | {measures.EVERY_SERVICE}
 
 
+SCHEDULES = {name: it for name, it in of_type("AWS::Events::Rule").items() if "ScheduleExpression" in it}
+WEEK_HOURS = 168
+"""As far as CloudWatch looks back."""
+
+
+def alarm_of(rule: str) -> str:
+    """The alarm for a schedule that starts nothing."""
+    dimensions = [{"Name": "RuleName", "Value": {"Ref": rule}}]
+    [name] = [name for name, it in ALARMS.items() if it.get("Dimensions") == dimensions]
+    return name
+
+
+def watched_alarms(overrides: dict[str, str]) -> set[str]:
+    """The alarms that a stack with these parameters has."""
+    resolver = Resolver(DOCUMENT, overrides, lambda resource, attribute: "")
+    return {
+        name
+        for name in ALARMS
+        if "Condition" not in RESOURCES[name] or resolver.condition(RESOURCES[name]["Condition"], name)
+    }
+
+
+@pytest.mark.parametrize("rule", SCHEDULES)
+def test_a_schedule_that_starts_nothing_raises_an_alarm(rule: str) -> None:
+    alarm = ALARMS[alarm_of(rule)]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Events", "Invocations", "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["TreatMissingData"] == "breaching"  # EventBridge reports no zeros
+    assert "DatapointsToAlarm" not in alarm  # all of its hours
+    hours = rule.removesuffix("Rule") + "ScheduleMaxHours"
+    assert alarm["EvaluationPeriods"] == {"Ref": hours}
+    parameter = DOCUMENT["Parameters"][hours]
+    assert parameter["Type"] == "Number"
+    # Longer than a day only with periods of an hour or more, and never longer than a week.
+    assert alarm["Period"] == 3600
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (0, WEEK_HOURS)
+
+
+@pytest.mark.parametrize("rule", SCHEDULES)
+def test_the_hours_until_the_alarm_suit_the_schedule(rule: str) -> None:
+    stem = rule.removesuffix("Rule")
+    starts = starts_of(DOCUMENT["Parameters"][f"{stem}Schedule"]["Default"])
+    longest = max(later - earlier for earlier, later in pairwise(starts)) / 60
+    hours = DOCUMENT["Parameters"][f"{stem}ScheduleMaxHours"]["Default"]
+    assert longest < hours or longest == hours == WEEK_HOURS
+    assert hours <= longest + 2
+
+
+@pytest.mark.parametrize("rule", SCHEDULES)
+def test_a_schedule_that_is_off_or_not_to_be_watched_has_no_alarm(rule: str) -> None:
+    stem, alarm = rule.removesuffix("Rule"), alarm_of(rule)
+    assert watched_alarms({}) == set(ALARMS)
+    assert watched_alarms({f"{stem}ScheduleState": "DISABLED"}) == set(ALARMS) - {alarm}
+    assert watched_alarms({f"{stem}ScheduleMaxHours": "0"}) == set(ALARMS) - {alarm}
+
+
 def test_the_functions_report_into_the_namespace_that_alarms_look_at() -> None:
     variables = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "AWS::StackName"}
 
 
-def dashboard() -> JsonObject:
-    resolver = Resolver(DOCUMENT, {}, lambda resource, attribute: f"arn:{resource}.{attribute}")
+def dashboard(**overrides: str) -> JsonObject:
+    resolver = Resolver(DOCUMENT, overrides, lambda resource, attribute: f"arn:{resource}.{attribute}")
     body: JsonObject = json.loads(resolver.value(RESOURCES["Dashboard"]["Properties"]["DashboardBody"], "Dashboard"))
     return body
 
@@ -161,7 +219,7 @@ def test_the_dashboard_searches_for_metrics_that_exist() -> None:
     assert {*METRIC_OF.values(), "runsSucceeded", "runSeconds", "written", "skipped", "DatabaseConnections"} <= found
 
 
-def test_the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() -> None:
+def test_the_dashboards_widgets_do_not_overlap() -> None:
     cells: set[tuple[int, int]] = set()
     for widget in dashboard()["widgets"]:
         xs = range(widget["x"], widget["x"] + widget["width"])
@@ -169,5 +227,11 @@ def test_the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() -> Non
         assert not taken & cells, widget["properties"]["title"]
         assert xs.stop <= 24
         cells |= taken
-    [shown] = [it["properties"]["alarms"] for it in dashboard()["widgets"] if it["type"] == "alarm"]
-    assert set(shown) == {f"arn:{name}.Arn" for name in ALARMS}
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, *({f"{rule.removesuffix('Rule')}ScheduleState": "DISABLED"} for rule in SCHEDULES)]
+)
+def test_the_dashboard_shows_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
+    [shown] = [it["properties"]["alarms"] for it in dashboard(**parameters)["widgets"] if it["type"] == "alarm"]
+    assert sorted(shown) == sorted(f"arn:{name}.Arn" for name in watched_alarms(parameters))

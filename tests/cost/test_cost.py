@@ -15,6 +15,7 @@ from sitejobs.jobs import PAGES_A_CHAPTER
 from sitejobs_local.cost.estimate import Machine, full_run, incremental_run, machines_of, month, watching
 from sitejobs_local.cost.prices import Price, prices
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate, read_rates
+from sitejobs_local.cost.schedules import Schedule
 from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
 from sitejobs_local.machine import Event, LocalMachine
 from sitejobs_local.places import TEMPLATE
@@ -152,16 +153,20 @@ def test_an_incremental_run_looks_at_all_and_computes_what_changed() -> None:
     assert incremental_run("any", machine(), without, 400_000, 0.1, prices()).pages == 4000
 
 
-def test_a_month_has_every_schedule_of_a_measured_job_and_all_means_each() -> None:
+def test_a_month_has_the_runs_of_every_schedule_of_a_measured_job() -> None:
     rates = Rates("2026-01-01", "here", {"match-scores": sizes(), "build-user-traits": sizes()})
-    found = list(month(MACHINES, rates, 10_000, 0.01, prices()))
+    schedules = [
+        Schedule(("build-user-traits", "match-scores", "trending"), False, "daily", 30),
+        Schedule(("match-scores", "compatibility"), True, "hourly", 730),
+    ]
+    found = list(month(schedules, MACHINES, rates, 10_000, 0.01, prices()))
     assert [(each.job, each.when, each.runs) for each in found] == [
-        ("match-scores", "daily", 30),
         ("build-user-traits", "daily", 30),
+        ("match-scores", "daily", 30),
         ("match-scores", "hourly", 730),
     ]
-    assert found[0].dollars.low == pytest.approx(30 * found[0].run.dollars.low)
-    assert found[2].run.dollars.low < found[0].run.dollars.low
+    assert found[1].dollars.low == pytest.approx(30 * found[1].run.dollars.low)
+    assert found[2].run.dollars.low < found[1].run.dollars.low
 
 
 def test_a_snapshot_is_written_and_read() -> None:

@@ -14,12 +14,15 @@ from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
 from sitejobs_local import deployed
 from sitejobs_local.deployed import AwsRefused, find, pages_of
+from sitejobs_local.deployed_workflow import follow_workflow
 from sitejobs_local.machine import Event, LocalMachine
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
 from sitejobs_local.postgres import Server
 from sitejobs_local.progress import RunProgress, Totals
+from sitejobs_local.workflow_progress import Quiet, WorkflowProgress
 from tests.databases import site_database
+from tests.local.cloud import aws_variables, deploy, far_environment
 from tests.local.command import PROGRAM, environment, sitejobs
 from tests.matching.random_sites import NOW
 
@@ -36,37 +39,12 @@ class Cloud:
         self.page_begun = page_begun
 
     @property
-    def variables(self) -> dict[str, str]:
-        return {
-            "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
-
-    @property
     def env(self) -> dict[str, str]:
-        """That of a command which reaches AWS and no database."""
-        return environment(DATABASE_URL="postgresql://127.0.0.1:1/nowhere", **self.variables)
-
-    def deploy(self, stack: str, logical_id: str, machine: str) -> None:
-        """A stack with one state machine, which may have the name of one that the machine at home runs."""
-        properties = {"StateMachineName": machine, "DefinitionString": "{}", "RoleArn": ROLE}
-        resources = {
-            logical_id: {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties},
-            "Queue": {"Type": "AWS::SQS::Queue"},
-        }
-        body = json.dumps({"Resources": resources})
-        self.aws.client("cloudformation").create_stack(StackName=stack, TemplateBody=body)
+        return far_environment(self.aws)
 
     def runs(self) -> list[tuple[Any, ...]]:
         with connect(self.url) as connection:
             return connection.execute('SELECT "status", "trigger", "written" FROM "JobRun" ORDER BY "id"').fetchall()
-
-
-ROLE = "arn:aws:iam::123456789012:role/any"
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +63,10 @@ def running(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
             TEMPLATE, database_url=url, log_file=folder / "log", on_event=seen, work_folder=folder / "work"
         )
         with aws:
-            made = Cloud(aws, url, page_begun)
-            made.deploy(STACK, "MatchScoresStateMachine", "match-scores")
-            made.deploy("another", "PayrollStateMachine", "payroll")
-            yield made
+            jobs = {"MatchScoresStateMachine": "match-scores", "OnboardUserStateMachine": "onboard-user"}
+            deploy(aws, STACK, jobs)
+            deploy(aws, "another", {"PayrollStateMachine": "payroll"})
+            yield Cloud(aws, url, page_begun)
 
 
 @pytest.fixture
@@ -96,7 +74,7 @@ def cloud(running: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     with connect(running.url) as connection:
         connection.execute('DELETE FROM "JobRun"')
     running.page_begun.clear()
-    for name, value in running.variables.items():
+    for name, value in aws_variables(running.aws).items():
         monkeypatch.setenv(name, value)
     return running
 
@@ -172,6 +150,23 @@ def test_a_job_that_is_at_work_already_says_so(cloud: Cloud) -> None:
     outcome = job.follow(job.start({}), RunProgress(), poll_seconds=0.1)
     assert (outcome.exit_status, outcome.summary["status"]) == (3, "ALREADY_RUNNING")
     cloud.aws.wait(first, timeout=60)
+
+
+def test_the_pages_of_a_workflows_jobs_are_counted_to_each(cloud: Cloud) -> None:
+    moved: dict[str, Totals] = {}
+
+    class Kept(Quiet):
+        def moved(self, job: str, totals: Totals) -> None:
+            moved[job] = totals
+
+    workflow = find(STACK, "onboard-user")
+    progress = WorkflowProgress(Kept())
+    outcome = follow_workflow(workflow, workflow.start({"userId": "8"}), progress, poll_seconds=0.02)
+    assert (outcome.exit_status, outcome.summary["status"]) == (0, "SUCCEEDED"), outcome
+    assert {state["processed"] for state in outcome.summary["jobs"].values()} == {1}
+    assert moved["match-scores"].planned_pages == 1
+    assert moved["match-scores"].run_id == outcome.summary["jobs"]["match-scores"]["runId"]
+    assert set(moved) <= set(outcome.summary["jobs"])
 
 
 def test_wrong_options_are_refused_before_anything_is_asked(cloud: Cloud) -> None:

@@ -1,6 +1,7 @@
 """Both search jobs and the search from the command line: state machine, worker processes and a real PostgreSQL."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -57,3 +58,31 @@ def test_users_are_marked_indexed_and_found_from_the_command_line(env: dict[str,
         assert "\x1b" not in shown.stdout
         assert "[red]" in shown.stdout
     assert "like that" in sitejobs("search", "zither", "--near=-10,20", env=env).stdout
+
+
+def test_the_next_page_is_asked_for_with_what_the_last_one_says(env: dict[str, str], database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute("""UPDATE "Profile" SET "bio" = 'zither' """)
+    for job in ("searchable-user", "profile-search-index"):
+        summary(env, job)
+    seen: list[str] = []
+    more: list[str] = []
+    while True:
+        shown = sitejobs("search", "zither", "--limit=20", *more, env=env)
+        assert shown.returncode == 0, shown.stderr
+        users = re.findall(r"user (\d+)", shown.stdout)
+        assert users or more
+        seen += users
+        more = re.findall(r"--after=\S+", shown.stdout)
+        if not more:
+            break
+    with connect(database_url) as connection:
+        found = connection.execute(
+            """SELECT i."userId"::text FROM "ProfileSearchIndex" i JOIN "SearchableUser" s USING ("userId")
+               WHERE s."isSearchable" ORDER BY i."userId" """
+        ).fetchall()
+    assert len(found) > 20
+    assert seen == [user for (user,) in found]
+    wrong = sitejobs("search", "zither", "--after=8", env=env)
+    assert wrong.returncode != 0
+    assert "--after must be as a search's last line gives it" in wrong.stderr

@@ -5,6 +5,8 @@ import itertools
 import math
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import psycopg
@@ -13,8 +15,9 @@ from psycopg import Connection
 
 from sitejobs.database import connect
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.search.query import Wanted, search
+from sitejobs.search.query import Hit, Wanted, search
 from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs_local.places import MIGRATIONS
 from tests.search.random_sites import NOW
 from tests.search.running import run
 
@@ -193,6 +196,42 @@ def test_without_a_place_distance_is_unknown_and_with_one_it_orders_equal_ranks(
     assert people.found("jazz") == [far, near, nowhere]
     assert {hit.km for hit in search(people.connection, Wanted("jazz"))} == {None}
     assert people.found("jazz", near=(52.0, 13.1), km=2000.0) == [near, far]
+
+
+def test_the_words_of_a_text_are_those_that_the_plain_function_in_sql_makes(people: People) -> None:
+    """The one of migration 7, which says in one expression what the faster one does step by step."""
+    plain = (MIGRATIONS / "0007_profile_search_index.sql").read_text().split("CREATE OR REPLACE FUNCTION ")[2]
+    assert plain.startswith('"profileSearchWords"')
+    people.connection.execute(f"CREATE FUNCTION {plain}".replace("profileSearchWords", "plainWords").encode())
+    random = Random(8)
+    ranges = [(0x20, 0x7F), (0xA0, 0x250), (0x300, 0x600), (0xE00, 0xE80), (0x1F1E6, 0x1FB00), (0x2000, 0x3100)]
+    texts = [bio for bio, *_ in LANGUAGES.values()]
+    for _ in range(2000):
+        alphabet = random.choices([chr(random.randrange(*random.choice(ranges))) for _ in range(6)] + ["a", " "], k=12)
+        texts.append("".join(alphabet))
+    unequal = people.connection.execute(
+        """SELECT t FROM unnest(%s::text[]) AS t WHERE "profileSearchWords"(t) IS DISTINCT FROM "plainWords"(t)""",
+        [texts],
+    ).fetchall()
+    assert unequal == []
+
+
+@pytest.mark.parametrize(("text", "near"), [("jazz blues", None), ("jazz blues", (10.0, 20.0)), ("Jonh", None)])
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(
+    people: People, text: str, near: tuple[float, float] | None
+) -> None:
+    """Equal ranks and equal distances included; by words and by names."""
+    for number in range(23):
+        bio = ("jazz", "blues jazz", "jazz and blues and more jazz")[number % 3]
+        people.add(("John", "Johnny Jones", "Jon")[number % 3], bio, lat=10 + number % 4 * 0.1, lng=20)
+    people.index()
+    wanted = Wanted(text, near=near, km=5000, limit=100)
+    whole = search(people.connection, wanted)
+    assert len(whole) > 15
+    paged: list[Hit] = []
+    while hits := search(people.connection, replace(wanted, limit=4, after=paged[-1].place() if paged else None)):
+        paged += hits
+    assert paged == whole
 
 
 def test_a_misspelt_name_is_found_where_no_word_is(people: People) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
+from sitejobs_local.deployed import pages_of
+from sitejobs_local.progress import Totals
 from sitejobs_local.workflow_progress import WorkflowProgress, line, shown
 
 RUN = {"id": "5", "job": "match-scores"}
@@ -16,7 +18,13 @@ def step(name: str, **result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 STORY: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    step("Plan", status="PLANNED", jobs=["match-scores", "compatibility"], ready=[{"job": "match-scores"}]),
+    step(
+        "Plan",
+        status="PLANNED",
+        run={"id": "4", "workflow": "all"},
+        jobs=["match-scores", "compatibility"],
+        ready=[{"job": "match-scores"}],
+    ),
     ({}, {"planned": {"pages": 2, "users": 1200}, "run": RUN}),
     ({"run": RUN}, {"page": 1, "processed": 600, "written": 12000}),
     step("Ended", workflow="all", ended={"job": "match-scores", **ENDED}, ready=[{"job": "compatibility"}]),
@@ -53,7 +61,7 @@ def test_where_there_is_no_terminal_a_job_is_told_once_when_it_has_ended() -> No
     assert lines[2].startswith("compatibility: failed  PagesFailed: [1] of 2  ")
     assert lines[3:] == ["feed-presort: not started"]
     assert ended == ["match-scores", "compatibility", "feed-presort"]
-    assert progress.finished == STORY[-1][1]
+    assert (progress.run_id, progress.finished) == ("4", STORY[-1][1])
 
 
 def test_in_a_terminal_every_job_keeps_its_line() -> None:
@@ -62,6 +70,20 @@ def test_in_a_terminal_every_job_keeps_its_line() -> None:
     frame = {row.split()[0]: row for row in drawn_last if row.split()}
     assert "succeeded  1,200 processed  24,000 rows  3 skipped" in frame["match-scores"]
     assert "failed  PagesFailed: [1] of 2" in frame["compatibility"]
+
+
+def test_a_jobs_line_says_how_far_it_is_in_the_figures_that_are_asked_for() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=110, color_system=None)
+    with shown(console, pages_of) as view:
+        view.planned(["match-scores", "trending"])
+        for job in ("match-scores", "trending"):
+            view.begun(job)
+        view.moved("match-scores", Totals(planned_pages=40, pages=12))
+        view.moved("trending", Totals())
+    drawn_last = file.getvalue().rpartition("\x1b[2K")[2].splitlines()
+    assert [row for row in drawn_last if "match-scores" in row and "12/40 pages" in row]
+    assert [row for row in drawn_last if "trending" in row and "planning" in row]
 
 
 def test_pages_of_a_job_are_counted_to_it_alone() -> None:

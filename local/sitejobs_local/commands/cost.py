@@ -40,6 +40,7 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     from sitejobs_local.cost.estimate import full_run, incremental_run, machines_of, month, watching
     from sitejobs_local.cost.prices import prices
     from sitejobs_local.cost.rates import read_rates
+    from sitejobs_local.cost.schedules import schedules_of
     from sitejobs_local.places import TEMPLATE
     from sitejobs_local.template import load_template
 
@@ -54,8 +55,9 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
         sizes = rates.jobs[name]
         full.append(full_run(name, machines[name], sizes, users, listed))
         incremental.append(incremental_run(name, machines[name], sizes, users, changed / 100, listed))
-    scheduled = list(month(machines, rates, users, changed / 100, listed))
-    watched = watching(read_yaml(TEMPLATE)["Resources"], len(JOBS), listed)
+    document = read_yaml(TEMPLATE)
+    scheduled = list(month(schedules_of(document), machines, rates, users, changed / 100, listed))
+    watched = watching(document["Resources"], len(JOBS), listed)
     if as_json:
         found = {
             "users": users,

@@ -18,6 +18,7 @@ from sitejobs_local.commands.common import note_if_empty, notes, output, prepare
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sitejobs_local.deployed import DeployedJob
     from sitejobs_local.runner import Outcome
 
 _JSON_HELP = "print only the run's summary, one JSON object, on stdout"
@@ -105,7 +106,7 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
     """
     from sitejobs_local.report import print_outcome
 
-    return run_and_show(entry, given, stack, as_json, here=_run, show=print_outcome)
+    return run_and_show(entry, given, stack, as_json, here=_run, there=_follow, show=print_outcome)
 
 
 def run_and_show(
@@ -115,13 +116,16 @@ def run_and_show(
     as_json: bool,
     *,
     here: "Callable[[JobEntry, Mapping[str, Any], bool], Outcome]",
+    there: "Callable[[JobEntry, Mapping[str, Any], str, bool], Outcome]",
     show: "Callable[[Console, Outcome, float], None]",
 ) -> int:
-    """What a job and a workflow have in common: `here` runs it on this machine, `show` tells its end."""
+    """What a job and a workflow have in common: `here` runs it on this machine, `there` in a stack, `show` tells its
+    end.
+    """
     try:
         started = time.monotonic()
         payload = payload_of(entry, given)
-        outcome = here(entry, payload, as_json) if stack is None else follow(entry, payload, stack, as_json)
+        outcome = here(entry, payload, as_json) if stack is None else there(entry, payload, stack, as_json)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -140,20 +144,35 @@ def payload_of(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:
     return options.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
-    """Start a job or workflow of a deployed stack and follow it to its end."""
-    from sitejobs_local.deployed import find, pages_of
-    from sitejobs_local.progress import RunProgress, shown
+def start_and_follow(
+    entry: JobEntry,
+    payload: Mapping[str, Any],
+    stack: str,
+    quiet: bool,
+    follow: "Callable[[DeployedJob, str], Outcome]",
+) -> "Outcome":
+    """Start a job or workflow of a deployed stack, say which execution it is, and `follow` it to its end."""
+    from sitejobs_local.deployed import find
 
     deployed = find(stack, entry.name)
     execution = deployed.start(payload)
     try:
         if not quiet:
             notes().print(execution, markup=False, highlight=False, soft_wrap=True)
-        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
-            return deployed.follow(execution, progress)
+        return follow(deployed, execution)
     except KeyboardInterrupt:  # while the progress was being set up
         return deployed.left(execution)
+
+
+def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
+    from sitejobs_local.deployed import pages_of
+    from sitejobs_local.progress import RunProgress, shown
+
+    def follow(deployed: "DeployedJob", execution: str) -> "Outcome":
+        with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
+            return deployed.follow(execution, progress)
+
+    return start_and_follow(entry, payload, stack, quiet, follow)
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":

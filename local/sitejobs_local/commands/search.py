@@ -11,7 +11,7 @@ from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared
 
 if TYPE_CHECKING:
-    from sitejobs.search.query import Hit, Wanted
+    from sitejobs.search.query import Hit, Place, Wanted
 
 JOBS = ("profile-search-index", "searchable-user")
 GENDERS = ("MALE", "FEMALE", "NONBINARY", "OTHER", "UNSPECIFIED")
@@ -32,19 +32,29 @@ SELECT (SELECT count(*) FROM "ProfileSearchIndex"), (SELECT count(*) FROM "Searc
 @click.option("--age", metavar="<from-to>", help="only of these ages, both included: --age=25-35")
 @click.option("--gender", metavar="<name>", help=f"only of this gender: {', '.join(GENDERS)}")
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
-def search(text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int) -> None:
+@click.option("--after", metavar="<place>", help="whoever comes next: what a search of the same says at its end")
+def search(
+    text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int, after: str | None
+) -> None:
     """Search the profiles of users who may be found, best hits first.
 
     Words of TEXT may stand in the name, the lists, the place or the bio, which count in this order; whoever has all
     of them comes first. Where nobody has any, names like TEXT are shown.
     """
-    wanted = _wanted(text, near, km, age, gender, limit)
+    wanted = _wanted(text, near, km, age, gender, limit, after)
     with prepared(*JOBS) as (_, connection):
         from sitejobs.search.query import search as find
 
         hits = find(connection, wanted)
         if hits:
             output().print(_table(hits, wanted))
+            if len(hits) == limit:
+                output().print(
+                    f"more: --after={_written(hits[-1].place())}", markup=False, highlight=False, soft_wrap=True
+                )
+            return
+        if wanted.after is not None:
+            output().print("nobody comes after")
             return
         indexed, searchable = connection.execute(_COUNTS).fetchall()[0]
     output().print(_why_none(indexed, searchable), markup=False, highlight=False)
@@ -57,7 +67,9 @@ def _why_none(indexed: int, searchable: int) -> str:
     return f"nobody of {indexed:,} is like that"
 
 
-def _wanted(text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int) -> "Wanted":
+def _wanted(
+    text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int, after: str | None
+) -> "Wanted":
     from sitejobs.search.query import Wanted
 
     if km is not None and near is None:
@@ -71,6 +83,7 @@ def _wanted(text: str, near: str | None, km: str | None, age: str | None, gender
         oldest=oldest,
         gender=_gender(gender),
         limit=limit,
+        after=None if after is None else _after(after),
     )
 
 
@@ -112,6 +125,21 @@ def _gender(text: str | None) -> str | None:
     return None if text is None else text.upper()
 
 
+def _written(place: "Place") -> str:
+    """A place as --after takes it: whether all words were found, the rank, the distance and the user."""
+    return ",".join(("all" if place.every else "some", repr(place.rank), repr(place.km), str(place.user_id)))
+
+
+def _after(text: str) -> "Place":
+    from sitejobs.search.query import Place
+
+    found = re.fullmatch(r"(all|some),([-+.e\d]+),(None|[-+.e\d]+),(\d{1,18})", text, re.ASCII)
+    rank, km = (_number(found[2]), 0.0 if found[3] == "None" else _number(found[3])) if found else (math.nan, math.nan)
+    if found is None or math.isnan(rank) or math.isnan(km):
+        raise InvalidInput(f"--after must be as a search's last line gives it, as all,0.1,2.5,8, not {text[:60]!r}")
+    return Place(found[1] == "all", rank, None if found[3] == "None" else km, int(found[4]))
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -139,7 +167,7 @@ def _who(hit: "Hit") -> Any:
 
 
 def _where(hit: "Hit") -> Any:
-    return _styled("\n".join(filter(None, (hit.place, None if hit.km is None else f"{hit.km:,.0f} km away"))))
+    return _styled("\n".join(filter(None, (hit.location, None if hit.km is None else f"{hit.km:,.0f} km away"))))
 
 
 def _what(hit: "Hit") -> Any:

@@ -10,9 +10,10 @@ import click
 from sitejobs.catalog import JobEntry
 from sitejobs.options import parse_options
 from sitejobs_local.commands.common import note_if_empty, notes, prepared
-from sitejobs_local.commands.jobs import job_command, run_and_show
+from sitejobs_local.commands.jobs import job_command, run_and_show, start_and_follow
 
 if TYPE_CHECKING:
+    from sitejobs_local.deployed import DeployedJob
     from sitejobs_local.runner import Outcome
 
 
@@ -28,7 +29,7 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
     """
     from sitejobs_local.report import print_workflow
 
-    return run_and_show(entry, given, stack, as_json, here=_run, show=print_workflow)
+    return run_and_show(entry, given, stack, as_json, here=_run, there=_follow, show=print_workflow)
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
@@ -46,3 +47,15 @@ def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
             return run_workflow(
                 entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress
             )
+
+
+def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
+    from sitejobs_local.deployed import pages_of
+    from sitejobs_local.deployed_workflow import follow_workflow
+    from sitejobs_local.workflow_progress import Quiet, WorkflowProgress, shown
+
+    def follow(deployed: "DeployedJob", execution: str) -> "Outcome":
+        with nullcontext(Quiet()) if quiet else shown(notes(), pages_of) as view:
+            return follow_workflow(deployed, execution, WorkflowProgress(view))
+
+    return start_and_follow(entry, payload, stack, quiet, follow)

@@ -5,17 +5,16 @@ two smaller sites. Lambda gives a function with less than 1769 MB a part of a pr
 all of its time for waiting, which memory does not change, the higher one all of it for computing.
 """
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sitejobs.catalog import JobEntry
 from sitejobs_local.cost.prices import Prices
 from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
+from sitejobs_local.cost.schedules import Schedule
 from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
 from sitejobs_local.template import Function, Template
 
@@ -26,7 +25,6 @@ METRICS_A_JOB, METRICS_OF_ALL = 12, 6
 SMALL_CALL_SECONDS = 0.05
 """Of a call of Record or Finish: two short transactions."""
 
-_SCHEDULES = Path(__file__).with_name("schedules.json")
 _KEYS_A_LOOK = 10_000
 
 
@@ -134,19 +132,24 @@ def incremental_run(
 
 
 def month(
-    machines: Mapping[str, Machine], rates: Rates, users: int, changed: float, prices: Prices
+    schedules: Iterable[Schedule],
+    machines: Mapping[str, Machine],
+    rates: Rates,
+    users: int,
+    changed: float,
+    prices: Prices,
 ) -> Iterator[Scheduled]:
-    """Every scheduled run of a job that was measured; `all` stands for a run of each."""
-    for schedule in json.loads(_SCHEDULES.read_text(encoding="utf-8")):
-        for job in [*machines] if schedule["job"] == "all" else [schedule["job"]]:
+    """Every scheduled run of a job that was measured."""
+    for schedule in schedules:
+        for job in schedule.jobs:
             if job not in machines or job not in rates.jobs:
                 continue
             machine, sizes = machines[job], rates.jobs[job]
-            if schedule["incremental"]:
+            if schedule.incremental:
                 run = incremental_run(job, machine, sizes, users, changed, prices)
             else:
                 run = full_run(job, machine, sizes, users, prices)
-            yield Scheduled(job, schedule["when"], schedule["runs_a_month"], run)
+            yield Scheduled(job, schedule.when, schedule.runs_a_month, run)
 
 
 def watching(resources: Mapping[str, Any], jobs: int, prices: Prices) -> Watching:

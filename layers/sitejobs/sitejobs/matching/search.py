@@ -24,7 +24,10 @@ from sitejobs.matching.users import Users, concatenate
 Indices = NDArray[np.int64]
 
 STRIP_USERS = 1024
-"""Candidates looked at together: the matrices of a strip stay in the processor's cache."""
+"""Candidates looked at together, as long as no floors are known: each strip raises them for the next one."""
+
+LONG_STRIP_USERS = 3072
+"""The same with floors to begin with: fewer steps, and a strip's matrices still stay in the processor's cache."""
 
 MOST_UNSETTLED = 8192
 """Pairs whose quizzes wait to be compared."""
@@ -152,7 +155,7 @@ class _Search:
         self._now, self._parameters, self._work = now, parameters, work
         self._kernel, self._reach = kernel, reach
         self._top = (reach.score + tier_step(parameters) * reach.tier_a).astype(np.float32)
-        largest = max(STRIP_USERS, int(np.diff(world.starts).max(initial=0)))
+        largest = max(LONG_STRIP_USERS, int(np.diff(world.starts).max(initial=0)))
         self._leaders = Leaders(len(viewers), parameters.top_k, largest, self._exact_keys)
         self._done = np.zeros(self._top.shape, bool)
         """(v, b) blocks that a viewer has been through."""
@@ -160,6 +163,7 @@ class _Search:
         self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
         self._unsettled: list[tuple[int, KeyedPairs]] = []
         self._unsettled_pairs = 0
+        self._strip_users = STRIP_USERS
 
     def run(self) -> Matches:
         self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
@@ -167,6 +171,7 @@ class _Search:
         self._go_through()
         disproved = self._leaders.disproved()
         if len(disproved):
+            self._strip_users = STRIP_USERS
             self._leaders.forget(disproved)
             self._done[disproved] = False
             self._go_through()
@@ -183,6 +188,7 @@ class _Search:
         )
         part._go_through()
         self._leaders.expect(part._leaders.floor)
+        self._strip_users = LONG_STRIP_USERS
 
     def _go_through(self) -> None:
         """Look at every block where a viewer may find one of its best."""
@@ -201,7 +207,7 @@ class _Search:
     def _visit(self, wanted: NDArray[np.bool_]) -> None:
         """Go through the wanted blocks, (v, b), strip by strip, the most promising strips first."""
         wanted = wanted & ~self._done
-        strips = list(_strips(self._world, np.asarray(wanted.any(axis=0))))
+        strips = list(_strips(self._world, np.asarray(wanted.any(axis=0)), self._strip_users))
         best = self._top.mean(axis=0)
         for first, stop in sorted(strips, key=lambda strip: -best[strip[0] : strip[1]].max()):
             self._look_at(first, stop, wanted[:, first:stop])
@@ -275,13 +281,13 @@ class _Search:
         return self._matchups[number]
 
 
-def _strips(world: World, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Runs of wanted blocks on one shelf of up to `STRIP_USERS` candidates: first block, and the one after."""
+def _strips(world: World, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
+    """Runs of wanted blocks on one shelf of up to so many candidates: first block, and the one after."""
     shelf = np.searchsorted(world.shelves, np.arange(len(wanted)), side="right")
     begin: int | None = None
     for index in range(len(wanted)):
         full = begin is not None and (
-            shelf[index] != shelf[begin] or world.starts[index + 1] - world.starts[begin] > STRIP_USERS
+            shelf[index] != shelf[begin] or world.starts[index + 1] - world.starts[begin] > users
         )
         if begin is not None and (full or not wanted[index]):
             yield begin, index

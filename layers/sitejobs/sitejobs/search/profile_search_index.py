@@ -11,8 +11,8 @@ from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.search.profiles import BIRTHDATE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
-VERSION = 1
-"""Part of every fingerprint: raise it when a row would be made otherwise of the same data."""
+VERSION = 2
+"""Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""
 
 INDEXED_CHARACTERS = 10_000
 """Characters of a bio that are searched: "profileSearchVector" takes no more."""
@@ -24,36 +24,35 @@ _UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
 
 
 def _fingerprints(users: LiteralString) -> LiteralString:
-    """SQL of one hash a user of all that its row is made of; `users` is a condition on "User" u.
+    """SQL of one hash a user of all that its row is made of; `users` is a condition on the user's id, `{}`,
+    which is put to both tables: the planner would read all profiles for a page's.
 
-    Rows of other tables are hashed one by one and summed up, so that no order matters. They are looked up user by
-    user: a plan without statistics, on tables just filled, is then no worse.
+    Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
+    order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
     """
     return f"""
     SELECT u."id" AS "userId", hashtextextended(ROW(
         p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
         p."gender", p."intent", p."birthdate", {age(BIRTHDATE)}, p."isVisible", u."createdAt",
         (SELECT count(*) FROM "UserInterest" i WHERE i."userId" = u."id"),
-        (SELECT sum(hashtextextended(ROW(t."traitKey", t."value")::text, 0)) FROM "UserTrait" t
-         WHERE t."userId" = u."id"),
-        (SELECT sum(hashtextextended(ROW(l."id", left(l."title", {_READ_CHARACTERS}))::text, 0)
+        (SELECT sum(hashtextextended(t."traitKey", hashfloat8extended(COALESCE(t."value"::float8, 'NaN'), 0)))
+         FROM "UserTrait" t WHERE t."userId" = u."id"),
+        (SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
                     + COALESCE(items."hash", 0))
          FROM "Top5List" l CROSS JOIN LATERAL (
-             SELECT sum(hashtextextended(ROW(t."listId", t."order", left(t."text", {_READ_CHARACTERS}))::text, 0))
-                    AS "hash"
+             SELECT sum(hashtextextended(COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
+                                         hashfloat8extended(COALESCE(t."order"::float8, 'NaN'), t."listId"))) AS "hash"
              FROM "Top5Item" t WHERE t."listId" = l."id") AS items
          WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
     FROM "User" u
     JOIN "Profile" p ON p."userId" = u."id"
-    WHERE {users} AND {_UNDELETED}
+    WHERE {users.format('u."id"')} AND {users.format('p."userId"')} AND {_UNDELETED}
     """  # noqa: S608 - parts of our own
 
 
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
-FROM ({
-    _fingerprints('u."id" > %(after)s AND u."id" <= %(upto)s AND p."userId" > %(after)s AND p."userId" <= %(upto)s')
-}) AS c
+FROM ({_fingerprints("{0} > %(after)s AND {0} <= %(upto)s")}) AS c
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
 ) AS s ON s."userId" = c."userId"
@@ -68,7 +67,7 @@ SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
                 WHERE l."profileId" = p."id" AND t."text" IS NOT NULL ORDER BY l."id", t."order", t."text"),
        COALESCE(length(p."bio") > {INDEXED_CHARACTERS}, false)
 FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
-WHERE u."id" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
+WHERE u."id" = ANY(%(keys)s::bigint[]) AND p."userId" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
 """  # noqa: S608
 _COLUMNS = (
     *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
@@ -101,8 +100,8 @@ _COMPUTED: LiteralString = f"""
                     %(keywords)s::text[]) AS a ("userId", "city", "state", "country", "keywords")
     ) AS d
     JOIN "User" u ON u."id" = d."userId"
-    JOIN "Profile" p ON p."userId" = u."id"
-    JOIN ({_fingerprints('u."id" = ANY(%(ids)s::bigint[])')}) AS hashes
+    JOIN "Profile" p ON p."userId" = u."id" AND p."userId" = ANY(%(ids)s::bigint[])
+    JOIN ({_fingerprints("{} = ANY(%(ids)s::bigint[])")}) AS hashes
       ON hashes."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born

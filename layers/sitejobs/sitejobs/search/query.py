@@ -17,7 +17,8 @@ SELECT "profileSearchQuery"(%(text)s, true) AS "every", "profileSearchQuery"(%(t
        %(text)s::text AS "typed",
        %(lat)s::float8 AS "lat", %(lng)s::float8 AS "lng", %(km)s::float8 AS "km",
        %(youngest)s::integer AS "youngest", %(oldest)s::integer AS "oldest", %(gender)s::text AS "gender",
-       %(limit)s::integer AS "limit"
+       %(limit)s::integer AS "limit", %(after_every)s::boolean AS "afterEvery",
+       %(after_rank)s::float8 AS "afterRank", %(after_km)s::float8 AS "afterKm", %(after_id)s::bigint AS "afterId"
 """
 # Degrees that hold the circle; towards a pole it reaches all round.
 _BOX: LiteralString = """
@@ -45,7 +46,7 @@ _NEARBY: LiteralString = """
       AND away."km" <= a."km"
 """
 _WORDS: LiteralString = """
-    SELECT i."userId", i."searchVector" @@ a."every" AS "all", ts_rank_cd(i."searchVector", a."any") AS "rank",
+    SELECT i."userId", i."searchVector" @@ a."every" AS "all", ts_rank_cd(i."searchVector", a."any")::float8 AS "rank",
            away."km"
     FROM box a JOIN "ProfileSearchIndex" i ON i."searchVector" @@ a."any"
 """
@@ -71,10 +72,15 @@ _SHOWN: LiteralString = r"""
     -- Who hid or left since the last run
     JOIN "Profile" p ON p."userId" = found."userId" AND p."isVisible" AND p."deletedAt" IS NULL
     JOIN "User" u ON u."id" = found."userId" AND u."deletedAt" IS NULL
+    CROSS JOIN asked a
+    -- The next page: what stands behind the last hit of the one before
+    WHERE a."afterId" IS NULL
+       OR (found."all", found."rank", -COALESCE(found."km", 'Infinity'), -found."userId")
+          < (a."afterEvery", a."afterRank", -COALESCE(a."afterKm", 'Infinity'), -a."afterId")
     ORDER BY found."all" DESC, found."rank" DESC, found."km" NULLS LAST, found."userId"
     LIMIT (SELECT "limit" FROM asked)
 )
-SELECT b."userId" AS "user_id", b."rank", b."km", i."age", i."locationText" AS "place",
+SELECT b."userId" AS "user_id", b."all" AS "every", b."rank", b."km", i."age", i."locationText" AS "location",
        marked."name", marked."keywords", marked."bio"
 FROM best b
 JOIN "ProfileSearchIndex" i ON i."userId" = b."userId"
@@ -121,8 +127,21 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a hit stands in the order of all hits: the next page begins behind its last one."""
+
+    every: bool
+    rank: float
+    km: float | None
+    user_id: int
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """What is searched for: words, and if given a place with a radius in km, ages in whole years, and a gender."""
+    """What is searched for: words, and if given a place with a radius in km, ages in whole years, and a gender.
+
+    `after`: the last hit's place of the page before.
+    """
 
     text: str
     near: tuple[float, float] | None = None
@@ -131,23 +150,29 @@ class Wanted:
     oldest: int | None = None
     gender: str | None = None
     limit: int = 10
+    after: Place | None = None
 
 
 @dataclass(frozen=True)
 class Hit:
-    """Somebody who was found. `km` is None where no place was asked for or theirs is not known.
+    """Somebody who was found, by `every` word or some. `km` is None without a place asked for, or one of theirs.
 
     What was found stands between `MATCH_BEGINS` and `MATCH_ENDS` in `name`, `keywords` and `bio`.
     """
 
     user_id: int
+    every: bool
     rank: float
     km: float | None
     age: int | None
-    place: str | None
+    location: str | None
     name: str | None
     keywords: str | None
     bio: str | None
+
+    def place(self) -> Place:
+        """What to ask for to see whoever comes after."""
+        return Place(self.every, self.rank, self.km, self.user_id)
 
 
 def search(connection: Connection, wanted: Wanted) -> list[Hit]:
@@ -162,6 +187,10 @@ def search(connection: Connection, wanted: Wanted) -> list[Hit]:
         "oldest": wanted.oldest,
         "gender": wanted.gender,
         "limit": wanted.limit,
+        "after_every": wanted.after and wanted.after.every,
+        "after_rank": wanted.after and wanted.after.rank,
+        "after_km": wanted.after and wanted.after.km,
+        "after_id": wanted.after and wanted.after.user_id,
     }
     with connection.transaction(), connection.cursor(row_factory=class_row(Hit)) as cursor:
         row = connection.execute(_HAS_TRIGRAMS, [NAMES_ALIKE]).fetchone()

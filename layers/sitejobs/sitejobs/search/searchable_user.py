@@ -22,9 +22,10 @@ DEFAULT_REQUIRED_FIELDS = ("displayName", "birthdate")
 
 
 def _computed(users: LiteralString) -> LiteralString:
-    """SQL of the rows that users should have; `users` is a condition on "User" u.
+    """SQL of the rows that users should have; `users` is a condition on the user's id, `{}`.
 
-    OFFSET 0 keeps the planner from computing a step anew wherever its columns are used.
+    It is put to both tables: the planner would read all profiles for a page's. OFFSET 0 keeps it from computing a step
+    anew wherever its columns are used.
     """
     return f"""
     SELECT u."id" AS "userId", COALESCE(p."isVisible" AND p."deletedAt" IS NULL, false) AS "isVisible",
@@ -32,7 +33,7 @@ def _computed(users: LiteralString) -> LiteralString:
            filled."share"::real AS "completeness",
            not_found."reasons" = '{{}}' AS "isSearchable", not_found."reasons", lacks."missing"
     FROM "User" u
-    LEFT JOIN "Profile" p ON p."userId" = u."id"
+    LEFT JOIN "Profile" p ON p."userId" = u."id" AND {users.format('p."userId"')}
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
         CASE WHEN {empty('p."displayName"')} THEN 'displayName' END,
@@ -54,7 +55,7 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN filled."share" < %(minimum)s THEN 'completeness' END
     ], NULL) || ARRAY(SELECT field FROM unnest(lacks."missing") AS field WHERE field = ANY(%(required)s::text[]))
     AS "reasons" OFFSET 0) AS not_found
-    WHERE {users}
+    WHERE {users.format('u."id"')}
     """  # noqa: S608 - parts of our own
 
 
@@ -65,7 +66,7 @@ _DIFFERS: LiteralString = """
 """
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
-FROM ({_computed('u."id" > %(after)s AND u."id" <= %(upto)s')}) AS c
+FROM ({_computed("{0} > %(after)s AND {0} <= %(upto)s")}) AS c
 FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" > %(after)s AND "userId" <= %(upto)s) AS s
        ON s."userId" = c."userId"
 WHERE c."userId" IS NULL OR s."userId" IS NULL OR {_DIFFERS}
@@ -73,7 +74,7 @@ ORDER BY 1
 """  # noqa: S608
 _REFRESH: LiteralString = f"""
 WITH changed AS (
-    SELECT c.* FROM ({_computed('u."id" = ANY(%(keys)s::bigint[])')}) AS c
+    SELECT c.* FROM ({_computed("{} = ANY(%(keys)s::bigint[])")}) AS c
     LEFT JOIN "SearchableUser" s ON s."userId" = c."userId" AND s."userId" = ANY(%(keys)s::bigint[])
     WHERE s."userId" IS NULL OR {_DIFFERS}
 ), written AS (
@@ -88,7 +89,8 @@ WITH changed AS (
     RETURNING 1
 ), gone AS (
     DELETE FROM "SearchableUser" s
-    WHERE s."userId" = ANY(%(keys)s::bigint[]) AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = s."userId")
+    WHERE s."userId" = ANY(%(keys)s::bigint[]) AND NOT EXISTS (
+        SELECT FROM "User" u WHERE u."id" = s."userId" AND u."id" = ANY(%(keys)s::bigint[]))
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)

@@ -1,0 +1,71 @@
+"""How often the schedules of the template start what."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sitejobs.errors import InvalidInput
+from sitejobs.workflows.options import AllOptions
+from sitejobs_local.cloudformation import read_yaml
+from sitejobs_local.cost.schedules import Schedule, schedules_of, starts_of
+from sitejobs_local.places import TEMPLATE
+
+DOCUMENT = read_yaml(TEMPLATE)
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
+
+
+def test_the_templates_schedules_are_reckoned_with_as_they_are() -> None:
+    assert list(schedules_of(DOCUMENT)) == [
+        Schedule(AllOptions().jobs(), False, "daily", 365 / 12),
+        Schedule(("match-scores", "compatibility"), True, "hourly", 730),
+        Schedule(("feed-presort",), True, "every 15 minutes", 2920),
+        Schedule(("content-features", "trending"), False, "hourly", 730),
+        Schedule(("media-metadata-batch",), False, "hourly", 730),
+        Schedule(("feed-presort-cleanup",), False, "weekly", 52 / 12),
+    ]
+
+
+def test_a_schedule_that_is_off_and_an_irregular_one() -> None:
+    changed = {"FeedScheduleState": "DISABLED", "DailySchedule": "cron(0 6,18 ? * MON-FRI *)"}
+    parameters = {
+        name: {**parameter, "Default": changed.get(name, parameter.get("Default"))}
+        for name, parameter in DOCUMENT["Parameters"].items()
+    }
+    first, *others = schedules_of({**DOCUMENT, "Parameters": parameters})
+    assert first.when == "cron(0 6,18 ? * MON-FRI *)"
+    assert first.runs_a_month == pytest.approx(261 * 2 / 12)
+    assert len(others) == 4
+
+
+@pytest.mark.parametrize(
+    ("expression", "first", "count"),
+    [
+        ("rate(1 minute)", "01-01 00:00", 365 * 24 * 60),
+        ("rate(6 hours)", "01-01 00:00", 365 * 4),
+        ("rate(1 day)", "01-01 00:00", 365),
+        ("cron(0 0 * * ? *)", "01-01 00:00", 365),
+        ("cron(5/15 * * * ? *)", "01-01 00:05", 365 * 24 * 4),
+        ("cron(*/20 8-10 * * ? *)", "01-01 08:00", 365 * 3 * 3),
+        ("cron(30 12 1,15 * ? *)", "01-01 12:30", 24),
+        ("cron(0 4 ? * SUN *)", "01-04 04:00", 52),
+        ("cron(0 4 ? * 2-6 *)", "01-01 04:00", 261),
+        ("cron(0 4 31 * ? *)", "01-31 04:00", 7),
+        ("cron(0 4 1 JAN-MAR/2 ? *)", "01-01 04:00", 2),
+    ],
+)
+def test_the_starts_of_a_year(expression: str, first: str, count: int) -> None:
+    starts = starts_of(expression)
+    assert len(starts) == len(set(starts)) == count
+    assert starts == sorted(starts)
+    assert (NEW_YEAR + timedelta(minutes=starts[0])).strftime("%m-%d %H:%M") == first
+    assert starts[-1] < 365 * 24 * 60
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["cron(0 0 L * ? *)", "cron(0 0 ? * 6#3 *)", "cron(60 0 * * ? *)", "cron(0 0 * *)", "rate(0 days)", "at noon"],
+)
+def test_what_is_not_understood_is_named(expression: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        starts_of(expression)
+    assert f"the schedule {expression!r} cannot be reckoned with" in str(refused.value)
