@@ -14,10 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from types import MappingProxyType
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
@@ -50,7 +49,7 @@ class Benched:
     name: str
     tables: tuple[str, ...]
     changes: tuple[LiteralString, ...]
-    options: Mapping[str, int] = MappingProxyType({})
+    options: Mapping[str, int] = field(default_factory=dict)
 
 
 JOBS: tuple[Benched, ...] = (
