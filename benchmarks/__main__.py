@@ -2,13 +2,14 @@
 
 `feed` and `compatibility` measure feed-presort and compatibility: by name only, at the sizes that they are given.
 
-`python -m benchmarks media` is that of the uploads: by name only, since it needs ffmpeg and gigabytes of files.
+`media` and `uploads` are those of the uploads: by name only, since the one needs ffmpeg and gigabytes of files, and the
+other takes the database away for a minute.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import compatibility, feed, keyed_jobs, match_scores, media
+from benchmarks import compatibility, feed, keyed_jobs, match_scores, media, uploads
 
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "match-scores": match_scores.main,
@@ -18,6 +19,7 @@ BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "compatibility": compatibility.main,
     "feed": feed.main,
     "media": media.main,
+    "uploads": uploads.main,
 }
 
 

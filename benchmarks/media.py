@@ -1,6 +1,6 @@
 """What it costs to find out what an upload is: bytes and requests of large files, rate of small ones.
 
-    python -m benchmarks media [--files 1000] [--uploads 1000]
+    python -m benchmarks media [--files 1000]
 
 Needs ffmpeg and ffprobe; makes about 2.5 GB of files in a temporary folder.
 """
@@ -16,23 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.media_queue import queued_uploads
+from benchmarks.upload_site import KINDS
 from sitejobs.media.extraction import Depth, Unreadable, extract
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.reading import RangedFile
 from tests.media.sources import FILES
 
-SMALL = [
-    "plain.jpg",
-    "plain.png",
-    "lossy.webp",
-    "plain.heic",
-    "moov-last.mp4",
-    "vp9.webm",
-    "sound.m4a",
-    "vbr-header.mp3",
-]
-"""The kinds of file that people upload, small."""
+SMALL = [name for name, _, _ in KINDS]
 
 _HD_NOISE = ["-f", "lavfi", "-i", "nullsrc=s=1280x720:r=25,geq=random(1)*255:128:128,loop=loop=-1:size=8"]
 LARGE: dict[str, tuple[str, list[str]]] = {
@@ -161,16 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=1000, help="small files")
-    parser.add_argument("--uploads", type=int, default=1_000, help="uploads in the queue; 0 for none")
-    parser.add_argument("--only", choices=["large", "small", "queue"], help="one of the three parts")
+    parser.add_argument("--only", choices=["large", "small"], help="one of the two parts")
     given = parser.parse_args(arguments)
     if given.only in (None, "large"):
         with tempfile.TemporaryDirectory() as folder:
             large_files(Path(folder))
     if given.only in (None, "small"):
         small_files(given.files)
-    if given.only in (None, "queue") and given.uploads:
-        queued_uploads(given.uploads)
     return 0
 
 

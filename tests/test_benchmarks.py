@@ -3,12 +3,12 @@
 import json
 import re
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import compatibility, feed, keyed_jobs
+from benchmarks import compatibility, feed, keyed_jobs, uploads
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import PAGE, SIZES, main, run
 from benchmarks.projection import project
@@ -85,12 +85,8 @@ def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == [
-        *PARTS,
-        *keyed_jobs.PARTS,
-        *feed.PARTS,
-        *compatibility.PARTS,
-    ]
+    parts = [*PARTS, *keyed_jobs.PARTS, *feed.PARTS, *compatibility.PARTS, *uploads.PARTS]
+    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == parts
     assert SIZES == (2000, 10_000, 50_000, 100_000)
 
 
@@ -136,6 +132,30 @@ def test_the_table_of_the_other_jobs_is_written_between_its_marks(keyed: Path, t
     text = page.read_text()
     assert "old" not in text
     assert len(re.findall(rf"^\| [a-z-]+ \| {USERS} \|", text, re.MULTILINE)) == len(keyed_jobs.JOBS)
+
+
+# Uploads -----------------------------------------------------------------------------------------------------
+
+
+def test_uploads_survive_a_database_that_is_away(tmp_path: Path) -> None:
+    folder = Path(folder_parent() or tempfile.gettempdir())
+    figures = uploads.run(60, 2, folder, retry_seconds=1)
+    assert figures.faults() == []
+    assert 20 <= figures.checked_before < 60
+    assert figures.down < figures.up < figures.ended
+    assert 1 <= figures.connections <= 2
+    assert figures.redeliveries > 0
+    assert 1 < figures.most_receives < figures.allowed_receives == 9
+    page, results = tmp_path / "page.md", tmp_path / "uploads.json"
+    page.write_text("before\n<!-- begin: uploads -->\nold\n<!-- end: uploads -->\n")
+    results.write_text(json.dumps(asdict(figures)))
+    assert uploads.main(["--render", "--results", str(results), "--docs", str(page)]) == 0
+    assert uploads.uploads_table(figures) in page.read_text()
+
+    lost = replace(figures, without_metadata=2, not_ready=3, dead_letters=1, left=4, connections=3, checked_before=60)
+    assert len(lost.faults()) == 6
+    results.write_text(json.dumps(asdict(lost)))
+    assert uploads.main(["--render", "--results", str(results), "--docs", str(page)]) == 1
 
 
 def _ten_times(size: SizeFigures) -> SizeFigures:

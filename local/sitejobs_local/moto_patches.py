@@ -63,6 +63,8 @@ with _without_ec2():
     from moto.stepfunctions.parser.asl.utils import boto_client, json_path
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+    from sitejobs_local import moto_queues
+
 # How often an execution that waits for another one looks whether it has ended; moto's own is 0.5 s.
 _SYNC_SECONDS: Final = 0.05
 # What moto sets a moment after the status.
@@ -145,6 +147,8 @@ def _changes(endpoint: str, invoke: Invoke) -> Iterator[tuple[Any, str, Any]]:
 
     # A ranged GET reads the whole object from a file first: 40 ms for 50 MB.
     yield FakeKey, "value", _remembered_value(vars(FakeKey)["value"])
+
+    yield from moto_queues.changes()
 
 
 @contextmanager

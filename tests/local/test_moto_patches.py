@@ -189,6 +189,6 @@ def test_every_change_is_taken_back() -> None:
         during = [vars(owner)[name] for owner, name in changes]
     after = [vars(owner)[name] for owner, name in changes]
 
-    assert len(changes) == 12
+    assert len(changes) == 20
     assert not [name for (_, name), old, new in zip(changes, before, during, strict=True) if old is new]
     assert all(old is new for old, new in zip(before, after, strict=True))

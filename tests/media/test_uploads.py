@@ -12,6 +12,8 @@ import pytest
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.uploads import CALL_SECONDS, PATIENCE, handle_uploads
 from sitejobs.queues import Handled, Message, delay_seconds, failures, messages_of
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.template import load_template
 from tests.media.site import MediaSite, created, media_site
 from tests.media.sources import content
 
@@ -181,6 +183,25 @@ def test_pauses_grow_and_have_an_end() -> None:
     assert longest[0] <= 10
     assert max(longest) <= 900
     assert min(delay_seconds(50, 10, random) for _ in range(200)) >= 450
+
+
+class Shortest(Random):
+    """Every pause as short as it may be."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+def test_no_message_is_given_up_within_a_quarter_of_an_hour() -> None:
+    """The queue counts every time that it hands a message out, while the database is away as well."""
+    template = load_template(TEMPLATE)
+    queue = template.queues["MediaQueue"]
+    first = float(template.functions["MediaUploadedFunction"].environment["QUEUE_RETRY_SECONDS"])
+    tries = queue.max_receive_count
+    assert tries is not None
+    assert sum(delay_seconds(receives, first, Shortest()) for receives in range(1, tries)) > 15 * 60
+    # Where a pause cannot be set, the queue's own holds.
+    assert queue.visibility_timeout * (tries - 1) > 15 * 60
 
 
 def test_the_event_that_is_shipped_is_understood(site: MediaSite) -> None:
