@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -16,6 +17,10 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.postgres import Server, reset, running_postgres
+
+# A shell starts what runs in its background deaf to Ctrl-C, and whatever the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BUNDLE = "tests/bundle/"
 MEMORY_DISK = Path("/dev/shm")
