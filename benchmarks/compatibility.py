@@ -72,11 +72,12 @@ def measure(users: int, seed: int, folder: Path, times: int) -> Figures:
         note(JOB.name)
         with warm_machine(site, JOB) as machine:
             machine.run(userId=1)  # starts the functions' processes
-            whole = []
-            for _ in range(times):
+            whole, raw = [], []
+            for _ in range(times):  # by turns: the machine's own speed drifts
                 empty(connection, JOB)
                 whole.append(_timed(machine))
-            raw, row_bytes = site.raw_copies(times, TABLE)
+                copies, row_bytes = site.raw_copies(1, TABLE)
+                raw += copies
             settle(connection, JOB)
             again, _ = _timed(machine)
             settle(connection, JOB)

@@ -38,7 +38,7 @@ def inputs_of(users: LiteralString) -> LiteralString:
                int4send(octet_length(i."interests")) || i."interests"
                || int4send(octet_length(q."results")) || q."results" || q."vectors" || q."answers" AS "both"
         FROM "User" u
-        LEFT JOIN "Profile" p ON p."userId" = u."id"
+        LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."userId" {users}
         CROSS JOIN LATERAL (
             SELECT COALESCE(string_agg(
                 int8send(ui."subjectId"::bigint) || int8send(ui."interestId"::bigint), ''::bytea
@@ -98,7 +98,7 @@ def _renewal(users: LiteralString) -> tuple[LiteralString, LiteralString]:
     forget: LiteralString = f"""
     DELETE FROM "UserCompatibilityInput" stored
     WHERE stored."userId" {users}
-      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId" AND u."deletedAt" IS NULL)
+      AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId" AND u."id" {users} AND u."deletedAt" IS NULL)
     """  # noqa: S608
     keep: LiteralString = f"""
     INSERT INTO "UserCompatibilityInput" AS stored

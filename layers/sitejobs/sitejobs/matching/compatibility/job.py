@@ -16,6 +16,9 @@ from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets
 from sitejobs.matching.options import CompatibilityOptions
 from sitejobs.options import MAX_ID
 
+SCAN = 1000
+"""Viewers that a page of an incremental run looks at: one changed user makes all stale whom it suits."""
+
 
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
     """What the pages of a run share."""
@@ -38,7 +41,7 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     return summary
 
 
-_KEYED = keyed_job(JOBS["compatibility"], Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters)
+_KEYED = keyed_job(JOBS["compatibility"], Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
 
 
 def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:

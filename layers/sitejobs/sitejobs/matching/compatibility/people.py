@@ -26,12 +26,14 @@ SELECT "userId", "viewerHash", COALESCE("targetHash", 0) AS "targetHash", ("targ
        (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
 FROM
 """
-# Inputs may be as old as the run: who has left since is looked up.
+# Inputs may be as old as the run: who has left since is looked up. The ids stand at each table, or the planner reads
+# the others whole.
 _STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored
-JOIN "User" u ON u."id" = stored."userId" AND u."deletedAt" IS NULL
+JOIN "User" u ON u."id" = stored."userId" AND u."id" {_IDS} AND u."deletedAt" IS NULL
 WHERE stored."userId" {_IDS} AND NOT EXISTS (
     SELECT FROM "Profile" p
-    WHERE p."userId" = stored."userId" AND p."deletedAt" IS NOT NULL AND stored."targetHash" IS NOT NULL)
+    WHERE p."userId" = stored."userId" AND p."userId" {_IDS} AND p."deletedAt" IS NOT NULL
+      AND stored."targetHash" IS NOT NULL)
 """
 _NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
 _TYPES = {
@@ -204,7 +206,7 @@ def encode(packed: Packed, codes: Codes, *, viewers: bool = False) -> People:
 
 
 def _fetch(connection: Connection, query: LiteralString, ids: Integers) -> dict[str, Column]:
-    return fetch_columns(connection, query, {"ids": "{" + ",".join(map(str, ids.tolist())) + "}"}, _TYPES)
+    return fetch_columns(connection, query, {"ids": ids}, _TYPES)
 
 
 def _interests(packed: Packed, codes: Codes) -> Ragged:
