@@ -18,9 +18,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sitejobs import runs
 from sitejobs.catalog import JOBS
+from sitejobs.credentials import read_secret, sign_token
 from sitejobs.database import Database, describe, translated_errors
 from sitejobs.endings import METRIC_OF, job_of, read_ending
-from sitejobs.errors import InvalidInput, SitejobsError, Transient, Unexpected
+from sitejobs.errors import InvalidInput, SitejobsError, Unexpected
 from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.measures import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job, metrics, timed
 from sitejobs.options import Options, parse_options
@@ -356,7 +357,7 @@ def _queue_client() -> Any:
 def _resources() -> Resources:
     settings = _settings()
     database = Database(
-        lambda: database_url(settings, _read_secret, _sign_token),
+        lambda: database_url(settings, read_secret, sign_token),
         renewed=settings.database_authentication == "iam",
         search_path=settings.database_search_path or None,
         statement_timeout_ms=settings.statement_timeout_ms or None,
@@ -379,35 +380,3 @@ class _LazyWorkStore:
                 raise InvalidInput("set WORK_BUCKET: the run's work files need a bucket")
             self._store = S3WorkStore(boto3.client("s3"), self._bucket)
         return getattr(self._store, name)
-
-
-def _read_secret(arn: str) -> str:
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
-            raise Transient(f"the database secret: {code}") from None
-        raise InvalidInput(f"the database secret {arn} cannot be read: {code}") from None
-    except BotoCoreError as error:
-        raise Transient(f"the database secret: {type(error).__name__}") from None
-
-
-def _sign_token(host: str, port: int, user: str) -> str:
-    """A token of IAM for one login, signed with the function's own credentials: nothing is asked of AWS."""
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        return str(_rds_client().generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
-    except BotoCoreError as error:
-        raise InvalidInput(f"no token for the database can be signed: {type(error).__name__}") from None
-
-
-@lru_cache(maxsize=1)
-def _rds_client() -> Any:
-    import boto3
-
-    return boto3.client("rds")

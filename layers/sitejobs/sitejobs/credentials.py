@@ -1,0 +1,49 @@
+"""What a function logs in to the database with, asked of AWS: clients are made when they are first needed."""
+
+from functools import lru_cache
+from typing import Any
+
+from sitejobs.errors import InvalidInput, Transient
+
+
+def read_secret(arn: str) -> str:
+    """The text of a secret.
+
+    Raises
+    ------
+    InvalidInput : it cannot be read; Transient : not now.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
+            raise Transient(f"the database secret: {code}") from None
+        raise InvalidInput(f"the database secret {arn} cannot be read: {code}") from None
+    except BotoCoreError as error:
+        raise Transient(f"the database secret: {type(error).__name__}") from None
+
+
+def sign_token(host: str, port: int, user: str) -> str:
+    """A token of IAM for one login, signed with the function's own credentials: nothing is asked of AWS.
+
+    Raises
+    ------
+    InvalidInput : there is nothing to sign with.
+    """
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return str(_rds_client().generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
+    except BotoCoreError as error:
+        raise InvalidInput(f"no token for the database can be signed: {type(error).__name__}") from None
+
+
+@lru_cache(maxsize=1)
+def _rds_client() -> Any:
+    import boto3
+
+    return boto3.client("rds")
