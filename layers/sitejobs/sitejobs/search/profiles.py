@@ -16,8 +16,12 @@ LOCATED = """COALESCE(p."lat" BETWEEN -90 AND 90 AND p."lng" BETWEEN -180 AND 18
 
 
 def empty(column: str) -> str:
-    """SQL of whether a text is missing or nobody sees anything of it."""
-    return f"btrim(COALESCE({column}, ''), {_BLANKS_IN_SQL}) = ''"
+    """SQL of whether a text is missing or nobody sees anything of it.
+
+    Most begin with a visible character of ASCII: that alone tells, and trimming takes microseconds of a long text.
+    """
+    text = f"COALESCE({column}, '')"
+    return f"""(left({text}, 1) COLLATE "C" NOT BETWEEN '!' AND '~' AND btrim({text}, {_BLANKS_IN_SQL}) = '')"""
 
 
 def age(birthdate: str) -> str:

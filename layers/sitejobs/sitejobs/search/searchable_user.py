@@ -53,7 +53,9 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN p."isVisible" IS NOT TRUE AND p."userId" IS NOT NULL THEN 'hidden' END,
         CASE WHEN {age('born."birthdate"')} < {ADULT_AGE} THEN 'under-age' END,
         CASE WHEN filled."share" < %(minimum)s THEN 'completeness' END
-    ], NULL) || ARRAY(SELECT field FROM unnest(lacks."missing") AS field WHERE field = ANY(%(required)s::text[]))
+    ], NULL) || CASE WHEN lacks."missing" && %(required)s::text[]
+        THEN ARRAY(SELECT field FROM unnest(lacks."missing") AS field WHERE field = ANY(%(required)s::text[]))
+        ELSE '{{}}' END
     AS "reasons" OFFSET 0) AS not_found
     WHERE {users.format('u."id"')}
     """  # noqa: S608 - parts of our own
