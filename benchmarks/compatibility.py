@@ -6,15 +6,14 @@ Executions on a warm machine, from start to end, with the default options. match
 its best matches are most of the targets.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.command import PAGE, command_parser, note
 from benchmarks.keyed_jobs import Benched, Machine, empty, settle, warm_machine
-from benchmarks.match_scores import PAGE, disk, note
 from benchmarks.site import bench_site
 from sitejobs.database import connect
 from tools.docs import renewed, table
@@ -49,11 +48,10 @@ class Figures:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="benchmarks.compatibility", description=(__doc__ or "").partition("\n")[0])
+    parser = command_parser("compatibility", __doc__)
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
     parser.add_argument("--times", type=int, default=3, help="repetitions of whole runs and raw copies")
-    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     given = parser.parse_args(arguments)
     content = shown([measure(users, given.seed, given.folder, given.times) for users in given.users])
     print(content)

@@ -6,7 +6,6 @@ Executions on a warm machine, from start to end, with the default options, on an
 the settings as shipped. The site has three posts a user; every user has 200 match scores, drawn at random.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pathlib import Path
 
 from psycopg import Connection
 
+from benchmarks.command import PAGE, command_parser, note
 from benchmarks.keyed_jobs import Benched, Machine, empty, raw_copy, settle, warm_machine
-from benchmarks.match_scores import PAGE, disk, note
 from benchmarks.site import BenchSite, bench_site
 from sitejobs.database import connect
 from tools.docs import renewed, table
@@ -69,10 +68,9 @@ class Figures:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, and with the standard sizes write the table; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="benchmarks feed", description=(__doc__ or "").partition("\n")[0])
+    parser = command_parser("feed", __doc__)
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
-    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     given = parser.parse_args(arguments)
     content = feeds_table([measure(users, given.seed, given.folder) for users in given.users])
     print(content)

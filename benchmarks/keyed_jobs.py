@@ -21,7 +21,8 @@ from typing import Any, LiteralString
 
 from psycopg import Connection, sql
 
-from benchmarks.match_scores import FOR_SURE, PAGE, ROOT, TIMES, disk, note
+from benchmarks.command import PAGE, command_parser, keep_results, note
+from benchmarks.match_scores import FOR_SURE, TIMES
 from benchmarks.site import CHUNK_BYTES, BenchSite, bench_site, some_users
 from sitejobs.database import connect
 from sitejobs_local.machine import LocalMachine
@@ -296,17 +297,13 @@ def run(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks keyed-jobs", description=(__doc__ or "").partition("\n")[0])
+    parser = command_parser("keyed-jobs", __doc__)
     names = [job.name for job in JOBS]
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--jobs", nargs="+", choices=names, default=names, help="the jobs to measure")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
     parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
-    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
-    results = ROOT / "build" / "benchmarks" / "keyed-jobs.json"
-    parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
-    parser.add_argument("--render", action="store_true", help="measure nothing: write the table of --results again")
-    parser.add_argument("--docs", type=Path, help="page with the marked part to write the table into")
+    keep_results(parser, "keyed-jobs")
     return parser
 
 

@@ -9,18 +9,16 @@ sizes the tables go into docs/benchmarks.md, else they are only printed.
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command import PAGE, command_parser, keep_results, note
 from benchmarks.figures import Figures, SizeFigures
 from benchmarks.machine import describe_machine
 from benchmarks.report import PARTS
 from benchmarks.site import bench_site
 from tools.docs import renewed
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
 SIZES = (2000, 10_000, 50_000, 100_000)
 FOR_SURE = 10_000
 """Sites up to this size are run `TIMES` times, and medians reported; larger ones once."""
@@ -78,27 +76,12 @@ def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks.match_scores", description=(__doc__ or "").partition("\n")[0])
+    parser = command_parser("match-scores", __doc__)
     parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
     parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
-    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
-    results = ROOT / "build" / "benchmarks" / "match-scores.json"
-    parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
-    parser.add_argument("--render", action="store_true", help="measure nothing: write the tables of --results again")
-    parser.add_argument("--docs", type=Path, help="page with the marked parts to write the tables into")
+    keep_results(parser, "match-scores")
     return parser
-
-
-def disk() -> Path:
-    """A temporary folder that is not kept in memory where there is one."""
-    folder = Path("/var/tmp")
-    return folder if folder.is_dir() else Path(tempfile.gettempdir())
-
-
-def note(text: str) -> None:
-    """Tell a person who waits what is under way."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.command import PAGE, command_parser, keep_results, note
 from benchmarks.machine import describe_machine
-from benchmarks.match_scores import PAGE, ROOT, disk, note
 from benchmarks.upload_site import KINDS, Deliveries, Sessions, site, uploads
 from sitejobs_local.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
@@ -252,14 +252,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks uploads", description=(__doc__ or "").partition("\n")[0])
+    parser = command_parser("uploads", __doc__)
     parser.add_argument("--files", type=int, default=FILES, help="uploads")
     parser.add_argument("--outage", type=float, default=OUTAGE_S, help="seconds without a database")
-    parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
-    results = ROOT / "build" / "benchmarks" / "uploads.json"
-    parser.add_argument("--results", type=Path, default=results, help="file that keeps the figures")
-    parser.add_argument("--render", action="store_true", help="measure nothing: write the table of --results again")
-    parser.add_argument("--docs", type=Path, help="page with the marked part to write the table into")
+    keep_results(parser, "uploads")
     return parser
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import compatibility, feed, keyed_jobs, uploads
+from benchmarks.command import PAGE
 from benchmarks.figures import Figures, RunFigures, SizeFigures
-from benchmarks.match_scores import PAGE, SIZES, main, run
+from benchmarks.match_scores import SIZES, main, run
 from benchmarks.projection import project
 from benchmarks.report import PARTS
 from sitejobs.catalog import JOBS
