@@ -28,9 +28,9 @@ BEFORE = ("content-features", "trending", "affinity")
 _SCORES = """
 INSERT INTO "MatchScore" SELECT u."id", p."userId", 0.9 - s."rank" / 300.0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL,
     NULL, 0, s."rank", 0, 0, 0, 0, 'A', NULL, NULL, NULL, now(), 'v1', NULL
-FROM (SELECT array_agg("userId" ORDER BY "userId") AS "ids" FROM "Profile") AS everybody
-CROSS JOIN "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
-CROSS JOIN LATERAL (SELECT "ids"[1 + (u."id" * 7919 + s."rank" * 104729) %% cardinality("ids")]) AS p ("userId")
+FROM "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
+JOIN (SELECT "userId", row_number() OVER (ORDER BY "userId") - 1 AS "number" FROM "Profile") AS p
+  ON p."number" = (u."id" * 7919 + s."rank" * 104729) %% (SELECT count(*) FROM "Profile")
 ON CONFLICT DO NOTHING
 """
 _VIEWERS = """

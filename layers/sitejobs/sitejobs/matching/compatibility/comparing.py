@@ -14,7 +14,7 @@ from sitejobs.matching.compatibility.targets import Targets
 
 Indices = NDArray[np.int64]
 
-TARGETS_AT_ONCE = 5_000
+TARGETS_AT_ONCE = 10_000
 """Targets compared in one go, however few a query loads: of few rows numpy's calls cost more than what they do."""
 
 
@@ -36,7 +36,8 @@ class Compared:
 
 def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
     """Load everybody, `at_a_time` targets by a query, and compare all pairs; deleted targets are left out."""
-    packed = people.load(connection, found.viewers)
+    changed = np.setdiff1d(found.viewers, people.still_here(connection, found.viewers))
+    packed = people.load(connection, found.viewers, changed)
     order = np.argsort(packed.ids)
     codes = Codes.of(packed)
     viewers = people.encode(packed, codes, viewers=True)
@@ -53,17 +54,12 @@ def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
 
 
 def _loaded(connection: Connection, ids: Indices, at_a_time: int) -> Iterator[Packed]:
-    """The users in groups of about `TARGETS_AT_ONCE`; at least one group, which may be empty."""
-    group: list[Packed] = []
-    size = 0
-    for start in range(0, max(len(ids), 1), at_a_time):
-        group.append(people.load(connection, ids[start : start + at_a_time]))
-        size += at_a_time
-        if size >= TARGETS_AT_ONCE:
-            yield people.joined(group)
-            group, size = [], 0
-    if group:
-        yield people.joined(group)
+    """Those of the users who are still there, in groups of about `TARGETS_AT_ONCE`; one group at least, maybe empty."""
+    at_once = max(TARGETS_AT_ONCE, at_a_time)
+    for start in range(0, max(len(ids), 1), at_once):
+        here = people.still_here(connection, ids[start : start + at_once])
+        parts = range(0, max(len(here), 1), at_a_time)
+        yield people.joined([people.load(connection, here[part : part + at_a_time]) for part in parts])
 
 
 def _pairs_with(targets: Packed, wanted: Indices, order: Indices) -> tuple[Indices, Indices]:

@@ -26,16 +26,14 @@ SELECT "userId", "viewerHash", COALESCE("targetHash", 0) AS "targetHash", ("targ
        (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
 FROM
 """
-# Inputs may be as old as the run: who has left since is looked up. The ids stand at each table, or the planner reads
-# the others whole.
-_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored
-JOIN "User" u ON u."id" = stored."userId" AND u."id" {_IDS} AND u."deletedAt" IS NULL
-WHERE stored."userId" {_IDS} AND NOT EXISTS (
-    SELECT FROM "Profile" p
-    WHERE p."userId" = stored."userId" AND p."userId" {_IDS} AND p."deletedAt" IS NOT NULL
-      AND stored."targetHash" IS NOT NULL)
-"""
+_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored WHERE "userId" {_IDS}"""
 _NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
+# The ids stand at each table, or the planner reads the other whole.
+_HERE: LiteralString = f"""
+SELECT u."id" FROM "User" u
+WHERE u."id" {_IDS} AND u."deletedAt" IS NULL AND NOT EXISTS (
+    SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" {_IDS} AND p."deletedAt" IS NOT NULL)
+"""  # noqa: S608 - the condition is a literal of our own
 _TYPES = {
     "userId": "int8",
     "viewerHash": "int8",
@@ -48,6 +46,7 @@ _TYPES = {
     "hasRated": "int4",
     **dict.fromkeys(("interests", "results", "vectors", "answers", "received", "given"), "bytea"),
 }
+NOBODY: Integers = np.empty(0, np.int64)
 _RESULT = np.dtype([("quiz", ">i8"), ("vector", ">i4"), ("answers", ">i4")])
 _RECEIVED = np.dtype([("averages", ">f8", 4), ("count", ">i8")])
 
@@ -141,13 +140,18 @@ class People:
         return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
 
 
-def load(connection: Connection, ids: Integers) -> Packed:
-    """Load the inputs of those of the users who are not deleted, in any order.
+def still_here(connection: Connection, ids: Integers) -> Integers:
+    """Those of the users, ascending, who have deleted neither account nor profile: inputs may be as old as the run."""
+    return np.sort(fetch_columns(connection, _HERE, {"ids": ids}, {"id": "int8"})["id"])
 
-    Who came, or deleted the profile, since the inputs were renewed is read anew.
+
+def load(connection: Connection, ids: Integers, changed: Integers = NOBODY) -> Packed:
+    """Load the inputs of undeleted users, each named once, in any order.
+
+    Who came since the inputs were renewed is read anew, and who is known to have `changed`.
     """
-    found = _fetch(connection, _STORED, ids)
-    lacking = np.setdiff1d(ids, found["userId"])
+    found = _fetch(connection, _STORED, np.setdiff1d(ids, changed, assume_unique=True))
+    lacking = np.setdiff1d(ids, found["userId"], assume_unique=True)
     if len(lacking):
         fresh = _fetch(connection, _NEW, lacking)
         found = {name: np.concatenate([column, fresh[name]]) for name, column in found.items()}
