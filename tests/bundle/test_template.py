@@ -4,27 +4,31 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from sitejobs.catalog import JOBS
-from sitejobs.media.media_metadata import PAGE_SECONDS
-from sitejobs.media.rules import Rules, read_rules
-from sitejobs.media.uploads import CALL_SECONDS
-from sitejobs.settings import database_url, read_settings
 from sitejobs.workflows.catalog import WORKFLOWS
-from sitejobs_local.cloudformation import Resolver, read_yaml
-from sitejobs_local.template import load_template
+from tests.bundle.resources import (
+    AS_READ,
+    COMMON,
+    FUNCTIONS,
+    LAYERS,
+    LOG_GROUPS,
+    MACHINES,
+    PAGED,
+    ROLES,
+    SCHEDULES,
+    JsonObject,
+    actions_of,
+    as_list,
+    branches,
+    layers_of,
+    role_of,
+    statements_of,
+)
 from tools.bundle import ROOT, validate
 
-JsonObject = dict[str, Any]
-
-TEMPLATE = ROOT / "template.yaml"
-DOCUMENT = read_yaml(TEMPLATE)
-RESOURCES: dict[str, JsonObject] = DOCUMENT["Resources"]
-COMMON: JsonObject = DOCUMENT["Globals"]["Function"]
-AS_READ = load_template(TEMPLATE)
 # Actions for which AWS knows no resource.
 WITHOUT_RESOURCE = {
     "xray:PutTraceSegments",
@@ -40,46 +44,6 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 }
-
-
-def of_type(kind: str) -> dict[str, JsonObject]:
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
-MACHINES = of_type("AWS::Serverless::StateMachine")
-LAYERS = of_type("AWS::Serverless::LayerVersion")
-LOG_GROUPS = of_type("AWS::Logs::LogGroup")
-ROLES = of_type("AWS::IAM::Role")
-SCHEDULES = {name: it for name, it in of_type("AWS::Events::Rule").items() if "ScheduleExpression" in it}
-PAGED = [name for name, it in MACHINES.items() if it["DefinitionUri"] == "statemachines/paged-job.asl.json"]
-
-
-def role_of(properties: JsonObject) -> str:
-    name, attribute = properties["Role"]["Fn::GetAtt"]
-    assert attribute == "Arn"
-    return str(name)
-
-
-def statements_of(role: str) -> Iterator[JsonObject]:
-    """What a role may do, by its own policies and by those of ours attached to it."""
-    attached = [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", []) if "Ref" in policy]
-    policies = [*ROLES[role].get("Policies", []), *(RESOURCES[name]["Properties"] for name in attached)]
-    for policy in policies:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def actions_of(role: str) -> set[str]:
-    return {action for statement in statements_of(role) for action in as_list(statement["Action"])}
-
-
-def layers_of(function: str) -> list[str]:
-    return [layer["Ref"] for layer in COMMON["Layers"] + FUNCTIONS[function].get("Layers", [])]
 
 
 @pytest.mark.bundle
@@ -201,14 +165,6 @@ def state_limits(machine: JsonObject) -> Iterator[tuple[str, int]]:
             yield from state_limits(state["ItemProcessor"])
 
 
-def branches(resources: Any) -> list[Any]:
-    """Resources with both sides of their conditions."""
-    found: list[Any] = []
-    for resource in as_list(resources):
-        found += resource["Fn::If"][1:] if isinstance(resource, dict) and "Fn::If" in resource else [resource]
-    return found
-
-
 @pytest.mark.parametrize("name", ROLES)
 def test_no_role_may_do_anything_to_any_resource(name: str) -> None:
     for statement in statements_of(name):
@@ -249,164 +205,6 @@ def test_a_function_reads_one_secret_and_of_the_buckets_only_what_is_its_own(nam
             wanted = uploads if of_media else [{"Fn::Sub": "${WorkBucket.Arn}/snapshots/*"}]
             assert branches(statement["Resource"]) == wanted
     assert ("WORK_BUCKET" in AS_READ.functions[name].environment) == (bool(on_objects) and not of_media)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_may_log_in_as_one_user_of_one_database(name: str) -> None:
-    [login] = [it for it in statements_of(role_of(FUNCTIONS[name])) if it["Action"] == "rds-db:connect"]
-    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser:"
-    assert login["Resource"] == {"Fn::Sub": place + "${DatabaseResourceId}/${DatabaseUser}"}
-
-
-def test_logins_with_tokens_are_allowed_only_where_they_are_used() -> None:
-    statements = RESOURCES["FunctionBasics"]["Properties"]["PolicyDocument"]["Statement"]
-    [conditional] = [it["Fn::If"] for it in statements if "rds-db:connect" in json.dumps(it)]
-    assert (conditional[0], conditional[2]) == ("LogsInWithTokens", {"Ref": "AWS::NoValue"})
-    assert not resolver().condition("LogsInWithTokens", "")
-    assert resolver(DatabaseAuthentication="iam").condition("LogsInWithTokens", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "taken", "refused"),
-    [
-        ("DatabaseUser", ["", "sitejobs", "_site-jobs_2"], ["*", "site*", "sitejob?", "a/b", "2site", "x" * 64]),
-        ("DatabaseResourceId", ["", "db-ABC123", "cluster-ABC123", "prx-0abc"], ["*", "db-*", "db-", "x-ABC", "ABC"]),
-        ("DatabaseHost", ["", "site.abc.eu-central-1.rds.amazonaws.com"], ["*", "a b", "host:5432", "user@host"]),
-    ],
-)
-def test_who_may_log_in_where_is_never_a_wildcard(name: str, taken: list[str], refused: list[str]) -> None:
-    pattern = DOCUMENT["Parameters"][name]["AllowedPattern"]
-    assert [value for value in taken + refused if re.search(pattern, value)] == taken
-
-
-SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
-TOKENS = {
-    "DatabaseAuthentication": "iam",
-    "DatabaseHost": "site.abc.rds.amazonaws.com",
-    "DatabaseName": "site",
-    "DatabaseUser": "sitejobs",
-    "DatabaseResourceId": "db-ABC",
-}
-
-
-def resolver(**parameters: str) -> Resolver:
-    def nothing(resource: str, attribute: str) -> str:
-        raise LookupError(f"{resource} has no {attribute} here")
-
-    return Resolver(DOCUMENT, parameters, nothing)
-
-
-def refusals(parameters: dict[str, str]) -> list[str]:
-    """The parameters that CloudFormation's word begins with when it refuses to deploy with these."""
-    with_these = resolver(**parameters)
-    return [
-        assertion["AssertDescription"].split()[0]
-        for rule in DOCUMENT["Rules"].values()
-        if with_these.value(rule["RuleCondition"], "")
-        for assertion in rule["Assertions"]
-        if not with_these.value(assertion["Assert"], "")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ({}, ["DatabaseSecretArn"]),
-        ({"DatabaseSecretArn": SECRET_ARN}, []),
-        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseHost": "h"}, ["DatabaseHost"]),
-        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseName": "n", "DatabaseUser": "u"}, ["DatabaseName", "DatabaseUser"]),
-        (TOKENS, []),
-        (TOKENS | {"DatabaseSecretArn": SECRET_ARN}, ["DatabaseSecretArn"]),
-        (TOKENS | {"DatabaseResourceId": ""}, ["DatabaseResourceId"]),
-        (
-            {"DatabaseAuthentication": "iam"},
-            ["DatabaseHost", "DatabaseName", "DatabaseUser", "DatabaseResourceId"],
-        ),
-    ],
-)
-def test_parameters_that_do_not_go_together_are_refused_before_anything_is_made(
-    parameters: dict[str, str], expected: list[str]
-) -> None:
-    assert refusals(parameters) == expected
-
-
-def test_every_function_is_told_how_to_log_in() -> None:
-    for function in load_template(TEMPLATE, TOKENS).functions.values():
-        url = database_url(read_settings(function.environment), str, lambda host, port, user: f"{user}@{host}:{port}")
-        assert url.startswith("postgresql://sitejobs:sitejobs%40site.abc.rds.amazonaws.com%3A5432@site.abc.")
-    for function in AS_READ.functions.values():
-        assert read_settings(function.environment).database_authentication == "password"
-
-
-def test_buckets_are_private_and_encrypted_and_the_work_bucket_empties_itself() -> None:
-    policies = {it["Bucket"]["Ref"]: it["PolicyDocument"] for it in of_type("AWS::S3::BucketPolicy").values()}
-    for name, properties in of_type("AWS::S3::Bucket").items():
-        block = properties["PublicAccessBlockConfiguration"]
-        assert len(block) == 4
-        assert all(block.values())
-        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        rules = properties["LifecycleConfiguration"]["Rules"]
-        # Uploads are never deleted.
-        expiring = {"Ref": "WorkFileDays"} if name == "WorkBucket" else None
-        assert expiring in [rule.get("ExpirationInDays") for rule in rules]
-        assert name == "WorkBucket" or not [rule for rule in rules if "ExpirationInDays" in rule]
-        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
-        [statement] = policies[name]["Statement"]
-        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
-        assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
-
-
-def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_function() -> None:
-    [source] = AS_READ.queue_sources
-    [rule] = [rule for rule in AS_READ.rules if rule.pattern["source"] == ["aws.s3"]]
-    queue = AS_READ.queues["MediaQueue"]
-    bucket = AS_READ.buckets["MediaBucket"]
-    assert bucket.sends_events
-    assert rule.pattern["detail"] == {"bucket": {"name": [bucket.name]}, "object": {"key": [{"prefix": "media/"}]}}
-    assert (rule.target_arns, source.queue_arn) == ((queue.arn,), queue.arn)
-    assert (source.function, source.report_item_failures) == ("MediaUploadedFunction", True)
-    assert source.max_concurrency == 5
-    assert queue.dead_letter_arn == AS_READ.queues["MediaDeadLetterQueue"].arn
-    assert AS_READ.functions[source.function].environment["QUEUE_URL"] == queue.url
-    [statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}
-
-
-def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
-    other = load_template(TEMPLATE, {"MediaBucketName": "the-sites-own"})
-    assert "MediaBucket" not in other.buckets
-    assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
-    for name, function in other.functions.items():
-        assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
-
-
-def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
-    watched = {
-        (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/SQS"
-    }
-    assert watched >= {
-        ("MediaDeadLetterQueue", "ApproximateNumberOfMessagesVisible"),
-        ("MediaQueue", "ApproximateAgeOfOldestMessage"),
-    }
-
-
-def test_a_call_for_uploads_and_a_page_of_them_end_before_their_function() -> None:
-    longest = read_rules(AS_READ.functions["MediaUploadedFunction"].environment).parser_seconds
-    assert CALL_SECONDS + 3 * longest < AS_READ.functions["MediaUploadedFunction"].timeout
-    for name in ("MediaMetadataAllFunction", "MediaMetadataBatchFunction"):
-        assert PAGE_SECONDS + 3 * longest < AS_READ.functions[name].timeout
-
-
-def test_every_media_function_has_the_same_rules_and_they_are_the_defaults() -> None:
-    environments = [it.environment for name, it in AS_READ.functions.items() if name.startswith("Media")]
-    assert len(environments) == 4
-    for environment in environments:
-        assert read_rules(environment) == read_rules({})
-        assert {info.alias for info in Rules.model_fields.values()} <= set(environment)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -12,17 +12,10 @@ from sitejobs import measures
 from sitejobs.catalog import JOBS
 from sitejobs.endings import METRIC_OF
 from sitejobs.runs import COUNTERS
-from sitejobs_local.cloudformation import Resolver, read_yaml
+from sitejobs_local.cloudformation import Resolver
 from sitejobs_local.cost.schedules import starts_of
-from sitejobs_local.template import load_template
-from tools.bundle import ROOT
+from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, JsonObject, of_type
 
-JsonObject = dict[str, Any]
-
-TEMPLATE = ROOT / "template.yaml"
-DOCUMENT = read_yaml(TEMPLATE)
-RESOURCES: dict[str, JsonObject] = DOCUMENT["Resources"]
-AS_READ = load_template(TEMPLATE)
 OURS = {*COUNTERS, *METRIC_OF.values(), measures.RUNS_SUCCEEDED, measures.RUN_SECONDS, measures.FAILED_PAGES}
 OURS |= {measures.TIME_USED, measures.NEAR_TIME_LIMIT}
 """The metrics that the functions report."""
@@ -30,13 +23,8 @@ FROM_RULES = {"EventBridgeRule", "CloudWatchEvent", "Schedule", "ScheduleV2"}
 ANYTHING_WRONG = [*METRIC_OF.values(), measures.NEAR_TIME_LIMIT, "Throttles"]
 
 
-def of_type(kind: str) -> dict[str, JsonObject]:
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
-
-
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 QUEUES = of_type("AWS::SQS::Queue")
-FUNCTIONS = of_type("AWS::Serverless::Function")
 
 
 def targets_of_rules() -> Iterator[tuple[str, JsonObject]]:

@@ -1,0 +1,82 @@
+"""What template.yaml promises of uploads: buckets, queue, alarms, limits and rules."""
+
+from sitejobs.media.media_metadata import PAGE_SECONDS
+from sitejobs.media.rules import Rules, read_rules
+from sitejobs.media.uploads import CALL_SECONDS
+from sitejobs_local.template import load_template
+from tests.bundle.resources import (
+    AS_READ,
+    TEMPLATE,
+    of_type,
+)
+
+
+def test_buckets_are_private_and_encrypted_and_the_work_bucket_empties_itself() -> None:
+    policies = {it["Bucket"]["Ref"]: it["PolicyDocument"] for it in of_type("AWS::S3::BucketPolicy").values()}
+    for name, properties in of_type("AWS::S3::Bucket").items():
+        block = properties["PublicAccessBlockConfiguration"]
+        assert len(block) == 4
+        assert all(block.values())
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        # Uploads are never deleted.
+        expiring = {"Ref": "WorkFileDays"} if name == "WorkBucket" else None
+        assert expiring in [rule.get("ExpirationInDays") for rule in rules]
+        assert name == "WorkBucket" or not [rule for rule in rules if "ExpirationInDays" in rule]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+        [statement] = policies[name]["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+        assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+
+
+def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_function() -> None:
+    [source] = AS_READ.queue_sources
+    [rule] = [rule for rule in AS_READ.rules if rule.pattern["source"] == ["aws.s3"]]
+    queue = AS_READ.queues["MediaQueue"]
+    bucket = AS_READ.buckets["MediaBucket"]
+    assert bucket.sends_events
+    assert rule.pattern["detail"] == {"bucket": {"name": [bucket.name]}, "object": {"key": [{"prefix": "media/"}]}}
+    assert (rule.target_arns, source.queue_arn) == ((queue.arn,), queue.arn)
+    assert (source.function, source.report_item_failures) == ("MediaUploadedFunction", True)
+    assert source.max_concurrency == 5
+    assert queue.dead_letter_arn == AS_READ.queues["MediaDeadLetterQueue"].arn
+    assert AS_READ.functions[source.function].environment["QUEUE_URL"] == queue.url
+    [statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}
+
+
+def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
+    other = load_template(TEMPLATE, {"MediaBucketName": "the-sites-own"})
+    assert "MediaBucket" not in other.buckets
+    assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
+    for name, function in other.functions.items():
+        assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
+
+
+def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
+    watched = {
+        (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
+    }
+    assert watched >= {
+        ("MediaDeadLetterQueue", "ApproximateNumberOfMessagesVisible"),
+        ("MediaQueue", "ApproximateAgeOfOldestMessage"),
+    }
+
+
+def test_a_call_for_uploads_and_a_page_of_them_end_before_their_function() -> None:
+    longest = read_rules(AS_READ.functions["MediaUploadedFunction"].environment).parser_seconds
+    assert CALL_SECONDS + 3 * longest < AS_READ.functions["MediaUploadedFunction"].timeout
+    for name in ("MediaMetadataAllFunction", "MediaMetadataBatchFunction"):
+        assert PAGE_SECONDS + 3 * longest < AS_READ.functions[name].timeout
+
+
+def test_every_media_function_has_the_same_rules_and_they_are_the_defaults() -> None:
+    environments = [it.environment for name, it in AS_READ.functions.items() if name.startswith("Media")]
+    assert len(environments) == 4
+    for environment in environments:
+        assert read_rules(environment) == read_rules({})
+        assert {info.alias for info in Rules.model_fields.values()} <= set(environment)
