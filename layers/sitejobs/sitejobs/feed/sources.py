@@ -29,7 +29,7 @@ SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    WHERE p."visibility"::text = 'PUBLIC' AND {_RECENT} AND {IS_VISIBLE}
+    WHERE p."visibility" = 'PUBLIC' AND {_RECENT} AND {IS_VISIBLE}
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
 ) AS p {_WITH_FIGURES}
 """  # noqa: S608 - put together from constants
