@@ -19,7 +19,7 @@ from benchmarks.site import BenchSite, bench_site
 from sitejobs.database import connect
 from tools.docs import renewed, table
 
-SIZES = (10_000,)
+SIZES = (10_000, 100_000)
 PART = "feeds"
 JOB = Benched("feed-presort", ("FeedPresortedUser", "FeedPresorted"), ())
 BEFORE = ("content-features", "trending", "affinity")
