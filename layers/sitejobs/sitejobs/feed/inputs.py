@@ -26,7 +26,8 @@ _PROFILES: LiteralString = """
 SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
 FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s)
 """
-_PEOPLE: LiteralString = f'{sources.PERSON} AND a."id" = ANY(%(ids)s)'
+# The ids stand at both tables, or the planner reads all profiles.
+_PEOPLE: LiteralString = f'{sources.PERSON} AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s)'
 
 
 @dataclass(frozen=True)
