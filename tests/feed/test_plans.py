@@ -1,41 +1,92 @@
-"""The server's plan for what all feeds of a page share, on a site where much is posted."""
+"""The server's plans for a page of a larger site: no large table is read from end to end."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, LiteralString
 
 import psycopg
+import pytest
 
+from sitejobs.database import connect
+from sitejobs.feed import content_features, feed_presort_cleanup, inputs
 from sitejobs.feed.rules import read_rules
 from sitejobs.feed.sources import PUBLIC_POSTS
+from sitejobs_local.postgres import Server
+from tests.databases import site_database
 
-POSTS = 40_000
-_SITE = (
-    """INSERT INTO "User" ("id", "createdAt") SELECT g, now() FROM generate_series(1, 2000) g""",
+_SITE: tuple[LiteralString, ...] = (
+    """INSERT INTO "User" ("id", "createdAt") SELECT g, now() FROM generate_series(1, 20000) g""",
+    """INSERT INTO "Profile" ("id", "userId", "isVisible") SELECT "id" + 50000, "id", "id" % 10 > 0 FROM "User" """,
     """
-    INSERT INTO "Profile" ("id", "userId", "isVisible") SELECT "id" + 5000, "id", "id" % 10 > 0 FROM "User"
-    """,
-    f"""
     INSERT INTO "Post" ("id", "userId", "visibility", "text", "createdAt")
-    SELECT g, 1 + g % 2000, CASE WHEN g % 7 = 0 THEN 'PRIVATE' ELSE 'PUBLIC' END::"PostVisibility", 'jazz',
+    SELECT g, 1 + g % 20000, CASE WHEN g % 7 = 0 THEN 'PRIVATE' ELSE 'PUBLIC' END::"PostVisibility", 'jazz',
            now() - g * interval '10 seconds'
-    FROM generate_series(1, {POSTS}) g
+    FROM generate_series(1, 40000) g
     """,
+    """
+    INSERT INTO "PostFeatures" ("postId", "topics", "quality", "computedAt", "fingerprint")
+    SELECT "id", ARRAY['jazz'], 0.5, now(), 1 FROM "Post"
+    """,
+    """
+    INSERT INTO "ProfileAccess" ("ownerUserId", "viewerUserId", "status")
+    SELECT "id", "id" % 20000 + step, 'GRANTED' FROM "User" CROSS JOIN generate_series(1, 2) step
+    WHERE "id" % 20000 + step NOT IN ("id", 20001)
+    """,
+    """
+    INSERT INTO "FeedPresorted" ("userId", "segmentIndex", "items", "algorithmVersion", "computedAt", "expiresAt")
+    SELECT "id", 0, jsonb_build_array(jsonb_build_object(
+               'kind', 'post', 'id', ("id" * 7)::text,
+               'author', jsonb_build_object('id', (1 + "id" * 7 % 20000)::text))),
+           'v1', now(), now() + interval '1 hour'
+    FROM "User" WHERE "id" <= 5000
+    """,
+    "ANALYZE",
 )
+PAGE = {"keys": list(range(1001, 1101)), "ids": list(range(20, 20_000, 20)), "after": 20_000, "upto": 23_000, "limit": None}
 
 
-def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    found = [plan]
-    for node in plan.get("Plans", []):
-        found += nodes_of(node)
+@pytest.fixture(scope="module")
+def large_site(postgres_server: Server) -> Iterator[psycopg.Connection]:
+    with site_database(postgres_server) as url, connect(url) as connection:
+        for statement in _SITE:
+            connection.execute(statement)
+        yield connection
+
+
+def nodes(connection: psycopg.Connection, statement: LiteralString, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """All nodes of the plan, with what each was found to do."""
+    [[now]] = connection.execute("SELECT now()").fetchall()
+    given = {**values, "now": now}
+    [[plan]] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, given).fetchall()
+    found = []
+    waiting = [plan[0]["Plan"]]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += found[-1].get("Plans", [])
     return found
 
 
-def test_a_page_looks_at_the_newest_posts_only_however_many_there_are(connection: psycopg.Connection) -> None:
-    for statement in _SITE:
-        connection.execute(statement.encode())
-    connection.execute("ANALYZE")
+def test_a_page_looks_at_the_newest_posts_only_however_many_there_are(large_site: psycopg.Connection) -> None:
     values = read_rules({}, 20, 3).to_parameters()
-    [[now]] = connection.execute("SELECT now()").fetchall()
-    [[plan]] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + PUBLIC_POSTS, {**values, "now": now}).fetchall()
-    [posts] = [it for it in nodes_of(plan[0]["Plan"]) if it.get("Relation Name") == "Post"]
+    [posts] = [it for it in nodes(large_site, PUBLIC_POSTS, values) if it.get("Relation Name") == "Post"]
     looked_at = (posts["Actual Rows"] + posts.get("Rows Removed by Filter", 0)) * posts["Actual Loops"]
     assert values["publicPosts"] < looked_at < 2 * values["publicPosts"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (inputs._PEOPLE, {}),
+        (content_features.STALE, {"days": 7, "rules": 1, "maxTopics": 10}),
+        (content_features.STALE, {"days": 0, "rules": 1, "maxTopics": 10}),
+        (feed_presort_cleanup.FIND, {"maxSegments": 3, "version": "v1"}),
+    ],
+    ids=["people", "features", "features of all", "cleanup"],
+)
+def test_a_page_reads_no_large_table_from_end_to_end(
+    large_site: psycopg.Connection, statement: LiteralString, values: dict[str, Any]
+) -> None:
+    found = nodes(large_site, statement, PAGE | values)
+    assert {it.get("Relation Name") for it in found} & {"Profile", "Post", "FeedPresorted"}
+    # "FeedPresortedUser" is empty here.
+    scanned = {it["Relation Name"] for it in found if it["Node Type"] == "Seq Scan"} - {"FeedPresortedUser"}
+    assert scanned & {"User", "Profile", "Post", "PostFeatures", "ProfileAccess", "FeedPresorted"} == set()

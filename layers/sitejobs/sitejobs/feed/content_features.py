@@ -33,11 +33,14 @@ SELECT p.* FROM "Post" p
 WHERE p."id" > %(after)s AND p."id" <= %(upto)s AND p."deletedAt" IS NULL
   AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND %(days)s::int > 0
 """
-# Features of posts that are gone; those of posts older than the lookback stay.
+# Features of posts that are gone; those of posts older than the lookback stay. The range stands at each table, or the
+# planner reads the other whole.
 _VANISHED: LiteralString = """
 SELECT f."postId" AS "id" FROM "PostFeatures" f
 WHERE f."postId" > %(after)s AND f."postId" <= %(upto)s
-  AND NOT EXISTS (SELECT FROM "Post" p WHERE p."id" = f."postId" AND p."deletedAt" IS NULL)
+  AND NOT EXISTS (
+      SELECT FROM "Post" p
+      WHERE p."id" = f."postId" AND p."id" > %(after)s AND p."id" <= %(upto)s AND p."deletedAt" IS NULL)
 """
 # Adding 0 keeps PostgreSQL from walking all old posts by id until it has met enough recent ones; what has vanished is
 # looked for only as far as the posts reach, so that a Plan of many chapters reads the stored rows once.
@@ -60,7 +63,8 @@ SELECT "id" FROM (
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """  # noqa: S608 - put together from constants
 STALE: LiteralString = f"""
-SELECT p."id" FROM ({_LIVE_POSTS}) AS p LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
+SELECT p."id" FROM ({_LIVE_POSTS}) AS p
+LEFT JOIN "PostFeatures" f ON f."postId" = p."id" AND f."postId" > %(after)s AND f."postId" <= %(upto)s
 WHERE f."fingerprint" IS DISTINCT FROM {_FINGERPRINT}
 UNION ALL
 ({_VANISHED})

@@ -65,9 +65,11 @@ invalid AS (
         WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
             THEN 'author-hidden'
         WHEN blocked."other" <> s."userId" THEN 'author-blocked'
-        WHEN post."visibility" = 'PRIVATE' AND post."author" <> s."userId" AND NOT EXISTS (
-            SELECT FROM "ProfileAccess" g WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId"
-            AND g."status"::text = 'GRANTED') THEN 'post-private'
+        -- Looked up one by one: of NOT EXISTS the planner may make a hash of all accesses there are.
+        WHEN post."visibility" = 'PRIVATE' AND post."author" <> s."userId" AND (
+            SELECT g."ownerUserId" FROM "ProfileAccess" g
+            WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId" AND g."status"::text = 'GRANTED'
+            LIMIT 1) IS NULL THEN 'post-private'
         WHEN s."kind" IS NULL OR s."id" IS NULL THEN 'unreadable'
         END) AS "reason"
     FROM shown s
