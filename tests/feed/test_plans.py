@@ -41,7 +41,13 @@ _SITE: tuple[LiteralString, ...] = (
     """,
     "ANALYZE",
 )
-PAGE = {"keys": list(range(1001, 1101)), "ids": list(range(20, 20_000, 20)), "after": 20_000, "upto": 23_000, "limit": None}
+PAGE = {
+    "keys": list(range(1001, 1101)),
+    "ids": list(range(20, 20_000, 20)),
+    "after": 20_000,
+    "upto": 23_000,
+    "limit": None,
+}
 
 
 @pytest.fixture(scope="module")
