@@ -31,6 +31,7 @@ INSERT INTO "MatchScore" SELECT u."id", p."userId", 0.9 - s."rank" / 300.0, 0, 0
 FROM "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
 JOIN (SELECT "userId", row_number() OVER (ORDER BY "userId") - 1 AS "number" FROM "Profile") AS p
   ON p."number" = (u."id" * 7919 + s."rank" * 104729) %% (SELECT count(*) FROM "Profile")
+ORDER BY u."id", s."rank" -- as match-scores writes them: a viewer's together
 ON CONFLICT DO NOTHING
 """
 _VIEWERS = """
