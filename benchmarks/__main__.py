@@ -1,6 +1,4 @@
-"""`python -m benchmarks [match-scores | keyed-jobs] [options]`: the benchmark of these jobs, or all of them.
-
-`feed` and `compatibility` measure feed-presort and compatibility: by name only, at the sizes that they are given.
+"""`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
 
 `media` and `uploads` are those of the uploads: by name only, since the one needs ffmpeg and gigabytes of files, and the
 other takes the database away for a minute.
@@ -14,21 +12,24 @@ from benchmarks import compatibility, feed, keyed_jobs, match_scores, media, upl
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "match-scores": match_scores.main,
     "keyed-jobs": keyed_jobs.main,
-}
-BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "compatibility": compatibility.main,
     "feed": feed.main,
+}
+BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "media": media.main,
     "uploads": uploads.main,
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the first argument names; returns the exit status."""
+    """Run what the first argument names, without arguments all of `PROGRAMS`; returns the exit status."""
+    if not arguments:
+        return max(program([]) for program in PROGRAMS.values())
     programs = PROGRAMS | BY_NAME
-    if arguments and arguments[0] in programs:
-        return programs[arguments[0]](arguments[1:])
-    return max(program(arguments) for program in PROGRAMS.values())
+    if arguments[0] not in programs:
+        print(f"name a benchmark first: {', '.join(programs)}; not {arguments[0]!r}", file=sys.stderr)
+        return 2
+    return programs[arguments[0]](arguments[1:])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.command import PAGE, command_parser, note
-from benchmarks.keyed_jobs import Benched, Machine, empty, settle, warm_machine
+from benchmarks.keyed_jobs import Benched, empty, settle, warm_machine
 from benchmarks.site import bench_site
 from sitejobs.database import connect
 from tools.docs import renewed, table
@@ -73,15 +73,15 @@ def measure(users: int, seed: int, folder: Path, times: int) -> Figures:
             whole, raw = [], []
             for _ in range(times):  # by turns: the machine's own speed drifts
                 empty(connection, JOB)
-                whole.append(_timed(machine))
+                whole.append(machine.timed())
                 copies, row_bytes = site.raw_copies(1, TABLE)
                 raw += copies
             settle(connection, JOB)
-            again, _ = _timed(machine)
+            again, _ = machine.timed()
             settle(connection, JOB)
-            nothing, _ = _timed(machine, incremental=True)
+            nothing, _ = machine.timed(incremental=True)
             connection.execute(_CHANGE, {})
-            some, some_rows = _timed(machine, incremental=True)
+            some, some_rows = machine.timed(incremental=True)
     return Figures(
         users=users,
         rows=whole[-1][1],
@@ -117,12 +117,6 @@ def shown(sizes: Sequence[Figures]) -> str:
 
 PARTS = {PART: shown}
 """The marked part of the page, and what makes it."""
-
-
-def _timed(machine: Machine, **options: bool) -> tuple[float, int]:
-    """Seconds of a run, and the rows that it wrote."""
-    seconds, summary = machine.run(**options)
-    return seconds, int(summary["written"])
 
 
 if __name__ == "__main__":

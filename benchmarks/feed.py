@@ -14,7 +14,7 @@ from pathlib import Path
 from psycopg import Connection
 
 from benchmarks.command import PAGE, command_parser, note
-from benchmarks.keyed_jobs import Benched, Machine, empty, raw_copy, settle, warm_machine
+from benchmarks.keyed_jobs import Benched, empty, raw_copy, settle, warm_machine
 from benchmarks.site import BenchSite, bench_site
 from sitejobs.database import connect
 from tools.docs import renewed, table
@@ -90,16 +90,16 @@ def measure(users: int, seed: int, folder: Path) -> Figures:
         with warm_machine(site, JOB) as machine:
             machine.run(userId=1)  # starts the functions' processes
             empty(connection, JOB)
-            full, rows = _timed(machine)
+            full, rows = machine.timed()
             raw = raw_copy(connection, JOB)
             settle(connection, JOB)
-            again, _ = _timed(machine)
+            again, _ = machine.timed()
             settle(connection, JOB)
-            nothing, _ = _timed(machine, incremental=True)
+            nothing, _ = machine.timed(incremental=True)
             connection.execute(_NEW_PRIVATE.encode(), {"seed": seed, "limit": posts // 100})
-            private, private_rows = _timed(machine, incremental=True)
+            private, private_rows = machine.timed(incremental=True)
             connection.execute(_NEW_POSTS, {"seed": seed, "limit": posts // 100})
-            public, public_rows = _timed(machine, incremental=True)
+            public, public_rows = machine.timed(incremental=True)
         return Figures(users, posts, rows, full, raw, again, nothing, private, private_rows, public, public_rows)
 
 
@@ -142,12 +142,6 @@ def _prepare(site: BenchSite, connection: Connection) -> int:
     row = connection.execute('SELECT count(*) FROM "Post"').fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _timed(machine: Machine, **options: bool) -> tuple[float, int]:
-    """Seconds of a run, and the rows that it wrote."""
-    seconds, summary = machine.run(**options)
-    return seconds, int(summary["written"])
 
 
 if __name__ == "__main__":

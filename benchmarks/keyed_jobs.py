@@ -149,6 +149,11 @@ class Machine:
             raise RuntimeError(f"{self._job} ended {execution.status}: {execution.error}")
         return seconds, execution.output
 
+    def timed(self, **options: bool) -> tuple[float, int]:
+        """Seconds of a run, and the rows that it wrote."""
+        seconds, summary = self.run(**options)
+        return seconds, int(summary["written"])
+
 
 def measure(job: Benched, site: BenchSite, users: int, seed: int, times: int) -> Figures:
     """All figures of a job on a site."""

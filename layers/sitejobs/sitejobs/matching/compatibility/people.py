@@ -29,11 +29,11 @@ FROM
 _STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored WHERE "userId" {_IDS}"""
 _NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
 # The ids stand at each table, or the planner reads the other whole.
-_HERE: LiteralString = f"""
+_HERE: LiteralString = """
 SELECT u."id" FROM "User" u
-WHERE u."id" {_IDS} AND u."deletedAt" IS NULL AND NOT EXISTS (
-    SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" {_IDS} AND p."deletedAt" IS NOT NULL)
-"""  # noqa: S608 - the condition is a literal of our own
+WHERE u."id" = ANY(%(ids)s) AND u."deletedAt" IS NULL AND NOT EXISTS (
+    SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NOT NULL)
+"""
 _TYPES = {
     "userId": "int8",
     "viewerHash": "int8",
