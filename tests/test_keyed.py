@@ -40,7 +40,7 @@ class ToyOptions(PagedOptions):
     """The length of words."""
 
     word_id: OptionalUserId = Field(default=None, description="this word only")
-    word_batch_size: Whole = Field(default=4, ge=1, le=1000, description="words in one transaction")
+    word_batch_size: Whole = Field(default=4, ge=1, le=3000, description="words in one transaction")
 
 
 def lengths(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
@@ -133,6 +133,26 @@ def test_a_run_of_several_chapters_sees_every_key_once(toys: Toys, incremental: 
     assert ran.chapters[0].planned_pages == PAGES_A_CHAPTER + 30
     assert (ran.counts["processed"], ran.counts["written"]) == (PAGES_A_CHAPTER + 30,) * 2
     toys.assert_right()
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ({}, [4000] * 6 + [1000]),
+        ({"maxConcurrency": 1}, [10_000, 10_000, 5000]),
+        ({"maxConcurrency": 1000}, [1000] * 25),
+        ({"maxConcurrency": 2, "wordBatchSize": 800}, [7000] * 3 + [4000]),
+        ({"maxConcurrency": 1, "wordBatchSize": 3000}, [9000, 9000, 7000]),
+    ],
+)
+def test_every_function_has_something_to_look_at(toys: Toys, options: dict[str, int], keys: list[int]) -> None:
+    toys.fill(25_000)
+    toys.runner.job = toy_job(scan=10_000)
+    toys.execute('INSERT INTO "Length" SELECT "id", length("word") FROM "Word"')
+    ran = toys.runner.run({"wordBatchSize": 1000, **options, "incremental": True})
+    assert [page["keys"] for page in ran.pages] == keys
+    assert_tiles(ran.pages)
+    assert (ran.counts["processed"], ran.counts["written"]) == (25_000, 0)
 
 
 def test_a_chapter_that_is_just_full_is_followed_by_an_empty_one(toys: Toys) -> None:

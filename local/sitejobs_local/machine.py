@@ -25,7 +25,7 @@ from sitejobs_local.status_change import status_change
 from sitejobs_local.template import Rule, StateMachine, Template, TemplateError, load_template
 from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, WorkerPool
 
-_POLL_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.005
 _only_one: Final = threading.Lock()
 
 

@@ -5,7 +5,7 @@ the same for all. Pages are key ranges, and a page asks again which keys lie in 
 Plan is seen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -17,7 +17,13 @@ from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary
 from sitejobs.options import MAX_ID, JobOptions
 
 SCAN = 10_000
-"""Keys that a page of an incremental run looks at: few pages find what little has changed."""
+"""Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
+
+LOOK = 1000
+"""And at least: looking at fewer takes no longer than handing out the page."""
+
+TURNS = 2
+"""Pages that each function gets of an incremental run on a site where pages of `SCAN` keys would leave some idle."""
 
 FRESH = "fresh"
 """Why an incremental run passes a key over."""
@@ -31,6 +37,10 @@ SELECT max("key"), count(*) FROM (
 _BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off"""
 
 Parameters = dict[str, Any]
+
+
+KeyRange = tuple[int, int, int]
+"""Above the first number, up to the second, and how many keys lie there."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,8 @@ def keyed_job(
     stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
 
     `only` and `size` name the options' fields of the one key asked for, and of the keys in a transaction; `noun` is
-    what a key is called; `scan` is how many keys a page of an incremental run looks at, at least.
+    what a key is called; `scan` is how many keys a page of an incremental run looks at, at most, unless a transaction
+    has more.
     """
 
     def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
@@ -114,13 +125,16 @@ def keyed_job(
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
         after, number = (int(cursor["after"]), int(cursor["page"])) if cursor else (0, 0)
-        page_keys = max(scan, getattr(options, size)) if options.incremental else getattr(options, size)
-        ranges = _ranges(connection, keys, values, after, page_keys)
+        grain = max(getattr(options, size), min(LOOK, scan)) if options.incremental else getattr(options, size)
+        most = max(scan // grain, 1) if options.incremental else 1
+        page_keys = grain * most
+        ranges = _ranges(connection, keys, values, after, grain, page_keys * PAGES_A_CHAPTER)
+        full = sum(count for _, _, count in ranges) == page_keys * PAGES_A_CHAPTER
+        ranges = _joined(ranges, most, TURNS * options.max_concurrency)
         pages = [
             {"page": number + at, "after": after, "upto": upto, "keys": count}
             for at, (after, upto, count) in enumerate(ranges, 1)
         ]
-        full = len(pages) == PAGES_A_CHAPTER
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         if full and not cursor:
             planned_keys = max(planned_keys, _count(connection, keys, values))
@@ -177,13 +191,22 @@ def _plan_one(
 
 
 def _ranges(
-    connection: Connection, keys: Keys, values: Parameters, after: int, size: int
-) -> list[tuple[int, int, int]]:
-    """A chapter's key ranges: above the first number, up to the second, and how many keys lie there."""
-    given = {**values, "after": after, "upto": MAX_ID, "limit": size * PAGES_A_CHAPTER, "page_size": size}
+    connection: Connection, keys: Keys, values: Parameters, after: int, size: int, limit: int
+) -> list[KeyRange]:
+    """Key ranges of `size` keys, `limit` keys in all."""
+    given = {**values, "after": after, "upto": MAX_ID, "limit": limit, "page_size": size}
     rows = connection.execute(_CUT.format(known=keys.known), given).fetchall()
     ends = [int(upto) for upto, _ in rows]
     return list(zip([after, *ends[:-1]], ends, [int(count) for _, count in rows], strict=True)) if ends else []
+
+
+def _joined(ranges: Sequence[KeyRange], most: int, pages: int) -> list[KeyRange]:
+    """Neighbouring ranges made one, `most` of them at most: no more than so many `pages` if that is possible."""
+    a_page = min(max(-(-len(ranges) // pages), 1), most)
+    return [
+        (part[0][0], part[-1][1], sum(count for _, _, count in part))
+        for part in (ranges[at : at + a_page] for at in range(0, len(ranges), a_page))
+    ]
 
 
 def _find(

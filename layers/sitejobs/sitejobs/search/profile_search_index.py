@@ -11,7 +11,7 @@ from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.search.profiles import BIRTHDATE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
-VERSION = 2
+VERSION = 3
 """Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""
 
 INDEXED_CHARACTERS = 10_000
@@ -23,36 +23,49 @@ _READ_CHARACTERS = 1000
 _UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
 
 
-def _fingerprints(users: LiteralString) -> LiteralString:
-    """SQL of one hash a user of all that its row is made of; `users` is a condition on the user's id, `{}`,
-    which is put to both tables: the planner would read all profiles for a page's.
+# Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
+# order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
+_INTERESTS: LiteralString = """
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS "n" FROM "UserInterest" i WHERE i."userId" = u."id"
+    ) AS interests
+"""
+_TRAITS: LiteralString = """
+    CROSS JOIN LATERAL (
+        SELECT sum(hashtextextended(t."traitKey", hash_numeric_extended(t."value", 0))) AS "hash"{}
+        FROM "UserTrait" t WHERE t."userId" = u."id"
+    ) AS traits
+"""
+_LISTS: LiteralString = f"""
+    CROSS JOIN LATERAL (
+        SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
+                   + COALESCE(items."hash", 0)) AS "hash"
+        FROM "Top5List" l CROSS JOIN LATERAL (
+            SELECT sum(hashtextextended(COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
+                                        hashfloat8extended(COALESCE(t."order"::float8, 'NaN'), t."listId"))) AS "hash"
+            FROM "Top5Item" t WHERE t."listId" = l."id") AS items
+        WHERE l."profileId" = p."id"
+    ) AS lists
+"""  # noqa: S608
 
-    Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
-    order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
-    """
-    return f"""
-    SELECT u."id" AS "userId", hashtextextended(ROW(
+
+def _fingerprint(years: LiteralString) -> LiteralString:
+    """SQL of one hash of all that a user's row is made of, the age in `years` included."""
+    return f"""hashtextextended(ROW(
         p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
-        p."gender", p."intent", p."birthdate", {age(BIRTHDATE)}, p."isVisible", u."createdAt",
-        (SELECT count(*) FROM "UserInterest" i WHERE i."userId" = u."id"),
-        (SELECT sum(hashtextextended(t."traitKey", hashfloat8extended(COALESCE(t."value"::float8, 'NaN'), 0)))
-         FROM "UserTrait" t WHERE t."userId" = u."id"),
-        (SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
-                    + COALESCE(items."hash", 0))
-         FROM "Top5List" l CROSS JOIN LATERAL (
-             SELECT sum(hashtextextended(COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
-                                         hashfloat8extended(COALESCE(t."order"::float8, 'NaN'), t."listId"))) AS "hash"
-             FROM "Top5Item" t WHERE t."listId" = l."id") AS items
-         WHERE l."profileId" = p."id"))::text, {VERSION}) AS "fingerprint"
-    FROM "User" u
-    JOIN "Profile" p ON p."userId" = u."id"
-    WHERE {users.format('u."id"')} AND {users.format('p."userId"')} AND {_UNDELETED}
-    """  # noqa: S608 - parts of our own
+        p."gender", p."intent", p."birthdate", {years}, p."isVisible", u."createdAt",
+        interests."n", traits."hash", lists."hash")::text, {VERSION})"""
 
 
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
-FROM ({_fingerprints("{0} > %(after)s AND {0} <= %(upto)s")}) AS c
+FROM (
+    SELECT u."id" AS "userId", {_fingerprint(age(BIRTHDATE))} AS "fingerprint"
+    -- The range is put to both tables: the planner would read all profiles for a page's.
+    FROM "User" u JOIN "Profile" p ON p."userId" = u."id" AND p."userId" > %(after)s AND p."userId" <= %(upto)s
+    {_INTERESTS}{_TRAITS.format("")}{_LISTS}
+    WHERE u."id" > %(after)s AND u."id" <= %(upto)s AND {_UNDELETED}
+) AS c
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
 ) AS s ON s."userId" = c."userId"
@@ -80,6 +93,11 @@ def _listed(prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in _COLUMNS)
 
 
+# Made as json: jsonb_object_agg takes half as long again.
+_SUMMARY: LiteralString = """,
+               CAST(count(*) FILTER (WHERE t."value" <> 'NaN') AS integer) AS "n",
+               CAST(json_object_agg(t."traitKey", t."value") FILTER (WHERE t."value" <> 'NaN') AS jsonb) AS "summary"
+"""
 _COMPUTED: LiteralString = f"""
     SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
            CASE WHEN place."valid" THEN p."lat"::float8 END AS "lat",
@@ -92,7 +110,7 @@ _COMPUTED: LiteralString = f"""
            COALESCE(p."isVisible", false) AS "isVisible", false AS "isDeleted",
            u."createdAt"::timestamptz AS "accountCreatedAt",
            "profileSearchVector"(p."displayName", d."keywords", p."locationText", p."bio") AS "searchVector",
-           hashes."fingerprint"
+           {_fingerprint('years."age"')} AS "fingerprint"
     FROM (
         SELECT a."userId", NULLIF(a."city", '') AS "city", NULLIF(a."state", '') AS "state",
                NULLIF(a."country", '') AS "country", string_to_array(a."keywords", ' ') AS "keywords"
@@ -101,18 +119,11 @@ _COMPUTED: LiteralString = f"""
     ) AS d
     JOIN "User" u ON u."id" = d."userId"
     JOIN "Profile" p ON p."userId" = u."id" AND p."userId" = ANY(%(ids)s::bigint[])
-    JOIN ({_fingerprints("{} = ANY(%(ids)s::bigint[])")}) AS hashes
-      ON hashes."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
-    CROSS JOIN LATERAL (
-        SELECT count(*)::integer AS "n" FROM "UserInterest" i WHERE i."userId" = u."id"
-    ) AS interests
-    CROSS JOIN LATERAL (
-        SELECT count(*)::integer AS "n", jsonb_object_agg(t."traitKey", t."value") AS "summary"
-        FROM "UserTrait" t WHERE t."userId" = u."id" AND t."value" <> 'NaN'
-    ) AS traits
+    {_INTERESTS}{_TRAITS.format(_SUMMARY)}{_LISTS}
+    WHERE {_UNDELETED}
 """  # noqa: S608
 _WRITE: LiteralString = f"""
 WITH computed AS MATERIALIZED (
