@@ -138,10 +138,10 @@ def test_a_run_of_several_chapters_sees_every_key_once(toys: Toys, incremental: 
 @pytest.mark.parametrize(
     ("options", "keys"),
     [
-        ({}, [4000] * 6 + [1000]),
+        ({}, [5000] * 5),
         ({"maxConcurrency": 1}, [10_000, 10_000, 5000]),
-        ({"maxConcurrency": 1000}, [1000] * 25),
-        ({"maxConcurrency": 2, "wordBatchSize": 800}, [7000] * 3 + [4000]),
+        ({"maxConcurrency": 1000}, [2500] * 10),
+        ({"maxConcurrency": 2, "wordBatchSize": 800}, [7500] * 3 + [2500]),
         ({"maxConcurrency": 1, "wordBatchSize": 3000}, [9000, 9000, 7000]),
     ],
 )

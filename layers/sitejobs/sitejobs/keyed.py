@@ -19,8 +19,8 @@ from sitejobs.options import MAX_ID, JobOptions
 SCAN = 10_000
 """Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
 
-LOOK = 1000
-"""And at least: looking at fewer takes no longer than handing out the page."""
+LOOK = 2500
+"""And at least: what a page costs besides, a few stale keys to refresh among them, would outweigh looking at fewer."""
 
 TURNS = 2
 """Pages that each function gets of an incremental run on a site where pages of `SCAN` keys would leave some idle."""
