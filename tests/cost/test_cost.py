@@ -153,6 +153,16 @@ def test_an_incremental_run_looks_at_all_and_computes_what_changed() -> None:
     assert incremental_run("any", machine(), without, 400_000, 0.1, prices()).pages == 4000
 
 
+def test_pages_that_look_are_larger_on_a_larger_site_but_of_jobs_whose_pages_have_a_size() -> None:
+    def pages(users: int, measured: int) -> int:
+        given = [replace(size, fresh=rate(size.users, measured, 0.1, 0.2)) for size in sizes()]
+        return incremental_run("any", machine(), given, users, 0.0, prices()).pages
+
+    assert [pages(users, 2) for users in (4000, 40_000, 80_000, 160_000)] == [2, 8, 8, 16]  # 4 functions
+    assert [pages(users, 4) for users in (4000, 40_000)] == [4, 40]
+    assert pages(40_000, 0) == 0  # match-scores without a changed viewer
+
+
 def test_a_month_has_the_runs_of_every_schedule_of_a_measured_job() -> None:
     rates = Rates("2026-01-01", "here", {"match-scores": sizes(), "build-user-traits": sizes()})
     schedules = [

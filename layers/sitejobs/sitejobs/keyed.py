@@ -132,7 +132,7 @@ def keyed_job(
         page_keys = grain * most
         ranges = _ranges(connection, keys, values, after, grain, page_keys * PAGES_A_CHAPTER)
         full = sum(count for _, _, count in ranges) == page_keys * PAGES_A_CHAPTER
-        ranges = _joined(ranges, most, TURNS * options.max_concurrency)
+        ranges = _joined(ranges, most, options.max_concurrency)
         pages = [
             {"page": number + at, "after": after, "upto": upto, "keys": count}
             for at, (after, upto, count) in enumerate(ranges, 1)
@@ -171,6 +171,11 @@ def keyed_job(
     return Job(entry, entry.options, plan, batch)
 
 
+def ranges_a_page(ranges: int, most: int, functions: int) -> int:
+    """How many ranges an incremental run's page joins, up to `most`, when each of so many functions shall have some."""
+    return min(max(-(-ranges // (TURNS * functions)), 1), most)
+
+
 @contextmanager
 def one_moment(connection: Connection) -> Iterator[None]:
     """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
@@ -202,9 +207,9 @@ def _ranges(
     return list(zip([after, *ends[:-1]], ends, [int(count) for _, count in rows], strict=True)) if ends else []
 
 
-def _joined(ranges: Sequence[KeyRange], most: int, pages: int) -> list[KeyRange]:
-    """Neighbouring ranges made one, `most` of them at most: no more than so many `pages` if that is possible."""
-    a_page = min(max(-(-len(ranges) // pages), 1), most)
+def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
+    """Neighbouring ranges made one, `most` of them at most."""
+    a_page = ranges_a_page(len(ranges), most, functions)
     return [
         (part[0][0], part[-1][1], sum(count for _, _, count in part))
         for part in (ranges[at : at + a_page] for at in range(0, len(ranges), a_page))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sitejobs.catalog import JobEntry
+from sitejobs.keyed import LOOK, SCAN, ranges_a_page
 from sitejobs_local.cost.prices import Prices
 from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
@@ -24,8 +25,6 @@ METRICS_A_JOB, METRICS_OF_ALL = 12, 6
 """Series that a job's functions report (counts, its runs by outcome, its time), and those of all together."""
 SMALL_CALL_SECONDS = 0.05
 """Of a call of Record or Finish: two short transactions."""
-
-_KEYS_A_LOOK = 10_000
 
 
 @dataclass(frozen=True)
@@ -120,15 +119,22 @@ def incremental_run(
     fresh = [(size.users, size.fresh) for size in sizes if size.fresh is not None]
     if len(fresh) < len(sizes):
         return full
-    measured = sizes[-1].full.keys
-    looks = fresh[-1][1].pages
-    looking = (
-        math.ceil(full.keys / max(_KEYS_A_LOOK, measured)) if looks == 1 else looks * full.keys // max(measured, 1)
-    )
+    looking = _looking(fresh[-1][1], full.keys, sizes[-1].full.keys, machine.concurrency)
     plan = _line([(size, rate.plan_seconds) for size, rate in fresh], users)
     batch = _line([(size, rate.batch_seconds) for size, rate in fresh], users) + changed * full.batch_seconds
     pages = looking + math.ceil(changed * full.pages)
     return _estimate(job, machine, sizes, users, prices, full.keys, pages, plan, batch)
+
+
+def _looking(rate: RunRate, keys: int, measured: int, functions: int) -> int:
+    """Pages that look at so many keys, where `rate` is of a run that looked at those `measured`.
+
+    Those of most keyed jobs grow with the site. A job that had more pages than these would has them of a fixed size.
+    """
+    if not 0 < rate.pages <= math.ceil(measured / LOOK):
+        return rate.pages * keys // max(measured, 1)
+    ranges = math.ceil(keys / LOOK)
+    return math.ceil(ranges / ranges_a_page(ranges, SCAN // LOOK, functions))
 
 
 def month(
