@@ -1,5 +1,6 @@
 """build-user-traits against a plain implementation, whole and incremental."""
 
+import json
 from collections import Counter
 from random import Random
 
@@ -165,6 +166,50 @@ def test_a_change_that_leaves_the_means_as_they_are_rewrites_no_trait(site: Site
     assert (ran.looked_into, ran.counts["written"]) == (1, 0)
     assert ran.reasons["answer-unknown-question"] == 1
     assert site.versions("UserTrait") == before
+    assert_right(site)
+
+
+MANY = range(1, 41)
+
+
+def many(*changed: int) -> str:
+    """Answers to many questions, or values of many traits, all alike but those named."""
+    return json.dumps({str(1000 + at): 2 if at in changed else 1 for at in MANY})
+
+
+def test_changes_that_might_cancel_each_other_out_are_seen(site: Site) -> None:
+    """PostgreSQL's hash of a jsonb is the same for two equal changes sixteen keys apart."""
+    site.query('INSERT INTO "User" ("id") SELECT generate_series(2, 40)')
+    for at in MANY:
+        site.query('INSERT INTO "QuizQuestion" ("id", "quizId", "prompt") VALUES (%s, 1, %s)', [1000 + at, ""])
+        for value in "12":
+            add_option(site, 1000 + at, value, json.dumps({"calm": at, f"other {value}": -at}))
+    for user in MANY[1:]:
+        add_result(site, user, 1, many())
+    site.run(JOB)
+    for user in MANY[1:]:
+        site.query('UPDATE "QuizResult" SET "answers" = %s WHERE "userId" = %s', [many(1, user), user])
+    assert site.run(JOB, {"incremental": True}).looked_into == len(MANY[1:])
+    assert_right(site)
+
+
+def test_changed_values_of_many_traits_of_an_option_are_seen(site: Site) -> None:
+    make_quiz_site(site)
+    site.run(JOB)
+    for changed in ((), (1, 17), (), (1, 33), (), (5, 21), ()):
+        site.query(f'UPDATE "QuizOption" SET "traitValues" = %s WHERE "id" = {OPTION}', [many(*changed)])
+        assert site.run(JOB, {"incremental": True}).looked_into > 0
+        assert_right(site)
+
+
+def test_a_number_written_otherwise_is_another_answer(site: Site) -> None:
+    make_quiz_site(site)
+    add_option(site, 102, "1", '{"calm": 3}')
+    site.query("""UPDATE "QuizResult" SET "answers" = '{"102": 1}' WHERE "userId" = 5""")
+    site.run(JOB)
+    site.query("""UPDATE "QuizResult" SET "answers" = '{"102": 1.0}' WHERE "userId" = 5""")
+    ran = site.run(JOB, {"incremental": True})
+    assert (ran.looked_into, ran.reasons["answer-unknown-option"]) == (1, 1)
     assert_right(site)
 
 

@@ -17,7 +17,7 @@ INSERT INTO "QuizOptionSeen" AS seen ("quizId", "questionId", "valueHash", "fing
 SELECT "quizId", "questionId", "valueHash", o."fingerprint", clock_timestamp()
 FROM (
     SELECT "quizId", "questionId", hashtextextended("value", 0) AS "valueHash",
-           COALESCE(jsonb_hash_extended("traitValues", 0), 1) AS "fingerprint"
+           COALESCE(hashtextextended("traitValues"::text, 0), 1) AS "fingerprint"
     FROM ({OPTIONS}) AS options
 ) AS o
 FULL JOIN "QuizOptionSeen" s USING ("quizId", "questionId", "valueHash")
