@@ -1,5 +1,6 @@
 """Keyed jobs: pages tile the keys, what comes and goes is seen, and only what is stale is refreshed."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import Field
 from sitejobs.catalog import JobEntry
 from sitejobs.database import connect, is_transient
 from sitejobs.jobs import PAGES_A_CHAPTER, Job, PageSummary
-from sitejobs.keyed import Keys, Parameters, Refresh, keyed_job
+from sitejobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
 from sitejobs.options import MAX_ID, OptionalUserId, PagedOptions, Whole
 from tests.keyed_runs import NOW, Runner
 
@@ -153,6 +154,15 @@ def test_every_function_has_something_to_look_at(toys: Toys, options: dict[str, 
     assert [page["keys"] for page in ran.pages] == keys
     assert_tiles(ran.pages)
     assert (ran.counts["processed"], ran.counts["written"]) == (25_000, 0)
+
+
+@pytest.mark.parametrize("functions", [1, 4, 251, 1000])
+def test_a_chapter_never_has_more_pages_than_its_input_has_room_for(functions: int) -> None:
+    for most, ranges in itertools.product((1, 2, 4), (0, 1, 7, 499, 500, 501, 999, 1001, 1999, 2000)):
+        if ranges <= most * PAGES_A_CHAPTER:
+            a_page = ranges_a_page(ranges, most, functions)
+            assert 1 <= a_page <= most
+            assert -(-ranges // a_page) <= PAGES_A_CHAPTER
 
 
 def test_a_chapter_that_is_just_full_is_followed_by_an_empty_one(toys: Toys) -> None:

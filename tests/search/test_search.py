@@ -240,6 +240,15 @@ def test_a_misspelt_name_is_found_where_no_word_is(people: People) -> None:
     assert people.found("Jonh") == [john, joan]
     assert people.found("anna vander berg")[0] == berg
     assert people.found("jonh", near=(1.0, 1.0)) == []
+    # Somebody who may not be found says nothing of whether there are better hits
+    for columns in ({"isVisible": False}, {"birthdate": "2015-01-01"}):
+        people.add(bio="Jonh", **columns)
+    left = [people.add(bio="Jonh") for _ in range(3)]
+    people.index()
+    people.connection.execute('UPDATE "Profile" SET "isVisible" = false WHERE "userId" = %s', [left[0]])
+    people.connection.execute('UPDATE "Profile" SET "deletedAt" = now() WHERE "userId" = %s', [left[1]])
+    people.connection.execute('UPDATE "User" SET "deletedAt" = now() WHERE "id" = %s', [left[2]])
+    assert people.found("Jonh") == [john, joan]
     people.connection.execute("DROP EXTENSION pg_trgm CASCADE")
     assert people.found("Jonh") == []
     assert people.found("john") == [john]
@@ -256,6 +265,26 @@ def test_what_was_found_is_marked_and_texts_are_as_they_were(people: People) -> 
     assert hit.bio.replace("\x02", "").replace("\x03", "") == "我喜欢做饭。 Jazz/blues <b>&amp;</b> 🎸, mostly."
     assert "\x02做\x03\x02饭\x03" in hit.bio
     assert "\x02Jazz\x03/blues" in hit.bio
+
+
+def test_no_text_is_shown_otherwise_than_it_was_written(people: People) -> None:
+    """Where words are found by another form than the one they are written in, too; only accents have one form."""
+    name, bio = "𝓐𝓷𝓷𝓪 ½ Ｆｕｌｌ ﬁne", "Jazz… №5, ½ price; ①–② and so on… 🏳️‍🌈 café ㍿"
+    people.add(name, bio)
+    people.add("Rene\u0301", "jazz")
+    people.index()
+    plain, accented = search(people.connection, Wanted("jazz"))
+    assert (plain.name, plain.bio) == (name, bio.replace("Jazz", "\x02Jazz\x03"))
+    assert accented.name == "Ren\u00e9"
+    [anna] = search(people.connection, Wanted("anna"))
+    assert (anna.name, anna.bio) == (name, bio)
+
+
+def test_a_text_cannot_mark_itself(people: People) -> None:
+    people.add("\x03Eve\x02", "\x02\x01not found\x03 but jazz \x02")
+    people.index()
+    [hit] = search(people.connection, Wanted("jazz"))
+    assert (hit.name, hit.bio) == ("Eve", "not found but \x02jazz\x03 ")
 
 
 @pytest.mark.parametrize("text", ["…", "' OR 1=1 --", ":* & | ! ( ) <->", "\\", "%", '"', "a" * 5000, "%s %(x)s"])

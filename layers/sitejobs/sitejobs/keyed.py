@@ -1,8 +1,8 @@
 """Jobs that page through the keys of a table (users, posts): key ranges, what is stale, one transaction a page.
 
 Such a job says in SQL which keys there are and which of them have a stored result that is out of date; the rest is
-the same for all. Pages are key ranges, and a page asks again which keys lie in its range: whatever came or went since
-Plan is seen.
+the same for all. Pages are key ranges, and a page asks again which keys lie in its range: whatever came or went there
+since Plan is seen.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -172,8 +172,11 @@ def keyed_job(
 
 
 def ranges_a_page(ranges: int, most: int, functions: int) -> int:
-    """How many ranges an incremental run's page joins, up to `most`, when each of so many functions shall have some."""
-    return min(max(-(-ranges // (TURNS * functions)), 1), most)
+    """How many ranges an incremental run's page joins, up to `most`, when each of so many functions shall have some.
+
+    There are `most` times `PAGES_A_CHAPTER` ranges at most: no more pages than a chapter holds.
+    """
+    return min(max(-(-ranges // min(TURNS * functions, PAGES_A_CHAPTER)), 1), most)
 
 
 @contextmanager

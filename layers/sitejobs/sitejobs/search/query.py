@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 MATCH_BEGINS, MATCH_ENDS = "\x02", "\x03"
-"""Around each word that was found; characters that no text holds, so that a site can escape the rest first."""
+"""Around each word that was found. The texts' own are taken out, so that a site can escape the rest first."""
 
 NAMES_ALIKE = 0.4
 """Of the letter triples of what was typed, the share that a name must have in order: Jonh finds John."""
@@ -64,14 +64,15 @@ _NAMES: LiteralString = """
             INTERSECT ALL SELECT unnest(string_to_array(lower(word), NULL))) AS letter) AS common
     ) AS letters
 """
-_SHOWN: LiteralString = r"""
+_MAY_BE_FOUND: LiteralString = """JOIN "SearchableUser" s ON s."userId" = {0}."userId" AND s."isSearchable"
+    -- Who hid or left since the last run
+    JOIN "Profile" p ON p."userId" = {0}."userId" AND p."isVisible" AND p."deletedAt" IS NULL
+    JOIN "User" u ON u."id" = {0}."userId" AND u."deletedAt" IS NULL"""
+_SHOWN: LiteralString = rf"""
 , best AS (
     SELECT found.*
     FROM found
-    JOIN "SearchableUser" s ON s."userId" = found."userId" AND s."isSearchable"
-    -- Who hid or left since the last run
-    JOIN "Profile" p ON p."userId" = found."userId" AND p."isVisible" AND p."deletedAt" IS NULL
-    JOIN "User" u ON u."id" = found."userId" AND u."deletedAt" IS NULL
+    {_MAY_BE_FOUND.format("found")}
     CROSS JOIN asked a
     -- The next page: what stands behind the last hit of the one before
     WHERE a."afterId" IS NULL
@@ -87,16 +88,16 @@ JOIN "ProfileSearchIndex" i ON i."userId" = b."userId"
 CROSS JOIN asked a
 -- Marked with the characters 2 and 3, so that a page can escape the rest before it makes them tags
 CROSS JOIN LATERAL (SELECT
-    replace(ts_headline('simple', "profileSearchText"(left(i."displayName", 1000)), a."any",
+    replace(ts_headline('simple', "profileSearchShown"(left(i."displayName", 1000)), a."any",
         E'StartSel="\x02", StopSel="\x03", HighlightAll=true'), E'\x01', '') AS "name",
-    replace(ts_headline('simple', "profileSearchText"(array_to_string(i."top5Keywords", ' ')), a."any",
+    replace(ts_headline('simple', "profileSearchShown"(array_to_string(i."top5Keywords", ' ')), a."any",
         E'StartSel="\x02", StopSel="\x03", MaxWords=12, MinWords=4'), E'\x01', '') AS "keywords",
-    replace(ts_headline('simple', "profileSearchText"(left(i."bio", 10000)), a."any",
+    replace(ts_headline('simple', "profileSearchShown"(left(i."bio", 10000)), a."any",
         CASE WHEN length(i."bio") <= 200 THEN E'StartSel="\x02", StopSel="\x03", HighlightAll=true'
         ELSE E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "' END),
         E'\x01', '') AS "bio") AS marked
 ORDER BY b."all" DESC, b."rank" DESC, b."km" NULLS LAST, b."userId"
-"""
+"""  # noqa: S608 - parts of our own
 _SET_ALIKE = "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)"
 _HAS_TRIGRAMS = """SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0"""
 
@@ -113,7 +114,7 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
         f"""
     UNION ALL
     {_NAMES}{_DISTANCE}{_WANTED}{within}
-      AND NOT EXISTS (SELECT FROM words)"""
+      AND NOT EXISTS (SELECT FROM words {_MAY_BE_FOUND.format("words")})"""
         if names
         else ""
     )
