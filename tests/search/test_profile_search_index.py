@@ -60,9 +60,13 @@ CHANGES = {
     "bio": """UPDATE "Profile" SET "bio" = 'gone fishing' WHERE "userId" = %s""",
     "hidden": """UPDATE "Profile" SET "isVisible" = NOT "isVisible" WHERE "userId" = %s""",
     "place": """UPDATE "Profile" SET "locationText" = 'Lima, Peru' WHERE "userId" = %s""",
-    "point": """UPDATE "Profile" SET "lat" = 1.5, "lng" = 2.5 WHERE "userId" = %s""",
-    "precision": """UPDATE "Profile" SET "geoPrecision" = 'REGION', "locationAccuracy" = 7 WHERE "userId" = %s""",
-    "intent": """UPDATE "Profile" SET "gender" = 'OTHER', "intent" = 'MARRIAGE' WHERE "userId" = %s""",
+    "latitude": """UPDATE "Profile" SET "lat" = 1.5 WHERE "userId" = %s""",
+    "longitude": """UPDATE "Profile" SET "lng" = 2.5 WHERE "userId" = %s""",
+    "precision": """UPDATE "Profile" SET "geoPrecision" = 'REGION' WHERE "userId" = %s""",
+    "accuracy": """UPDATE "Profile" SET "locationAccuracy" = 7 WHERE "userId" = %s""",
+    "gender": """UPDATE "Profile" SET "gender" = 'OTHER' WHERE "userId" = %s""",
+    "intent": """UPDATE "Profile" SET "intent" = 'MARRIAGE' WHERE "userId" = %s""",
+    "birthdate": """UPDATE "Profile" SET "birthdate" = '1950-01-01' WHERE "userId" = %s""",
     "interest": """INSERT INTO "UserInterest" VALUES (%s, 3, 12)""",
     "interest lost": """DELETE FROM "UserInterest" WHERE "userId" = %s""",
     "trait": """INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n") VALUES (%s, 'new', 2, 1)""",
@@ -74,6 +78,8 @@ CHANGES = {
                      WHERE "profileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %s)""",
     "list lost": """DELETE FROM "Top5List" WHERE "profileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %s)""",
     "item": """UPDATE "Top5Item" SET "text" = 'miso' WHERE "listId" IN (
+               SELECT l."id" FROM "Top5List" l JOIN "Profile" p ON p."id" = l."profileId" WHERE p."userId" = %s)""",
+    "items' order": """UPDATE "Top5Item" SET "order" = -"order" WHERE "listId" IN (
                SELECT l."id" FROM "Top5List" l JOIN "Profile" p ON p."id" = l."profileId" WHERE p."userId" = %s)""",
     "item lost": """DELETE FROM "Top5Item" WHERE "listId" IN (
                SELECT l."id" FROM "Top5List" l JOIN "Profile" p ON p."id" = l."profileId" WHERE p."userId" = %s)""",
@@ -116,6 +122,14 @@ def test_a_change_of_any_input_changes_that_users_row_alone(
     assert finished.refreshed == finished.counts["written"] == 1
     assert stored(site) == index_rows(site, NOW)
     assert stored(site).get(user_id) != rows[user_id]
+
+
+def test_another_birthdate_is_stored_though_the_age_is_the_same(rich: tuple[Connection, int], site_url: str) -> None:
+    site, user_id = rich
+    for born in ("1990-06-01", "1990-06-02"):
+        site.execute('UPDATE "Profile" SET "birthdate" = %s WHERE "userId" = %s', [born, user_id])
+        assert run(site_url, JOB, NOW, INCREMENTAL).counts["written"] == 1
+        assert stored(site) == index_rows(site, NOW)
 
 
 def test_whoever_comes_back_or_is_new_is_indexed(site: Connection, site_url: str) -> None:

@@ -4,23 +4,21 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sitejobs.database import connect
-from sitejobs.jobs import Job, JsonObject
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.jobs import JsonObject
+from sitejobs.traits import interest_sets
 from sitejobs_local.population import generate, load
 from sitejobs_local.postgres import Server
 from tests.databases import site_database
-from tests.keyed_runs import NOW, Runner, through_json
+from tests.keyed_runs import NOW
 from tests.local.command import environment, sitejobs
 from tests.matching import running
 from tests.traits import oracle
 from tests.traits.sites import Site
 
-EVENTS = Path(__file__).resolve().parents[2] / "events"
 USERS = 150
 
 
@@ -70,14 +68,3 @@ def test_the_command_mirrors_all_interests_and_then_what_changed(populated: Site
     again = populated.run(interest_sets.JOB, {"incremental": True})
     assert (again.counts["processed"], again.looked_into) == (summary["processed"], 1)
     assert oracle.stored_sets(populated) == oracle.interest_sets(populated)
-
-
-@pytest.mark.parametrize("job", [interest_sets.JOB, user_traits.JOB], ids=lambda job: job.entry.name)
-def test_the_ready_event_is_one_that_plan_makes(populated: Site, job: Job[Any]) -> None:
-    ready = json.loads((EVENTS / f"{job.entry.name}.json").read_text())
-    runner = Runner(job, populated.url)
-    ran = runner.run({"userId": ready["run"]["options"]["userId"]})
-    runner.close()
-    assert ran.pages == [ready["page"]]
-    assert through_json(ran.chapters[0].context) == ready["run"]["context"]
-    assert ready["run"]["job"] == job.entry.name

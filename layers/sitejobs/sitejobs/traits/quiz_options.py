@@ -6,10 +6,10 @@ OPTIONS = """
 SELECT DISTINCT ON (o."questionId", o."value") q."quizId"::bigint AS "quizId", q."id"::bigint AS "questionId",
        o."value"::text AS "value", o."traitValues"
 FROM "QuizOption" o JOIN "QuizQuestion" q ON q."id" = o."questionId"
-WHERE o."value" IS NOT NULL
+WHERE o."value" IS NOT NULL AND {}
 ORDER BY o."questionId", o."value", o."id"
 """
-"""Every option that can be chosen: where two of a question have one value, the older one."""
+"""Every option that can be chosen, of questions `q` that meet a condition: where two have one value, the older one."""
 
 # The time is taken after the statement's moment: a page that did not see a change began before it.
 _NOTE = f"""
@@ -18,7 +18,7 @@ SELECT "quizId", "questionId", "valueHash", o."fingerprint", clock_timestamp()
 FROM (
     SELECT "quizId", "questionId", hashtextextended("value", 0) AS "valueHash",
            COALESCE(hashtextextended("traitValues"::text, 0), 1) AS "fingerprint"
-    FROM ({OPTIONS}) AS options
+    FROM ({OPTIONS.format("true")}) AS options
 ) AS o
 FULL JOIN "QuizOptionSeen" s USING ("quizId", "questionId", "valueHash")
 WHERE o."fingerprint" IS DISTINCT FROM s."fingerprint"
