@@ -5,9 +5,7 @@ import json
 import subprocess
 import sys
 import time
-import timeit
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import boto3
@@ -143,17 +141,12 @@ def test_moto_still_copies_with_the_general_deepcopy(module: Any) -> None:
     assert vars(module)["copy"] is copy
 
 
-def test_our_copy_of_json_is_equal_apart_and_quick(patched: None) -> None:
-    pages = {"pages": [{"page": page, "text": "x", "list": [1.5, None, True]} for page in range(2_000)]}
-    seconds = []
-    for deepcopy in (vars(states)["copy"].deepcopy, copy.deepcopy):
-        copied = deepcopy(pages)
-        assert copied == pages
-        assert copied["pages"][0] is not pages["pages"][0]
-        assert copied["pages"][0]["list"] is not pages["pages"][0]["list"]
-        seconds.append(min(timeit.repeat(partial(deepcopy, pages), number=1, repeat=5)))
-
-    assert seconds[0] < seconds[1]
+def test_our_copy_of_json_is_equal_and_apart(patched: None) -> None:
+    pages = {"pages": [{"page": page, "text": "x", "list": [1.5, None, True]} for page in range(2)]}
+    copied = vars(states)["copy"].deepcopy(pages)
+    assert copied == pages
+    assert copied["pages"][0] is not pages["pages"][0]
+    assert copied["pages"][0]["list"] is not pages["pages"][0]["list"]
 
 
 def test_our_copy_leaves_what_is_not_json_to_the_general_one(patched: None) -> None:
