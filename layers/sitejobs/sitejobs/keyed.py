@@ -127,17 +127,18 @@ def keyed_job(
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
         after, number = (int(cursor["after"]), int(cursor["page"])) if cursor else (0, 0)
-        grain = max(getattr(options, size), min(LOOK, scan)) if options.incremental else getattr(options, size)
-        most = max(scan // grain, 1) if options.incremental else 1
+        looked_at = scan if options.incremental else 0
+        grain = max(getattr(options, size), min(LOOK, looked_at))
+        most = max(looked_at // grain, 1)
         page_keys = grain * most
-        ranges = _ranges(connection, keys, values, after, grain, page_keys * PAGES_A_CHAPTER)
-        full = sum(count for _, _, count in ranges) == page_keys * PAGES_A_CHAPTER
-        ranges = _joined(ranges, most, options.max_concurrency)
+        limit = page_keys * PAGES_A_CHAPTER
+        ranges = _joined(_ranges(connection, keys, values, after, grain, limit), most, options.max_concurrency)
         pages = [
             {"page": number + at, "after": after, "upto": upto, "keys": count}
             for at, (after, upto, count) in enumerate(ranges, 1)
         ]
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
+        full = planned_keys == limit
         if full and not cursor:
             planned_keys = max(planned_keys, _count(connection, keys, values))
             planned_pages = max(planned_pages, -(-planned_keys // page_keys))

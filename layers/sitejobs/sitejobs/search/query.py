@@ -64,21 +64,20 @@ _NAMES: LiteralString = """
             INTERSECT ALL SELECT unnest(string_to_array(lower(word), NULL))) AS letter) AS common
     ) AS letters
 """
-_MAY_BE_FOUND: LiteralString = """JOIN "SearchableUser" s ON s."userId" = {0}."userId" AND s."isSearchable"
+_MAY_BE_FOUND: LiteralString = """AS hit
+    JOIN "SearchableUser" s ON s."userId" = hit."userId" AND s."isSearchable"
     -- Who hid or left since the last run
-    JOIN "Profile" p ON p."userId" = {0}."userId" AND p."isVisible" AND p."deletedAt" IS NULL
-    JOIN "User" u ON u."id" = {0}."userId" AND u."deletedAt" IS NULL"""
-_SHOWN: LiteralString = rf"""
+    JOIN "Profile" p ON p."userId" = hit."userId" AND p."isVisible" AND p."deletedAt" IS NULL
+    JOIN "User" u ON u."id" = hit."userId" AND u."deletedAt" IS NULL"""
+_SHOWN: LiteralString = r"""
 , best AS (
-    SELECT found.*
-    FROM found
-    {_MAY_BE_FOUND.format("found")}
-    CROSS JOIN asked a
+    SELECT hits.*
+    FROM hits CROSS JOIN asked a
     -- The next page: what stands behind the last hit of the one before
     WHERE a."afterId" IS NULL
-       OR (found."all", found."rank", -COALESCE(found."km", 'Infinity'), -found."userId")
+       OR (hits."all", hits."rank", -COALESCE(hits."km", 'Infinity'), -hits."userId")
           < (a."afterEvery", a."afterRank", -COALESCE(a."afterKm", 'Infinity'), -a."afterId")
-    ORDER BY found."all" DESC, found."rank" DESC, found."km" NULLS LAST, found."userId"
+    ORDER BY hits."all" DESC, hits."rank" DESC, hits."km" NULLS LAST, hits."userId"
     LIMIT (SELECT "limit" FROM asked)
 )
 SELECT b."userId" AS "user_id", b."all" AS "every", b."rank", b."km", i."age", i."locationText" AS "location",
@@ -97,7 +96,7 @@ CROSS JOIN LATERAL (SELECT
         ELSE E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=" … "' END),
         E'\x01', '') AS "bio") AS marked
 ORDER BY b."all" DESC, b."rank" DESC, b."km" NULLS LAST, b."userId"
-"""  # noqa: S608 - parts of our own
+"""
 _SET_ALIKE = "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)"
 _HAS_TRIGRAMS = """SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0"""
 
@@ -114,7 +113,7 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
         f"""
     UNION ALL
     {_NAMES}{_DISTANCE}{_WANTED}{within}
-      AND NOT EXISTS (SELECT FROM words {_MAY_BE_FOUND.format("words")})"""
+      AND NOT EXISTS (SELECT FROM words {_MAY_BE_FOUND})"""
         if names
         else ""
     )
@@ -123,6 +122,8 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
 ), words AS MATERIALIZED ({_WORDS}{_DISTANCE}{_WANTED}{within}
 ), found AS (
     SELECT * FROM words{by_name}
+), hits AS (
+    SELECT hit.* FROM found {_MAY_BE_FOUND}
 )
 {_SHOWN}"""  # noqa: S608 - parts of our own
 
