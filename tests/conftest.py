@@ -17,6 +17,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.postgres import Server, reset, running_postgres
+from tests.servers import OLDEST, own_server, programs_of
 
 # A shell starts what runs in its background deaf to Ctrl-C, and whatever the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -71,6 +72,16 @@ def postgres_server() -> Iterator[Server]:
     with running_postgres(home) as server:
         yield server
     remove_home(home)
+
+
+@pytest.fixture(scope="session")
+def old_server() -> Iterator[Server]:
+    """The oldest PostgreSQL that is supported; skipped where it cannot be had. `database_url` stays on the newest."""
+    programs = programs_of(OLDEST)
+    home = make_home()
+    with own_server(programs, home) as server:
+        yield server
+    shutil.rmtree(home)
 
 
 def wait_for_closed_sessions(administrator: psycopg.Connection, database: str) -> None:

@@ -1,0 +1,65 @@
+"""The oldest PostgreSQL that is supported and the newest: the same site, the same rows from every job."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sitejobs.database import connect
+from sitejobs_local.contract.bundle import BUNDLE_TABLES
+from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs_local.population import generate, load
+from sitejobs_local.postgres import Server
+from tests.databases import temporary_database
+from tests.local.command import environment, sitejobs
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+USERS = 60
+
+Rows = list[dict[str, Any]]
+
+
+def filled(url: str) -> None:
+    """A synthetic site, on which every run starts at `NOW`, so that rows can be compared."""
+    with connect(url) as connection:
+        apply_site_schema(connection)
+        apply(connection)
+        apply(connection)
+        load(connection, generate(USERS, 5, NOW))
+        connection.execute(f"""ALTER TABLE "JobRun" ALTER "startedAt" SET DEFAULT '{NOW.isoformat()}'""".encode())
+
+
+def run_all(url: str, home: Path, *options: str) -> dict[str, Any]:
+    done = sitejobs("all", "--json", *options, env=environment(DATABASE_URL=url, SITEJOBS_HOME=str(home)))
+    assert done.returncode == 0, done.stderr
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def stored(url: str) -> dict[str, Rows]:
+    """All rows of the bundle's tables, without what tells when they were written."""
+    found = {}
+    with connect(url) as connection:
+        for table in BUNDLE_TABLES:
+            if not table.name.startswith("JobRun"):
+                rows = connection.execute(f'SELECT to_jsonb(t) FROM "{table.name}" t'.encode()).fetchall()
+                plain = [{key: value for key, value in row.items() if not key.endswith("At")} for (row,) in rows]
+                found[table.name] = sorted(plain, key=lambda row: json.dumps(row, sort_keys=True))
+    return found
+
+
+def test_every_job_stores_the_same_on_the_oldest_server_and_on_the_newest(
+    old_server: Server, postgres_server: Server, tmp_path: Path
+) -> None:
+    found = []
+    for server in (old_server, postgres_server):
+        with temporary_database(server) as url:
+            filled(url)
+            checked = sitejobs("check", env=environment(DATABASE_URL=url, SITEJOBS_HOME=str(tmp_path)))
+            assert checked.returncode == 0, checked.stdout
+            run_all(url, tmp_path)
+            found.append(stored(url))
+    old, new = found
+    assert {name for name, rows in old.items() if rows} == {name for name, rows in new.items() if rows}
+    for name, rows in old.items():
+        assert rows == new[name], name
