@@ -13,18 +13,18 @@ from sitejobs.catalog import JobEntry
 from sitejobs.database import connect, is_transient
 from sitejobs.jobs import PAGES_A_CHAPTER, Job, PageSummary
 from sitejobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
-from sitejobs.options import MAX_ID, OptionalUserId, PagedOptions, Whole
+from sitejobs.options import MAX_ID, MIN_ID, OptionalUserId, PagedOptions, Whole
 from tests.keyed_runs import NOW, Runner
 
 KEYS = Keys(
     known="""
-    SELECT "id" FROM ((SELECT "id" FROM "Word" WHERE "id" > %(after)s AND "id" <= %(upto)s ORDER BY 1 LIMIT %(limit)s)
-        UNION (SELECT "id" FROM "Length" WHERE "id" > %(after)s AND "id" <= %(upto)s ORDER BY 1 LIMIT %(limit)s)) AS k
+    SELECT "id" FROM ((SELECT "id" FROM "Word" WHERE "id" BETWEEN %(first)s AND %(last)s ORDER BY 1 LIMIT %(limit)s)
+        UNION (SELECT "id" FROM "Length" WHERE "id" BETWEEN %(first)s AND %(last)s ORDER BY 1 LIMIT %(limit)s)) AS k
     ORDER BY 1 LIMIT %(limit)s
     """,
     stale="""
     SELECT "id" FROM "Word" w FULL JOIN "Length" l USING ("id")
-    WHERE "id" > %(after)s AND "id" <= %(upto)s AND length(w."word") * %(factor)s IS DISTINCT FROM l."length"
+    WHERE "id" BETWEEN %(first)s AND %(last)s AND length(w."word") * %(factor)s IS DISTINCT FROM l."length"
     ORDER BY 1
     """,
     count='SELECT count(*) FROM "Word"',
@@ -105,14 +105,19 @@ def toys(database_url: str) -> Iterator[Toys]:
 
 def assert_tiles(pages: list[dict[str, Any]]) -> None:
     assert [page["page"] for page in pages] == list(range(1, len(pages) + 1))
-    assert [page["after"] for page in pages] == [0, *(page["upto"] for page in pages[:-1])]
-    assert all(page["after"] < page["upto"] for page in pages)
+    bounds = [(int(page["first"]), int(page["last"])) for page in pages]
+    assert [first for first, _ in bounds] == [MIN_ID, *(last + 1 for _, last in bounds[:-1])]
+    assert all(first <= last for first, last in bounds)
 
 
 def test_pages_are_ranges_that_meet_and_hold_as_many_keys_as_asked_for(toys: Toys) -> None:
     toys.fill(10)
     ran = toys.runner.run()
-    assert [(page["after"], page["upto"], page["keys"]) for page in ran.pages] == [(0, 7, 4), (7, 15, 4), (15, 19, 2)]
+    assert [(page["first"], page["last"], page["keys"]) for page in ran.pages] == [
+        (str(MIN_ID), "7", 4),
+        ("8", "15", 4),
+        ("16", "19", 2),
+    ]
     assert_tiles(ran.pages)
     assert (ran.chapters[0].planned_pages, ran.chapters[0].planned_users) == (3, 10)
     assert (ran.counts["processed"], ran.counts["written"]) == (10, 10)
@@ -218,7 +223,7 @@ def test_an_incremental_page_writes_no_more_keys_in_a_transaction_than_a_full_on
 def test_a_run_for_one_key_leaves_the_others_alone(toys: Toys) -> None:
     toys.fill(10)
     ran = toys.runner.run({"wordId": 7})
-    assert ran.pages == [{"page": 1, "after": 6, "upto": 7, "keys": 1}]
+    assert ran.pages == [{"page": 1, "first": "7", "last": "7", "keys": 1}]
     assert toys.execute('SELECT "id" FROM "Length"') == [(7,)]
     assert toys.runner.run({"wordId": 7, "incremental": True}).reasons == {"fresh": 1}
 
@@ -231,18 +236,42 @@ def test_a_key_that_has_gone_but_has_a_result_can_be_asked_for(toys: Toys) -> No
     toys.assert_right()
 
 
-@pytest.mark.parametrize("key", [8, MAX_ID])
+@pytest.mark.parametrize("key", [8, MIN_ID, -1, MAX_ID])
 def test_an_unknown_key_is_named(toys: Toys, key: int) -> None:
     toys.fill(10)
     ran = toys.runner.run({"wordId": key})
     assert (ran.pages, ran.message) == ([], f"word {key} does not exist")
 
 
-def test_the_largest_id_is_a_key_like_any_other(toys: Toys) -> None:
-    toys.execute("""INSERT INTO "Word" VALUES (1, 'one'), (%s, 'last')""", [MAX_ID])
-    assert toys.runner.run({"wordBatchSize": 1}).counts["written"] == 2
-    assert toys.runner.run({"wordId": MAX_ID}).counts["processed"] == 1
+ENDS = [MIN_ID, MIN_ID + 1, -(2**53) - 1, -1, 0, 1, 2**53 + 1, MAX_ID - 1, MAX_ID]
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_every_bigint_is_a_key_like_any_other(toys: Toys, incremental: bool) -> None:
+    toys.execute("""INSERT INTO "Word" SELECT unnest(%s::bigint[]), 'word'""", [ENDS])
+    ran = toys.runner.run({"wordBatchSize": 1, "incremental": incremental})
+    assert ran.counts["written"] == len(ENDS)
+    assert_tiles(ran.pages)
+    for key in ENDS:
+        assert toys.runner.run({"wordId": str(key)}).counts["processed"] == 1
     toys.assert_right()
+    toys.execute("""DELETE FROM "Word" """)
+    assert toys.runner.run({"incremental": incremental}).counts["written"] == len(ENDS)
+    toys.assert_right()
+
+
+def test_a_chapter_that_ends_with_the_largest_id_is_the_last(toys: Toys) -> None:
+    toys.fill(PAGES_A_CHAPTER - 1)
+    toys.execute("""INSERT INTO "Word" VALUES (%s, 'last')""", [MAX_ID])
+    ran = toys.runner.run({"wordBatchSize": 1})
+    assert [len(chapter.pages) for chapter in ran.chapters] == [PAGES_A_CHAPTER]
+    toys.assert_right()
+
+
+def test_ids_travel_as_text_that_nobody_rounds(toys: Toys) -> None:
+    toys.execute("""INSERT INTO "Word" SELECT unnest(%s::bigint[]), 'word'""", [ENDS])
+    [page] = toys.runner.run({"wordBatchSize": 100}).pages
+    assert (page["first"], page["last"]) == (str(MIN_ID), str(MAX_ID))
 
 
 def test_statements_get_the_runs_time_and_the_jobs_own_parameters(toys: Toys, database_url: str) -> None:

@@ -12,10 +12,10 @@ from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs import scope_of
 from sitejobs.matching.options import MatchScoresOptions
-from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
+from sitejobs.options import MAX_ID, MIN_ID, JobOptions, describe_field, limits, parse_options
 
 RANGES = {
-    "userId": (1, MAX_ID),
+    "userId": (MIN_ID, MAX_ID),
     "batchSize": (1, 10_000),
     "candidateBatchSize": (1, 20_000),
     "pauseMs": (0, 60_000),
@@ -79,6 +79,18 @@ def test_what_was_given_survives_being_kept_with_the_run() -> None:
     kept = json.loads(json.dumps(options.model_dump(mode="json", exclude_defaults=True)))
     assert kept == {"userId": 8, "pauseMs": 0, "incremental": True, "trigger": "cli"}
     assert parse_options(MatchScoresOptions, kept) == options
+
+
+@pytest.mark.parametrize("value", [MIN_ID, -(2**53) - 1, -1, 0, 2**53, 2**53 + 1, MAX_ID])
+def test_an_id_survives_whoever_reads_json_numbers_as_floating_point(value: int) -> None:
+    options = parse_options(MatchScoresOptions, {"userId": str(value)})
+    kept = json.loads(json.dumps(options.model_dump(mode="json", exclude_defaults=True)), parse_int=float)
+    assert parse_options(MatchScoresOptions, kept) == options
+
+
+@pytest.mark.parametrize("value", [2.0**53 + 2, 1.3e18, -1.3e18])
+def test_a_number_that_may_have_been_rounded_is_nobodys_id(value: float) -> None:
+    assert refusal({"userId": value}).endswith(f", not {value!r}")
 
 
 @pytest.mark.parametrize("name", RANGES)

@@ -35,7 +35,7 @@ def page_of_all(url: str, job: Job[Any], at: datetime = NOW) -> PageSummary:
         options = job.options()
         asked = Run("1", job.entry.name, at)
         planned = Run("1", job.entry.name, at, {}, job.plan(resources, asked, options, None).context)
-        return job.batch(resources, planned, options, {"page": 1, "after": 0, "upto": 10**9})
+        return job.batch(resources, planned, options, {"page": 1, "first": "1", "last": str(10**9)})
     finally:
         resources.database.close()
 

@@ -44,8 +44,8 @@ _SITE: tuple[LiteralString, ...] = (
 PAGE = {
     "keys": list(range(1001, 1101)),
     "ids": list(range(20, 20_000, 20)),
-    "after": 20_000,
-    "upto": 23_000,
+    "first": 20_001,
+    "last": 23_000,
     "limit": None,
 }
 

@@ -104,11 +104,11 @@ def test_what_it_does_not_know_is_refused_with_what_may_be_meant(arguments: list
 @pytest.mark.parametrize(
     ("option", "value", "allowed"),
     [
-        ("userId", "eight", "a whole number from 1 to 9223372036854775807"),
-        ("userId", "0", "a whole number from 1 to 9223372036854775807"),
-        ("userId", "-8", "a whole number from 1 to 9223372036854775807"),
-        ("userId", "9223372036854775808", "a whole number from 1 to 9223372036854775807"),
-        ("userId", "", "a whole number from 1 to 9223372036854775807"),
+        ("userId", "eight", "a whole number from -9223372036854775808 to 9223372036854775807"),
+        ("userId", "0.5", "a whole number from -9223372036854775808 to 9223372036854775807"),
+        ("userId", "-9223372036854775809", "a whole number from -9223372036854775808 to 9223372036854775807"),
+        ("userId", "9223372036854775808", "a whole number from -9223372036854775808 to 9223372036854775807"),
+        ("userId", "", "a whole number from -9223372036854775808 to 9223372036854775807"),
         ("batchSize", "0", "a whole number from 1 to 10000"),
         ("batchSize", "1.5", "a whole number from 1 to 10000"),
         ("batchSize", "1" + "0" * 400, "a whole number from 1 to 10000"),

@@ -16,7 +16,7 @@ from sitejobs import runs
 from sitejobs.database import Database
 from sitejobs.jobs import JsonObject, Resources, Run, scope_of
 from sitejobs.matching.compatibility.job import JOB
-from sitejobs.options import MAX_ID, parse_options
+from sitejobs.options import MAX_ID, MIN_ID, parse_options
 from tests.fakes import FolderWorkStore
 from tests.matching.compatibility_oracle import Pair
 
@@ -137,7 +137,7 @@ def whole_page(url: str, at: datetime) -> None:
     context = {"parameters": {"version": "v1", "suggestions": 100, "targetsAtATime": 500}}
     resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {})
     try:
-        page = {"page": 1, "after": 0, "upto": MAX_ID}
+        page = {"page": 1, "first": str(MIN_ID), "last": str(MAX_ID)}
         JOB.batch(resources, Run("1", JOB.entry.name, at, {}, context), options, page)
     finally:
         resources.database.close()

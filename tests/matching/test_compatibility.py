@@ -277,7 +277,7 @@ def test_more_users_than_a_chapter_holds_are_all_planned_once(site: Connection, 
     assert len(chapters) == 2
     pages = [page for chapter in chapters for page in chapter]
     assert [page["page"] for page in first + pages] == list(range(1, len(first + pages) + 1))
-    found = [{one for one in ids if page["after"] < one <= page["upto"]} for page in pages]
+    found = [{one for one in ids if int(page["first"]) <= one <= int(page["last"])} for page in pages]
     assert sorted(one for page in found for one in page) == sorted(ids)
 
 

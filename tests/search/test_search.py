@@ -333,7 +333,7 @@ def test_no_statement_of_a_page_or_a_search_reads_a_whole_table(large: Connectio
 
     parameters = searchable_user.read_parameters(searchable_user.JOB.options(), {})
     values = {**parameters, "today": NOW.date(), "now": NOW}
-    found = {**values, "after": 3000, "upto": 3050, "limit": 50}
+    found = {**values, "first": 3001, "last": 3050, "limit": 50}
     with psycopg.connect(large.info.dsn, autocommit=True, cursor_factory=Explaining) as connection:
         for module in (searchable_user, profile_search_index):
             assert len(connection.execute(module.KEYS.known, found).fetchall()) == 50

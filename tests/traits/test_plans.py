@@ -70,12 +70,12 @@ def test_the_tables_of_these_jobs_are_large_on_this_site(loaded: Site) -> None:
 def test_a_page_reads_no_large_table_from_end_to_end(loaded: Site, module: Any) -> None:
     keys: Keys = module.KEYS
     users = [user for (user,) in loaded.query('SELECT "id" FROM "User" ORDER BY 1 OFFSET 3000 LIMIT %s', [PAGE])]
-    given = {"now": NOW, "keys": users, "after": users[0] - 1, "upto": users[-1], "limit": None}
+    given = {"now": NOW, "keys": users, "first": users[0], "last": users[-1], "limit": None}
     for statement in (keys.known, keys.stale, module._REFRESH):
         assert scanned(loaded, statement, given) & large_tables(loaded) == set()
 
 
 def test_plan_cuts_a_chapter_without_reading_beyond_it(loaded: Site) -> None:
     for keys in (interest_sets.KEYS, user_traits.KEYS):
-        given = {"after": 10, "upto": 2**63 - 1, "limit": PAGE}
+        given = {"first": 11, "last": 2**63 - 1, "limit": PAGE}
         assert scanned(loaded, keys.known, given) & large_tables(loaded) == set()

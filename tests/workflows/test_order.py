@@ -188,9 +188,9 @@ def test_after_an_algorithm_update_everyone_is_computed(toys: Toys) -> None:
         ("all", {"only": ["media-metadata"]}, "only must be names of jobs"),
         ("all", {"incremental": "perhaps"}, "incremental must be true or false, not 'perhaps'"),
         ("all", {"userId": 8}, "unknown option 'userId'"),
-        ("onboard-user", {}, "userId is required: a whole number from 1 to"),
-        ("onboard-user", {"userId": None}, "userId must be a whole number from 1 to"),
-        ("onboard-user", {"userId": 0}, "userId must be a whole number from 1 to"),
+        ("onboard-user", {}, "userId is required: a whole number from -9223372036854775808 to"),
+        ("onboard-user", {"userId": None}, "userId must be a whole number from -9223372036854775808 to"),
+        ("onboard-user", {"userId": 2**63}, "userId must be a whole number from -9223372036854775808 to"),
         ("after-algorithm-update", {"only": "feed"}, "unknown option 'only'"),
     ],
 )

@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from sitejobs.catalog import JobEntry
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
-from sitejobs.options import MAX_ID, JobOptions
+from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 
 SCAN = 10_000
 """Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
@@ -42,15 +42,16 @@ Parameters = dict[str, Any]
 
 
 KeyRange = tuple[int, int, int]
-"""Above the first number, up to the second, and how many keys lie there."""
+"""First and last key, both included, and how many keys lie there."""
 
 
 @dataclass(frozen=True)
 class Keys:
     """How a job finds its keys, as SQL.
 
-    `known` and `stale` return one bigint column in ascending order: keys above %(after)s up to %(upto)s. They may use
-    the job's own parameters, and %(today)s and %(now)s: the run's date and time, UTC.
+    `known` and `stale` return one bigint column in ascending order: keys from %(first)s to %(last)s, both
+    included: any bigint may be one. They may use the job's own parameters, and %(today)s and %(now)s: the run's date
+    and time, UTC.
 
     Attributes
     ----------
@@ -87,9 +88,9 @@ def users_and(stored: LiteralString) -> LiteralString:
     """SQL of `Keys.known` for jobs that keep results by user: all users, and those of table `stored` (`"userId"`)."""
     return f"""
     SELECT "id" FROM (
-        (SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s ORDER BY "id" LIMIT %(limit)s)
+        (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s ORDER BY "id" LIMIT %(limit)s)
         UNION
-        (SELECT DISTINCT "userId" FROM {stored} WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+        (SELECT DISTINCT "userId" FROM {stored} WHERE "userId" BETWEEN %(first)s AND %(last)s
          ORDER BY "userId" LIMIT %(limit)s)
     ) AS known ORDER BY "id" LIMIT %(limit)s
     """  # noqa: S608 - the table's name is a literal of our own
@@ -126,17 +127,14 @@ def keyed_job(
         key = getattr(options, only, None)
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
-        after, number = (int(cursor["after"]), int(cursor["page"])) if cursor else (0, 0)
+        first, number = (int(cursor["first"]), int(cursor["page"])) if cursor else (MIN_ID, 0)
         looked_at = scan if options.incremental else 0
         grain = max(getattr(options, size), min(LOOK, looked_at))
         most = max(looked_at // grain, 1)
         page_keys = grain * most
         limit = page_keys * PAGES_A_CHAPTER
-        ranges = _joined(_ranges(connection, keys, values, after, grain, limit), most, options.max_concurrency)
-        pages = [
-            {"page": number + at, "after": after, "upto": upto, "keys": count}
-            for at, (after, upto, count) in enumerate(ranges, 1)
-        ]
+        ranges = _joined(_ranges(connection, keys, values, first, grain, limit), most, options.max_concurrency)
+        pages = [_page(number + at, *key_range) for at, key_range in enumerate(ranges, 1)]
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         full = planned_keys == limit
         if full and not cursor:
@@ -144,7 +142,7 @@ def keyed_job(
             planned_pages = max(planned_pages, -(-planned_keys // page_keys))
         return Chapter(
             pages=pages,
-            cursor={"after": ranges[-1][1], "page": number + len(pages)} if full else None,
+            cursor=_cursor(ranges[-1][1], number + len(pages)) if full else None,
             planned_pages=planned_pages,
             planned_users=planned_keys,
             context=context,
@@ -156,7 +154,7 @@ def keyed_job(
         total = PageSummary()
         statement = keys.stale if options.incremental else keys.known
         with one_moment(connection):
-            found = _find(connection, statement, values, page["after"], page["upto"], None)
+            found = _find(connection, statement, values, int(page["first"]), int(page["last"]), None)
             at_once = getattr(options, size) if options.incremental else max(len(found), 1)
             if found:
                 total.add(refresh(connection, found[:at_once], values))
@@ -195,20 +193,30 @@ def _values(run: Run, context: JsonObject) -> Parameters:
 def _plan_one(
     connection: Connection, keys: Keys, values: Parameters, context: JsonObject, noun: str, key: int
 ) -> Chapter:
-    if not _find(connection, keys.known, values, key - 1, key, 1):
+    if not _find(connection, keys.known, values, key, key, 1):
         return Chapter(pages=[], context=context, message=f"{noun} {key} does not exist")
-    page = {"page": 1, "after": key - 1, "upto": key, "keys": 1}
-    return Chapter(pages=[page], planned_pages=1, planned_users=1, context=context)
+    return Chapter(pages=[_page(1, key, key, 1)], planned_pages=1, planned_users=1, context=context)
+
+
+def _page(number: int, first: int, last: int, keys: int) -> JsonObject:
+    """A page's payload. Ids are text in it: whoever handles JSON on the way may round a number of 17 digits."""
+    return {"page": number, "first": str(first), "last": str(last), "keys": keys}
+
+
+def _cursor(last: int, number: int) -> JsonObject | None:
+    """Where the chapter after this key and page begins; None after the last key that there can be."""
+    return {"first": str(last + 1), "page": number} if last < MAX_ID else None
 
 
 def _ranges(
-    connection: Connection, keys: Keys, values: Parameters, after: int, size: int, limit: int
+    connection: Connection, keys: Keys, values: Parameters, first: int, size: int, limit: int
 ) -> list[KeyRange]:
     """Key ranges of `size` keys, `limit` keys in all."""
-    given = {**values, "after": after, "upto": MAX_ID, "limit": limit, "page_size": size}
+    given = {**values, "first": first, "last": MAX_ID, "limit": limit, "page_size": size}
     rows = connection.execute(_CUT.format(known=keys.known), given).fetchall()
-    ends = [int(upto) for upto, _ in rows]
-    return list(zip([after, *ends[:-1]], ends, [int(count) for _, count in rows], strict=True)) if ends else []
+    ends = [int(last) for last, _ in rows]
+    starts = [first, *(end + 1 for end in ends[:-1])]
+    return list(zip(starts, ends, [int(count) for _, count in rows], strict=True)) if ends else []
 
 
 def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
@@ -221,9 +229,9 @@ def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRa
 
 
 def _find(
-    connection: Connection, statement: LiteralString, values: Parameters, after: int, upto: int, limit: int | None
+    connection: Connection, statement: LiteralString, values: Parameters, first: int, last: int, limit: int | None
 ) -> list[int]:
-    rows = connection.execute(statement, {**values, "after": after, "upto": upto, "limit": limit}).fetchall()
+    rows = connection.execute(statement, {**values, "first": first, "last": last, "limit": limit}).fetchall()
     return [int(key) for (key,) in rows]
 
 

@@ -5,12 +5,16 @@ Field names are Python's; aliases are the guide's camelCase names, the only ones
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
 from sitejobs.errors import InvalidInput
 
-MAX_ID = 2**63 - 1
+MIN_ID, MAX_ID = -(2**63), 2**63 - 1
+"""The ends of bigint: every id in between is one, both ends included."""
+
+SAFE_NUMBER = 2**53
+"""Beyond it, either way, programs that read JSON numbers as floating point take one whole number for another."""
 
 
 def _not_bool(value: Any) -> Any:
@@ -23,6 +27,18 @@ def _not_bool(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 
 
+def _exact(value: Any) -> Any:
+    """A rounded number is nobody's id: better none than another user's."""
+    if isinstance(value, float) and abs(value) > SAFE_NUMBER:
+        raise ValueError("the number is too large to be exact: give the id as text")
+    return value
+
+
+def id_to_json(value: int) -> int | str:
+    """An id as an execution's input keeps it: a number, or text where a number might be rounded on its way."""
+    return value if abs(value) <= SAFE_NUMBER else str(value)
+
+
 def _not_null(value: Any) -> Any:
     """Null is no user: a caller that lost an id must not get a run for everyone."""
     if value is None:
@@ -30,7 +46,12 @@ def _not_null(value: Any) -> Any:
     return value
 
 
-UserId = Annotated[Whole, Field(ge=1, le=MAX_ID)]
+Id = Annotated[
+    Whole, BeforeValidator(_exact), Field(ge=MIN_ID, le=MAX_ID), PlainSerializer(id_to_json, when_used="json")
+]
+"""Any bigint."""
+
+UserId = Id
 OptionalUserId = Annotated[UserId | None, BeforeValidator(_not_null)]
 """A user's id, or everyone when it is left out."""
 

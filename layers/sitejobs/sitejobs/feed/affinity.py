@@ -45,12 +45,12 @@ hashtextextended(concat_ws('|', %(rules)s::int, %(days)s::int, count(*), sum(
     hashtextextended(concat_ws('|', "postId", "creator", "type", array_to_string("topics", ' ')), 0))), 0)
 """
 STALE: LiteralString = f"""
-WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" > %(after)s AND l."userId" <= %(upto)s),
+WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" BETWEEN %(first)s AND %(last)s),
 liked AS ({_LIKED}),
 current AS (SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM liked GROUP BY "userId"),
 stored AS (SELECT "userId", "fingerprint", "topCreators" = '{{}}' AS "empty", EXISTS (
                SELECT FROM "User" u WHERE u."id" = "userId" AND u."deletedAt" IS NULL) AS "here"
-           FROM "UserAffinityProfile" WHERE "userId" > %(after)s AND "userId" <= %(upto)s)
+           FROM "UserAffinityProfile" WHERE "userId" BETWEEN %(first)s AND %(last)s)
 SELECT "userId" FROM current FULL JOIN stored USING ("userId")
 WHERE CASE WHEN current."fingerprint" IS NULL THEN NOT (stored."empty" AND stored."here")
       ELSE stored."fingerprint" IS DISTINCT FROM current."fingerprint" END

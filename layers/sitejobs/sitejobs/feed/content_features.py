@@ -27,31 +27,31 @@ hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least({MEDIA
 """
 _LIVE_POSTS: LiteralString = """
 SELECT p.* FROM "Post" p
-WHERE p."id" > %(after)s AND p."id" <= %(upto)s AND p."deletedAt" IS NULL AND %(days)s::int = 0
+WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND %(days)s::int = 0
 UNION ALL
 SELECT p.* FROM "Post" p
-WHERE p."id" > %(after)s AND p."id" <= %(upto)s AND p."deletedAt" IS NULL
+WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL
   AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND %(days)s::int > 0
 """
 # Features of posts that are gone; those of posts older than the lookback stay. The range stands at each table, or the
 # planner reads the other whole.
 _VANISHED: LiteralString = """
 SELECT f."postId" AS "id" FROM "PostFeatures" f
-WHERE f."postId" > %(after)s AND f."postId" <= %(upto)s
+WHERE f."postId" BETWEEN %(first)s AND %(last)s
   AND NOT EXISTS (
       SELECT FROM "Post" p
-      WHERE p."id" = f."postId" AND p."id" > %(after)s AND p."id" <= %(upto)s AND p."deletedAt" IS NULL)
+      WHERE p."id" = f."postId" AND p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL)
 """
 # Adding 0 keeps PostgreSQL from walking all old posts by id until it has met enough recent ones; what has vanished is
 # looked for only as far as the posts reach, so that a Plan of many chapters reads the stored rows once.
 KNOWN: LiteralString = f"""
 WITH live AS MATERIALIZED (
     (SELECT "id" FROM "Post"
-     WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL AND %(days)s::int = 0
+     WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL AND %(days)s::int = 0
      ORDER BY "id" LIMIT %(limit)s)
     UNION ALL
     (SELECT "id" FROM "Post"
-     WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL AND %(days)s::int > 0
+     WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL AND %(days)s::int > 0
        AND "createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
      ORDER BY "id" + 0 LIMIT %(limit)s)
 )
@@ -59,12 +59,12 @@ SELECT "id" FROM (
     SELECT "id" FROM live
     UNION ALL
     ({_VANISHED}
-     AND f."postId" <= (SELECT CASE WHEN count(*) = %(limit)s::bigint THEN max("id") ELSE %(upto)s END FROM live))
+     AND f."postId" <= (SELECT CASE WHEN count(*) = %(limit)s::bigint THEN max("id") ELSE %(last)s END FROM live))
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """  # noqa: S608 - put together from constants
 STALE: LiteralString = f"""
 SELECT p."id" FROM ({_LIVE_POSTS}) AS p
-LEFT JOIN "PostFeatures" f ON f."postId" = p."id" AND f."postId" > %(after)s AND f."postId" <= %(upto)s
+LEFT JOIN "PostFeatures" f ON f."postId" = p."id" AND f."postId" BETWEEN %(first)s AND %(last)s
 WHERE f."fingerprint" IS DISTINCT FROM {_FINGERPRINT}
 UNION ALL
 ({_VANISHED})

@@ -40,7 +40,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     # Of the same run: the page runs a second time.
     done = [user for user, here, computed in stored if here and computed == now]
     if done:
-        given = {**values, "after": done[0] - 1, "upto": done[-1]}
+        given = {**values, "first": done[0], "last": done[-1]}
         done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
     left = set(gone) | set(newer) | set(done)
     users = [user for user in keys if user not in left]

@@ -14,10 +14,10 @@ from sitejobs.keyed import Keys, Parameters, keyed_job
 
 KNOWN: LiteralString = """
 SELECT "userId" FROM (
-    (SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    (SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
     UNION
-    (SELECT DISTINCT "userId" FROM "FeedPresorted" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    (SELECT DISTINCT "userId" FROM "FeedPresorted" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "userId" LIMIT %(limit)s
 """

@@ -48,8 +48,8 @@ hashtextextended(concat(
 STALE: LiteralString = f"""
 WITH shared AS MATERIALIZED ({SHARED}),
 newest AS MATERIALIZED ({NEWEST}),
-here AS (SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL),
-stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" > %(after)s AND "userId" <= %(upto)s)
+here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
+stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s)
 SELECT COALESCE(here."id", k."userId") AS "id" FROM here FULL JOIN stored k ON k."userId" = here."id"
 WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true

@@ -21,10 +21,10 @@ BETWEEN %(now)s::timestamptz - make_interval(hours => %(windowHours)s::int) AND 
 # Adding 0 keeps PostgreSQL from walking all old posts by id until it has met enough recent ones.
 KNOWN: LiteralString = f"""
 SELECT "id" FROM (
-    (SELECT "id" FROM "Post" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "createdAt" {_IN_WINDOW}
+    (SELECT "id" FROM "Post" WHERE "id" BETWEEN %(first)s AND %(last)s AND "createdAt" {_IN_WINDOW}
      ORDER BY "id" + 0 LIMIT %(limit)s)
     UNION
-    (SELECT "postId" FROM "TrendingScore" WHERE "postId" > %(after)s AND "postId" <= %(upto)s
+    (SELECT "postId" FROM "TrendingScore" WHERE "postId" BETWEEN %(first)s AND %(last)s
      ORDER BY "postId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """  # noqa: S608 - put together from constants

@@ -88,7 +88,7 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
         resources, run, parameters, options.candidate_batch_size
     )
     return Chapter(
-        pages=[{"page": 1, "userId": user_id}],
+        pages=[{"page": 1, "userId": str(user_id)}],
         planned_pages=1,
         planned_users=1,
         context={"snapshot": stored.key, "parameters": parameters.to_json()},

@@ -26,14 +26,20 @@ First = Callable[[Run, Any], records.Place]
 def _plan_one(resources: Resources, run: Run, options: MediaMetadataOptions, cursor: Any) -> Chapter:
     if records.record_by_id(resources.database.connection(), options.media_id) is None:
         raise InvalidInput(f"mediaId must be the id of a Media record: there is no {options.media_id}")
-    return Chapter(pages=[{"page": 1, "mediaId": options.media_id}], planned_pages=1, planned_users=1)
+    return Chapter(pages=[{"page": 1, "mediaId": str(options.media_id)}], planned_pages=1, planned_users=1)
 
 
 def _batch_one(resources: Resources, run: Run, options: MediaMetadataOptions, page: JsonObject) -> PageSummary:
     summary = PageSummary()
     checker, connection = checker_of(resources), resources.database.connection()
-    checker.check(connection, page["mediaId"], summary, force=options.force)
+    checker.check(connection, int(page["mediaId"]), summary, force=options.force)
     return summary
+
+
+def _place(place: records.Place) -> list[str]:
+    """A place as a payload keeps it: a number of 17 digits might be rounded on its way."""
+    at, media_id = place
+    return [at, str(media_id)]
 
 
 def _plan_unchecked(size: Callable[[Any], int], first: First) -> Callable[[Resources, Run, Any, Any], Chapter]:
@@ -46,7 +52,7 @@ def _plan_unchecked(size: Callable[[Any], int], first: First) -> Callable[[Resou
         ends = [*found[size(options) - 1 : -1 : size(options)], *found[-1:]]
         starts = [after, *ends[:-1]]
         pages = [
-            {"page": number + at, "after": list(start), "upto": list(end)}
+            {"page": number + at, "after": _place(start), "upto": _place(end)}
             for at, (start, end) in enumerate(zip(starts, ends, strict=False), 1)
         ]
         planned = len(found)
@@ -54,7 +60,7 @@ def _plan_unchecked(size: Callable[[Any], int], first: First) -> Callable[[Resou
             planned = max(planned, records.count_unchecked(connection, after))
         return Chapter(
             pages=pages,
-            cursor={"after": list(found[-1]), "page": number + len(pages)} if len(found) == limit else None,
+            cursor={"after": _place(found[-1]), "page": number + len(pages)} if len(found) == limit else None,
             planned_pages=number + max(len(pages), -(-planned // size(options))),
             planned_users=planned,
             message=None if pages or cursor else "there is no unchecked upload",

@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from sitejobs.options import MAX_ID, JobOptions, PagedOptions, Whole
+from sitejobs.options import Id, JobOptions, PagedOptions, Whole
 
 
 class MediaMetadataOptions(JobOptions):
     """media-metadata: one record."""
 
-    media_id: Whole = Field(ge=1, le=MAX_ID, description="the record to check")
+    media_id: Id = Field(description="the record to check")
     force: bool = Field(default=False, description="check it even if its object is the one that was checked before")
 
 

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from sitejobs.media.attributes import Attributes
 from sitejobs.media.objects import StoredObject
 from sitejobs.media.rules import Reason
+from sitejobs.options import MIN_ID
 
 READY, REJECTED, FAILED = "READY", "REJECTED", "FAILED_PROCESSING"
 UPLOADED: Final = "UPLOADED"
@@ -79,13 +80,13 @@ _UPSERT: Final = _upsert(_COLUMNS)
 Place = tuple[str, int]
 """createdAt as text, and id."""
 
-START: Place = ("-infinity", 0)
+START: Place = ("-infinity", MIN_ID)
 """Before every record."""
 
 
 def start_at(moment: datetime) -> Place:
     """Before every record of that moment and later; without a zone the site's times are UTC."""
-    return moment.astimezone(UTC).isoformat(sep=" "), 0
+    return moment.astimezone(UTC).isoformat(sep=" "), MIN_ID
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,12 @@ SELECT COALESCE(c."userId", s."userId")
 FROM (
     SELECT u."id" AS "userId", {_fingerprint(age(BIRTHDATE))} AS "fingerprint"
     -- The range is put to both tables: the planner would read all profiles for a page's.
-    FROM "User" u JOIN "Profile" p ON p."userId" = u."id" AND p."userId" > %(after)s AND p."userId" <= %(upto)s
+    FROM "User" u JOIN "Profile" p ON p."userId" = u."id" AND p."userId" BETWEEN %(first)s AND %(last)s
     {_INTERESTS}{_TRAITS.format("")}{_LISTS}
-    WHERE u."id" > %(after)s AND u."id" <= %(upto)s AND {_UNDELETED}
+    WHERE u."id" BETWEEN %(first)s AND %(last)s AND {_UNDELETED}
 ) AS c
 FULL JOIN (
-    SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" BETWEEN %(first)s AND %(last)s
 ) AS s ON s."userId" = c."userId"
 WHERE s."fingerprint" IS DISTINCT FROM c."fingerprint"
 ORDER BY 1

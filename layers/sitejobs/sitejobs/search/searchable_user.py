@@ -68,8 +68,8 @@ _DIFFERS: LiteralString = """
 """
 _STALE: LiteralString = f"""
 SELECT COALESCE(c."userId", s."userId")
-FROM ({_computed("{0} > %(after)s AND {0} <= %(upto)s")}) AS c
-FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" > %(after)s AND "userId" <= %(upto)s) AS s
+FROM ({_computed("{0} BETWEEN %(first)s AND %(last)s")}) AS c
+FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" BETWEEN %(first)s AND %(last)s) AS s
        ON s."userId" = c."userId"
 WHERE c."userId" IS NULL OR s."userId" IS NULL OR {_DIFFERS}
 ORDER BY 1

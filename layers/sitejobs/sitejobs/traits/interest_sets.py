@@ -21,17 +21,17 @@ _STALE = f"""
 SELECT "userId" FROM (
     SELECT "userId", "fingerprint" FROM (
         SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "UserInterest"
-        WHERE "userId" > %(after)s AND "userId" <= %(upto)s GROUP BY 1
+        WHERE "userId" BETWEEN %(first)s AND %(last)s GROUP BY 1
     ) AS print
-    JOIN "User" u ON u."id" = print."userId" AND u."id" > %(after)s AND u."id" <= %(upto)s
+    JOIN "User" u ON u."id" = print."userId" AND u."id" BETWEEN %(first)s AND %(last)s
     WHERE u."deletedAt" IS NULL
 ) AS source
 FULL JOIN (
-    SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" BETWEEN %(first)s AND %(last)s
 ) AS stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
    OR stored."fingerprint" IS NULL AND "userId" NOT IN (
-       SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
+       SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
 ORDER BY "userId"
 """  # noqa: S608 - made of constants
 

@@ -26,7 +26,7 @@ Of the answers as text: jsonb_hash_extended takes 1 and 1.0 for the same, and eq
 _STALE = f"""
 WITH stored AS MATERIALIZED (
     SELECT "userId", "fingerprint", "checkedAt" FROM "UserTraitState"
-    WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    WHERE "userId" BETWEEN %(first)s AND %(last)s
 ), changed AS MATERIALIZED (
     SELECT "quizId", "questionId"::text AS "question", "valueHash", "changedAt" FROM "QuizOptionSeen"
     WHERE "changedAt" >= (SELECT min("checkedAt") FROM stored)
@@ -34,18 +34,18 @@ WITH stored AS MATERIALIZED (
 SELECT "userId" FROM (
     SELECT "userId", "fingerprint" FROM (
         SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "QuizResult"
-        WHERE "userId" > %(after)s AND "userId" <= %(upto)s GROUP BY 1
+        WHERE "userId" BETWEEN %(first)s AND %(last)s GROUP BY 1
     ) AS print
-    JOIN "User" u ON u."id" = print."userId" AND u."id" > %(after)s AND u."id" <= %(upto)s
+    JOIN "User" u ON u."id" = print."userId" AND u."id" BETWEEN %(first)s AND %(last)s
     WHERE u."deletedAt" IS NULL
 ) AS source
 FULL JOIN stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
    OR stored."fingerprint" IS NULL AND "userId" NOT IN (
-       SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s)
+       SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
 UNION
 SELECT r."userId" FROM changed c
-JOIN "QuizResult" r ON r."userId" > %(after)s AND r."userId" <= %(upto)s AND r."quizId" = c."quizId"
+JOIN "QuizResult" r ON r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" = c."quizId"
                    AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
 JOIN stored s ON s."userId" = r."userId" AND s."fingerprint" IS NOT NULL AND s."checkedAt" <= c."changedAt"
 ORDER BY "userId"

@@ -1,7 +1,7 @@
 """Every workflow by name, beside the catalog of jobs."""
 
 from sitejobs.catalog import JOBS, JobEntry
-from sitejobs.options import JobOptions, parse_options
+from sitejobs.options import JobOptions, id_to_json, parse_options
 from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
 
 WorkflowOptions = AllOptions | OnboardUserOptions | AfterAlgorithmUpdateOptions
@@ -55,6 +55,6 @@ def input_of(job: str, options: JobOptions) -> dict[str, object]:
     if getattr(options, "incremental", False):
         given["incremental"] = True
     if isinstance(options, OnboardUserOptions):
-        given["userId"] = options.user_id
+        given["userId"] = id_to_json(options.user_id)
     parse_options(JOBS[job].options, given)
     return given

@@ -11,7 +11,7 @@ from psycopg import Connection
 RANGE_USERS = 2_000
 """Users of one page that renews inputs: about 0.2 s."""
 
-IN_RANGE: LiteralString = "BETWEEN %(after)s::bigint + 1 AND %(upto)s"
+IN_RANGE: LiteralString = "BETWEEN %(first)s AND %(last)s"
 IN_LIST: LiteralString = "= ANY(%(ids)s)"
 
 
@@ -120,16 +120,16 @@ _RENEW_LIST = _renewal(IN_LIST)
 _RANGES = """
 SELECT max("id"), count(*) FROM (
     SELECT "id", (row_number() OVER (ORDER BY "id") - 1) / %(size)s AS "range" FROM (
-        SELECT "id" FROM "User" WHERE "id" > %(after)s ORDER BY "id" LIMIT %(limit)s
+        SELECT "id" FROM "User" WHERE "id" >= %(first)s ORDER BY "id" LIMIT %(limit)s
     ) AS users
 ) AS numbered GROUP BY "range" ORDER BY "range"
 """
 
 
-def renew_range(connection: Connection, after: int, upto: int) -> None:
-    """Make the inputs of users above `after` up to `upto` what the site says now; unchanged rows stay untouched."""
+def renew_range(connection: Connection, first: int, last: int) -> None:
+    """Make the inputs of users from `first` to `last` what the site says now; unchanged rows stay untouched."""
     for statement in _RENEW_RANGE:
-        connection.execute(statement, {"after": after, "upto": upto})
+        connection.execute(statement, {"first": first, "last": last})
 
 
 def renew(connection: Connection, ids: list[int]) -> None:
@@ -138,7 +138,7 @@ def renew(connection: Connection, ids: list[int]) -> None:
         connection.execute(statement, {"ids": ids})
 
 
-def ranges(connection: Connection, after: int, limit: int) -> list[tuple[int, int]]:
-    """Up to `limit` ranges of users above `after`: the last id of each, and how many users it holds."""
-    given = {"after": after, "size": RANGE_USERS, "limit": RANGE_USERS * limit}
+def ranges(connection: Connection, first: int, limit: int) -> list[tuple[int, int]]:
+    """Up to `limit` ranges of users from `first` on: the last id of each, and how many users it holds."""
+    given = {"first": first, "size": RANGE_USERS, "limit": RANGE_USERS * limit}
     return [(int(last), int(count)) for last, count in connection.execute(_RANGES, given).fetchall()]

@@ -1,7 +1,6 @@
 """compatibility: first pages renew what is read of each user, then pages compare viewers with their targets."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from psycopg import Connection
@@ -14,7 +13,7 @@ from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
 from sitejobs.matching.options import CompatibilityOptions
-from sitejobs.options import MAX_ID
+from sitejobs.options import MAX_ID, MIN_ID
 
 SCAN = 1000
 """Viewers that a page of an incremental run looks at: one changed user makes all stale whom it suits."""
@@ -58,27 +57,30 @@ def batch(resources: Resources, run: Run, options: CompatibilityOptions, page: J
     """One page, of either kind. Renewed inputs are nobody's results: they are not counted."""
     if "inputs" not in page:
         return _KEYED.batch(resources, run, options, page)
-    after, upto = page["inputs"]
+    first, last = map(int, page["inputs"])
     connection = resources.database.connection()
     with one_moment(connection):
-        inputs.renew_range(connection, after, upto)
+        inputs.renew_range(connection, first, last)
     return PageSummary()
 
 
 def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, cursor: Any) -> Chapter:
     connection = resources.database.connection()
-    after, number = (int(cursor["inputs"]), int(cursor["page"])) if cursor else (0, 0)
-    ranges = inputs.ranges(connection, after, PAGES_A_CHAPTER)
-    full = len(ranges) == PAGES_A_CHAPTER
-    ends = [last for last, _ in ranges]
+    first, number = (int(cursor["inputs"]), int(cursor["page"])) if cursor else (MIN_ID, 0)
+    ranges = inputs.ranges(connection, first, PAGES_A_CHAPTER)
+    full = len(ranges) == PAGES_A_CHAPTER and ranges[-1][0] < MAX_ID
     # The last range is open: inputs of users who have gone lie beyond the last user too.
-    bounds = [after, *ends] if full else [after, *ends[:-1], MAX_ID]
-    pages = [{"page": number + at, "inputs": list(bound)} for at, bound in enumerate(pairwise(bounds), 1)]
+    ends = [last for last, _ in ranges] if full else [*(last for last, _ in ranges[:-1]), MAX_ID]
+    starts = [first, *(end + 1 for end in ends[:-1])]
+    pages = [
+        {"page": number + at, "inputs": [str(start), str(end)]}
+        for at, (start, end) in enumerate(zip(starts, ends, strict=True), 1)
+    ]
     number += len(pages)
     users = sum(count for _, count in ranges)
     return Chapter(
         pages=pages,
-        cursor={"inputs": ends[-1], "page": number} if full else {"after": 0, "page": number},
+        cursor={"inputs" if full else "first": str(ends[-1] + 1 if full else MIN_ID), "page": number},
         planned_pages=number if options.incremental else number - (-users // options.batch_size),
         planned_users=0 if options.incremental else users,
         context=run.context if cursor else {"parameters": read_parameters(options, resources.environment)},

@@ -92,10 +92,10 @@ ORDER BY "id"
 
 KNOWN: LiteralString = """
 SELECT "id" FROM (
-    (SELECT "id" FROM "User" WHERE "id" > %(after)s AND "id" <= %(upto)s AND "deletedAt" IS NULL
+    (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL
      ORDER BY "id" LIMIT %(limit)s)
     UNION
-    (SELECT "userId" FROM "UserCompatibilityViewer" WHERE "userId" > %(after)s AND "userId" <= %(upto)s
+    (SELECT "userId" FROM "UserCompatibilityViewer" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """
