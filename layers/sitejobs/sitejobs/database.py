@@ -7,20 +7,24 @@ statement is prepared, no temporary table is made.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+from sitejobs.reasons import NO_OPTIONS_TAKEN, reason_of
 
-# Failures that a later try can survive: lost or refused connections, restarts, too many clients, and two
-# transactions in each other's way.
+# Failures that a later try can survive: lost or refused connections, restarts, too many clients, a server that takes
+# no writes until a failover is done, and two transactions in each other's way.
 TRANSIENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     pg.SerializationFailure,
     pg.DeadlockDetected,
+    pg.ReadOnlySqlTransaction,
+    pg.IdleInTransactionSessionTimeout,
 )
 # OperationalErrors all the same that no retry mends.
 PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
@@ -31,50 +35,86 @@ PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.DiskFull,
     pg.OutOfMemory,
 )
-_NO_OPTIONS_TAKEN = "support command-line options"
-"""What RDS Proxy says of a startup packet with options."""
 
-# libpq reports a refused login without an SQLSTATE: only its text tells it from a lost connection.
-_PERMANENT_CONNECT_TEXTS = (
-    "password authentication failed",
-    "PAM authentication failed",  # RDS, of a token of IAM
-    "IAM authentication failed",  # RDS Proxy
-    "no password supplied",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "unsupported startup parameter",
-    _NO_OPTIONS_TAKEN,
-)
+_SETTINGS: Final = {
+    # How times, bytes and numbers are written: a database or a role may have others, which psycopg does not read.
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    # How our statements and their values are understood.
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+}
+ENCODING: Final = "UTF8"
+
+# A host that vanishes answers nothing: what is sent to it, or waited for from it, fails after 25 s or so, and a new
+# connection after 10 s for each address. Both together are less than any function's time limit (a test compares them).
+# Not sooner: a server that waits for a lock while a page is copied takes nothing for a while, too.
+TIMEOUTS: Final = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 10,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+_OF_ENVIRONMENT: Final = {
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "host": "PGHOST",
+}
+"""libpq's variables of the parameters that have one."""
+
+_SETTLE = """
+SELECT set_config(given."name", given."value", false)
+FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
+JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
+WHERE now."setting" <> given."value"
+"""
+_TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
 
 
 def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> psycopg.Connection:
-    """Open a connection that speaks UTC.
+    """Open a connection that speaks UTC, UTF-8 and ISO dates, whatever the database's own settings are.
+
+    Where the URL names several hosts and does not say which it wants, it is the one that takes writes.
 
     Parameters
     ----------
-    url : libpq connection string or URI.
+    url : libpq connection string or URI; what it says of timeouts holds.
     search_path : schemas to look in first, comma separated; the server's default when None.
-    statement_timeout_ms : server-side limit of one statement, in milliseconds; none when None.
+    statement_timeout_ms : server-side limit of one statement, in milliseconds; the server's own when None.
 
     Raises
     ------
     psycopg.OperationalError : the server cannot be reached or refuses the login.
+    InvalidInput : the database's encoding is not UTF8.
     """
-    settings = {"TimeZone": "UTC"}
+    settings = _settings(search_path, statement_timeout_ms)
+    try:
+        connection = _connect(url, settings)
+    except psycopg.OperationalError as error:
+        if not any(text in str(error) for text in NO_OPTIONS_TAKEN):
+            raise
+        connection = _connect(url, {})
+    try:
+        _check_encoding(connection)
+        _settle(connection, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict[str, str]:
+    settings = dict(_SETTINGS)
     if search_path:
         settings["search_path"] = search_path
     if statement_timeout_ms is not None:
         settings["statement_timeout"] = str(int(statement_timeout_ms))
-    try:
-        return _connect(url, settings)
-    except psycopg.OperationalError as error:
-        if _NO_OPTIONS_TAKEN not in str(error):
-            raise
-    connection = _connect(url, {})
-    for name, value in settings.items():
-        # The proxy keeps one server connection for this session from here on: no worse than no proxy.
-        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
-    return connection
+    return settings
 
 
 def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
@@ -87,9 +127,40 @@ def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
         url,
         autocommit=True,
         prepare_threshold=None,
-        connect_timeout=given.get("connect_timeout", 10),
+        client_encoding=ENCODING,
         options=" ".join(filter(None, options)),
+        **_defaults(given),
     )
+
+
+def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Connection parameters that neither the URL nor the environment has."""
+    environment = {name: value for name, variable in _OF_ENVIRONMENT.items() if (value := os.environ.get(variable))}
+    known = environment | {name: value for name, value in given.items() if value is not None}
+    wanted: dict[str, Any] = dict(TIMEOUTS)
+    if "," in str(known.get("host") or known.get("hostaddr") or ""):
+        wanted["target_session_attrs"] = "read-write"
+    return {name: value for name, value in wanted.items() if name not in known} | {
+        name: value for name, value in environment.items() if name in wanted and name not in given
+    }
+
+
+def _check_encoding(connection: psycopg.Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in (None, ENCODING):
+        raise InvalidInput(
+            f"the database's encoding is {encoding} and must be {ENCODING}: make one with"
+            f" CREATE DATABASE ... ENCODING '{ENCODING}' TEMPLATE template0, and move the data with pg_dump and psql"
+        )
+
+
+def _settle(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
+    """Set what differs: a pooler may have dropped the startup packet's options, and says nothing of it.
+
+    PgBouncer gives each of its sessions the time zone, the styles and the encoding that it asked for. The rest stays
+    with the server's session, as search_path and statement_timeout do: docs/deploying.md says what that asks for.
+    """
+    connection.execute(_SETTLE, [list(settings), list(settings.values())])
 
 
 class Database:
@@ -116,14 +187,21 @@ class Database:
         self._connection: psycopg.Connection | None = None
 
     def connection(self) -> psycopg.Connection:
-        """A connection in autocommit mode that answered just now."""
-        if self._connection is not None:
-            try:
-                self._connection.execute("SELECT 1")
-            except psycopg.Error:
-                self.close()
+        """A connection in autocommit mode that answered just now, to a server that takes writes.
+
+        Raises
+        ------
+        psycopg.OperationalError : the server cannot be reached or refuses the login.
+        Transient : it takes no writes now.
+        """
+        if self._connection is not None and not _is_good(self._connection):
+            self.close()
         if self._connection is None or self._connection.closed:
             self._connection = self._login()
+            if _takes_no_writes(self._connection):
+                # Such a session stays as it is when the database takes writes again.
+                self.close()
+                raise Transient("the database is read-only: a standby, or in the middle of a failover")
         return self._connection
 
     def _login(self) -> psycopg.Connection:
@@ -148,11 +226,23 @@ class Database:
         self._connection = None
 
 
+def _is_good(connection: psycopg.Connection) -> bool:
+    try:
+        return not _takes_no_writes(connection)
+    except psycopg.Error:
+        return False
+
+
+def _takes_no_writes(connection: psycopg.Connection) -> bool:
+    row = connection.execute(_TAKES_NO_WRITES).fetchone()
+    return row is not None and bool(row[0])
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn psycopg's errors into the two kinds a state machine knows: `Transient` and permanent ones.
 
-    Only the class and the SQLSTATE are passed on: the server's messages may quote a row.
+    Only the class, the SQLSTATE and a known reason are passed on: the server's messages may quote a row.
     """
     try:
         yield
@@ -169,34 +259,27 @@ def is_transient(error: psycopg.Error) -> bool:
     """Whether the same call may succeed when tried again later."""
     if isinstance(error, PERMANENT_ERRORS):
         return False
-    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        return not any(text in str(error) for text in _PERMANENT_CONNECT_TEXTS)
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] == "08":
+        # A refused login has no SQLSTATE; PgBouncer tells of one by a protocol violation.
+        reason = reason_of(str(error))
+        return reason is None or reason.passes
     return isinstance(error, TRANSIENT_ERRORS)
 
 
 def describe(error: psycopg.Error) -> str:
-    """Name an error without quoting data: its class, SQLSTATE, and the object it concerns.
+    """Name an error without quoting data: its class, SQLSTATE, and the object or reason it concerns.
 
     The message of schema errors (classes 42 and 3D) names objects only, so it is kept.
     """
     parts = [type(error).__name__]
     if error.sqlstate:
         parts.append(f"SQLSTATE {error.sqlstate}")
-        if error.sqlstate[:2] in ("42", "3D", "28") and error.diag.message_primary:
-            parts.append(error.diag.message_primary)
-    elif isinstance(error, psycopg.OperationalError):
-        parts.append(_connect_reason(str(error)))
+    if (error.sqlstate or "")[:2] in ("42", "3D", "28") and error.diag.message_primary:
+        parts.append(error.diag.message_primary)
+    elif error.sqlstate is None or error.sqlstate[:2] in ("08", "25", "53", "57"):
+        reason = reason_of(str(error))
+        if reason is not None:
+            parts.append(reason.phrase)
+        elif error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+            parts.append("connection lost or not made")
     return ": ".join(parts)
-
-
-def _connect_reason(text: str) -> str:
-    """The part of libpq's connection error that says why, without the address."""
-    for known in (
-        *_PERMANENT_CONNECT_TEXTS,
-        "Connection refused",
-        "timeout",
-        "could not translate host name",
-    ):
-        if known in text:
-            return known
-    return "connection lost or not made"
