@@ -79,7 +79,7 @@ def old_server() -> Iterator[Server]:
     """The oldest PostgreSQL that is supported; skipped where it cannot be had. `database_url` stays on the newest."""
     programs = programs_of(OLDEST)
     home = make_home()
-    with own_server(programs, home) as server:
+    with own_server(home, programs=programs) as server:
         yield server
     shutil.rmtree(home)
 

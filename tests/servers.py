@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from sitejobs_local.postgres_cluster import (
     make_socket_folder,
     run_as,
     server_account,
+    server_binaries,
 )
 from tests.needed import missing, program
 
@@ -62,26 +63,28 @@ def programs_of(version: int) -> Path:
 
 @contextmanager
 def own_server(
-    programs: Path,
     home: Path,
     *,
+    programs: Path | None = None,
     settings: Mapping[str, str] | None = None,
     access: str | None = None,
     locale: Sequence[str] = UNICODE,
     prefix: Sequence[str] = (),
+    prepare: Callable[[Path], object] = lambda data: None,
 ) -> Iterator[Server]:
     """A server in a folder that the account that runs it can reach (`make_home`), stopped at the end.
 
     Parameters
     ----------
-    programs : folder of `postgres` and `initdb`.
+    programs : folder of `postgres` and `initdb`; those of the embedded PostgreSQL when None.
     settings : of the configuration, beside those that make tests quick.
     access : the text of pg_hba.conf; trusts everybody when None.
     locale : options of initdb.
     prefix : a command that runs the server, such as ("ip", "netns", "exec", name).
+    prepare : is given the data folder before the server starts.
     """
     account = server_account(Cluster(home))
-    reachable = _reachable(programs, home)
+    reachable = server_binaries(Cluster(home), account) if programs is None else _reachable(programs, home)
     data = home / "data"
     data.mkdir(mode=0o700)
     if account is not None:
@@ -90,6 +93,7 @@ def own_server(
     subprocess.run(initdb, check=True, capture_output=True, cwd="/", env=ENVIRONMENT, **run_as(account))
     if access is not None:
         (data / "pg_hba.conf").write_text(access)
+    prepare(data)
     sockets = make_socket_folder(account)
     server = Server(f"postgresql://{SUPERUSER}@/postgres?host={sockets}&port=5432", data, sockets)
     given = {"unix_socket_directories": str(sockets), "fsync": "off", "listen_addresses": "", **(settings or {})}
@@ -120,10 +124,6 @@ def _reachable(programs: Path, home: Path) -> Path:
         return programs
     copied = home / "programs"
     shutil.copytree(programs.parent, copied, symlinks=True, dirs_exist_ok=True)
-    libraries = programs.parents[1].with_name(programs.parents[1].name + ".libs")
-    if libraries.is_dir():
-        # A wheel's programs look for these beside the package.
-        shutil.copytree(libraries, home / libraries.name, dirs_exist_ok=True)
     return copied / programs.name
 
 
