@@ -45,6 +45,7 @@ _MESSAGES = (
     "ApproximateNumberOfMessagesDelayed",
 )
 _POLL_S = 0.1
+_PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def run(files: int, outage: float, folder: Path, retry_seconds: int | None = Non
             put_all(machine, files)
             put, waiting = clock(), messages(machine, "MediaQueue")
             note(f"{files:,} put in {put:,.0f} s, {waiting:,} waiting")
-            wait_for(lambda: database.ask(_CHECKED)[0] >= files // 3, 60 + files)
+            wait_for(lambda: database.ask(_CHECKED)[0] >= files // 3, _PATIENCE_S + 10 * files)
             [checked_before] = database.ask(_CHECKED)
             database.stop()
             down = clock()
@@ -135,7 +136,7 @@ def run(files: int, outage: float, folder: Path, retry_seconds: int | None = Non
             database.start()
             up = clock()
             note("the database is there again")
-            wait_for(lambda: is_empty(machine, "MediaQueue"), 120 + 4 * outage + files)
+            wait_for(lambda: is_empty(machine, "MediaQueue"), _PATIENCE_S + 4 * outage + 10 * files)
             ended = clock()
             left, dead = messages(machine, "MediaQueue"), messages(machine, "MediaDeadLetterQueue")
             allowed_receives = machine.template.queues["MediaQueue"].max_receive_count

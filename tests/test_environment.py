@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import PATIENCE_S
+
 SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "environment.sh"
 COMMANDS = ("cat", "cksum", "dirname", "rm", "sed", "sh", "sort")
 
@@ -25,6 +27,7 @@ optional-dependencies = { local = [], dev = [] }
 # The least that an editable install asks of a package, so that nothing is fetched.
 BACKEND = """
 import zipfile
+from tests.limits import PATIENCE_S
 
 def build_editable(folder, settings=None, metadata=None):
     with zipfile.ZipFile(f"{folder}/tiny-1-py3-none-any.whl", "w") as wheel:
@@ -54,7 +57,7 @@ def make(folder: Path, kind: str = "local", **variables: str) -> "subprocess.Com
         env={**kept, "PYTHON": sys.executable, **variables},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_S,
     )
 
 

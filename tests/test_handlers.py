@@ -29,7 +29,7 @@ SECRET_OF_THE_PAGE = "Zebulon Quackenbush"
 
 def function(name: str, code: Path, handler: str, **variables: str) -> Function:
     variables = {"POWERTOOLS_SERVICE_NAME": "toy", "POWERTOOLS_METRICS_NAMESPACE": "toys", **variables}
-    return Function(name, name, code, handler, timeout=30, memory=256, environment=variables, layers=(LAYER,))
+    return Function(name, name, code, handler, timeout=900, memory=256, environment=variables, layers=(LAYER,))
 
 
 FUNCTIONS = (

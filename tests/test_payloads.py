@@ -69,7 +69,7 @@ class Machine:
 
 def function(name: str, folder: str, handler: str) -> Function:
     variables = {"POWERTOOLS_METRICS_NAMESPACE": "sitejobs"}
-    return Function(name, name, REPOSITORY / "functions" / folder, handler, 60, 256, variables, (LAYER,))
+    return Function(name, name, REPOSITORY / "functions" / folder, handler, 900, 256, variables, (LAYER,))
 
 
 FUNCTIONS = (

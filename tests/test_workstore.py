@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from sitejobs.errors import DataUnavailable, SitejobsError, Transient
 from sitejobs.workstore import S3WorkStore
 from tests.fakes import FolderWorkStore
+from tests.limits import PATIENCE_S
 
 BUCKET = "work-files"
 KEY = "snapshots/toy-1.snap"
@@ -28,7 +29,7 @@ def client(endpoint: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=5, proxies={}),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S, proxies={}),
     )
 
 

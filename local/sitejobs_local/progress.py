@@ -102,7 +102,7 @@ def shown(
     def tell(totals: Totals) -> str:
         return figures(totals, noun)
 
-    with _bar(console, job, tell) if console.is_terminal else _lines(console, job, tell) as progress:
+    with _bar(console, job, tell) if console.is_interactive else _lines(console, job, tell) as progress:
         yield progress
 
 

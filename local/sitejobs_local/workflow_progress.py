@@ -106,7 +106,7 @@ def line(state: Mapping[str, Any]) -> str:
 @contextmanager
 def shown(console: "Console", figures: Callable[[Totals], str] = counts) -> Iterator[View]:
     """A live line a job in a terminal, `figures` saying how far it is; elsewhere a line when a job has ended."""
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield _Lines(console)
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

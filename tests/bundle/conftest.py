@@ -1,6 +1,5 @@
 """The bundle as SAM builds it, and what a built function needs around it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from sitejobs_local import migrations
 from sitejobs_local.population import generate, load
 from sitejobs_local.template import Template, load_template
+from tests.skips import Lacking, skip
 from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 
 USERS = 60
@@ -63,9 +63,7 @@ def runtime() -> Path:
     try:
         return find_runtime()
     except MissingToolError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        skip(Lacking.PYTHON_3_13, error)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-START_LIMIT_S: Final = 60.0
+from tests.limits import PATIENCE_S
+
 IMAGE: Final = "sitejobs/lambda-stand-in:python3.13"
 BRIDGE: Final = Path("/sys/class/net/docker0")
 _LANG: Final = "/var/lang"
@@ -112,7 +113,7 @@ def _own_engine(folder: Path) -> Iterator[Engine]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
-        limit = time.monotonic() + START_LIMIT_S
+        limit = time.monotonic() + PATIENCE_S
         while not engine.answers():
             if process.poll() is not None or time.monotonic() > limit:
                 raise NoEngineError(f"dockerd does not start here: {_last_error(log)}")

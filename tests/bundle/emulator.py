@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs_local.template import Function
+from tests.limits import PATIENCE_S
 from tools.bundle import ROOT
 
-START_LIMIT_S = 20.0
 _INVOKE = "/2015-03-31/functions/function/invocations"  # the name is `function` whatever the function is called
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)")
 
@@ -30,7 +30,7 @@ class Emulated:
 
     def invoke(self, event: object) -> dict[str, Any]:
         """Call the function; an error it raises comes back as `{"errorType", "errorMessage", "stackTrace"}`."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("POST", _INVOKE, json.dumps(event))
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
@@ -108,7 +108,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    limit = time.monotonic() + START_LIMIT_S
+    limit = time.monotonic() + PATIENCE_S
     while time.monotonic() < limit and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

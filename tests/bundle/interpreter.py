@@ -15,10 +15,10 @@ import pytest
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 
+from tests.limits import PATIENCE_S
+
 JsonObject = dict[str, Any]
 Handler = Callable[[JsonObject], Any]
-
-LIMIT_S = 60.0
 
 
 class FunctionError(Exception):
@@ -56,9 +56,9 @@ class Interpreter:
         self.calls.clear()
         name = f"test-{next(self.numbers)}"
         started = self.client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(given))
-        limit = time.monotonic() + LIMIT_S
+        limit = time.monotonic() + PATIENCE_S
         while (ended := self.client.describe_execution(**_of(started)))["status"] == "RUNNING":
-            assert time.monotonic() < limit, f"still running after {LIMIT_S} s"
+            assert time.monotonic() < limit, f"still running after {PATIENCE_S} s"
             time.sleep(0.02)
         if ended["status"] == "SUCCEEDED" and "output" not in ended:
             time.sleep(0.2)  # moto sets the output a moment after the status

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.skips import Lacking, skip
 from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
 
-# The first one to run makes SAM's environment: minutes where the index of packages is slow.
-pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.bundle
 
 LAYERS = {
     "SitejobsLayer": "sitejobs",
@@ -87,6 +87,6 @@ def test_without_a_python_3_13_the_message_says_what_to_install(tmp_path: Path) 
     broken.write_text("#!/bin/sh\nexit 127\n")
     broken.chmod(0o755)
     if sys.version_info[:2] == (3, 13):
-        pytest.skip("this very Python is the one to build with")
+        skip(Lacking.ANOTHER_PYTHON)
     with pytest.raises(MissingToolError, match=r"install Python 3\.13"):
         find_runtime({"PATH": str(broken.parent), "PYENV_ROOT": str(tmp_path)})

@@ -16,8 +16,7 @@ from tests.bundle.emulator import Emulated, emulated
 from tests.media.sources import content
 from tools.bundle import ROOT
 
-# The first one to run makes SAM's environment: minutes where the index of packages is slow.
-pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.bundle
 
 Start = Callable[..., Emulated]
 JsonObject = dict[str, Any]

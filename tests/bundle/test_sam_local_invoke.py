@@ -16,10 +16,10 @@ from psycopg.conninfo import conninfo_to_dict
 from sitejobs_local.template import Template
 from tests.bundle.containers import IMAGE, Engine, NoEngineError, container_engine, import_stand_in
 from tests.postgres_wire import gatekeeper
+from tests.skips import Lacking, skip
 from tools.bundle import ROOT
 
-# The first one to run makes SAM's environment: minutes where the index of packages is slow.
-pytestmark = [pytest.mark.bundle, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.bundle
 
 JsonObject = dict[str, Any]
 
@@ -52,7 +52,7 @@ def running() -> Iterator[Engine]:
         with container_engine() as found:
             yield found
     except NoEngineError as error:
-        pytest.skip(f"sam local invoke needs a container engine: {error}")
+        skip(Lacking.CONTAINERS, error)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def reachable(engine: Engine, site_url: str) -> Iterator[str]:
         with opened as port:
             yield f"postgresql://{parts['user']}@{HOST}:{port}/{parts['dbname']}"
     except OSError as error:
-        pytest.skip(f"the engine's containers do not reach this machine: {error}")
+        skip(Lacking.HOST_OF_CONTAINERS, error)
 
 
 Invoke = Callable[..., Invoked]

@@ -47,7 +47,6 @@ WITHOUT_RESOURCE = {
 
 
 @pytest.mark.bundle
-@pytest.mark.timeout(900)  # the first to run makes SAM's environment
 def test_sam_and_cloudformation_accept_it() -> None:
     done = validate()
     assert done.returncode == 0, done.stdout

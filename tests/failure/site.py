@@ -18,6 +18,7 @@ from sitejobs.database import connect
 from sitejobs.jobs import JsonObject
 from sitejobs_local.machine import Event, Execution, LocalMachine
 from sitejobs_local.postgres import Server
+from tests.limits import PATIENCE_S
 
 PLAN, BATCH = "MatchScoresPlanFunction", "MatchScoresFunction"
 RECORD, FINISH = "RunsRecordFunction", "RunsFinishFunction"
@@ -25,7 +26,6 @@ RECORD, FINISH = "RunsRecordFunction", "RunsFinishFunction"
 OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrency": 2}
 """Eight pages or so, two at a time."""
 
-LIMIT_S = 60.0
 
 Rows = dict[tuple[int, int], str]
 Listener = Callable[[Event], None]
@@ -71,7 +71,7 @@ class Gate:
 
     def wait(self, sessions: int = 1) -> list[int]:
         """Wait until so many sessions wait for a lock; their ids."""
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + PATIENCE_S
         mine = [self.holder.info.backend_pid]
         while len(found := [row[0] for row in self.watcher.execute(_WAITING, [mine])]) < sessions:
             assert time.monotonic() < deadline, f"{len(found)} sessions wait, not {sessions}"
@@ -121,7 +121,7 @@ class Site:
         self.events.clear()
 
     def wait(self, execution: str) -> Execution:
-        return self.machine.wait(execution, LIMIT_S)
+        return self.machine.wait(execution, PATIENCE_S)
 
     def call(self, function: str, event: JsonObject) -> JsonObject:
         """Call a function by the Lambda API; its answer."""

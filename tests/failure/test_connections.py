@@ -12,7 +12,8 @@ import pytest
 from sitejobs_local.postgres import running_postgres
 from tests.conftest import make_home, remove_home
 from tests.failure.conftest import fill
-from tests.failure.site import BATCH, FINISH, LIMIT_S, OPTIONS, PLAN, RECORD, Rows, Site
+from tests.failure.site import BATCH, FINISH, OPTIONS, PLAN, RECORD, Rows, Site
+from tests.limits import PATIENCE_S
 from tests.local.command import PROGRAM, environment
 
 OF_ONE_USER = 'NEW."userId" = {} AND NEW."rank" = 5'
@@ -80,7 +81,7 @@ def test_a_lock_that_is_not_had_in_time_is_asked_for_again(site: Site, clean: Ro
         gate.close()
         site.listener = lambda event: refused.set() if event.error is not None else None
         execution = site.start(**ONE_PAGE)
-        assert refused.wait(30)
+        assert refused.wait(PATIENCE_S)
         gate.open()
     assert site.wait(execution).status == "SUCCEEDED"
     assert set(site.errors(BATCH)) == {"Transient: LockNotAvailable: SQLSTATE 55P03"}
@@ -110,7 +111,7 @@ def test_a_server_that_crashes_while_rows_are_copied_is_found_again(clean: Rows,
             process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
             [waiting, *_] = gate.wait()
             os.kill(waiting, signal.SIGKILL)
-            output, _ = process.communicate(timeout=LIMIT_S)
+            output, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, output
         assert json.loads(output)["failedPages"] == 0
         assert elsewhere.rows() == clean

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from tests.failure.site import BATCH, FINISH, LIMIT_S, RECORD, Rows, Site
+from tests.failure.site import BATCH, FINISH, RECORD, Rows, Site
+from tests.limits import PATIENCE_S
 
 OF_THE_FIRST_RUN = """NEW."userId" = {} AND NEW."scoredAt" = (SELECT min("startedAt") FROM "JobRun")"""
 _SCOPE_OF_ROWS = """
@@ -28,7 +29,7 @@ def scopes(site: Site) -> dict[int, str]:
 
 def ended_of(site: Site, executions: list[str], number: int) -> list[str]:
     """Wait until so many of the executions have ended; those."""
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while len(ended := [one for one in executions if site.machine.describe(one).status != "RUNNING"]) < number:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -18,6 +18,7 @@ from sitejobs.jobs import Job, PageSummary, Resources, Run
 from tests.fakes import FolderWorkStore
 from tests.feed.running import rows, run, versions
 from tests.feed.sites import NOW, random_site
+from tests.limits import PATIENCE_S
 
 JOBS = {
     "PostFeatures": content_features.JOB,
@@ -72,7 +73,7 @@ def prepared(url: str, connection: Connection, table: str) -> list[tuple[Any, ..
 
 
 def wait_until(connection: Connection, query: str, value: Any) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while connection.execute(query.encode(), [value]).fetchone() == (0,):
         assert time.monotonic() < deadline, query
         time.sleep(0.01)

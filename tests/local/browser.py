@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.limits import PATIENCE_S
+from tests.skips import Lacking, skip
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -14,7 +15,7 @@ def chromium() -> str:
     """The program's path; skips the test where there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip(f"needs a browser to look at the page: none of {', '.join(NAMES)} is installed")
+        skip(Lacking.BROWSER, f"none of {', '.join(NAMES)} is installed")
     return found
 
 
@@ -23,7 +24,7 @@ def browse(folder: Path, *arguments: str) -> str:
     call = [chromium(), "--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder / 'browser'}"]
     if os.geteuid() == 0:
         call.append("--no-sandbox")  # it does not start as root otherwise
-    done = subprocess.run([*call, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*call, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from tests.limits import PATIENCE_S
+
 PROGRAM = (sys.executable, "-m", "sitejobs_local.cli")
 
 
@@ -24,6 +26,6 @@ def sitejobs(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_S,
         check=False,
     )

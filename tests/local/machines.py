@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs_local.machine import Event, Execution, LocalMachine
+from tests.limits import PATIENCE_S
 
 FIXTURE = Path(__file__).parent / "fixtures" / "machine"
 
@@ -25,7 +26,7 @@ class Watched:
 
     def run(self, payload: dict[str, Any], name: str = "toy-pages") -> Execution:
         self.events.clear()
-        return self.machine.run(name, payload, timeout=60)
+        return self.machine.run(name, payload, timeout=PATIENCE_S)
 
     def calls(self, function: str) -> list[Event]:
         return [event for event in self.events if (event.kind, event.function) == ("finished", function)]

@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from sitejobs_local.postgres import Server
+from tests.limits import PATIENCE_S
 
 # Says where the server is, then stays a client until its standard input ends.
 CLIENT = """
@@ -59,10 +60,10 @@ def supervisor(server: Server) -> psutil.Process:
     return found
 
 
-def wait_until(happened: Callable[[], bool], limit_s: float = 10.0) -> None:
-    end = time.monotonic() + limit_s
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
     while not happened():
-        assert time.monotonic() < end, f"not within {limit_s} s"
+        assert time.monotonic() < end, f"not within {PATIENCE_S} s"
         time.sleep(0.01)
 
 
@@ -73,8 +74,8 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
-def wait_until_gone(processes: Sequence[psutil.Process], limit_s: float = 10.0) -> None:
-    wait_until(lambda: not any(runs(process) for process in processes), limit_s)
+def wait_until_gone(processes: Sequence[psutil.Process]) -> None:
+    wait_until(lambda: not any(runs(process) for process in processes))
 
 
 def family(server: Server) -> list[psutil.Process]:

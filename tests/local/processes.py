@@ -4,6 +4,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from tests.limits import PATIENCE_S
+
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended but was not waited for does not."""
@@ -11,9 +13,9 @@ def alive(pid: int) -> bool:
     return bool(shown.stdout.strip()) and not shown.stdout.strip().startswith("Z")
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether a condition comes to hold within so many seconds."""
-    deadline = time.monotonic() + seconds
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes to hold."""
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
             return False

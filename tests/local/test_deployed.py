@@ -22,6 +22,7 @@ from sitejobs_local.postgres import Server
 from sitejobs_local.progress import RunProgress, Totals
 from sitejobs_local.workflow_progress import Quiet, WorkflowProgress
 from tests.databases import site_database
+from tests.limits import PATIENCE_S
 from tests.local.cloud import aws_variables, deploy, far_environment
 from tests.local.command import PROGRAM, environment, sitejobs
 from tests.matching.random_sites import NOW
@@ -107,7 +108,7 @@ def test_detached_it_prints_the_executions_arn_and_leaves(cloud: Cloud) -> None:
     assert (left.returncode, left.stderr) == (0, "")
     execution = left.stdout.strip()
     assert execution.startswith(MACHINE.replace("stateMachine", "execution") + ":cli-")
-    assert cloud.aws.wait(execution, timeout=60).status == "SUCCEEDED"
+    assert cloud.aws.wait(execution, timeout=PATIENCE_S).status == "SUCCEEDED"
 
 
 def test_interrupted_the_command_ends_and_the_run_goes_on(cloud: Cloud) -> None:
@@ -117,13 +118,13 @@ def test_interrupted_the_command_ends_and_the_run_goes_on(cloud: Cloud) -> None:
     )
     assert process.stderr is not None
     execution = process.stderr.readline().strip()
-    assert cloud.page_begun.wait(60)
+    assert cloud.page_begun.wait(PATIENCE_S)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert f"the execution goes on: {execution}" in "".join(output.split("\n"))
     assert "Traceback" not in errors
-    assert cloud.aws.wait(execution, timeout=60).status == "SUCCEEDED"
+    assert cloud.aws.wait(execution, timeout=PATIENCE_S).status == "SUCCEEDED"
 
 
 def test_a_run_that_fails_there_fails_here_with_its_reason(cloud: Cloud) -> None:
@@ -136,7 +137,7 @@ def test_a_run_that_fails_there_fails_here_with_its_reason(cloud: Cloud) -> None
 def test_a_stopped_execution_ends_the_following(cloud: Cloud) -> None:
     job = find(STACK, "match-scores")
     execution = job.start({"batchSize": 5, "pauseMs": 1000, "maxConcurrency": 1})
-    assert cloud.page_begun.wait(60)
+    assert cloud.page_begun.wait(PATIENCE_S)
     cloud.aws.stop(execution)
     outcome = job.follow(execution, RunProgress(), poll_seconds=0.1)
     assert (outcome.exit_status, outcome.summary["status"]) == (1, "FAILED")
@@ -146,10 +147,10 @@ def test_a_stopped_execution_ends_the_following(cloud: Cloud) -> None:
 def test_a_job_that_is_at_work_already_says_so(cloud: Cloud) -> None:
     job = find(STACK, "match-scores")
     first = job.start({"batchSize": 20, "pauseMs": 3000})
-    assert cloud.page_begun.wait(60)
+    assert cloud.page_begun.wait(PATIENCE_S)
     outcome = job.follow(job.start({}), RunProgress(), poll_seconds=0.1)
     assert (outcome.exit_status, outcome.summary["status"]) == (3, "ALREADY_RUNNING")
-    cloud.aws.wait(first, timeout=60)
+    cloud.aws.wait(first, timeout=PATIENCE_S)
 
 
 def test_the_pages_of_a_workflows_jobs_are_counted_to_each(cloud: Cloud) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sitejobs_local.machine import Execution
+from tests.limits import PATIENCE_S
 
 from .machines import Watched
 from .processes import eventually
@@ -52,7 +53,7 @@ def test_events_tell_the_start_and_the_end_of_each_invocation(shared: Watched) -
     recorded = shared.events[5]
     assert recorded.result == {"failedPages": 1, "results": 1}
     assert recorded.error is None
-    assert 0 < (recorded.seconds or 0) < 5
+    assert (recorded.seconds or 0) > 0
     assert recorded.request_bytes > 100
     assert recorded.response_bytes == len('{"failedPages": 1, "results": 1}')
     assert (recorded.peak_memory_kb or 0) > 5_000
@@ -163,20 +164,21 @@ def test_a_result_over_256_kb_fails_as_on_aws(shared: Watched) -> None:
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
 
 
-def test_waiting_gives_up_in_time_and_the_execution_goes_on(shared: Watched) -> None:
-    arn = shared.machine.start("toy-call", {"do": "sleep", "seconds": 0.5})
+def test_waiting_gives_up_in_time_and_the_execution_goes_on(shared: Watched, tmp_path: Path) -> None:
+    arn = shared.machine.start("toy-call", {"do": "wait", "until": str(tmp_path / "enough")})
 
     with pytest.raises(TimeoutError, match=r"still runs after 0\.1 s"):
         shared.machine.wait(arn, timeout=0.1)
     assert shared.machine.describe(arn).status == "RUNNING"
-    assert shared.machine.wait(arn, timeout=10).status == "SUCCEEDED"
+    (tmp_path / "enough").touch()
+    assert shared.machine.wait(arn, timeout=PATIENCE_S).status == "SUCCEEDED"
 
 
 def test_the_apis_of_aws_are_there_for_clients_of_their_own(shared: Watched) -> None:
     steps, functions = shared.machine.client("stepfunctions"), shared.machine.client("lambda")
     machine = shared.machine.template.state_machine("toy-call")
     arn = steps.start_execution(stateMachineArn=machine.arn, name="by-hand", input='{"a": 1}')["executionArn"]
-    shared.machine.wait(arn, timeout=10)
+    shared.machine.wait(arn, timeout=PATIENCE_S)
     described = steps.describe_execution(executionArn=arn)
     answer = functions.invoke(FunctionName="toy-echo", Payload=b'{"b": 2}')
     failed = functions.invoke(FunctionName="toy-act", Payload=b'{"do": "raise"}')
@@ -205,10 +207,10 @@ def test_a_stop_soon_after_the_start_is_not_lost(shared: Watched, milliseconds: 
     time.sleep(milliseconds / 1000)
     shared.machine.stop(arn)
 
-    assert shared.machine.wait(arn, timeout=1) == Execution(arn, "ABORTED")
+    assert shared.machine.wait(arn, timeout=PATIENCE_S) == Execution(arn, "ABORTED")
     api = shared.machine.client("stepfunctions")
     assert eventually(lambda: api.describe_execution(executionArn=arn)["status"] != "RUNNING")
-    assert shared.machine.wait(arn, timeout=1) == Execution(arn, "ABORTED")
+    assert shared.machine.wait(arn, timeout=PATIENCE_S) == Execution(arn, "ABORTED")
     assert len(shared.calls("toy-slow")) <= 1
 
 

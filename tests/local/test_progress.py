@@ -36,10 +36,12 @@ SUMMARY: dict[str, Any] = {
     "cause": None,
 }
 
+TERMINAL = {"TERM": "xterm-256color"}
+
 
 def printed(outcome: Outcome, width: int = 100) -> str:
     stream = io.StringIO()
-    print_outcome(Console(file=stream, width=width), outcome, 12.34)
+    print_outcome(Console(file=stream, width=width, _environ={}), outcome, 12.34)
     return stream.getvalue()
 
 
@@ -79,16 +81,24 @@ def test_a_second_run_in_the_way_counts_nothing() -> None:
 
 def test_without_a_terminal_progress_is_plain_lines() -> None:
     stream = io.StringIO()
-    with shown(Console(file=stream), "match-scores") as progress:
+    with shown(Console(file=stream, _environ={}), "match-scores") as progress:
         progress.add(PLAN)
         for _ in range(100):
             progress.add(PAGE)
     assert stream.getvalue() == "match-scores: 0/4 pages  0/400 users  0 rows\n"
 
 
+def test_a_terminal_that_draws_nothing_gets_the_same_lines() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, _environ={"TERM": "dumb"})
+    with shown(console, "match-scores") as progress:
+        progress.add(PLAN)
+    assert stream.getvalue() == "match-scores: 0/4 pages  0/400 users  0 rows\n"
+
+
 def test_in_a_terminal_progress_is_a_bar_that_leaves_nothing_behind() -> None:
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=100)
+    console = Console(file=stream, force_terminal=True, width=100, _environ=TERMINAL)
     with shown(console, "match-scores") as progress:
         progress.add(PLAN)
         progress.add(PAGE)

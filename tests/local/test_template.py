@@ -55,7 +55,7 @@ def test_functions_have_the_globals_and_their_own_over_them() -> None:
 
     assert echo.name == "toy-echo"
     assert echo.arn == "arn:aws:lambda:us-east-1:123456789012:function:toy-echo"
-    assert (echo.timeout, echo.memory, echo.handler) == (5, 256, "app.echo")
+    assert (echo.timeout, echo.memory, echo.handler) == (60, 256, "app.echo")
     assert echo.code == FIXTURE.parent / "functions" / "toys"
     assert echo.layers == (FIXTURE.parent / "layer",)
     assert echo.environment == {

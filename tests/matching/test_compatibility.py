@@ -10,6 +10,7 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.matching.compatibility.scoring import WEIGHTS
+from tests.limits import PATIENCE_S
 from tests.matching.compatibility_oracle import expected
 from tests.matching.compatibility_runs import assert_stored, planned, relate, run, stored, suggest, whole_page, writers
 from tests.matching.random_sites import FLAVOURS, NOW, SiteRows, draw, load, someone
@@ -314,7 +315,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 def wait_for_waiters(connection: Connection, number: int) -> None:
     """Until so many sessions wait for a lock."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while connection.execute(WAITING).fetchone() != (number,):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,8 +1,6 @@
 """Every attribute against ffprobe, exiftool and Pillow, on the whole set; where they differ stands in `KNOWN`."""
 
 import json
-import os
-import shutil
 import subprocess
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +15,7 @@ from sitejobs.media.parser_host import ParserHost
 from tests.media.make_files import FFMPEG, ffmpeg, images
 from tests.media.sources import FILES, content, extracted
 from tests.media.test_extraction import UNREADABLE
+from tests.skips import Lacking, program
 
 JsonObject = dict[str, Any]
 
@@ -56,25 +55,25 @@ KNOWN: dict[tuple[str, str], str] = {
 """Differences, each with its reason."""
 
 
-def needed(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is not installed")
-        pytest.skip(f"{program} is not installed")
-    return found
-
-
 @cache
 def probed(name: str) -> JsonObject:
-    command = [needed("ffprobe"), "-v", "error", "-show_streams", "-show_format", "-of", "json", str(FILES / name)]
+    command = [
+        program(Lacking.FFPROBE),
+        "-v",
+        "error",
+        "-show_streams",
+        "-show_format",
+        "-of",
+        "json",
+        str(FILES / name),
+    ]
     result: JsonObject = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return result
 
 
 @cache
 def exif(name: str) -> JsonObject:
-    command = [needed("exiftool"), "-json", "-n", str(FILES / name)]
+    command = [program(Lacking.EXIFTOOL), "-json", "-n", str(FILES / name)]
     [result] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return dict(result)
 
@@ -193,7 +192,7 @@ def test_every_known_difference_is_of_a_file_that_is_compared() -> None:
 def test_the_files_made_anew_are_the_same_to_us(parser: ParserHost, tmp_path: Path) -> None:
     """Byte for byte they need not be: encoders come in versions."""
     needed("ffmpeg")
-    needed("exiftool")
+    program(Lacking.EXIFTOOL)
     images(tmp_path)
     for name in ("moov-first.mp4", "silent.mp4", "spoken.mov", "vbr-header.mp3"):
         ffmpeg(tmp_path / name, FFMPEG[name])

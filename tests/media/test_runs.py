@@ -14,6 +14,7 @@ import pytest
 from sitejobs_local import migrations
 from sitejobs_local.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
+from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
 from tests.media.sources import FILES, content
 from tests.media.test_extraction import UNREADABLE
@@ -130,8 +131,8 @@ def statuses(url: str) -> dict[str, int]:
     return dict(rows(url, 'SELECT "status"::text, count(*) FROM "Media" GROUP BY 1'))
 
 
-def until_all(url: str, status: str, count: int, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
+def until_all(url: str, status: str, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
     while statuses(url) != {status: count}:
         assert time.monotonic() < deadline, statuses(url)
         time.sleep(0.1)
@@ -163,13 +164,13 @@ def test_overwritten_and_deleted_objects_end_with_the_verdict_of_what_is_there(
     machine.client("s3").delete_object(Bucket=bucket, Key="media/deleted")
     until_status(site_url, "media/deleted", "READY", "FAILED_PROCESSING")
     rows(site_url, UNCHECK + """WHERE "storageKey" = 'media/deleted'""")
-    ended = machine.run("media-metadata-all", {}, timeout=60)
+    ended = machine.run("media-metadata-all", {}, timeout=PATIENCE_S)
     assert (ended.status, ended.output["written"]) == ("SUCCEEDED", 1)
     assert rows(site_url, 'SELECT "status"::text FROM "Media" ORDER BY "id"') == [("READY",), ("FAILED_PROCESSING",)]
 
 
 def until_status(url: str, key: str, *wanted: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         with psycopg.connect(url, autocommit=True) as connection:
             row = connection.execute('SELECT "status"::text FROM "Media" WHERE "storageKey" = %s', [key]).fetchone()
@@ -212,7 +213,7 @@ def test_a_worker_killed_within_its_page_and_a_second_run_beside_it_lose_and_dou
         # No message tells of these: their objects stand outside the rule's sight until the job is done with them.
         add(site_url, f"media/{at}")
     job = machine.start("media-metadata-batch", {"batchSize": 20, "maxConcurrency": 2, "pauseMs": 0})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while rows(site_url, 'SELECT count(*) FROM "MediaMetadata"') < [(8,)]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -220,8 +221,8 @@ def test_a_worker_killed_within_its_page_and_a_second_run_beside_it_lose_and_dou
     assert killed
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    beside = machine.run("media-metadata-all", {"maxConcurrency": 2}, timeout=60)
-    ended = machine.wait(job, timeout=60)
+    beside = machine.run("media-metadata-all", {"maxConcurrency": 2}, timeout=PATIENCE_S)
+    ended = machine.wait(job, timeout=PATIENCE_S)
     assert (ended.status, beside.status) == ("SUCCEEDED", "SUCCEEDED")
     # No object is there: all are told so, once.
     assert statuses(site_url) == {"FAILED_PROCESSING": 60}

@@ -20,6 +20,7 @@ from sitejobs_local.migrations import apply, apply_site_schema
 from sitejobs_local.places import MIGRATIONS
 from tests.search.random_sites import NOW
 from tests.search.running import run
+from tests.skips import Lacking, skip
 
 LANGUAGES = {
     "climbing": ("Most evenings at the Climbing-wall.", "climbing", "climb"),
@@ -90,7 +91,7 @@ def people_of_a_locale(request: pytest.FixtureRequest, postgres_server: Any) -> 
         try:
             administrator.execute(statement.encode())
         except psycopg.errors.WrongObjectType:
-            pytest.skip("the machine's C library has no locale C.UTF-8")
+            skip(Lacking.C_UTF8)
         url = postgres_server.database_url(name)
         with connect(url) as connection:
             apply_site_schema(connection)

@@ -18,10 +18,10 @@ from sitejobs.keyed import Refresh
 from sitejobs.traits import interest_sets, user_traits
 from sitejobs_local.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
+from tests.limits import PATIENCE_S
 from tests.traits import oracle
 from tests.traits.sites import Site, add_option, add_result
 
-LIMIT_S = 30.0
 ALL = list(range(1, 9))
 
 GATE = """
@@ -132,13 +132,13 @@ def page_under_way(site: Site, job: Job[Any]) -> Iterator[tuple[list[BaseExcepti
         thread.start()
         yield raised, waiting(site), holder
         holder.execute("SELECT pg_advisory_unlock_all()")
-        thread.join(LIMIT_S)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
 
 def waiting(site: Site) -> int:
     """The session that waits for a lock, once one does."""
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not (found := site.query(WAITING)):
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -188,6 +188,6 @@ def test_on_the_machine_a_page_that_lost_its_session_is_tried_again(site: Site, 
         execution = machine.start("user-interest-sets", {"batchSize": 3, "maxConcurrency": 1})
         site.query("SELECT pg_terminate_backend(%s, 5000)", [waiting(site)])
         holder.execute("SELECT pg_advisory_unlock_all()")
-        ended = machine.wait(execution, LIMIT_S)
+        ended = machine.wait(execution, PATIENCE_S)
     assert (ended.status, ended.output["pages"], ended.output["failedPages"]) == ("SUCCEEDED", 3, 0)
     assert_right(site, interest_sets.JOB)

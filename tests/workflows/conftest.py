@@ -16,6 +16,7 @@ from sitejobs.workflows.graph import STEPS
 from sitejobs_local import migrations
 from sitejobs_local.machine import Event, Execution, LocalMachine
 from sitejobs_local.postgres import Server
+from tests.limits import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 TOYS = Path(__file__).parent / "toys"
@@ -45,7 +46,7 @@ class Toys:
         self.events.clear()
 
     def run(self, workflow: str, **given: Any) -> Execution:
-        return self.machine.run(workflow, given, timeout=120)
+        return self.machine.run(workflow, given, timeout=PATIENCE_S)
 
     def seen(self) -> dict[str, dict[str, Any]]:
         """What each job was given, when it started, and when it ended well."""
@@ -57,7 +58,7 @@ class Toys:
 
     def eventually(self, statement: LiteralString) -> None:
         """Wait until a statement gives true."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while self.connection.execute(statement).fetchone() != (True,):
             assert time.monotonic() < deadline, statement
             time.sleep(0.02)
@@ -84,7 +85,7 @@ def toy_template(folder: Path, jobs: tuple[str, ...]) -> Path:
                 "JOB_MACHINES": {"Fn::Sub": machines},
                 "POWERTOOLS_TRACE_DISABLED": "1",
                 "POWERTOOLS_METRICS_NAMESPACE": "toys",
-                "RUN_STALE_SECONDS": "60",
+                "RUN_STALE_SECONDS": "3600",
             },
         ),
         "WorkflowJob": state_machine(
@@ -109,7 +110,7 @@ def function(code: str, variables: dict[str, Any]) -> dict[str, Any]:
     properties = {
         "CodeUri": code,
         "Handler": "app.handler",
-        "Timeout": 60,
+        "Timeout": 900,
         "Layers": [{"Ref": "Layer"}],
         "Environment": {"Variables": variables},
     }

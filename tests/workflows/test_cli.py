@@ -13,6 +13,7 @@ import pytest
 
 from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
 from sitejobs_local.postgres import Server
+from tests.limits import PATIENCE_S
 from tests.local.command import PROGRAM, environment, sitejobs
 from tests.workflows.test_order import dependants
 
@@ -115,13 +116,13 @@ def test_an_interrupt_closes_the_runs_of_the_workflow_and_of_its_jobs(url: str, 
         process = subprocess.Popen(
             [*PROGRAM, "all", "--only=build-user-traits,matching"], env=env, stdout=subprocess.PIPE
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         running = """SELECT count(*) FROM "JobRun" WHERE "status" = 'RUNNING' AND "job" = 'build-user-traits'"""
         while rows(url, running) != [(1,)]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert b"interrupted" in stdout
     last = rows(

@@ -12,6 +12,7 @@ from sitejobs_local.deployed import find
 from sitejobs_local.deployed_workflow import follow_workflow
 from sitejobs_local.progress import Totals
 from sitejobs_local.workflow_progress import Quiet, WorkflowProgress
+from tests.limits import PATIENCE_S
 from tests.local.cloud import aws_variables, deploy, far_environment
 from tests.local.command import PROGRAM, sitejobs
 from tests.workflows.conftest import Toys
@@ -132,7 +133,7 @@ def test_one_that_is_at_work_already_says_so(aws: Toys) -> None:
     outcome = follow_workflow(workflow, workflow.start({"only": ["trending"]}), WorkflowProgress(), poll_seconds=0.05)
     assert (outcome.exit_status, outcome.summary["status"]) == (3, "ALREADY_RUNNING")
     aws.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('the second')""")
-    assert aws.machine.wait(first, timeout=60).status == "SUCCEEDED"
+    assert aws.machine.wait(first, timeout=PATIENCE_S).status == "SUCCEEDED"
 
 
 def test_a_stopped_one_ends_the_following(aws: Toys) -> None:
@@ -140,8 +141,8 @@ def test_a_stopped_one_ends_the_following(aws: Toys) -> None:
     workflow = find(STACK, "all")
     execution = workflow.start({"only": ["trending"]})
     aws.eventually("""SELECT EXISTS (SELECT FROM "Seen" WHERE "job" = 'trending')""")
-    aws.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('the stop')""")
     aws.machine.stop(execution)
+    aws.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('the stop')""")
     outcome = follow_workflow(workflow, execution, WorkflowProgress(), poll_seconds=0.05)
     assert (outcome.exit_status, outcome.summary["status"]) == (1, "FAILED")
     assert outcome.summary["execution"] == execution
@@ -155,12 +156,12 @@ def test_interrupted_the_command_ends_and_the_workflow_goes_on(toys: Toys, env: 
     execution = process.stderr.readline().strip()
     toys.eventually("""SELECT EXISTS (SELECT FROM "Seen" WHERE "job" = 'trending')""")
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert f"the execution goes on: {execution}" in "".join(output.split("\n"))
     assert "Traceback" not in errors
     toys.connection.execute("""INSERT INTO "Seen" ("job") VALUES ('the interrupt')""")
-    assert toys.machine.wait(execution, timeout=60).status == "SUCCEEDED"
+    assert toys.machine.wait(execution, timeout=PATIENCE_S).status == "SUCCEEDED"
 
 
 def test_detached_it_prints_the_executions_arn_and_leaves(toys: Toys, env: dict[str, str]) -> None:
@@ -168,4 +169,4 @@ def test_detached_it_prints_the_executions_arn_and_leaves(toys: Toys, env: dict[
     assert (left.returncode, left.stderr) == (0, "")
     execution = left.stdout.strip()
     assert execution.startswith(ARN)
-    assert toys.machine.wait(execution, timeout=60).status == "SUCCEEDED"
+    assert toys.machine.wait(execution, timeout=PATIENCE_S).status == "SUCCEEDED"

@@ -17,6 +17,7 @@ from sitejobs_local.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
 from sitejobs_local.postgres import Server
+from tests.limits import PATIENCE_S
 from tests.test_docs import ROOT, Line, lines_of
 
 EVERYTHING = JOBS | WORKFLOWS
@@ -66,7 +67,7 @@ def test_every_job_and_workflow_has_an_example() -> None:
 @pytest.mark.parametrize("line", [pytest.param(line, id=line.text) for line in dict.fromkeys(EXAMPLES)])
 def test_an_example_of_the_guide_runs(machine: LocalMachine, line: Line) -> None:
     name, given = input_of(line)
-    ended = machine.run(name, {**given, "trigger": "cli"}, timeout=240)
+    ended = machine.run(name, {**given, "trigger": "cli"}, timeout=PATIENCE_S)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert ended.output["job"] == name
     assert ended.output["written"] or ended.output["message"], "a run that wrote nothing says why"

@@ -7,6 +7,7 @@ import pytest
 
 from sitejobs.workflows.graph import STEPS, waits_of
 from sitejobs.workflows.options import AllOptions
+from tests.limits import PATIENCE_S
 from tests.workflows.conftest import Toys
 
 EVERYTHING = AllOptions().jobs()
@@ -119,7 +120,7 @@ def test_a_step_that_loses_its_database_is_tried_again_and_no_job_runs_twice(toy
         toys.connection.execute('SELECT FROM "JobRun" FOR UPDATE')
         toys.eventually(f"SELECT count(*) > 0 FROM ({WAITING}) AS waiting")
         toys.connection.execute(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) AS waiting")
-    ended = toys.machine.wait(execution, timeout=60)
+    ended = toys.machine.wait(execution, timeout=PATIENCE_S)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert set(toys.seen()) == set(EVERYTHING)
     assert_in_order(toys, EVERYTHING)
@@ -213,4 +214,4 @@ def test_a_workflow_does_not_overlap_itself_but_others(toys: Toys) -> None:
     assert "all is already running for user-interest-sets: run " in second.output["message"]
     assert toys.machine.describe(first).status == "RUNNING"
     assert toys.run("all", only="searchable-user").output["status"] == "SUCCEEDED"
-    assert toys.machine.wait(first, timeout=60).status == "SUCCEEDED"
+    assert toys.machine.wait(first, timeout=PATIENCE_S).status == "SUCCEEDED"

@@ -10,6 +10,7 @@ from sitejobs_local.progress import Totals
 from sitejobs_local.workflow_progress import WorkflowProgress, line, shown
 
 RUN = {"id": "5", "job": "match-scores"}
+TERMINAL = {"TERM": "xterm-256color"}
 ENDED = {"status": "SUCCEEDED", "processed": 1200, "written": 24000, "skipped": 3, "failed": 0, "message": None}
 
 
@@ -45,7 +46,7 @@ STORY: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def told(*, terminal: bool) -> tuple[str, WorkflowProgress, list[str]]:
     """What is printed of the story, the progress, and the jobs that it was told to have ended."""
     file, ended = io.StringIO(), list[str]()
-    console = Console(file=file, force_terminal=terminal, width=110, color_system=None)
+    console = Console(file=file, force_terminal=terminal, width=110, color_system=None, _environ=TERMINAL)
     with shown(console) as view:
         progress = WorkflowProgress(view, ended.append)
         for event, result in STORY[: 5 if terminal else None]:
@@ -74,7 +75,7 @@ def test_in_a_terminal_every_job_keeps_its_line() -> None:
 
 def test_a_jobs_line_says_how_far_it_is_in_the_figures_that_are_asked_for() -> None:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, width=110, color_system=None)
+    console = Console(file=file, force_terminal=True, width=110, color_system=None, _environ=TERMINAL)
     with shown(console, pages_of) as view:
         view.planned(["match-scores", "trending"])
         for job in ("match-scores", "trending"):

@@ -43,7 +43,7 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
         owner = owner_of(connection, user_id)
         console = notes()
         columns = (TextColumn("upload"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
             task = bar.add_task("upload", total=len(files))
             done = upload_files(
                 files,

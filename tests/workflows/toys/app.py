@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-MEETING_S = 30.0
+MEETING_S = 600.0
 NOTE_START = 'INSERT INTO "Seen" ("job", "given") VALUES (%s, %s) RETURNING "id"'
 NOTE_END = 'UPDATE "Seen" SET "ended" = clock_timestamp() WHERE "id" = %s'
 
