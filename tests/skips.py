@@ -13,6 +13,7 @@ import pytest
 class Lacking(Enum):
     """What a test needs that not every machine has, as the summary line calls it."""
 
+    FFMPEG = "ffmpeg"
     FFPROBE = "ffprobe"
     EXIFTOOL = "exiftool"
     BROWSER = "Chromium or Chrome"
@@ -29,7 +30,7 @@ class Lacking(Enum):
 
 
 NEEDED_IN_CI = {
-    *(Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
+    *(Lacking.FFMPEG, Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
     *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES),
 }
 _MARK = "without "

@@ -191,7 +191,7 @@ def test_every_known_difference_is_of_a_file_that_is_compared() -> None:
 
 def test_the_files_made_anew_are_the_same_to_us(parser: ParserHost, tmp_path: Path) -> None:
     """Byte for byte they need not be: encoders come in versions."""
-    needed("ffmpeg")
+    program(Lacking.FFMPEG)
     program(Lacking.EXIFTOOL)
     images(tmp_path)
     for name in ("moov-first.mp4", "silent.mp4", "spoken.mov", "vbr-header.mp3"):
