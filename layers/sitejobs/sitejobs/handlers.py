@@ -26,7 +26,9 @@ from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.measures import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job, metrics, timed
 from sitejobs.options import Options, parse_options
 from sitejobs.queues import Consume, delay, failures, messages_of
+from sitejobs.row_security import refuse_hidden_rows
 from sitejobs.settings import Settings, database_url, read_settings
+from sitejobs.tables import RUNS, tables_of
 from sitejobs.workflows import records as workflows
 from sitejobs.workflows.catalog import WORKFLOWS, WorkflowOptions, scope_of_workflow
 from sitejobs.workstore import S3WorkStore, WorkStore
@@ -37,11 +39,16 @@ logger = Logger()
 
 
 def plan_handler(job: Job[Options]) -> Handler:
-    """The first state of every chapter: checks the options, opens the run, returns the pages."""
+    """The first state of every chapter: checks the options, opens the run, returns the pages.
+
+    The first one also refuses tables that hide rows, before anything is read or written.
+    """
 
     def plan(event: JsonObject) -> JsonObject:
         options = parse_options(job.options, event.get("input"))
         resources = _resources()
+        if not event.get("run"):
+            refuse_hidden_rows(resources.database.connection(), tables_of(job.entry.name))
         run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
         if isinstance(run, runs.AlreadyRunning):
             return _already_running(job.entry.name, scope_of(options), run)
@@ -199,8 +206,10 @@ def _plan_workflow(event: JsonObject) -> JsonObject:
     options = parse_options(entry.options, event.get("input"))
     assert isinstance(options, WorkflowOptions)
     machines = _settings().job_machines
+    connection = _resources().database.connection()
+    refuse_hidden_rows(connection, RUNS)
     opened = workflows.open_workflow(
-        _resources().database.connection(),
+        connection,
         name=entry.name,
         options=options,
         execution=event["execution"],

@@ -82,12 +82,14 @@ def migrate(again: bool) -> None:
 @click.option("--role", default="sitejobs", show_default=True, help="the role that runs the jobs")
 @click.option("--schema", "schemas", multiple=True, help="where the tables are  [default: public; may be repeated]")
 @click.option("--iam", is_flag=True, help="on RDS: the role logs in with tokens of IAM, and with no password")
-def roles(role: str, schemas: tuple[str, ...], iam: bool) -> None:
+@click.option("--columns", is_flag=True, help="of the site's tables, grant only the columns that the jobs read")
+def roles(role: str, schemas: tuple[str, ...], iam: bool, columns: bool) -> None:
     """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
     from sitejobs.catalog import JOBS
     from sitejobs_local.contract.roles import role_script
 
-    click.echo(role_script(role, list(JOBS), schemas or ("public",), with_iam=iam), nl=False)
+    script = role_script(role, list(JOBS), schemas or ("public",), with_iam=iam, by_column=columns)
+    click.echo(script, nl=False)
 
 
 @db.command()

@@ -6,6 +6,8 @@ from typing import Literal
 
 from psycopg import Connection
 
+from sitejobs.row_security import Hiding, hiding
+from sitejobs.tables import tables_of as layer_tables_of
 from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect
@@ -16,7 +18,7 @@ from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
 OLDEST_SERVER = 130_000
 
 Level = Literal["required", "recommended"]
-Kind = Literal["server", "table", "column", "type", "privilege", "index", "extension", "migration"]
+Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
     """
     tables = tables_of(jobs)
     found = inspect(connection, [table.name for table in tables])
-    findings = list(_Comparison(found, jobs, pending).findings(tables))
+    findings = [*_Comparison(found, jobs, pending).findings(tables), *_hidden_rows(connection, jobs)]
     return Report(
         server=_version(found.server_version),
         database=found.database,
@@ -183,6 +185,22 @@ class _Comparison:
 
     def _finding(self, level: Level, kind: Kind, name: str, problem: str, by: Jobs, repair: str) -> Finding:
         return Finding(level, kind, name, problem, needing(by, self._jobs), repair)
+
+
+def _hidden_rows(connection: Connection, jobs: Collection[str]) -> Iterator[Finding]:
+    """Tables whose rows row level security hides from the role."""
+    found: dict[str, tuple[Hiding, list[str]]] = {}
+    for job in sorted(jobs):
+        for entry in hiding(connection, layer_tables_of(job)):
+            known, needed_by = found.setdefault(f"{entry.role}/{entry.schema}/{entry.table}", (entry, []))
+            needed_by.append(job)
+            if len(entry.commands) > len(known.commands):
+                found[f"{entry.role}/{entry.schema}/{entry.table}"] = entry, needed_by
+    for entry, needed_by in found.values():
+        name = f"{identifier(entry.schema)}.{identifier(entry.table)}"
+        below = "" if entry.asked == entry.table else f", which {identifier(entry.asked)} shows,"
+        problem = f"hides rows{below} from {entry.role} by row level security"
+        yield Finding("required", "rows", name, problem, tuple(needed_by), entry.mend)
 
 
 def _place(table: Table, it: FoundTable) -> str:

@@ -9,12 +9,18 @@ from sitejobs_local.contract.site import SITE_TABLES
 
 
 def role_script(
-    role: str, jobs: Collection[str], schemas: Sequence[str] = ("public",), *, with_iam: bool = False
+    role: str,
+    jobs: Collection[str],
+    schemas: Sequence[str] = ("public",),
+    *,
+    with_iam: bool = False,
+    by_column: bool = False,
 ) -> str:
     """SQL that makes `role` if it is missing and grants it what `jobs` need of the database.
 
     Tables are named without a schema: they are found on the search path of the session that runs the script.
-    `with_iam` lets the role log in with tokens of IAM, on RDS, and no longer with a password.
+    `with_iam` lets the role log in with tokens of IAM, on RDS, and no longer with a password. `by_column` lets it read
+    those columns of the site's tables only that the jobs read.
     """
     quoted = identifier(role)
     with_password = f"-- To log in with a password: ALTER ROLE {quoted} LOGIN PASSWORD '...';"
@@ -27,7 +33,7 @@ def role_script(
         f"GRANT USAGE ON SCHEMA {listed(schemas)} TO {quoted};",
         "",
         "-- The site's tables",
-        *_grants(SITE_TABLES, role, jobs),
+        *_grants(SITE_TABLES, role, jobs, by_column=by_column),
         "",
         "-- The bundle's own tables",
         *_grants(BUNDLE_TABLES, role, jobs),
@@ -36,10 +42,11 @@ def role_script(
     return "\n".join(lines) + "\n"
 
 
-def _grants(tables: Sequence[Table], role: str, jobs: Collection[str]) -> Iterator[str]:
+def _grants(tables: Sequence[Table], role: str, jobs: Collection[str], *, by_column: bool = False) -> Iterator[str]:
     for table in tables:
         if not needed(table.jobs, jobs):
             continue
-        yield grant(", ".join(table.privileges()), identifier(table.name), role)
+        columns = f" ({listed(column.name for column in table.columns_for(jobs))})" if by_column else ""
+        yield grant(", ".join(privilege + columns for privilege in table.privileges()), identifier(table.name), role)
         if written := table.updates_for(jobs):
             yield grant(f"UPDATE ({listed(written)})", identifier(table.name), role)

@@ -26,10 +26,10 @@ _FINGERPRINT: LiteralString = f"""
 hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least({MEDIA_COUNT}, {FULL_MEDIA}), p."text"), 0)
 """
 _LIVE_POSTS: LiteralString = """
-SELECT p.* FROM "Post" p
+SELECT p."id", p."text" FROM "Post" p
 WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND %(days)s::int = 0
 UNION ALL
-SELECT p.* FROM "Post" p
+SELECT p."id", p."text" FROM "Post" p
 WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL
   AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND %(days)s::int > 0
 """

@@ -11,6 +11,8 @@ from sitejobs.jobs import PageSummary, Resources
 from sitejobs.media.checking import checker_of
 from sitejobs.media.records import ids_by_key
 from sitejobs.queues import Handled, Message
+from sitejobs.row_security import refuse_hidden_rows
+from sitejobs.tables import tables_of
 
 CALL_SECONDS: Final = 200
 """After this the rest of a call's messages go back to the queue, before the function's own time limit ends it."""
@@ -22,9 +24,21 @@ PATIENCE: Final = 3
 def handle_uploads(
     resources: Resources, messages: Sequence[Message], clock: Callable[[], float] = time.monotonic
 ) -> Handled:
-    """Check the objects that messages tell of. One that fails never stops the others."""
+    """Check the objects that messages tell of. One that fails never stops the others.
+
+    Raises
+    ------
+    InvalidInput : the tables hide rows; the messages go back to the queue.
+    """
     started = clock()
     handled = Handled()
+    try:
+        with translated_errors():
+            refuse_hidden_rows(resources.database.connection(), tables_of("media-metadata"))
+    except Transient:
+        handled.again += messages
+        handled.summary.skip("not-available", len(messages))
+        return handled
     for at, message in enumerate(messages):
         if clock() - started > CALL_SECONDS:
             handled.again += messages[at:]

@@ -1,0 +1,70 @@
+"""Which tables each job reads and writes: a test holds this against the contract, which knows their columns too."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+Commands = str
+"""What a job does with a table's rows, in the letters of PostgreSQL's catalog: r(ead), a(dd), w(rite), d(elete)."""
+
+READ: Final[Commands] = "r"
+UPDATED: Final[Commands] = "rw"
+OWNED: Final[Commands] = "rawd"
+
+_MATCHING = (
+    "User",
+    "Profile",
+    "UserBlock",
+    "QuizResult",
+    "InterestSubject",
+    "Interest",
+    "UserInterest",
+    "ProfileRating",
+)
+_SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "match-scores": (*_MATCHING, "UserPreference"),
+        "compatibility": (*_MATCHING, "Match", "ProfileAccess", "Conversation"),
+        "build-user-traits": ("User", "QuizQuestion", "QuizOption", "QuizResult"),
+        "user-interest-sets": ("User", "UserInterest"),
+        "searchable-user": ("User", "Profile", "UserInterest"),
+        "profile-search-index": ("User", "Profile", "UserInterest", "Top5List", "Top5Item"),
+        "content-features": ("Post", "PostMedia", "Media"),
+        "trending": ("User", "Post", "LikedPost"),
+        "affinity": ("User", "Post", "PostMedia", "LikedPost", "Media"),
+        "feed-presort": (
+            *("User", "Profile", "UserBlock", "Quiz", "QuizQuestion", "QuizOption", "QuizResult", "Match", "Like"),
+            *("ProfileAccess", "Post", "PostMedia", "Media"),
+        ),
+        "feed-presort-cleanup": ("User", "Profile", "UserBlock", "Quiz", "QuizQuestion", "ProfileAccess", "Post"),
+    }
+)
+_BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "match-scores": ("UserTrait", "MatchScore", "MatchScoreViewer"),
+        "compatibility": ("MatchScore", "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput"),
+        "build-user-traits": ("UserTrait", "UserTraitState", "QuizOptionSeen"),
+        "user-interest-sets": ("InterestUserSet", "InterestSubjectUserSet", "InterestSetState"),
+        "searchable-user": ("SearchableUser",),
+        "profile-search-index": ("UserTrait", "ProfileSearchIndex"),
+        "content-features": ("PostFeatures",),
+        "trending": ("TrendingScore",),
+        "affinity": ("PostFeatures", "UserAffinityProfile"),
+        "feed-presort": (
+            *("MatchScore", "MatchScoreViewer", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
+            *("FeedPresorted", "FeedPresortedUser"),
+        ),
+        "feed-presort-cleanup": ("FeedPresorted", "FeedPresortedUser"),
+    }
+)
+_MEDIA: Final = ("media-metadata", "media-metadata-all", "media-metadata-batch")
+
+RUNS: Mapping[str, Commands] = MappingProxyType({"JobRun": OWNED, "JobRunFailedPage": OWNED})
+"""The tables of every run, a workflow's included."""
+
+
+def tables_of(job: str) -> dict[str, Commands]:
+    """The tables of a job, and what it does with their rows."""
+    if job in _MEDIA:
+        return {**RUNS, "Media": UPDATED, "MediaMetadata": OWNED}
+    return {**RUNS, **dict.fromkeys(_SITE.get(job, ()), READ), **dict.fromkeys(_BUNDLE.get(job, ()), OWNED)}
