@@ -36,7 +36,6 @@ PICTURES = sorted(
 KNOWN: dict[tuple[str, str], str] = {
     ("vbr-headless.mp3", "durationMs"): "ffprobe takes its first frames' rate for all: 9.9 s instead of 6",
     ("recorded.webm", "durationMs"): "ffprobe tells none; ours is the last block's time",
-    ("h264.ts", "durationMs"): "the clock's references also span what precedes the first picture",
     ("sound.mkv", "frameRate"): "a Matroska file whose stream does not say that its rate is constant has none",
     ("private.mkv", "frameRate"): "a Matroska file whose stream does not say that its rate is constant has none",
     ("h264.ts", "frameRate"): "neither has such a transport stream",

@@ -59,7 +59,30 @@ def test_a_rule_holds_to_its_limit(found: Attributes, wanted: list[str]) -> None
         ("IMAGE/JPG; q=1", IMAGE, True),
         ("image/png", IMAGE, False),
         ("video/x-m4v", VIDEO, True),
-        ("video/quicktime", VIDEO, False),
+        ("video/quicktime", VIDEO, True),
+        ("video/3gpp", VIDEO, True),
+        ("video/mov", VIDEO, True),
+        ("video/m4v", VIDEO, True),
+        ("application/mp4", VIDEO, True),
+        ('VIDEO/MP4; codecs="avc1.42E01E, mp4a.40.2"', VIDEO, True),
+        ("video/*", VIDEO, True),
+        ("audio/*", VIDEO, False),
+        ("audio/mp4", VIDEO, False),
+        ("video/webm", VIDEO, False),
+        ("video/mp4", replace(AUDIO, format="mp4", mimeType="audio/mp4"), True),
+        ("video/3gpp", replace(AUDIO, format="mp4", mimeType="audio/mp4"), True),
+        ("audio/x-m4b", replace(AUDIO, format="m4a", mimeType="audio/mp4"), True),
+        ("audio/m4b", replace(AUDIO, format="m4a", mimeType="audio/mp4"), True),
+        ("video/webm;codecs=opus", replace(AUDIO, format="webm", mimeType="audio/webm"), True),
+        ("video/x-matroska", replace(VIDEO, format="webm", mimeType="video/webm"), True),
+        ("video/webm", replace(VIDEO, format="mkv", mimeType="video/x-matroska"), True),
+        ("video/mp4", replace(VIDEO, format="mov", mimeType="video/quicktime"), True),
+        ("audio/opus", replace(AUDIO, format="ogg", mimeType="audio/ogg"), True),
+        ("audio/x-mpeg", AUDIO, True),
+        ("audio/mpg", AUDIO, True),
+        ("audio/aac", AUDIO, False),
+        ("image/heif", replace(IMAGE, format="heic", mimeType="image/heic"), True),
+        ("image/pjpeg", IMAGE, True),
         ("audio/mp3", AUDIO, True),
         ("audio/wav", AUDIO, False),
         ("text/html", AUDIO, False),
@@ -67,6 +90,21 @@ def test_a_rule_holds_to_its_limit(found: Attributes, wanted: list[str]) -> None
 )
 def test_other_names_of_the_same_type_are_the_same(claimed: str | None, found: Attributes, same: bool) -> None:
     assert codes(found, claimed) == ([] if same else ["mime-type"])
+
+
+def test_the_reason_tells_what_was_claimed_what_was_found_and_what_would_do() -> None:
+    [reason] = broken_rules(VIDEO, Claim("VIDEO", "application/pdf"), read_rules({}))
+    assert reason.detail == (
+        "the content is video/mp4, the record says application/pdf; these would do:"
+        " video/mp4, video/quicktime, video/x-m4v"
+    )
+
+
+def test_a_format_that_was_not_looked_into_is_told_alone_and_by_name() -> None:
+    found = Attributes(format="nef", kind="IMAGE", mimeType="image/x-nikon-nef", sizeBytes=90 * MB)
+    [reason] = broken_rules(found, Claim("VIDEO", "text/html"), read_rules({}))
+    assert reason.code == "format"
+    assert "nef (Nikon camera raw)" in reason.detail
 
 
 def test_a_reason_repeats_no_text_of_others() -> None:

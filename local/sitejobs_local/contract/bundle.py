@@ -256,8 +256,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             storedHeight integer; rotation smallint; mirrored boolean; aspectRatio double precision; hasVideo boolean;
             hasAudio boolean; videoCodec text; videoProfile text; bitDepth smallint; frameRate double precision;
             bitRate bigint; hdrFormat text; audioCodec text; channels smallint; sampleRate integer; language text;
-            animated boolean; frameCount integer; capturedAt timestamp without time zone; placeholder text;
-            dominantColor text"""
+            animated boolean; frameCount integer; capturedAt timestamp without time zone; playable boolean;
+            placeholder text; dominantColor text"""
         ),
         indexes=(Index(("mediaId",), unique=True),),
         owned=True,

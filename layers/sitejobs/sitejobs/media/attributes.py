@@ -17,10 +17,15 @@ KINDS = (IMAGE, VIDEO, AUDIO)
 MAX_PIXELS_A_SIDE = 1_000_000
 MAX_DURATION_MS = 7 * 24 * 3600 * 1000
 MAX_BIT_RATE = 10_000_000_000
-EARLIEST_YEAR = 1970
+EARLIEST_YEAR = 1826
+"""The first photograph that is left."""
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .:@+/-]{0,39}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+_LANGUAGE = re.compile(
+    r"([a-z]{2,3})(-[a-z]{4}(?![a-z0-9]))?(-(?:[a-z]{2}|[0-9]{3})(?![a-z0-9]))?(?:$|-)", re.IGNORECASE
+)
+_ZERO_TIMES = {"1904-01-01T00:00:00", "1970-01-01T00:00:00"}
+"""What the clocks of QuickTime and of Unix show when nobody has set them."""
 _CODE = re.compile(r"[a-z0-9_.+ -]{1,32}", re.IGNORECASE)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{1,2048}={0,2}")
@@ -39,7 +44,7 @@ class Attributes:
     mimeType: str | None = _attribute("", KINDS, "first bytes, tracks", "the MIME type, by content")  # noqa: N815
     sizeBytes: int | None = _attribute("bytes", KINDS, "the bucket", "size of the object")  # noqa: N815
     durationMs: int | None = _attribute(  # noqa: N815
-        "ms", KINDS, "MediaInfo; frames; last cluster", "length; of an image that of its animation"
+        "ms", KINDS, "MediaInfo; tracks, frames, pages", "length; of an image that of its animation"
     )
     width: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "width as displayed")
     height: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "height as displayed")
@@ -48,9 +53,9 @@ class Attributes:
         "pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "height as stored"
     )
     rotation: int | None = _attribute(
-        "degrees", (IMAGE, VIDEO), "EXIF, MediaInfo", "clockwise turn from stored to displayed: 0, 90, 180 or 270"
+        "degrees", (IMAGE, VIDEO), "EXIF, track matrix", "clockwise turn from stored to displayed: 0, 90, 180 or 270"
     )
-    mirrored: bool | None = _attribute("", (IMAGE,), "EXIF", "mirrored before it is turned")
+    mirrored: bool | None = _attribute("", (IMAGE, VIDEO), "EXIF, track matrix", "mirrored before it is turned")
     aspectRatio: float | None = _attribute("", (IMAGE, VIDEO), "size as displayed", "width / height")  # noqa: N815
     hasVideo: bool | None = _attribute("", KINDS, "MediaInfo", "has a moving picture")  # noqa: N815
     hasAudio: bool | None = _attribute("", KINDS, "MediaInfo", "has sound")  # noqa: N815
@@ -65,11 +70,14 @@ class Attributes:
     audioCodec: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "aac, mp3, opus, ...")  # noqa: N815
     channels: int | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "channels of the first sound track")
     sampleRate: int | None = _attribute("Hz", (VIDEO, AUDIO), "MediaInfo", "samples a second")  # noqa: N815
-    language: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "of the first sound track: fr, pt-BR")
+    language: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "of the first sound track: fr, pt-BR, zh-Hant")
     animated: bool | None = _attribute("", (IMAGE,), "frames", "more than one frame")
     frameCount: int | None = _attribute("", (IMAGE,), "frames", "frames of the animation; 1: a still")  # noqa: N815
     capturedAt: str | None = _attribute(  # noqa: N815
-        "", (IMAGE, VIDEO), "EXIF, MediaInfo", "when it was taken, by the camera's clock; videos: UTC"
+        "", (IMAGE, VIDEO), "EXIF, MediaInfo", "when it was taken, by the camera's clock; of most videos UTC"
+    )
+    playable: bool | None = _attribute(
+        "", KINDS, "container, codecs", "whether today's browsers play or show it, by container and codecs"
     )
     placeholder: str | None = _attribute(
         "", (IMAGE,), "Pillow", "16 pixels wide or high, WebP in base64: shown until the image is there"
@@ -113,8 +121,18 @@ def moment(value: Any) -> str | None:
             known = datetime.strptime(text, pattern)  # noqa: DTZ007 - cameras know no zone
         except ValueError:
             continue
-        return known.isoformat() if EARLIEST_YEAR < known.year < 2100 else None
+        told = known.isoformat()
+        return told if EARLIEST_YEAR <= known.year < 2100 and told not in _ZERO_TIMES else None
     return None
+
+
+def language(value: Any) -> str | None:
+    """A language tag as far as language, script and region go: pt-BR, zh-Hant-TW; what may follow is dropped."""
+    found = _LANGUAGE.match(value) if isinstance(value, str) and len(value) <= 40 else None
+    if found is None:
+        return None
+    name, script, region = (part or "" for part in found.groups())
+    return name.lower() + script.title() + region.upper()
 
 
 def _text(pattern: re.Pattern[str]) -> Any:
@@ -133,7 +151,7 @@ _side = _within(1, MAX_PIXELS_A_SIDE)
 _CHECKS: dict[str, Any] = {
     "format": _text(_CODE),
     "kind": lambda value: value if value in KINDS else None,
-    "mimeType": _text(re.compile(r"(image|video|audio)/[a-z0-9.+-]{1,40}")),
+    "mimeType": _text(re.compile(r"(image|video|audio|application)/[a-z0-9.+-]{1,40}")),
     "sizeBytes": _within(0, 2**53),
     "durationMs": _within(1, MAX_DURATION_MS),
     "width": _side,
@@ -154,10 +172,11 @@ _CHECKS: dict[str, Any] = {
     "audioCodec": _text(_CODE),
     "channels": _within(1, 255),
     "sampleRate": _within(1, 10_000_000),
-    "language": _text(_LANGUAGE),
+    "language": language,
     "animated": _flag,
     "frameCount": _within(1, 1_000_000_000),
     "capturedAt": moment,
+    "playable": _flag,
     "placeholder": _text(_BASE64),
     "dominantColor": _text(_COLOUR),
 }

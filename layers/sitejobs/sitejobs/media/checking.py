@@ -150,6 +150,7 @@ def checker_of(resources: Resources) -> Checker:
         memory_mb=rules.parser_memory_mb,
         read_bytes=rules.parser_read_mb << 20,
         max_pixels=rules.parser_max_pixels,
+        formats=tuple(rules.allowed),
     )
     prefix = resources.environment.get("MEDIA_PREFIX", "")
     checker = Checker(_bucket(resources.environment), ParserHost(limits), rules, prefix)

@@ -3,20 +3,39 @@
 This runs in the parser's process, and knows neither bucket nor database.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sitejobs.media.attributes import AUDIO, IMAGE, VIDEO, Attributes, attributes_from_json
-from sitejobs.media.formats import HEAD_BYTES, Format, recognise
-from sitejobs.media.frames import sound_duration_ms
+from sitejobs.media.boxes import Movie, movie_of
+from sitejobs.media.flac import flac_duration_ms
+from sitejobs.media.formats import FORMATS, HEAD_BYTES, Format
 from sitejobs.media.images import image_attributes
 from sitejobs.media.matroska import last_timestamp_ms, segment_of
+from sitejobs.media.ogg import ogg_duration_ms
+from sitejobs.media.playable import is_playable
 from sitejobs.media.reading import RangedFile
+from sitejobs.media.recognition import recognise
+from sitejobs.media.sound_frames import after_id3, begins_with_frames, sound_duration_ms
 from sitejobs.media.tracks import image_size, is_truncated, media_info, track_attributes
+from sitejobs.media.wav import wav_duration_ms
 
 _ISO_FILES: Final = {"mp4", "m4a", "mov"}
+_SEQUENCES: Final = {"avif", "heic"}
+"""Images whose animation is a film's track."""
 _MATROSKA: Final = {"mkv", "webm"}
-_ID3_BYTES: Final = 10
+_MEASURED: Final[dict[str, Callable[[RangedFile, int, float | None], float | None]]] = {
+    "mp3": lambda file, size, told: sound_duration_ms(file, size, "mp3", told),
+    "aac": lambda file, size, told: sound_duration_ms(file, size, "aac", told),
+    "flac": flac_duration_ms,
+    "ogg": ogg_duration_ms,
+    "wav": wav_duration_ms,
+}
+"""Sound whose header may say less than there is."""
+_EDIT_MS: Final = 500
+"""An edit that cuts less is what encoders put before the sound; of what cuts more browsers play one or the other."""
+_SEARCHED_BYTES: Final = 32 << 10
 
 
 class Unreadable(Exception):  # noqa: N818 - says what the file is
@@ -36,8 +55,8 @@ class Depth:
     max_image_bytes: int = 48 << 20
 
 
-def extract(file: RangedFile, size: int, depth: Depth) -> Attributes:
-    """Everything that is known of a file.
+def extract(file: RangedFile, size: int, depth: Depth, formats: Collection[str] | None = None) -> Attributes:
+    """Everything that is known of a file; one that is of none of `formats` (None: all) is told by its name alone.
 
     Raises
     ------
@@ -49,21 +68,25 @@ def extract(file: RangedFile, size: int, depth: Depth) -> Attributes:
     if form is None:
         raise Unreadable("not-media", "the content is of no known media format")
     found: dict[str, Any] = {"format": form.name, "mimeType": form.mime, "kind": form.kind or VIDEO, "sizeBytes": size}
-    if form.parsed:
+    if form.parsed and (formats is None or form.name in formats):
         found |= _image(file, form, size, depth) if form.kind == IMAGE else _film_or_sound(file, form, size)
-    return attributes_from_json(found)
+        if form.name in _SEQUENCES and found.get("animated"):
+            found["durationMs"] = 1000 * movie_of(file, size).media_seconds or None
+    return attributes_from_json(found | {"playable": is_playable(found)})
 
 
 def _format_of(file: RangedFile) -> Format | None:
+    """By the first bytes; of sound also behind what often stands before it: tags, zeros, a frame cut in two."""
     head = file.at(0, HEAD_BYTES)
-    if head[:3] == b"ID3" and len(head) >= _ID3_BYTES:
-        length = 0
-        for byte in head[6:_ID3_BYTES]:
-            length = length << 7 | byte & 0x7F
-        behind = recognise(file.at(_ID3_BYTES + length, HEAD_BYTES))
-        if behind is not None and behind.name in ("aac", "flac"):
-            return behind
-    return recognise(head)
+    if head[:3] == b"ID3":
+        behind = recognise(file.at(after_id3(file), HEAD_BYTES))
+        return behind if behind is not None and behind.name in ("aac", "flac") else recognise(head)
+    form = recognise(head)
+    if form is not None:
+        return form
+    data = file.at(0, _SEARCHED_BYTES)
+    frames = begins_with_frames(data) or begins_with_frames(data.lstrip(b"\0"))
+    return None if frames is None else FORMATS[frames]
 
 
 def _image(file: RangedFile, form: Format, size: int, depth: Depth) -> dict[str, Any]:
@@ -81,18 +104,14 @@ def _image(file: RangedFile, form: Format, size: int, depth: Depth) -> dict[str,
 
 def _film_or_sound(file: RangedFile, form: Format, size: int) -> dict[str, Any]:
     tracks = media_info(file)
-    found = track_attributes(tracks)
+    movie = movie_of(file, size) if form.name in _ISO_FILES else Movie()
+    found = track_attributes(tracks, movie, form)
     if form.name in _ISO_FILES and is_truncated(tracks):
         raise Unreadable("truncated", f"the {form.name} file ends before its content does")
     if not found["hasVideo"] and not found["hasAudio"]:
         raise Unreadable("no-tracks", f"the {form.name} file has neither picture nor sound that can be read")
-    if form.name in _MATROSKA:
-        found |= _matroska(file, form, size, found)
-    elif form.name in ("mp3", "aac"):
-        duration = sound_duration_ms(file, size, form.name)
-        found |= {} if duration is None else {"durationMs": duration}
+    found["durationMs"] = duration_ms = _duration(file, form, size, movie, found.get("durationMs"))
     kind = form.kind or (VIDEO if found["hasVideo"] else AUDIO)
-    duration_ms = found.get("durationMs")
     return found | {
         "kind": kind,
         "mimeType": form.mime if kind == VIDEO or form.sound_mime is None else form.sound_mime,
@@ -100,13 +119,22 @@ def _film_or_sound(file: RangedFile, form: Format, size: int) -> dict[str, Any]:
     }
 
 
-def _matroska(file: RangedFile, form: Format, size: int, found: dict[str, Any]) -> dict[str, Any]:
+def _duration(file: RangedFile, form: Format, size: int, movie: Movie, told_ms: float | None) -> float | None:
+    """The longer of what is told and what is there: a rule about lengths is not passed by a header that says less."""
+    if form.name in _MATROSKA:
+        return _matroska(file, form, size, told_ms)
+    if form.name in _MEASURED:
+        return _MEASURED[form.name](file, size, told_ms)
+    media_ms = movie.media_seconds * 1000
+    return media_ms if media_ms > (told_ms or 0) + (_EDIT_MS if told_ms else 0) else told_ms
+
+
+def _matroska(file: RangedFile, form: Format, size: int, told_ms: float | None) -> float | None:
     try:
         segment = segment_of(file, size)
     except (ValueError, IndexError):
         raise Unreadable("damaged", f"the {form.name} file has no segment") from None
     if segment.truncated:
         raise Unreadable("truncated", f"the {form.name} file ends before its content does")
-    if found.get("durationMs"):
-        return {}
-    return {"durationMs": last_timestamp_ms(file, size, segment.scale_ns)}
+    last_ms = last_timestamp_ms(file, size, segment.scale_ns, thorough=not told_ms)
+    return last_ms if last_ms is not None and last_ms > (told_ms or 0) + (_EDIT_MS if told_ms else 0) else told_ms

@@ -1,4 +1,4 @@
-"""Which format a file is, by its first bytes: never by its name or by what somebody claims."""
+"""The formats that are known: those that are looked into, and those that are only told by name."""
 
 from dataclasses import dataclass
 
@@ -9,122 +9,119 @@ HEAD_BYTES = 4096
 
 @dataclass(frozen=True)
 class Format:
-    """A container. `kind` None: its tracks decide between VIDEO and AUDIO; `parsed`: we look inside."""
+    """A container. `kind` None: its tracks decide between VIDEO and AUDIO; `parsed`: we look inside.
+
+    `title` says to people what the name alone does not.
+    """
 
     name: str
     kind: str | None
     mime: str
     sound_mime: str | None = None
     parsed: bool = True
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name as sentences have it."""
+        return f"{self.name} ({self.title})" if self.title else self.name
 
 
-FORMATS: dict[str, Format] = {
-    form.name: form
-    for form in (
-        Format("jpeg", IMAGE, "image/jpeg"),
-        Format("png", IMAGE, "image/png"),
-        Format("gif", IMAGE, "image/gif"),
-        Format("webp", IMAGE, "image/webp"),
-        Format("heic", IMAGE, "image/heic"),
-        Format("avif", IMAGE, "image/avif"),
-        Format("tiff", IMAGE, "image/tiff"),
-        Format("bmp", IMAGE, "image/bmp"),
-        Format("svg", IMAGE, "image/svg+xml", parsed=False),
-        Format("mp4", None, "video/mp4", "audio/mp4"),
-        Format("m4a", AUDIO, "audio/mp4", "audio/mp4"),
-        Format("mov", None, "video/quicktime", "audio/quicktime"),
-        Format("mkv", None, "video/x-matroska", "audio/x-matroska"),
-        Format("webm", None, "video/webm", "audio/webm"),
-        Format("avi", VIDEO, "video/x-msvideo"),
-        Format("ts", None, "video/mp2t", "audio/mp2t"),
-        Format("flv", None, "video/x-flv", parsed=False),
-        Format("asf", None, "video/x-ms-asf", parsed=False),
-        Format("mp3", AUDIO, "audio/mpeg"),
-        Format("aac", AUDIO, "audio/aac"),
-        Format("ogg", None, "video/ogg", "audio/ogg"),
-        Format("flac", AUDIO, "audio/flac"),
-        Format("wav", AUDIO, "audio/wav"),
-    )
-}
+def _named(name: str, kind: str | None, mime: str, title: str = "") -> Format:
+    """A format that is recognised so that it can be refused by its name."""
+    return Format(name, kind, mime, parsed=False, title=title)
 
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_AVIF_BRANDS = {b"avif", b"avis"}
-_STARTS: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"OggS", "ogg"),
-    (b"fLaC", "flac"),
-    (b"FLV\x01", "flv"),
-    (b"0&\xb2u\x8ef\xcf\x11", "asf"),
+
+_PARSED = (
+    Format("jpeg", IMAGE, "image/jpeg"),
+    Format("png", IMAGE, "image/png"),
+    Format("gif", IMAGE, "image/gif"),
+    Format("webp", IMAGE, "image/webp"),
+    Format("heic", IMAGE, "image/heic"),
+    Format("avif", IMAGE, "image/avif"),
+    Format("tiff", IMAGE, "image/tiff"),
+    Format("bmp", IMAGE, "image/bmp"),
+    Format("mp4", None, "video/mp4", "audio/mp4"),
+    Format("m4a", AUDIO, "audio/mp4", "audio/mp4"),
+    Format("mov", None, "video/quicktime", "audio/quicktime"),
+    Format("mkv", None, "video/x-matroska", "audio/x-matroska"),
+    Format("webm", None, "video/webm", "audio/webm"),
+    Format("avi", VIDEO, "video/x-msvideo"),
+    Format("ts", None, "video/mp2t", "audio/mp2t"),
+    Format("mp3", AUDIO, "audio/mpeg"),
+    Format("aac", AUDIO, "audio/aac"),
+    Format("ogg", None, "video/ogg", "audio/ogg"),
+    Format("flac", AUDIO, "audio/flac"),
+    Format("wav", AUDIO, "audio/wav"),
 )
-_RIFF = {b"WEBP": "webp", b"AVI ": "avi", b"WAVE": "wav"}
-_EBML = b"\x1a\x45\xdf\xa3"
-_TS_PACKET = 188
-_OLD_QUICKTIME = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
-
-
-def recognise(head: bytes) -> Format | None:
-    """The format of a file that begins so; None when it is no known media format.
-
-    Parameters
-    ----------
-    head : the first `HEAD_BYTES` bytes, or all there are.
-    """
-    name = _name(head)
-    return None if name is None else FORMATS[name]
-
-
-def _name(head: bytes) -> str | None:
-    for start, name in _STARTS:
-        if head.startswith(start):
-            return name
-    if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12])
-    if head[4:8] == b"ftyp":
-        return _of_brands(head)
-    if head[:4] == _EBML:
-        return "webm" if b"webm" in head[:64] else "mkv" if b"matroska" in head[:64] else None
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return "bmp"
-    if _is_svg(head):
-        return "svg"
-    if head[:1] == b"G" and len(head) > _TS_PACKET * 2 and head[_TS_PACKET] == head[_TS_PACKET * 2] == 0x47:
-        return "ts"
-    if head[4:8] in _OLD_QUICKTIME:
-        return "mov"
-    return _of_sound(head)
-
-
-def _of_brands(head: bytes) -> str:
-    size = min(int.from_bytes(head[:4], "big"), len(head))
-    major = head[8:12]
-    brands = {major, *(head[at : at + 4] for at in range(16, size, 4))}
-    if major in _AVIF_BRANDS or (major in _HEIC_BRANDS and brands & _AVIF_BRANDS):
-        return "avif"
-    if major in _HEIC_BRANDS:
-        return "heic"
-    if major == b"qt  ":
-        return "mov"
-    return "m4a" if major in (b"M4A ", b"M4B ", b"M4P ") else "mp4"
-
-
-def _is_svg(head: bytes) -> bool:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text)
-
-
-def _of_sound(head: bytes) -> str | None:
-    """ID3 stands before mp3, AAC and now and then flac; frames of mp3 and ADTS begin with eleven set bits."""
-    if head[:3] == b"ID3" and len(head) >= 10:
-        return "mp3"
-    if len(head) < 4 or head[0] != 0xFF:
-        return None
-    if head[1] & 0xF6 == 0xF0:
-        return "aac"
-    if head[1] & 0xE0 == 0xE0 and head[1] & 0x06 and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C:
-        return "mp3"
-    return None
+_IMAGES = (
+    _named("svg", IMAGE, "image/svg+xml"),
+    _named("jxl", IMAGE, "image/jxl", "JPEG XL"),
+    _named("jp2", IMAGE, "image/jp2", "JPEG 2000"),
+    _named("jxr", IMAGE, "image/jxr", "JPEG XR"),
+    _named("ico", IMAGE, "image/vnd.microsoft.icon", "Windows icon"),
+    _named("icns", IMAGE, "image/icns", "macOS icon"),
+    _named("psd", IMAGE, "image/vnd.adobe.photoshop", "Photoshop"),
+    _named("xcf", IMAGE, "image/x-xcf", "GIMP"),
+    _named("exr", IMAGE, "image/x-exr", "OpenEXR"),
+    _named("hdr", IMAGE, "image/vnd.radiance", "Radiance"),
+    _named("dds", IMAGE, "image/vnd.ms-dds", "DirectDraw"),
+    _named("qoi", IMAGE, "image/qoi"),
+    _named("pnm", IMAGE, "image/x-portable-anymap", "pbm, pgm, ppm"),
+    _named("emf", IMAGE, "image/emf", "Windows metafile"),
+    _named("wmf", IMAGE, "image/wmf", "Windows metafile"),
+    _named("eps", IMAGE, "application/postscript", "PostScript"),
+    _named("pdf", None, "application/pdf", "a document"),
+    _named("djvu", None, "image/vnd.djvu", "a document"),
+    _named("dng", IMAGE, "image/x-adobe-dng", "camera raw"),
+    _named("cr2", IMAGE, "image/x-canon-cr2", "Canon camera raw"),
+    _named("cr3", IMAGE, "image/x-canon-cr3", "Canon camera raw"),
+    _named("crw", IMAGE, "image/x-canon-crw", "Canon camera raw"),
+    _named("nef", IMAGE, "image/x-nikon-nef", "Nikon camera raw"),
+    _named("arw", IMAGE, "image/x-sony-arw", "Sony camera raw"),
+    _named("pef", IMAGE, "image/x-pentax-pef", "Pentax camera raw"),
+    _named("orf", IMAGE, "image/x-olympus-orf", "Olympus camera raw"),
+    _named("rw2", IMAGE, "image/x-panasonic-rw2", "Panasonic camera raw"),
+    _named("raf", IMAGE, "image/x-fuji-raf", "Fujifilm camera raw"),
+    _named("x3f", IMAGE, "image/x-sigma-x3f", "Sigma camera raw"),
+)
+_FILMS = (
+    _named("flv", VIDEO, "video/x-flv", "Flash video"),
+    _named("swf", VIDEO, "application/x-shockwave-flash", "Flash"),
+    Format("asf", None, "video/x-ms-asf", "audio/x-ms-wma", parsed=False, title="Windows Media: wma, wmv"),
+    _named("mpg", VIDEO, "video/mpeg", "MPEG program stream"),
+    _named("mxf", VIDEO, "application/mxf"),
+    _named("rm", VIDEO, "video/vnd.rn-realvideo", "RealMedia"),
+    _named("wtv", VIDEO, "video/x-ms-wtv", "Windows TV recording"),
+    _named("dv", VIDEO, "video/x-dv", "camcorder DV"),
+    _named("ivf", VIDEO, "video/x-ivf"),
+    _named("nut", VIDEO, "video/x-nut"),
+    _named("y4m", VIDEO, "video/x-raw", "raw pictures"),
+    _named("h264", VIDEO, "video/h264", "raw H.264 without a container"),
+    _named("hevc", VIDEO, "video/h265", "raw HEVC without a container"),
+    _named("mj2", VIDEO, "video/mj2", "Motion JPEG 2000"),
+)
+_SOUNDS = (
+    _named("aiff", AUDIO, "audio/aiff"),
+    _named("caf", AUDIO, "audio/x-caf", "Core Audio"),
+    _named("amr", AUDIO, "audio/amr"),
+    _named("ra", AUDIO, "audio/vnd.rn-realaudio", "RealAudio"),
+    _named("au", AUDIO, "audio/basic"),
+    _named("midi", AUDIO, "audio/midi"),
+    _named("ape", AUDIO, "audio/x-ape", "Monkey's Audio"),
+    _named("wv", AUDIO, "audio/x-wavpack", "WavPack"),
+    _named("tta", AUDIO, "audio/x-tta", "True Audio"),
+    _named("mpc", AUDIO, "audio/x-musepack", "Musepack"),
+    _named("tak", AUDIO, "audio/x-tak"),
+    _named("dsf", AUDIO, "audio/x-dsf", "DSD"),
+    _named("dff", AUDIO, "audio/x-dff", "DSD"),
+    _named("w64", AUDIO, "audio/x-w64", "Sony Wave64"),
+    _named("voc", AUDIO, "audio/x-voc", "Creative Voice"),
+    _named("8svx", AUDIO, "audio/x-8svx", "Amiga sound"),
+    _named("qcp", AUDIO, "audio/qcelp"),
+    _named("ac3", AUDIO, "audio/ac3", "Dolby Digital"),
+    _named("dts", AUDIO, "audio/vnd.dts"),
+    _named("latm", AUDIO, "audio/mp4a-latm", "AAC in LOAS"),
+    _named("xm", AUDIO, "audio/x-mod", "tracker music"),
+)
+FORMATS: dict[str, Format] = {form.name: form for form in (*_PARSED, *_IMAGES, *_FILMS, *_SOUNDS)}

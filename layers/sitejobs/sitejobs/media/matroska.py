@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from sitejobs.media.reading import RangedFile
 
-TAIL_BYTES = 4 << 20
+TAIL_BYTES = 1 << 20
+THOROUGH_BYTES = 32 << 20
+"""Of the end, where the header tells no length: a recording may be one cluster of many megabytes."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
 _SEGMENT = b"\x18\x53\x80\x67"
 _TIMESTAMP, _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
@@ -41,16 +43,21 @@ def segment_of(file: RangedFile, size: int) -> Segment:
     return Segment(truncated, scale)
 
 
-def last_timestamp_ms(file: RangedFile, size: int, scale_ns: int) -> int | None:
-    """Time of the last block, from the clusters within the last `TAIL_BYTES`; None when there is none."""
-    start = max(0, size - TAIL_BYTES)
-    tail = file.at(start, size - start)
-    at = tail.rfind(_CLUSTER)
-    while at >= 0:
-        latest = _latest_block(tail, at)
-        if latest is not None:
-            return round(latest * scale_ns / 1e6)
-        at = tail.rfind(_CLUSTER, 0, at)
+def last_timestamp_ms(file: RangedFile, size: int, scale_ns: int, *, thorough: bool) -> int | None:
+    """Time of the last block, from the clusters at the end; None when there is none within the bytes looked at."""
+    searched, span = b"", TAIL_BYTES
+    while span <= (THOROUGH_BYTES if thorough else TAIL_BYTES):
+        start = max(0, size - span)
+        searched = file.at(start, size - start - len(searched)) + searched
+        at = searched.rfind(_CLUSTER)
+        while at >= 0:
+            latest = _latest_block(searched, at)
+            if latest is not None:
+                return round(latest * scale_ns / 1e6)
+            at = searched.rfind(_CLUSTER, 0, at)
+        if not start:
+            break
+        span *= 2
     return None
 
 

@@ -37,6 +37,8 @@ class Limits:
     memory_mb: int = 512
     read_bytes: int = 64 << 20
     max_pixels: int = 50_000_000
+    formats: tuple[str, ...] | None = None
+    """Those that are looked into; None: all."""
 
 
 @dataclass
@@ -109,6 +111,7 @@ class ParserHost:
         return {
             "size": size,
             "seconds": max(1, round(self.limits.seconds)),
+            "formats": self.limits.formats,
             "maxPixels": self.limits.max_pixels,
             # A whole image is read to be decoded, and decoding asks for some of it twice.
             "maxImageBytes": self.limits.read_bytes * 3 // 4,

@@ -49,8 +49,9 @@ def main(arguments: list[str]) -> None:
 def _answer(channel: socket.socket, request: parser_frames.JsonObject) -> parser_frames.JsonObject:
     file = RangedFile(_KeptSource(channel), int(request["size"]))
     depth = Depth(int(request["maxPixels"]), int(request["maxImageBytes"]))
+    formats = request.get("formats")
     try:
-        return {"found": extract(file, int(request["size"]), depth).to_json()}
+        return {"found": extract(file, int(request["size"]), depth, formats).to_json()}
     except Unreadable as error:
         return {"unreadable": error.code, "detail": error.detail}
     except MemoryError:

@@ -7,25 +7,11 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sitejobs.errors import InvalidInput
+from sitejobs.media import mime_types
 from sitejobs.media.attributes import AUDIO, IMAGE, KINDS, VIDEO, Attributes
 from sitejobs.media.formats import FORMATS
 
 DEFAULT_FORMATS: Final = "jpeg,png,gif,webp,heic,avif,mp4,mov,webm,mkv,avi,ts,mp3,m4a,aac,ogg,flac,wav"
-
-# Names that programs use for the same type, under the one that we use.
-_SAME_TYPE: Final = {
-    "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png", "image/apng": "image/png",
-    "image/vnd.mozilla.apng": "image/png", "image/heif": "image/heic", "image/heic-sequence": "image/heic",
-    "image/heif-sequence": "image/heic", "image/avif-sequence": "image/avif", "image/x-ms-bmp": "image/bmp",
-    "video/x-m4v": "video/mp4", "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4", "audio/mp4a-latm": "audio/mp4",
-    "audio/aacp": "audio/aac", "audio/x-aac": "audio/aac", "audio/vnd.dlna.adts": "audio/aac",
-    "audio/mp3": "audio/mpeg", "audio/x-mp3": "audio/mpeg", "audio/mpeg3": "audio/mpeg",
-    "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "audio/vnd.wave": "audio/wav",
-    "audio/x-flac": "audio/flac", "audio/opus": "audio/ogg", "application/ogg": "audio/ogg",
-    "video/avi": "video/x-msvideo", "video/vnd.avi": "video/x-msvideo", "video/msvideo": "video/x-msvideo",
-    "video/matroska": "video/x-matroska", "audio/matroska": "audio/x-matroska", "video/mpeg2": "video/mp2t",
-}  # fmt: skip
-_NO_CLAIM: Final = {"", "application/octet-stream", "binary/octet-stream"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,10 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
 
 
 def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:
-    """Every rule that a readable file breaks."""
+    """Every rule that a readable file breaks; of one that was not looked into its format is all there is to say."""
+    form = _format(found, claim, rules)
+    if form is not None and found.hasVideo is None:
+        return [form]
     checks = (_format, _type, _mime_type, _size, _dimensions, _duration)
     return [reason for check in checks if (reason := check(found, claim, rules)) is not None]
 
@@ -114,7 +103,9 @@ def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:
 def _format(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
     if found.format in rules.allowed:
         return None
-    return Reason("format", f"the format {found.format} is not allowed: {', '.join(rules.allowed)} are")
+    known = FORMATS.get(found.format or "")
+    name = known.shown if known is not None else found.format
+    return Reason("format", f"the format {name} is not allowed: {', '.join(rules.allowed)} are")
 
 
 def _type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
@@ -124,15 +115,16 @@ def _type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
 
 
 def _mime_type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
-    claimed = (claim.mime_type or "").partition(";")[0].strip().lower()
-    same = _SAME_TYPE.get(claimed, claimed)
-    if claimed in _NO_CLAIM or same == found.mimeType or (same == "audio/ogg" and found.mimeType == "video/ogg"):
+    claimed, content = mime_types.normal(claim.mime_type), found.mimeType or ""
+    if mime_types.is_claim_of(claimed, content):
         return None
-    known = [*_SAME_TYPE, *_SAME_TYPE.values(), *(form.mime for form in FORMATS.values())]
-    return Reason("mime-type", f"the content is {found.mimeType}, the record says {_shown(claimed, known)}")
+    fitting = ", ".join(mime_types.would_do(content))
+    return Reason(
+        "mime-type", f"the content is {content}, the record says {mime_types.shown(claimed)}; these would do: {fitting}"
+    )
 
 
-def _shown(claimed: str, known: list[str] | tuple[str, ...]) -> str:
+def _shown(claimed: str, known: tuple[str, ...]) -> str:
     """What somebody else wrote, if it is one of the words that we know."""
     return claimed if claimed in known else "something else"
 

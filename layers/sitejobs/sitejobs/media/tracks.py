@@ -1,11 +1,14 @@
 """Films and sound: what MediaInfo says of container and tracks, put into our own vocabulary."""
 
 import json
+from fractions import Fraction
 from typing import Any, Final
 
 from pymediainfo import MediaInfo
 
-from sitejobs.media.attributes import moment, number
+from sitejobs.media.attributes import AUDIO, moment, number
+from sitejobs.media.boxes import Movie
+from sitejobs.media.formats import Format
 from sitejobs.media.reading import RangedFile
 
 # MediaInfo's names -> those that ffmpeg and most programs use. Anything else is `other`: codec names in a file are
@@ -18,10 +21,10 @@ _VIDEO_CODECS: Final = {
 _AUDIO_CODECS: Final = {
     "AAC": "aac", "AAC LC": "aac", "MPEG Audio": "mp3", "Opus": "opus", "Vorbis": "vorbis", "FLAC": "flac",
     "PCM": "pcm", "AC-3": "ac3", "E-AC-3": "eac3", "ALAC": "alac", "DTS": "dts", "AMR": "amr", "USAC": "aac",
-    "WMA": "wma", "Speex": "speex", "ADPCM": "adpcm",
+    "WMA": "wma", "Speex": "speex", "ADPCM": "adpcm", "MLP FBA": "truehd", "A-Law": "pcm_alaw", "U-Law": "pcm_mulaw",
 }  # fmt: skip
 # An MP4's cover or a sound's picture is no moving picture.
-_NOT_MOVING: Final = {"JPEG", "PNG", "GIF", "BMP", "WebP"}
+_NOT_MOVING: Final = {"JPEG", "PNG", "GIF", "BMP", "WebP", "V_MJPEG", "V_PNG", "V_MS/VFW/FOURCC / MJPG"}
 _MAX_TRACKS: Final = 64
 
 JsonObject = dict[str, Any]
@@ -43,26 +46,48 @@ def is_truncated(tracks: list[JsonObject]) -> bool:
     return isinstance(extra, dict) and extra.get("IsTruncated") == "Yes"
 
 
-def track_attributes(tracks: list[JsonObject]) -> JsonObject:
-    """Attributes of a film or sound from its tracks."""
+def track_attributes(tracks: list[JsonObject], movie: Movie, form: Format) -> JsonObject:
+    """Attributes of a film or sound from its tracks; `movie`: what its boxes say, where it has such."""
     general = tracks[0] if tracks else {}
-    video = next((track for track in tracks if track.get("@type") == "Video" and _moves(track)), None)
+    video = _moving(tracks, movie, form)
     audio = next((track for track in tracks if track.get("@type") == "Audio"), None)
     found: JsonObject = {
         "hasVideo": video is not None,
         "hasAudio": audio is not None,
-        "durationMs": _duration(general, video, audio),
+        "durationMs": _duration(general, form, video, audio),
     }
     if video is not None:
-        found |= _picture(video) | {"capturedAt": _captured(general, video)}
+        found |= _picture(video, _turn(video, movie)) | {"capturedAt": _captured(general, video)}
     if audio is not None:
+        codec = _audio_codec(audio)
         found |= {
-            "audioCodec": _audio_codec(audio),
+            "audioCodec": codec,
             "channels": audio.get("Channels"),
-            "sampleRate": _first(audio.get("SamplingRate")),
+            # Opus always plays at this rate; its header tells that of the source.
+            "sampleRate": 48_000 if codec == "opus" else _first(audio.get("SamplingRate")),
             "language": audio.get("Language"),
         }
     return found
+
+
+def _moving(tracks: list[JsonObject], movie: Movie, form: Format) -> JsonObject | None:
+    """The first picture that moves: covers and the pictures of chapters do not."""
+    videos = [
+        track
+        for track in tracks
+        if track.get("@type") == "Video" and str(track.get("ID")) not in movie.chapter_tracks and _moves(track)
+    ]
+    if form.kind == AUDIO:
+        videos = [track for track in videos if track.get("Format") not in _NOT_MOVING]
+    return next(iter(videos), None)
+
+
+def _turn(video: JsonObject, movie: Movie) -> tuple[int, bool]:
+    """Clockwise degrees and whether it is mirrored: by the track's own matrix, which MediaInfo takes for a turn."""
+    for track in movie.played("vide"):
+        if str(track.number) == str(video.get("ID")):
+            return track.turn
+    return round(number(video.get("Rotation"), 0, 360) or 0) % 360, False
 
 
 def image_size(tracks: list[JsonObject]) -> JsonObject:
@@ -79,28 +104,30 @@ def _moves(video: JsonObject) -> bool:
     return video.get("Format") not in _NOT_MOVING or (frames is not None and frames > 1)
 
 
-def _duration(general: JsonObject, *tracks: JsonObject | None) -> float | None:
-    """Milliseconds of the longest; a container without a length of its own has those of its tracks."""
+def _duration(general: JsonObject, form: Format, *tracks: JsonObject | None) -> float | None:
+    """Milliseconds of the longest; a container without a length of its own has those of its tracks.
+
+    A transport stream's clock runs before the first picture and after the last one: there its tracks tell.
+    """
     whole = number(general.get("Duration"), 0, 1e9)
-    parts = [number(track.get("Duration"), 0, 1e9) for track in tracks if track is not None]
-    known = [part for part in ([whole] if whole else parts) if part]
+    parts = [part for track in tracks if track is not None and (part := number(track.get("Duration"), 0, 1e9))]
+    known = parts if parts and form.name == "ts" else [part for part in ([whole] if whole else parts) if part]
     return max(known) * 1000 if known else None
 
 
-def _picture(video: JsonObject) -> JsonObject:
+def _picture(video: JsonObject, turn: tuple[int, bool]) -> JsonObject:
     width, height = number(video.get("Width"), 1, 1e6), number(video.get("Height"), 1, 1e6)
-    rotation = round(number(video.get("Rotation"), 0, 360) or 0) % 360
-    shape = number(video.get("PixelAspectRatio"), 0.01, 100) or 1.0
-    # Browsers stretch pixels that are not square to their height.
-    shown_width = None if width is None else max(1, round(width * shape)) if abs(shape - 1) > 0.01 else round(width)
-    turned = rotation in (90, 270)
-    shown = (height, shown_width) if turned else (shown_width, height)
+    rotation, mirrored = turn
+    shown = _stretched(width, height, number(video.get("PixelAspectRatio"), 0.01, 100) or 1.0)
+    if rotation in (90, 270):
+        shown = shown[1], shown[0]
     return {
         "storedWidth": width,
         "storedHeight": height,
         "width": shown[0],
         "height": shown[1],
         "rotation": rotation if rotation in (0, 90, 180, 270) else None,
+        "mirrored": mirrored,
         "aspectRatio": shown[0] / shown[1] if shown[0] and shown[1] else None,
         "videoCodec": _VIDEO_CODECS.get(str(video.get("Format")), "other"),
         "videoProfile": video.get("Format_Profile"),
@@ -108,6 +135,16 @@ def _picture(video: JsonObject) -> JsonObject:
         "frameRate": video.get("FrameRate"),
         "hdrFormat": _hdr(video),
     }
+
+
+def _stretched(width: float | None, height: float | None, shape: float) -> tuple[float | None, float | None]:
+    """Size with square pixels: as browsers do, the side that is too short grows, and none shrinks."""
+    # MediaInfo rounds to three places: 0.909 stands for 10/11.
+    near = Fraction(shape).limit_denominator(100)
+    exact = near if abs(near - shape) < 0.0006 else Fraction(shape)
+    if abs(shape - 1) <= 0.01 or width is None or height is None:
+        return width, height
+    return (round(width * exact), height) if exact > 1 else (width, round(height / exact))
 
 
 def _hdr(video: JsonObject) -> str | None:
@@ -122,11 +159,19 @@ def _hdr(video: JsonObject) -> str | None:
 
 
 def _audio_codec(audio: JsonObject) -> str:
+    profile = str(audio.get("Format_Profile"))
+    if profile in ("A-Law", "U-Law"):
+        return _AUDIO_CODECS[profile]
     name = _AUDIO_CODECS.get(str(audio.get("Format")), "other")
-    return "mp2" if name == "mp3" and audio.get("Format_Profile") == "Layer 2" else name
+    return {"Layer 2": "mp2", "Layer 1": "mp1"}.get(profile, name) if name == "mp3" else name
 
 
 def _captured(general: JsonObject, video: JsonObject) -> str | None:
+    """The camera's own clock where QuickTime tells it; what the container was written at, in UTC, where it does not."""
+    extra = general.get("extra")
+    own = moment(extra.get("com_apple_quicktime_creationdate")) if isinstance(extra, dict) else None
+    if own is not None:
+        return own
     for track in (general, video):
         for name in ("Recorded_Date", "Encoded_Date", "Tagged_Date"):
             known = moment(track.get(name))
