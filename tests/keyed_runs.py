@@ -43,9 +43,18 @@ class Ran:
 class Runner:
     """One job on one database."""
 
-    def __init__(self, job: Job[Any], url: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        job: Job[Any],
+        url: str,
+        environment: dict[str, str] | None = None,
+        *,
+        work: Path = Path("unused"),
+        search_path: str | None = None,
+    ) -> None:
         self.job = job
-        self.resources = Resources(Database(url), FolderWorkStore(Path("unused")), environment or {})
+        database = Database(url, search_path=search_path)
+        self.resources = Resources(database, FolderWorkStore(work), environment or {})
 
     def close(self) -> None:
         self.resources.database.close()

@@ -30,6 +30,7 @@ DEFAULTS = {
     "pauseMs": 50,
     "topK": 200,
     "incremental": False,
+    "allowLoss": False,
     "maxConcurrency": 4,
     "tolerateFailures": 0,
     "trigger": "api",

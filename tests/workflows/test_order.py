@@ -181,6 +181,12 @@ def test_after_an_algorithm_update_everyone_is_computed(toys: Toys) -> None:
     assert_in_order(toys, seen)
 
 
+@pytest.mark.parametrize("workflow", ["all", "after-algorithm-update"])
+def test_a_loss_that_is_allowed_is_allowed_to_every_job(toys: Toys, workflow: str) -> None:
+    assert toys.run(workflow, allowLoss=True).status == "SUCCEEDED"
+    assert all(it["given"] == {"trigger": "workflow", "allowLoss": True} for it in toys.seen().values())
+
+
 @pytest.mark.parametrize(
     ("workflow", "given", "told"),
     [

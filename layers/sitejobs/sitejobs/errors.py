@@ -21,6 +21,10 @@ class DatabaseFailure(SitejobsError):  # noqa: N818
     """The database refused a statement for a reason that trying again does not mend."""
 
 
+class SuspiciousLoss(SitejobsError):  # noqa: N818
+    """A run would remove so much of what is stored that somebody should say that it is meant."""
+
+
 class DataUnavailable(SitejobsError):  # noqa: N818
     """A work file that the run depends on has gone or is damaged."""
 

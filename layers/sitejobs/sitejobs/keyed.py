@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from sitejobs.catalog import JobEntry
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.losses import Loss, guard
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 
 SCAN = 10_000
@@ -58,11 +59,13 @@ class Keys:
     known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
     stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
     count : how many keys a full run will go through, about: one number.
+    losses : what a run would remove because its source has gone, of every table that the job removes rows of.
     """
 
     known: LiteralString
     stale: LiteralString
     count: LiteralString
+    losses: tuple[Loss, ...] = ()
 
 
 Refresh = Callable[[Connection, list[int], Parameters], PageSummary]
@@ -122,9 +125,11 @@ def keyed_job(
         connection = resources.database.connection()
         context = run.context if cursor else {"parameters": parameters(options, resources.environment)}
         values = _values(run, context)
-        if not cursor:
-            prepare(connection)
         key = getattr(options, only, None)
+        if not cursor:
+            if key is None:
+                guard(resources, run, options, keys.losses, values)
+            prepare(connection)
         if key is not None:
             return _plan_one(connection, keys, values, context, noun, key)
         first, number = (int(cursor["first"]), int(cursor["page"])) if cursor else (MIN_ID, 0)

@@ -76,6 +76,9 @@ class PagedOptions(JobOptions):
     tolerate_failures: Whole = Field(
         default=0, ge=0, le=1_000_000, description="failed pages allowed before the run fails"
     )
+    allow_loss: bool = Field(
+        default=False, description="go on even if much of what is stored would be removed, its source having gone"
+    )
 
 
 Options = TypeVar("Options", bound=JobOptions)

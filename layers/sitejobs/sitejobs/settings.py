@@ -37,6 +37,8 @@ class Settings(BaseModel):
     queue_url: str = Field(default="", alias="QUEUE_URL")
     queue_retry_seconds: float = Field(default=10, alias="QUEUE_RETRY_SECONDS", ge=0, le=900)
     run_stale_seconds: int = Field(default=1800, alias="RUN_STALE_SECONDS", ge=1)
+    max_loss_percent: int = Field(default=20, alias="MAX_LOSS_PERCENT", ge=0, le=100)
+    """Share of a table that a run may remove without being told to."""
     job_machines: str = Field(default="", alias="JOB_MACHINES")
     """ARN of the jobs' state machines up to the job's name; only the workflows' function has it."""
 

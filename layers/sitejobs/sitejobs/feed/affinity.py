@@ -6,6 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
+from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AffinityOptions
 from sitejobs.jobs import PageSummary
@@ -151,7 +152,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
 
 JOB = keyed_job(
     JOBS["affinity"],
-    Keys(users_and('"UserAffinityProfile"'), STALE, 'SELECT count(*) FROM "User"'),
+    Keys(users_and('"UserAffinityProfile"'), STALE, 'SELECT count(*) FROM "User"', losses.AFFINITY),
     refresh,
     parameters=_parameters,
 )

@@ -6,6 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
+from sitejobs.feed import losses
 from sitejobs.feed.media import MEDIA_COUNT
 from sitejobs.feed.options import ContentFeaturesOptions
 from sitejobs.feed.topics import topics_of
@@ -130,7 +131,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
 
 JOB = keyed_job(
     JOBS["content-features"],
-    Keys(KNOWN, STALE, COUNT),
+    Keys(KNOWN, STALE, COUNT, losses.FEATURES),
     refresh,
     parameters=_parameters,
     noun="post",

@@ -6,6 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
+from sitejobs.feed import losses
 from sitejobs.feed.feeds import make_feeds
 from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_people
@@ -65,7 +66,7 @@ def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> 
 
 JOB = keyed_job(
     JOBS["feed-presort"],
-    Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"'),
+    Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"', losses.FEEDS),
     refresh,
     parameters=_parameters,
     scan=SCAN,

@@ -6,6 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
+from sitejobs.feed import losses
 from sitejobs.feed.options import FeedPresortCleanupOptions
 from sitejobs.feed.rules import read_version
 from sitejobs.feed.sources import IS_VISIBLE
@@ -138,7 +139,7 @@ def _parameters(options: FeedPresortCleanupOptions, environment: Mapping[str, st
 
 JOB = keyed_job(
     JOBS["feed-presort-cleanup"],
-    Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"'),
+    Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"', losses.FEEDS),
     refresh,
     parameters=_parameters,
 )

@@ -7,6 +7,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
+from sitejobs.feed import losses
 from sitejobs.feed.options import TrendingOptions
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job
@@ -110,4 +111,6 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = keyed_job(JOBS["trending"], Keys(KNOWN, KNOWN, COUNT), refresh, parameters=_parameters, noun="post")
+JOB = keyed_job(
+    JOBS["trending"], Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post"
+)

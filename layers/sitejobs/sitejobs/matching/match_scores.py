@@ -6,6 +6,7 @@ from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.losses import Loss, guard
 from sitejobs.matching import snapshots
 from sitejobs.matching.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.options import MatchScoresOptions
@@ -17,6 +18,20 @@ SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
        EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(id)s AND v."rows" > 0)
 FROM (SELECT %(id)s::bigint AS "id") asked LEFT JOIN "User" u ON u."id" = asked."id"
 """
+
+LOSSES = (
+    Loss(
+        "MatchScore",
+        """
+        SELECT COALESCE((
+            SELECT sum(v."rows") FROM "MatchScoreViewer" v WHERE NOT EXISTS (
+                SELECT FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
+                WHERE u."id" = v."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL)), 0),
+            (SELECT COALESCE(sum("rows"), 0) FROM "MatchScoreViewer")
+        """,
+    ),
+)
+"""Rows of viewers who have gone, or whose profile has."""
 
 
 def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: Any) -> Chapter:
@@ -60,6 +75,7 @@ def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Jso
 
 def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[JsonObject, str | None]:
     """Take the snapshot; returns what the run's pages share, and what a person should know."""
+    guard(resources, run, options, LOSSES, {})
     parameters = read_parameters(resources.environment, options.top_k)
     stored = snapshots.take(resources, run, parameters, options.candidate_batch_size)
     context: JsonObject = {

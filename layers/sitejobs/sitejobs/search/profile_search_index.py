@@ -8,7 +8,8 @@ from psycopg import Connection
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
-from sitejobs.search.profiles import BIRTHDATE, LOCATED, age
+from sitejobs.losses import lost
+from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
 VERSION = 3
@@ -174,6 +175,7 @@ KEYS = Keys(
     known=users_and('"ProfileSearchIndex"'),
     stale=_STALE,
     count='SELECT count(*) FROM "User"',
+    losses=(lost("ProfileSearchIndex", LIVE_PROFILE),),
 )
 
 JOB = keyed_job(JOBS["profile-search-index"], KEYS, refresh, size="user_batch_size")

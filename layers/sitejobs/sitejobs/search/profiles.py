@@ -1,5 +1,7 @@
 """What both search jobs read of a profile, as SQL over a row `p` of "Profile"; %(today)s is the run's date."""
 
+from typing import LiteralString
+
 BLANKS = (
     "\t\n\v\f\r \x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u2800\u3000\u3164\ufeff"
@@ -11,6 +13,12 @@ _BLANKS_IN_SQL = "E'" + "".join(f"\\u{ord(character):04x}" for character in BLAN
 # One that is infinite or still to come is none.
 BIRTHDATE = """CASE WHEN isfinite(p."birthdate") AND p."birthdate"::date <= %(today)s::date
               THEN p."birthdate"::date END"""
+
+LIVE_PROFILE: LiteralString = """
+SELECT FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
+WHERE u."id" = s."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL
+"""
+"""What a row `s` of a search table is made of."""
 
 LOCATED = """COALESCE(p."lat" BETWEEN -90 AND 90 AND p."lng" BETWEEN -180 AND 180, false)"""
 

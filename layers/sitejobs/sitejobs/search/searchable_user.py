@@ -10,8 +10,9 @@ from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.losses import lost
 from sitejobs.search.options import SearchableUserOptions
-from sitejobs.search.profiles import BIRTHDATE, LOCATED, age, empty
+from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
 
 FIELDS = ("displayName", "birthdate", "gender", "location", "bio", "avatar", "interest")
 """What completeness is the share of."""
@@ -146,6 +147,10 @@ KEYS = Keys(
     known=users_and('"SearchableUser"'),
     stale=_STALE,
     count='SELECT count(*) FROM "User"',
+    losses=(
+        lost("SearchableUser", 'SELECT FROM "User" u WHERE u."id" = s."userId"'),
+        lost("SearchableUser", LIVE_PROFILE, only='s."isSearchable"', name="SearchableUser that say searchable"),
+    ),
 )
 
 JOB = keyed_job(JOBS["searchable-user"], KEYS, refresh, parameters=read_parameters)

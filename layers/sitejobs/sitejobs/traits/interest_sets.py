@@ -3,11 +3,14 @@
 Sets are changed by difference: rows that stay are not touched, and a reader finds of each user the old or the new set.
 """
 
+from typing import LiteralString
+
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.losses import lost
 
 _FINGERPRINT = """
 hash_numeric_extended(
@@ -127,10 +130,19 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     return summary
 
 
+_INTEREST_OF_USER: LiteralString = """
+SELECT FROM "UserInterest" i JOIN "User" u ON u."id" = i."userId" AND u."deletedAt" IS NULL
+WHERE i."userId" = s."userId" AND i."{0}" = s."{0}"
+"""
+
 KEYS = Keys(
     known=users_and('"InterestSetState"'),
     stale=_STALE,
     count='SELECT count(*) FROM "User"',
+    losses=(
+        lost("InterestUserSet", _INTEREST_OF_USER.format("interestId")),
+        lost("InterestSubjectUserSet", _INTEREST_OF_USER.format("subjectId")),
+    ),
 )
 
 JOB = keyed_job(JOBS["user-interest-sets"], KEYS, refresh)

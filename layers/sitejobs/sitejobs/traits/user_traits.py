@@ -3,11 +3,14 @@
 A page reads its users' results, joins the answers with the options they name, and writes the traits that differ.
 """
 
+from typing import LiteralString
+
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.losses import Loss
 from sitejobs.traits.quiz_options import OPTIONS, note_changed_options
 
 LONGEST_KEY = 200
@@ -177,6 +180,29 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     return summary
 
 
-KEYS = Keys(known=users_and('"UserTraitState"'), stale=_STALE, count='SELECT count(*) FROM "User"')
+# Of users without results of a quiz that has options, and of keys that no option speaks of any more. What each user's
+# answers say is left to the pages.
+_LOST: LiteralString = """
+WITH option AS MATERIALIZED (
+    SELECT q."quizId", o."traitValues" FROM "QuizOption" o JOIN "QuizQuestion" q ON q."id" = o."questionId"
+    WHERE jsonb_typeof(o."traitValues") = 'object'
+), spoken AS MATERIALIZED (
+    SELECT DISTINCT e."key" FROM option o CROSS JOIN LATERAL jsonb_object_keys(o."traitValues") AS e ("key")
+), answering AS MATERIALIZED (
+    SELECT DISTINCT r."userId" FROM "QuizResult" r JOIN "User" u ON u."id" = r."userId" AND u."deletedAt" IS NULL
+    WHERE r."quizId" IN (SELECT "quizId" FROM option)
+)
+SELECT count(*) FILTER (WHERE a."userId" IS NULL OR k."key" IS NULL), count(*)
+FROM "UserTrait" t
+LEFT JOIN answering a ON a."userId" = t."userId"
+LEFT JOIN spoken k ON k."key" = t."traitKey"
+"""
+
+KEYS = Keys(
+    known=users_and('"UserTraitState"'),
+    stale=_STALE,
+    count='SELECT count(*) FROM "User"',
+    losses=(Loss("UserTrait", _LOST),),
+)
 
 JOB = keyed_job(JOBS["build-user-traits"], KEYS, refresh, prepare=note_changed_options)

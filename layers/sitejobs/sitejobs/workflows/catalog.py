@@ -54,6 +54,8 @@ def input_of(job: str, options: JobOptions) -> dict[str, object]:
     given: dict[str, object] = {"trigger": "workflow"}
     if getattr(options, "incremental", False):
         given["incremental"] = True
+    if getattr(options, "allow_loss", False):
+        given["allowLoss"] = True
     if isinstance(options, OnboardUserOptions):
         given["userId"] = id_to_json(options.user_id)
     parse_options(JOBS[job].options, given)

@@ -8,6 +8,8 @@ from sitejobs.catalog import JOBS
 from sitejobs.options import JobOptions, UserId
 from sitejobs.workflows.graph import STEPS
 
+ALLOW_LOSS = "each job goes on even if much of what is stored would be removed, its source having gone"
+
 GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(job for job, step in STEPS.items() if JOBS[job].group == group and step.part != "named")
     for group in sorted({JOBS[job].group for job in STEPS})
@@ -37,6 +39,7 @@ class AllOptions(JobOptions):
         },
     )
     incremental: bool = Field(default=False, description="each job computes only what changed")
+    allow_loss: bool = Field(default=False, description=ALLOW_LOSS)
     include_media: bool = Field(default=False, description="media-metadata-all, too")
 
     def jobs(self) -> tuple[str, ...]:
@@ -61,6 +64,8 @@ class OnboardUserOptions(JobOptions):
 
 class AfterAlgorithmUpdateOptions(JobOptions):
     """after-algorithm-update: everything that scores depend on, for everyone."""
+
+    allow_loss: bool = Field(default=False, description=ALLOW_LOSS)
 
     def jobs(self) -> tuple[str, ...]:
         """The jobs whose results a new algorithm changes."""

@@ -8,6 +8,7 @@ from psycopg import Connection
 from sitejobs.catalog import JOBS
 from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.keyed import Keys, Parameters, keyed_job, one_moment
+from sitejobs.losses import Loss, guard
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, write
@@ -40,6 +41,19 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     return summary
 
 
+LOSSES = (
+    Loss(
+        "UserCompatibility",
+        """
+        SELECT COALESCE((
+            SELECT sum(v."rows") FROM "UserCompatibilityViewer" v WHERE NOT EXISTS (
+                SELECT FROM "User" u WHERE u."id" = v."userId" AND u."deletedAt" IS NULL)), 0),
+            (SELECT COALESCE(sum("rows"), 0) FROM "UserCompatibilityViewer")
+        """,
+    ),
+)
+"""Rows of viewers who have gone."""
+
 _KEYED = keyed_job(JOBS["compatibility"], Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
 
 
@@ -49,6 +63,8 @@ def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: 
     if options.user_id is not None:
         _renew_around(connection, options.user_id, read_parameters(options, resources.environment))
     elif cursor is None or "inputs" in cursor:
+        if cursor is None:
+            guard(resources, run, options, LOSSES, {})
         return _plan_inputs(resources, options, run, cursor)
     return _KEYED.plan(resources, run, options, cursor)
 
