@@ -32,7 +32,7 @@ INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey", "mimeType", 
 VALUES (%(owner)s, %(type)s, 'UPLOADED', %(key)s, %(mime_type)s, %(size)s) RETURNING "id"
 """
 _VERDICTS: Final = """
-SELECT "mediaId", "verdict", "reasons", "format", "width", "height", "durationMs", "sizeBytes"
+SELECT "mediaId", "verdict", "reasons", "format", "width", "height", "durationMs", "sizeBytes", "playable"
 FROM "MediaMetadata" WHERE "mediaId" = ANY(%(ids)s)
 """
 
@@ -50,6 +50,7 @@ class Uploaded:
     height: int | None = None
     duration_ms: int | None = None
     size: int | None = None
+    playable: bool | None = None
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
@@ -167,9 +168,9 @@ def _verdicts(
     patience_ends = time.monotonic() + _PATIENCE_SECONDS
     while len(known) < len(waiting) and time.monotonic() < patience_ends:
         rows = connection.execute(_VERDICTS, {"ids": [one for one in waiting if one not in known]}).fetchall()
-        for media_id, verdict, reasons, form, width, height, duration, size in rows:
+        for media_id, verdict, reasons, form, width, height, duration, size, playable in rows:
             known[media_id] = Uploaded(
-                waiting[media_id], media_id, verdict, tuple(reasons), form, width, height, duration, size
+                waiting[media_id], media_id, verdict, tuple(reasons), form, width, height, duration, size, playable
             )
         if rows:
             on_done(len(rows))

@@ -2,15 +2,17 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sitejobs.errors import Transient
 from sitejobs.jobs import PageSummary
+from sitejobs.media.attributes import Attributes
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
+from sitejobs.media.reading import ByteSource
 from sitejobs.media.rules import read_rules
 from tests.media.site import MediaSite, media_site
 from tests.media.sources import content
@@ -189,6 +191,36 @@ def test_an_older_objects_verdict_never_replaces_a_newer_ones(site: MediaSite) -
         place.database.close()
     assert site.media(media_id)["status"] == "READY"
     assert site.metadata(media_id)["checks"] == 1
+
+
+class Overtaken(ParserHost):
+    """A parser after whose work something happens, before anything of it is stored."""
+
+    then: Callable[[], object] = staticmethod(lambda: None)
+
+    def extract(self, source: ByteSource, size: int) -> Attributes:
+        found = super().extract(source, size)
+        self.then()
+        return found
+
+
+def test_an_object_overwritten_after_it_was_read_is_read_anew(site: MediaSite) -> None:
+    """Between the last read and the lock another check has stored the new object's verdict."""
+    media_id = site.add("plain.jpg", key="media/one")
+    place, news = site.environment(), [content("orientation-6.jpg")]
+
+    def overtake() -> None:
+        if news:
+            site.bucket.put("media/one", news.pop())
+            site.checker.check(place.database.connection(), media_id, PageSummary())
+
+    with Overtaken() as parser:
+        parser.then = overtake
+        slow = Checker(site.bucket, parser, site.checker.rules, "media/")
+        slow.check(site.resources.database.connection(), media_id, PageSummary())
+    place.database.close()
+    assert (site.media(media_id)["width"], site.metadata(media_id)["rotation"]) == (40, 90)
+    assert site.metadata(media_id)["etag"] == site.bucket.head("media/one").etag
 
 
 def test_checks_side_by_side_agree(site: MediaSite) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from random import Random
 import pytest
 from PIL import Image
 
+from sitejobs.media import parser_frames, parser_host
 from sitejobs.media.extraction import Unreadable
 from sitejobs.media.parser_host import FILES_A_PROCESS, Limits, ParserHost
 from tests.local.processes import alive, eventually
@@ -19,6 +21,8 @@ from tests.media.sources import FILES, Bytes, content, extracted
 from tests.skips import Lacking, skip_unless
 
 MUTATED_EACH = 12
+_ENDED = (Unreadable, parser_host._DiedIdle)
+"""A parser that went after a read, and one that went before any."""
 MUTATED = sorted(path.name for path in FILES.iterdir() if 0 < path.stat().st_size < 60_000)
 
 
@@ -102,6 +106,26 @@ def test_an_image_over_the_pixel_limit_is_not_decoded() -> None:
     with ParserHost(Limits(memory_mb=128, max_pixels=1_000_000)) as host:
         found = extracted(host, solid(7_000, 7_000))
     assert (found.width, found.placeholder) == (7_000, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "served"),
+    [
+        ([0, 100], True), ([99, 1], True), ([0, 101], False), ([99, 2], False), ([100, 1], False), ([-1, 1], False),
+        ([0, 0], False), ([1 << 62, 1], False), (["0", 1], False), ([True, 1], False), ([0], False), ("all", False),
+    ],
+)  # fmt: skip
+def test_a_parser_that_was_taken_over_reads_nothing_beyond_its_file(asked: object, served: bool) -> None:
+    """The test plays the parser: it asks for bytes and goes."""
+    ours, theirs = socket.socketpair()
+    source = Bytes(bytes(200))
+    with ours, ParserHost() as host:
+        parser_frames.send_json(theirs, {"read": asked})
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(_ENDED):
+            host._serve(ours, source, 100)
+        theirs.close()
+    assert source.reads == ([tuple(asked)] if served and isinstance(asked, list) else [])
 
 
 def test_what_the_source_raises_comes_through(host: ParserHost) -> None:

@@ -85,6 +85,7 @@ def test_a_folder_goes_through_the_trigger_and_the_jobs(site_url: str, tmp_path:
     one = verdicts["orientation-6.jpg"]["mediaId"]
     [forced] = run(site_url, tmp_path, "media-metadata", f"--mediaId={one}", "--force")
     assert forced["written"] == 1
+    assert (forced["record"]["verdict"], forced["record"]["reasons"], forced["record"]["rotation"]) == ("READY", [], 90)
     missing = sitejobs(
         "media-metadata", "--mediaId=99999", env=environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
     )

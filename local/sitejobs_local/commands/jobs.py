@@ -13,6 +13,7 @@ import click
 from sitejobs.catalog import JobEntry
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
+from sitejobs_local.commands import media
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
 
 if TYPE_CHECKING:
@@ -104,9 +105,15 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
 
     It runs on this machine, or where `stack` is named in that stack on AWS.
     """
+    return run_and_show(entry, given, stack, as_json, here=_run, there=_follow, show=_show)
+
+
+def _show(console: "Console", outcome: "Outcome", seconds: float) -> None:
     from sitejobs_local.report import print_outcome
 
-    return run_and_show(entry, given, stack, as_json, here=_run, there=_follow, show=print_outcome)
+    print_outcome(console, outcome, seconds)
+    if "record" in outcome.summary:
+        media.print_record(console, outcome.summary["record"])
 
 
 def run_and_show(
@@ -184,7 +191,13 @@ def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
         connection.close()
         workshop = workshop_of(target, os.environ, entry.name)
         with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, entry.noun) as progress:
-            return run_job(entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress)
+            outcome = run_job(
+                entry.name, payload, target=target, workshop=workshop, environ=os.environ, progress=progress
+            )
+        if entry.name != media.JOB:
+            return outcome
+        with target.connect() as connection:
+            return media.with_record(outcome, payload["mediaId"], connection)
 
 
 def _range_and_default(model: type[JobOptions], name: str) -> str:

@@ -74,6 +74,7 @@ def _as_json(one: "Uploaded") -> dict[str, object]:
         "height": one.height,
         "durationMs": one.duration_ms,
         "sizeBytes": one.size,
+        "playable": one.playable,
     }
 
 
@@ -83,7 +84,7 @@ def _table(done: "Sequence[Uploaded]") -> "Table":
 
     colours = {"READY": "green", "REJECTED": "yellow", "FAILED_PROCESSING": "red"}
     table = Table("media", "file", box=None, pad_edge=False)
-    for name in ("verdict", "format", "pixels", "seconds"):
+    for name in ("verdict", "format", "pixels", "seconds", "plays"):
         table.add_column(name, no_wrap=True)
     table.add_column("why")
     for one in done:
@@ -95,6 +96,7 @@ def _table(done: "Sequence[Uploaded]") -> "Table":
             one.format or "",
             f"{one.width} x {one.height}" if one.width else "",
             "" if one.duration_ms is None else f"{one.duration_ms / 1000:,.1f}",
+            "" if one.playable is None else "yes" if one.playable else "no",
             escape("; ".join(reason["detail"] for reason in one.reasons)),
         )
     return table
