@@ -9,6 +9,10 @@ from pathlib import Path
 from psycopg import Connection
 
 from sitejobs.errors import InvalidInput
+from sitejobs_local.contract import mend
+from sitejobs_local.contract.inspect import inspect
+from sitejobs_local.contract.kinds import odd_ids
+from sitejobs_local.contract.site import SITE_TABLES
 from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
 
 # Any number will do, as long as every version of this command takes the same one.
@@ -27,6 +31,7 @@ _RECORD = """
 INSERT INTO "SitejobsMigration" ("name", "checksum") VALUES (%(name)s, %(checksum)s)
 ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()
 """
+_READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
 _FILE_NAME = re.compile(r"\d{4}_\w+\.sql")
 
 
@@ -47,12 +52,14 @@ def apply(connection: Connection, folder: Path = MIGRATIONS, *, again: bool = Fa
 
     Raises
     ------
-    InvalidInput : an applied file has been changed since, or a file's name has no place in the order.
+    InvalidInput : an applied file has been changed since, a file's name has no place in the order, or a table of the
+        site's that a file reads has ids that are no whole numbers.
     """
     recorded = _recorded(connection)
     migrations = read(folder)
     _refuse_changed(migrations, recorded)
     due = [migration for migration in migrations if again or migration.name not in recorded]
+    _refuse_odd_ids(connection, due)
     return [migration.name for migration in due if _apply_one(connection, migration, again=again)]
 
 
@@ -106,6 +113,16 @@ def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -
             f"{', '.join(changed)} was applied to this database with other content: put the change into a new"
             " migration (the embedded database can be thrown away with `sitejobs db reset`)"
         )
+
+
+def _refuse_odd_ids(connection: Connection, due: Sequence[Migration]) -> None:
+    """Before anything is written: a view over such a table could not be made."""
+    read = {name.decode() for migration in due for name in _READ_TABLES.findall(migration.sql)}
+    tables = [table for table in SITE_TABLES if table.name in read]
+    found = odd_ids(inspect(connection, [table.name for table in tables]), tables) if tables else []
+    if found:
+        names = ", ".join(entry.name for entry in found)
+        raise InvalidInput(f"{names} {mend.odd_ids(found)}; {mend.PAGE} says how views number them")
 
 
 def _apply_one(connection: Connection, migration: Migration, *, again: bool = False) -> bool:

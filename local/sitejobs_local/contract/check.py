@@ -1,18 +1,19 @@
 """The check: everything that a database lacks of the contract, in one report, each with how to mend it."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from sitejobs.row_security import Hiding, hiding
 from sitejobs.tables import tables_of as layer_tables_of
 from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect
+from sitejobs_local.contract.kinds import converted, fits, is_odd_id, odd_ids, wanted
 from sitejobs_local.contract.mend import identifier
-from sitejobs_local.contract.model import FAMILIES, Column, Index, Jobs, Table, needed, needing
+from sitejobs_local.contract.model import Column, Index, Jobs, Table, needed, needing
 from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
 
 OLDEST_SERVER = 130_000
@@ -57,7 +58,8 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
     """
     tables = tables_of(jobs)
     found = inspect(connection, [table.name for table in tables])
-    findings = [*_Comparison(found, jobs, pending).findings(tables), *_hidden_rows(connection, jobs)]
+    comparison = _Comparison(found, jobs, pending, _repeats_of(connection))
+    findings = [*comparison.findings(tables), *_hidden_rows(connection, jobs)]
     return Report(
         server=_version(found.server_version),
         database=found.database,
@@ -81,16 +83,46 @@ def tables_of(jobs: Collection[str]) -> list[Table]:
     return [table for table in (*SITE_TABLES, *BUNDLE_TABLES) if needed(table.jobs, jobs)]
 
 
+Repeats = Callable[[str, Sequence[str], bool], bool]
+"""Whether rows of a table (quoted) have the same values in some columns; True: look at undeleted rows alone."""
+
+
+def _no_repeats(place: str, columns: Sequence[str], live: bool) -> bool:
+    return False
+
+
+def _repeats_of(connection: Connection) -> Repeats:
+    """The answer of the database, where the role may read the columns."""
+
+    def repeats(place: str, columns: Sequence[str], live: bool) -> bool:
+        conditions = [f"{identifier(name)} IS NOT NULL" for name in columns]
+        conditions += ['"deletedAt" IS NULL'] if live else []
+        rows = f"SELECT FROM {place} WHERE {' AND '.join(conditions)}"
+        try:
+            row = connection.execute(
+                f"SELECT EXISTS ({rows} GROUP BY {mend.listed(columns)} HAVING count(*) > 1)".encode()
+            ).fetchone()
+        except errors.InsufficientPrivilege:
+            return False
+        return row is not None and bool(row[0])
+
+    return repeats
+
+
 class _Comparison:
     """The contract's tables held against what was found."""
 
-    def __init__(self, found: Found, jobs: Collection[str], pending: Sequence[str]) -> None:
+    def __init__(
+        self, found: Found, jobs: Collection[str], pending: Sequence[str], repeats: Repeats = _no_repeats
+    ) -> None:
         self._found = found
         self._jobs = jobs
         self._pending = pending
+        self._repeats = repeats
 
     def findings(self, tables: Sequence[Table]) -> Iterator[Finding]:
         yield from self._server()
+        yield from self._odd_ids(tables)
         for table in tables:
             it = self._found.tables.get(table.name)
             if it is None:
@@ -118,32 +150,50 @@ class _Comparison:
             repair = mend.reach_schema(schema, path, role)
         return self._finding("required", "table", identifier(table.name), problem, table.jobs, repair)
 
+    def _odd_ids(self, tables: Sequence[Table]) -> Iterator[Finding]:
+        """One sentence on all ids that are no whole numbers: none of them is mended alone."""
+        found = odd_ids(self._found, tables, self._jobs)
+        if found:
+            needed_by = {job for entry in found for job in needing(entry.jobs, self._jobs)}
+            names = ", ".join(entry.name for entry in found)
+            yield Finding("required", "type", names, mend.odd_ids(found), tuple(sorted(needed_by)), mend.NUMBER_IDS)
+
     def _columns(self, table: Table, it: FoundTable) -> Iterator[Finding]:
         for column in table.columns_for(self._jobs):
             found = it.columns.get(column.name)
-            if found is not None and _fits(table, column, found):
+            if found is not None and (fits(table, column, found) or is_odd_id(table, it, column, found)):
                 continue
             name = f"{identifier(table.name)}.{identifier(column.name)}"
             by = table.jobs if column.jobs is None else column.jobs
             if found is not None:
-                problem = f"is {found.type}, where {_wanted(table, column)} is needed"
-                repair = mend.change_type(_place(table, it), column, of_view=it.is_view)
-                yield self._finding("required", "type", name, problem, by, repair)
+                problem = f"is {found.type}, where {wanted(table, column)} is needed"
+                yield self._finding("required", "type", name, problem, by, self._change(table, it, column, found))
             else:
                 repair = mend.add_column(_place(table, it), column, to_view=it.is_view)
                 repair = mend.MIGRATE if table.owned and self._pending else repair
                 yield self._finding("required", "column", name, "there is no such column", by, repair)
 
+    def _change(self, table: Table, it: FoundTable, column: Column, found: FoundColumn) -> str:
+        if it.is_view:
+            return mend.remake_view(_place(table, it)) if table.owned else mend.change_view(column)
+        convert = converted(column, found)
+        if convert is None or column.name in it.partitioned_by or (it.views and not table.owned):
+            return mend.offer_view(column)
+        change = mend.change_type(_place(table, it), column, convert, found.default)
+        return mend.without_views(it.views, change) if it.views else change
+
     def _privileges(self, table: Table, it: FoundTable) -> Iterator[Finding]:
+        columns = [it.columns[column.name] for column in table.columns_for(self._jobs) if column.name in it.columns]
         for privilege in table.privileges():
             granted = privilege in it.privileges
-            if privilege == "SELECT":  # which may be granted column by column
-                wanted = (it.columns.get(column.name) for column in table.columns_for(self._jobs))
-                granted = granted or all(column.can_select for column in wanted if column is not None)
+            if privilege != "DELETE":  # which alone is not granted column by column
+                granted = granted or all(privilege in column.privileges for column in columns)
             if not granted:
                 yield self._forbidden(table, it, privilege, table.jobs)
         lacking = [
-            name for name in table.updates_for(self._jobs) if name in it.columns and not it.columns[name].can_update
+            name
+            for name in table.updates_for(self._jobs)
+            if name in it.columns and "UPDATE" not in it.columns[name].privileges
         ]
         if lacking:
             yield self._forbidden(table, it, f"UPDATE ({mend.listed(lacking)})", table.updated_by)
@@ -156,20 +206,39 @@ class _Comparison:
 
     def _indexes(self, table: Table, it: FoundTable) -> Iterator[Finding]:
         for index in table.indexes:
-            if any(_serves(index, found) for found in it.indexes):
+            if any(_serves(_possible(index, it), found) for found in it.indexes):
                 continue
             if not all(name in it.columns for name in index.columns):
                 continue  # reported as missing columns
-            sort = "unique index" if index.unique else "index"
-            problem = f"there is no {sort} on {mend.listed(index.columns)}"
-            place = _place(table, it)
-            if it.is_view:
-                problem = f"is a view: see that the table below it has a {sort} on {mend.listed(index.columns)}"
-                place = "<the table below>"
+            problem, repair = self._missing_index(_possible(index, it), table, it)
+            if not repair:
+                continue
             # The bundle's own unique indexes keep overlapping runs apart; all others only make pages quick to read.
             level: Level = "required" if table.owned and index.unique else "recommended"
-            repair = mend.create_index(place, index)
             yield self._finding(level, "index", identifier(table.name), problem, table.jobs, repair)
+
+    def _missing_index(self, index: Index, table: Table, it: FoundTable) -> tuple[str, str]:
+        """What is said of it, and the mend; two empty texts where other indexes do together."""
+        columns, place = mend.listed(index.columns), _place(table, it)
+        sort = "unique index" if index.unique else "index"
+        if it.kind in "vf":
+            problem = f"is a view: see that the table below it has a {sort} on {columns}"
+            return problem, mend.create_index("<the table below>", index)
+        problem, at_once = f"there is no {sort} on {columns}", it.kind == "p"
+        plain = Index(index.columns)
+        served = any(_serves(plain, found) for found in it.indexes)
+        if index.live and any(_serves(index, replace(found, live=False)) for found in it.indexes if found.live):
+            if served:
+                return "", ""
+            return f"there is no index on {columns} of all rows", mend.create_index(place, plain, at_once=at_once)
+        if not index.unique or table.owned or not self._repeats(place, index.columns, False):
+            return problem, mend.create_index(place, index, at_once=at_once)
+        if index.live and "deletedAt" in it.columns and not self._repeats(place, index.columns, True):
+            return problem, mend.create_index(place, index, at_once=at_once, live=True)
+        problem += ", and rows repeat: each counts once"
+        if not served:
+            return problem, mend.create_index(place, plain, at_once=at_once)
+        return problem, f"-- once no rows repeat: {mend.create_index(place, index, at_once=at_once)}"
 
     def _migrations(self) -> Iterator[Finding]:
         for name in self._pending:
@@ -207,19 +276,13 @@ def _place(table: Table, it: FoundTable) -> str:
     return f"{identifier(it.schema)}.{identifier(table.name)}"
 
 
-def _fits(table: Table, column: Column, found: FoundColumn) -> bool:
-    if table.owned:
-        return found.type == column.type
-    return found.base in FAMILIES[column.type] or (column.type == "text" and found.is_enum)
-
-
-def _wanted(table: Table, column: Column) -> str:
-    kinds = {"bigint": "a whole number", "double precision": "a number", "text": "text or an enum", "date": "a date"}
-    return column.type if table.owned else kinds.get(column.type, column.type)
+def _possible(index: Index, it: FoundTable) -> Index:
+    """The index, as far as a partitioned table can have it: a unique one has the partition's key among its columns."""
+    return index if set(it.partitioned_by) <= set(index.columns) else replace(index, unique=False)
 
 
 def _serves(index: Index, found: FoundIndex) -> bool:
-    if found.method != index.method:
+    if found.method != index.method or found.live:
         return False
     if index.unique:  # in any order: what matters is that no two rows have the same values
         return found.unique and sorted(found.columns) == sorted(index.columns)

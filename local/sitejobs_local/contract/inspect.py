@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from psycopg import Connection
 
 _RELATIONS = """
-SELECT wanted."name", c.oid, n.nspname, c.relkind IN ('v', 'm'),
+SELECT wanted."name", c.oid, n.nspname, c.relkind::text,
+       ARRAY(SELECT a.attname::text FROM pg_partitioned_table t JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE t.partrelid = c.oid AND a.attnum = ANY(t.partattrs::int2[])),
        ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
              WHERE has_table_privilege(c.oid, privilege))
 FROM unnest(%(names)s::text[]) AS wanted ("name")
@@ -17,19 +19,38 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 # A domain counts as the type below it; a type's own length or precision matters only where it is compared exactly.
 _COLUMNS = """
-SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod),
-       format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, NULL), t.typtype = 'e',
-       has_column_privilege(a.attrelid, a.attnum, 'SELECT'), has_column_privilege(a.attrelid, a.attnum, 'UPDATE')
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL), b.typcategory::text,
+       COALESCE(e.typcategory::text, ''),
+       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+       ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+             WHERE has_column_privilege(a.attrelid, a.attnum, privilege))
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = ANY(%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
-# Partial and expression indexes do not serve every row, an invalid one serves none.
+# Partial and expression indexes do not serve every row, an invalid one serves none. One over the undeleted rows alone
+# keeps these apart.
 _INDEXES = """
 SELECT i.indrelid, i.indisunique, am.amname,
        ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS position
-             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[position] ORDER BY position)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[position] ORDER BY position),
+       i.indpred IS NOT NULL
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
-WHERE i.indrelid = ANY(%(oids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+WHERE i.indrelid = ANY(%(oids)s::oid[]) AND i.indisvalid AND i.indexprs IS NULL
+  AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = '("deletedAt" IS NULL)')
+"""
+# Views over the bundle's own tables.
+_VIEWS = """
+SELECT DISTINCT d.refobjid, format('%%I.%%I', n.nspname, v.relname)
+FROM pg_depend d
+JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+JOIN pg_class v ON v.oid = w.ev_class AND v.oid <> d.refobjid
+JOIN pg_namespace n ON n.oid = v.relnamespace
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY(%(oids)s::oid[])
+ORDER BY 1, 2
 """
 _ELSEWHERE = """
 SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -45,33 +66,50 @@ SELECT current_user::text, current_database()::text, current_schemas(false)::tex
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A column: its type as declared, the type below a domain, and what the role may do with it."""
+    """A column: its type as declared, the type below a domain, its default, and what the role may do with it.
+
+    `category` and `element` are PostgreSQL's letters for the kind of the type, and of an array's elements: N numbers,
+    S texts, E enums, B boolean, D dates and times, A arrays.
+    """
 
     type: str
     base: str
-    is_enum: bool
-    can_select: bool
-    can_update: bool
+    category: str
+    element: str
+    default: str | None
+    privileges: frozenset[str]
 
 
 @dataclass(frozen=True)
 class FoundIndex:
-    """The columns of an index, in order, and its method (btree, gin)."""
+    """The columns of an index, in order, and its method (btree, gin). `live`: of undeleted rows alone."""
 
     columns: tuple[str, ...]
     unique: bool
     method: str
+    live: bool = False
 
 
 @dataclass
 class FoundTable:
-    """A table or view that the search path leads to."""
+    """A table or view that the search path leads to.
+
+    `kind` is PostgreSQL's letter: r(elation), p(artitioned), v(iew), m(aterialized view), f(oreign table).
+    `partitioned_by`: columns of the partition key. `views`: views over it, with their schemas, quoted.
+    """
 
     schema: str
-    is_view: bool
+    kind: str
+    partitioned_by: tuple[str, ...]
     privileges: frozenset[str]
     columns: dict[str, FoundColumn] = field(default_factory=dict)
     indexes: list[FoundIndex] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether its columns are changed by changing its definition."""
+        return self.kind in "vm"
 
 
 @dataclass(frozen=True)
@@ -110,11 +148,14 @@ def inspect(connection: Connection, names: Sequence[str]) -> Found:
 def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, FoundTable], list[str]]:
     by_name: dict[str, FoundTable] = {}
     by_oid: dict[int, FoundTable] = {}
-    for name, oid, schema, is_view, privileges in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
-        by_name[name] = by_oid[oid] = FoundTable(schema, is_view, frozenset(privileges))
+    for name, oid, schema, kind, keys, privileges in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
+        by_name[name] = by_oid[oid] = FoundTable(schema, kind, tuple(keys), frozenset(privileges))
     oids = {"oids": list(by_oid)}
     for oid, column, *described in connection.execute(_COLUMNS, oids).fetchall():
-        by_oid[oid].columns[column] = FoundColumn(*described)
-    for oid, unique, method, columns in connection.execute(_INDEXES, oids).fetchall():
-        by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique, method))
+        type_, base, category, element, default, privileges = described
+        by_oid[oid].columns[column] = FoundColumn(type_, base, category, element, default, frozenset(privileges))
+    for oid, unique, method, columns, live in connection.execute(_INDEXES, oids).fetchall():
+        by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique, method, live))
+    for oid, view in connection.execute(_VIEWS, oids).fetchall():
+        by_oid[oid].views.append(view)
     return by_name, [name for name in names if name not in by_name]

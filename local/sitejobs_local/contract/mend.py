@@ -1,9 +1,15 @@
 """SQL and commands that mend what the check finds, ready to paste."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sitejobs_local.contract.model import Column, Extension, Index, Table
 
+if TYPE_CHECKING:
+    from sitejobs_local.contract.kinds import Convert, OddId
+
+PAGE = "docs/site-tables.md"
+NUMBER_IDS = f"-- views of these names that give each id a number: {PAGE}"
 MIGRATE = "sitejobs db migrate"
 MIGRATE_AGAIN = "sitejobs db migrate --again"
 
@@ -36,7 +42,7 @@ def reach_schema(schema: str, search_path: Sequence[str], role: str) -> str:
 
 def empty_view(table: Table, columns: Iterable[Column]) -> str:
     """A view in a missing table's place: empty as it stands, the site's own table and names can be filled in."""
-    selected = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in columns)
+    selected = ", ".join(f"NULL::{column.sql_type} AS {identifier(column.name)}" for column in columns)
     selection = f"SELECT {selected} WHERE false"
     return f"CREATE VIEW {identifier(table.name)} AS {selection}; -- or FROM a table of your own"
 
@@ -44,22 +50,56 @@ def empty_view(table: Table, columns: Iterable[Column]) -> str:
 def add_column(place: str, column: Column, *, to_view: bool) -> str:
     """Give a table or view the column it lacks."""
     if to_view:
-        return f"-- in the view's SELECT: NULL::{column.type} AS {identifier(column.name)}, or a column of your own"
-    return f"ALTER TABLE {place} ADD COLUMN {identifier(column.name)} {column.type};"
+        return f"-- in the view's SELECT: NULL::{column.sql_type} AS {identifier(column.name)}, or a column of your own"
+    return f"ALTER TABLE {place} ADD COLUMN {identifier(column.name)} {column.sql_type};"
 
 
-def change_type(place: str, column: Column, *, of_view: bool) -> str:
-    """Give a column the type that jobs can read."""
+def change_type(place: str, column: Column, convert: "Convert", default: str | None) -> str:
+    """Give a column the type that jobs can read; a default is converted as the values are."""
     name = identifier(column.name)
-    if of_view:
-        return f"-- in the view's SELECT: (...)::{column.type} AS {name}"
-    return f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {column.type} USING {name}::{column.type};"
+    change = f"ALTER COLUMN {name} TYPE {column.sql_type} USING {convert(name)}"
+    if default is not None:
+        change = (
+            f"ALTER COLUMN {name} DROP DEFAULT, {change}, ALTER COLUMN {name} SET DEFAULT {convert(f'({default})')}"
+        )
+    return f"ALTER TABLE {place} {change};"
 
 
-def create_index(place: str, index: Index) -> str:
-    """Make an index without keeping writers waiting."""
+def change_view(column: Column) -> str:
+    """Give a view's column the type that jobs can read."""
+    return f"-- in the view's SELECT: (...)::{column.sql_type} AS {identifier(column.name)}"
+
+
+def remake_view(place: str) -> str:
+    """Make one of the bundle's own views anew."""
+    return f"DROP VIEW {place}; -- then: {MIGRATE_AGAIN}"
+
+
+def offer_view(column: Column) -> str:
+    """Where the table cannot be changed: something depends on the column, or no cast leads to the type."""
+    return f"-- a view in a schema of its own with (...)::{column.sql_type} AS {identifier(column.name)}: {PAGE}"
+
+
+def without_views(views: Iterable[str], change: str) -> str:
+    """A change of one of the bundle's own tables that its views stand in the way of."""
+    return f"DROP VIEW {', '.join(views)}; {change} -- then: {MIGRATE_AGAIN}"
+
+
+def odd_ids(found: "Sequence[OddId]") -> str:
+    """What is wrong with ids that are no whole numbers."""
+    types = ", ".join(dict.fromkeys(entry.type for entry in found))
+    return f"{'are' if len(found) > 1 else 'is'} {types}: ids must be whole numbers"
+
+
+def create_index(place: str, index: Index, *, at_once: bool = False, live: bool = False) -> str:
+    """Make an index without keeping writers waiting, but for partitioned tables, which have no such way (`at_once`).
+
+    `live`: of undeleted rows alone.
+    """
     using = "" if index.method == "btree" else f" USING {index.method}"
-    return f"CREATE {'UNIQUE ' if index.unique else ''}INDEX CONCURRENTLY ON {place}{using} ({listed(index.columns)});"
+    sort = f"{'UNIQUE ' if index.unique else ''}INDEX{'' if at_once else ' CONCURRENTLY'}"
+    where = ' WHERE "deletedAt" IS NULL' if live else ""
+    return f"CREATE {sort} ON {place}{using} ({listed(index.columns)}){where};"
 
 
 def create_extension(extension: Extension) -> str:

@@ -7,7 +7,8 @@ Jobs = tuple[str, ...] | None
 """Names of jobs; None stands for every job."""
 
 # What a job can read where the contract of the site's tables names the type on the left. The bundle's own tables must
-# be of the very types: binary COPY writes them. Enums, which have no one name, pass as text by their category.
+# be of the very types: binary COPY writes them. Enums, which have no one name, pass as text by their category; `names`
+# may be an array of texts or of an enum, too.
 FAMILIES: dict[str, frozenset[str]] = {
     "bigint": frozenset({"smallint", "integer", "bigint"}),
     "double precision": frozenset({"smallint", "integer", "bigint", "real", "double precision", "numeric"}),
@@ -16,6 +17,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "timestamp": frozenset({"timestamp without time zone", "timestamp with time zone"}),
     "date": frozenset({"date", "timestamp without time zone", "timestamp with time zone"}),
     "jsonb": frozenset({"jsonb"}),
+    "names": frozenset({"jsonb", "json"}),
 }
 
 
@@ -27,14 +29,23 @@ class Column:
     type: str
     jobs: Jobs = None
 
+    @property
+    def sql_type(self) -> str:
+        """The type that a column of this kind is given where there is none."""
+        return "jsonb" if self.type == "names" else self.type
+
 
 @dataclass(frozen=True)
 class Index:
-    """An index that some index of the table should begin with, so that a page is read without a scan of the table."""
+    """An index that some index of the table should begin with, so that a page is read without a scan of the table.
+
+    `live`: a unique one may leave deleted rows out, as long as another one serves.
+    """
 
     columns: tuple[str, ...]
     unique: bool = False
     method: str = "btree"
+    live: bool = False
 
 
 @dataclass(frozen=True)

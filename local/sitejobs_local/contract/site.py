@@ -51,7 +51,7 @@ SITE_TABLES: tuple[Table, ...] = (
             *_columns("text", "geoPrecision", "intent", jobs=(SEARCH_INDEX,)),
             *_columns("double precision", "locationAccuracy", jobs=(SEARCH_INDEX,)),
         ),
-        indexes=(Index(("id",), unique=True), Index(("userId",), unique=True)),
+        indexes=(Index(("id",), unique=True), Index(("userId",), unique=True, live=True)),
     ),
     Table(
         "UserPreference",
@@ -59,7 +59,7 @@ SITE_TABLES: tuple[Table, ...] = (
         columns=(
             *_columns("bigint", "userId"),
             *_columns("double precision", "preferredAgeMin", "preferredAgeMax", "preferredDistanceKm"),
-            *_columns("jsonb", "preferredGenders"),
+            *_columns("names", "preferredGenders"),
         ),
         indexes=(Index(("userId",), unique=True),),
     ),
@@ -110,7 +110,7 @@ SITE_TABLES: tuple[Table, ...] = (
             *_columns("jsonb", "answers", jobs=(*MATCHING, TRAITS, FEED)),
             *_columns("jsonb", "scoreVec", jobs=MATCHING),
         ),
-        indexes=(Index(("userId",)),),
+        indexes=(Index(("userId",)), Index(("userId", "quizId"), unique=True)),
     ),
     Table(
         "InterestSubject",
@@ -140,7 +140,10 @@ SITE_TABLES: tuple[Table, ...] = (
             *_columns("bigint", "raterProfileId", "targetProfileId"),
             *_columns("double precision", "attractive", "smart", "funny", "interesting"),
         ),
-        indexes=(Index(("raterProfileId",)), Index(("targetProfileId",))),
+        indexes=(
+            *(Index(("raterProfileId",)), Index(("targetProfileId",))),
+            Index(("raterProfileId", "targetProfileId"), unique=True),
+        ),
     ),
     Table(
         "Top5List",
@@ -209,7 +212,7 @@ SITE_TABLES: tuple[Table, ...] = (
         "LikedPost",
         jobs=(TRENDING, AFFINITY),
         columns=(*_columns("bigint", "userId", "postId"), *_columns("timestamp", "createdAt")),
-        indexes=(Index(("postId",)), Index(("userId", "createdAt"))),
+        indexes=(Index(("postId",)), Index(("userId", "createdAt")), Index(("userId", "postId"), unique=True)),
     ),
     Table(
         "Media",

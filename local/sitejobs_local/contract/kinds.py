@@ -1,0 +1,96 @@
+"""Kinds of columns: what a job can read in a column's place, and how a column of another type is made so."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from sitejobs_local.contract.inspect import Found, FoundColumn, FoundTable
+from sitejobs_local.contract.mend import identifier
+from sitejobs_local.contract.model import FAMILIES, Column, Jobs, Table
+
+Convert = Callable[[str], str]
+"""Makes SQL of the wanted type out of SQL of the type that was found."""
+
+
+@dataclass(frozen=True)
+class OddId:
+    """A column of ids that are no whole numbers: its quoted name, its type, the jobs that need it."""
+
+    name: str
+    type: str
+    jobs: Jobs
+
+
+def fits(table: Table, column: Column, found: FoundColumn) -> bool:
+    """Whether jobs can read the column as it is; of the bundle's own tables it must be of the very type."""
+    if table.owned:
+        return found.type == column.type
+    if column.type == "names" and found.element in ("S", "E"):
+        return True
+    return found.base in FAMILIES[column.type] or (column.type == "text" and found.category == "E")
+
+
+def wanted(table: Table, column: Column) -> str:
+    """The kind of a column in words."""
+    kinds = {
+        "bigint": "a whole number",
+        "double precision": "a number",
+        "text": "text or an enum",
+        "date": "a date",
+        "names": "jsonb or an array of texts",
+    }
+    return column.type if table.owned else kinds.get(column.type, column.type)
+
+
+def is_odd_id(table: Table, it: FoundTable, column: Column, found: FoundColumn) -> bool:
+    """Whether the column holds ids that are no whole numbers. A view can cast texts and numbers, but no others."""
+    if table.owned or column.type != "bigint" or fits(table, column, found):
+        return False
+    return not (it.is_view and found.category in ("S", "N"))
+
+
+def odd_ids(found: Found, tables: Iterable[Table], jobs: Collection[str] | None = None) -> list[OddId]:
+    """All such columns of the tables; `jobs` None: whoever needs them."""
+    return [
+        OddId(
+            f"{identifier(table.name)}.{identifier(column.name)}",
+            it.columns[column.name].type,
+            column.jobs or table.jobs,
+        )
+        for table in tables
+        if (it := found.tables.get(table.name)) is not None
+        for column in (table.columns if jobs is None else table.columns_for(jobs))
+        if column.name in it.columns and is_odd_id(table, it, column, it.columns[column.name])
+    ]
+
+
+def converted(column: Column, found: FoundColumn) -> Convert | None:
+    """How the column's values become what is wanted; None where nothing leads there."""
+    base, category, type_ = found.base, found.category, column.sql_type
+    if type_ == "jsonb" and category != "S" and base != "json":
+        return lambda value: f"to_jsonb({value})"
+    if type_ in ("timestamp", "date") and category == "N":
+        cast = "::date" if type_ == "date" else ""
+        return lambda value: f"(to_timestamp({value} / 1000.0) AT TIME ZONE 'UTC'){cast}"
+    if type_ in ("timestamp", "date") and category == "D":
+        return None if base.startswith("time ") else _cast(type_)
+    if type_ == "boolean" and category == "N":
+        return lambda value: f"({value} <> 0)"
+    if type_ == "double precision":
+        return _number(base, category)
+    return _cast(type_) if type_ in ("text", "jsonb") or category in ("S", "N") else None
+
+
+def _number(base: str, category: str) -> Convert | None:
+    if base in ("json", "jsonb"):
+        return lambda value: f"({value} #>> '{{}}')::double precision"
+    if base == "money":
+        return lambda value: f"{value}::numeric::double precision"
+    if category == "T":
+        return lambda value: f"extract(epoch FROM {value})::double precision"
+    if category == "B":
+        return lambda value: f"{value}::integer::double precision"
+    return _cast("double precision") if category in ("S", "N") else None
+
+
+def _cast(type_: str) -> Convert:
+    return lambda value: f"{value}::{type_}"
