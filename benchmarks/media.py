@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.upload_site import KINDS
-from sitejobs.media.extraction import Depth, Unreadable, extract
+from sitejobs.media.extraction import Unreadable, extract
+from sitejobs.media.images import Depth
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.reading import RangedFile
 from tests.media.sources import FILES

@@ -16,7 +16,6 @@ UNREADABLE = {
     "text.mp4": "not-media",
     "page.html.jpg": "not-media",
     "program.jpg": "not-media",
-    "bomb.png": "damaged",
     "polyglot-script.gif": "damaged",
     "truncated.jpg": "damaged",
     "truncated.png": "damaged",

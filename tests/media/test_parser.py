@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -19,6 +20,8 @@ from sitejobs.media.parser_host import FILES_A_PROCESS, Limits, ParserHost
 from tests.local.processes import alive, eventually
 from tests.media.sources import FILES, Bytes, content, extracted
 from tests.skips import Lacking, skip_unless
+
+pillow_heif.register_heif_opener()
 
 MUTATED_EACH = 12
 _ENDED = (Unreadable, parser_host._DiedIdle)
@@ -89,11 +92,25 @@ on_linux = skip_unless(sys.platform == "linux", Lacking.LINUX)
 
 
 @on_linux  # macOS limits no address space
-def test_a_file_that_wants_too_much_memory_fails_alone(host: ParserHost) -> None:
-    bomb = solid(7_000, 7_000)
-    assert len(bomb) < 500_000
-    assert code_of(host, Bytes(bomb)) == "parser-memory"
-    the_next_file_is_read(host)
+def test_a_file_that_wants_too_much_memory_fails_alone() -> None:
+    with ParserHost(Limits(memory_mb=32)) as host:
+        the_next_file_is_read(host)
+        assert code_of(host, Bytes(content("plain.jpg") + bytes(20 << 20))) == "parser-memory"
+        the_next_file_is_read(host)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG", "GIF", "AVIF", "HEIF"])
+def test_an_image_that_memory_has_no_room_for_is_measured_and_has_no_placeholder(form: str) -> None:
+    buffer = io.BytesIO()
+    settings = {"progressive": True, "quality": 95, "subsampling": 0} if form == "JPEG" else {}
+    Image.new("RGB", (3_000, 2_500), (1, 2, 3)).save(buffer, form, **settings)
+    with ParserHost(Limits(memory_mb=24)) as host:
+        kept = host.extract(Bytes(content("plain.jpg")), len(content("plain.jpg")))
+        process = host.pid
+        found = extracted(host, buffer.getvalue())
+        assert (found.width, found.height, found.placeholder, found.dominantColor) == (3_000, 2_500, None, None)
+        assert extracted(host, content("plain.jpg")) == kept
+        assert host.pid == process
 
 
 def test_a_file_that_wants_too_many_bytes_fails_alone(host: ParserHost) -> None:

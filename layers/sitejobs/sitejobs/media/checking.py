@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from sitejobs.errors import InvalidInput, Transient
 from sitejobs.jobs import PageSummary, Resources
-from sitejobs.media.attributes import KINDS
+from sitejobs.media.attributes import IMAGE, KINDS
 from sitejobs.media.extraction import Unreadable
 from sitejobs.media.objects import MediaObjects, ObjectChanged, ObjectGone, ObjectLocked, ObjectSource, StoredObject
 from sitejobs.media.parser_host import Limits, ParserHost
@@ -149,7 +149,8 @@ def checker_of(resources: Resources) -> Checker:
         seconds=rules.parser_seconds,
         memory_mb=rules.parser_memory_mb,
         read_bytes=rules.parser_read_mb << 20,
-        max_pixels=rules.parser_max_pixels,
+        max_pixels=min(rules.parser_max_pixels, rules.max_image_pixels),
+        max_image_bytes=rules.max_bytes(IMAGE),
         formats=tuple(rules.allowed),
     )
     prefix = resources.environment.get("MEDIA_PREFIX", "")

@@ -4,14 +4,13 @@ This runs in the parser's process, and knows neither bucket nor database.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sitejobs.media.attributes import AUDIO, IMAGE, VIDEO, Attributes, attributes_from_json
 from sitejobs.media.boxes import Movie, movie_of
 from sitejobs.media.flac import flac_duration_ms
 from sitejobs.media.formats import FORMATS, HEAD_BYTES, Format
-from sitejobs.media.images import image_attributes
+from sitejobs.media.images import Depth, image_attributes
 from sitejobs.media.matroska import last_timestamp_ms, segment_of
 from sitejobs.media.ogg import ogg_duration_ms
 from sitejobs.media.playable import is_playable
@@ -45,14 +44,6 @@ class Unreadable(Exception):  # noqa: N818 - says what the file is
         super().__init__(detail)
         self.code = code
         self.detail = detail
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How far to look: pixels of an image that is decoded, bytes of an image that is opened."""
-
-    max_pixels: int = 50_000_000
-    max_image_bytes: int = 48 << 20
 
 
 def extract(file: RangedFile, size: int, depth: Depth, formats: Collection[str] | None = None) -> Attributes:
@@ -91,10 +82,8 @@ def _format_of(file: RangedFile) -> Format | None:
 
 def _image(file: RangedFile, form: Format, size: int, depth: Depth) -> dict[str, Any]:
     still = {"hasVideo": False, "hasAudio": False}
-    if size > depth.max_image_bytes:
-        return still | image_size(media_info(file))
     try:
-        return still | image_attributes(file, form.name, depth.max_pixels)
+        return still | (image_attributes(file, size, form.name, depth) or image_size(media_info(file)))
     except MemoryError:
         raise
     except Exception as error:

@@ -2,14 +2,22 @@
 
 import base64
 import io
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, Final, cast
 
 import pillow_heif
 from PIL import Image, ImageFile
 
-from sitejobs.media.frames import Animation, gif_animation, png_animation, webp_animation
-from sitejobs.media.reading import RangedFile
+from sitejobs.media.gif import read_gif
+from sitejobs.media.heif import read_heif
+from sitejobs.media.jpeg import read_jpeg
+from sitejobs.media.picture import TURNS, Animation, Picture, exif_of, orientation_of, taken_at
+from sitejobs.media.png import read_png
+from sitejobs.media.reading import RangedFile, held
+from sitejobs.media.webp import read_webp
 
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 # Judged before anything is decoded, by our own limit: Pillow would raise where an answer is wanted.
@@ -19,53 +27,122 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 PLACEHOLDER_SIDE: Final = 16
 _SMALL_SIDE: Final = 64
 _COLOURS: Final = 8
+_SPARING_PIXELS: Final = 4_000_000
+"""Above this an image is made smaller before it is converted, by leaving pixels out."""
+_SPARED_SIDE: Final = 1024
+_STRIP: Final = 256
+_BYTES_A_PIXEL: Final = 8
+_COPIES: Final = 3
+"""Times that a file is in memory while it is decoded."""
 
 _PILLOW: Final = {
     "jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "heic": "HEIF", "avif": "AVIF", "tiff": "TIFF",
     "bmp": "BMP",
 }  # fmt: skip
-_WALKERS: Final[dict[str, Callable[[RangedFile], Animation]]] = {
-    "gif": gif_animation,
-    "png": png_animation,
-    "webp": webp_animation,
+_READERS: Final[dict[str, Callable[[RangedFile, int, bool], Picture | None]]] = {
+    "jpeg": read_jpeg,
+    "png": read_png,
+    "gif": read_gif,
+    "webp": read_webp,
+    "heic": partial(read_heif, name="heic"),
+    "avif": partial(read_heif, name="avif"),
 }
-_ORIENTATION, _EXIF_IFD, _TAKEN = 0x0112, 0x8769, 0x9003
-# EXIF orientation -> clockwise turn, mirrored.
-_TURNS: Final = {
-    1: (0, False), 2: (0, True), 3: (180, False), 4: (180, True),
-    5: (270, True), 6: (90, False), 7: (90, True), 8: (270, False),
-}  # fmt: skip
 
 
-def image_attributes(file: RangedFile, name: str, max_pixels: int) -> dict[str, Any]:
-    """Attributes of an image of a known format.
+@dataclass(frozen=True)
+class Depth:
+    """How far to look into an image: bytes of one that is read whole, pixels and memory of one that is decoded."""
 
-    Parameters
-    ----------
-    name : the format, a key of `FORMATS`.
-    max_pixels : an image of more pixels, or an animation, is not decoded beyond its first frame's need: it has no
-        placeholder.
+    max_bytes: int = 48 << 20
+    max_pixels: int = 50_000_000
+    memory: int = 512 << 20
+
+
+def image_attributes(file: RangedFile, size: int, name: str, depth: Depth) -> dict[str, Any]:
+    """Attributes of an image of a known format; none when it is too large to be read, and nothing tells its size.
+
+    What is beyond `depth` is measured by its head, and has no placeholder.
 
     Raises
     ------
-    OSError, ValueError, SyntaxError, EOFError : damaged.
+    Exception : of any kind, it is damaged.
     """
-    animation = _WALKERS[name](file) if name in _WALKERS else None
-    if animation is not None and animation.width * animation.height > max_pixels:
-        # Opening it may already take memory for all of it.
-        return _size(animation.width, animation.height, 1) | _animated(animation)
+    whole = size <= depth.max_bytes
+    if not whole:
+        known = _READERS[name](file, size, False) if name in _READERS else None
+        return {} if known is None else _size(known)
+    source = held(file, size)
+    picture = _READERS[name](source, size, True) if name in _READERS else None
+    if picture is None:
+        picture = _opened(source, name)
+    found = _size(picture)
+    found["capturedAt"] = taken_at(exif_of(picture.exif), picture.xmp)
+    frames = picture.animation
+    if picture.width * picture.height <= depth.max_pixels and picture.memory + _COPIES * size <= depth.memory:
+        try:
+            looks, counted = _decoded(picture, source, name)
+            _check_trials(picture, name, depth)
+            found |= looks
+            frames = frames or counted
+        except MemoryError:
+            pass  # a limit of ours, and no fault of the image's
+    return found | _animated(frames or Animation(picture.width, picture.height, 1, 0))
+
+
+def _decoded(picture: Picture, source: RangedFile, name: str) -> tuple[dict[str, Any], Animation]:
+    """Placeholder and colour, and the frames that the decoder counts."""
+    # libheif has turned what it gives.
+    orientation = 1 if name == "heic" else picture.orientation
+    drawn = cast(IO[bytes], source) if picture.drawn is None else picture.drawn
+    try:
+        return _looked_at(drawn, name, orientation)
+    except OSError:
+        if picture.mended is None:
+            raise
+        return _looked_at(picture.mended(), name, orientation)
+
+
+def _looked_at(file: IO[bytes], name: str, orientation: int) -> tuple[dict[str, Any], Animation]:
+    file.seek(0)
+    with Image.open(file, formats=[_PILLOW[name]]) as image:
+        return _looks(image, orientation), _frames_of(image)
+
+
+def _opened(file: RangedFile, name: str) -> Picture:
+    """An image whose anatomy we do not know, as its decoder sees it."""
     file.seek(0)
     with Image.open(cast(IO[bytes], file), formats=[_PILLOW[name]]) as image:
-        orientation, (width, height) = _orientation(image, name), image.size
-        found = _size(width, height, orientation) | _animated(animation or _frames_of(image))
-        found["capturedAt"] = _taken(image)
-        if width * height <= max_pixels:
-            found |= _looks(image, 1 if name == "heic" else orientation)
-    return found
+        width, height = image.size
+        exif = b""
+        if name == "tiff":
+            exif = file.at(0, 1 << 20)
+        orientation = orientation_of(exif_of(exif)) if name == "tiff" else 1
+    return Picture(width, height, orientation, exif=exif, memory=width * height * _BYTES_A_PIXEL)
 
 
-def _size(width: int, height: int, orientation: int) -> dict[str, Any]:
-    rotation, mirrored = _TURNS[orientation]
+def _check_trials(picture: Picture, name: str, depth: Depth) -> None:
+    """Refuse a picture whose end is missing if anything that is drawn is. ValueError, or what the decoder raises."""
+    spare = 4 * picture.width * picture.height + picture.memory > depth.memory
+    if len({_sum_of(trial, name, spare) for trial in picture.trials}) > 1:
+        raise ValueError("some of the picture is missing")
+
+
+def _sum_of(file: IO[bytes], name: str, spare: bool) -> int:
+    """A checksum of a picture's pixels; of fewer of them to spare memory."""
+    with Image.open(file, formats=[_PILLOW[name]]) as image:
+        if spare:
+            image.draft("RGB", (_SMALL_SIDE * 2, _SMALL_SIDE * 2))
+        image.load()
+        width, height = image.size
+        known = 0
+        for top in range(0, height, _STRIP):
+            known = zlib.crc32(image.crop((0, top, width, min(top + _STRIP, height))).tobytes(), known)
+    return known
+
+
+def _size(picture: Picture) -> dict[str, Any]:
+    rotation, mirrored = TURNS[picture.orientation]
+    width, height = picture.width, picture.height
     shown = (height, width) if rotation in (90, 270) else (width, height)
     return {
         "storedWidth": width,
@@ -76,12 +153,6 @@ def _size(width: int, height: int, orientation: int) -> dict[str, Any]:
         "mirrored": mirrored,
         "aspectRatio": shown[0] / shown[1] if shown[1] else None,
     }
-
-
-def _orientation(image: Image.Image, name: str) -> int:
-    # libheif has already turned what it gives; EXIF in a HEIC file repeats that for nobody.
-    known = 1 if name == "heic" else image.getexif().get(_ORIENTATION, 1)
-    return known if known in _TURNS else 1
 
 
 def _frames_of(image: Image.Image) -> Animation:
@@ -96,29 +167,41 @@ def _animated(animation: Animation) -> dict[str, Any]:
     return {"animated": moving, "frameCount": animation.frames, "durationMs": duration or None}
 
 
-def _taken(image: Image.Image) -> str | None:
-    value = image.getexif().get_ifd(_EXIF_IFD).get(_TAKEN)
-    return value if isinstance(value, str) else None
-
-
 def _looks(image: Image.Image, orientation: int) -> dict[str, Any]:
     """Placeholder and main colour: the one step that decodes, and so finds out whether the data is whole."""
     image.draft("RGB", (_SMALL_SIDE * 2, _SMALL_SIDE * 2))
     image.load()
-    transparent = _is_transparent(image)
-    small: Image.Image = image
-    if image.mode in ("RGB", "RGBA", "L", "LA") and "transparency" not in image.info:
-        # Before it is converted: a copy of a large image is what memory cannot spare.
-        small = image.resize(_fitting(image.size), Image.Resampling.BOX)
-    small = small.convert("RGBA" if transparent else "RGB")
-    small.thumbnail((_SMALL_SIDE, _SMALL_SIDE), Image.Resampling.BOX)
+    small = _reduced(_eight_bits(image))
     small = _turned(small, orientation)
     return {"placeholder": _placeholder(small), "dominantColor": _dominant(small)}
 
 
-def _fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """The size within `_SMALL_SIDE`, no side under one pixel."""
-    scale = min(1.0, _SMALL_SIDE / max(size))
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16 bits of grey as eight: Pillow would cut off what is above 255."""
+    if not image.mode.startswith("I;16"):
+        return image
+    small = image.resize(_fitting(image.size, _SPARED_SIDE), Image.Resampling.NEAREST)
+    high = 0 if image.mode == "I;16B" else 1
+    return Image.frombytes("L", small.size, small.tobytes()[high::2])
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """A small copy, as RGB or RGBA; large images are made smaller first: memory has no room for a second one."""
+    transparent = _is_transparent(image)
+    plain = image.mode in ("RGB", "L", "CMYK", "YCbCr") and "transparency" not in image.info
+    if plain:
+        image = image.resize(_fitting(image.size, _SMALL_SIDE), Image.Resampling.BOX)
+    elif image.width * image.height > _SPARING_PIXELS:
+        info = image.info
+        image = image.resize(_fitting(image.size, _SPARED_SIDE), Image.Resampling.NEAREST)
+        image.info = info
+    image = image.convert("RGBA" if transparent else "RGB")
+    return image.resize(_fitting(image.size, _SMALL_SIDE), Image.Resampling.BOX)
+
+
+def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size within a square, no side under one pixel."""
+    scale = min(1.0, side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -127,7 +210,7 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    rotation, mirrored = _TURNS[orientation]
+    rotation, mirrored = TURNS[orientation]
     if mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     turn = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}

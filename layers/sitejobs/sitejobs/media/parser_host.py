@@ -37,6 +37,7 @@ class Limits:
     memory_mb: int = 512
     read_bytes: int = 64 << 20
     max_pixels: int = 50_000_000
+    max_image_bytes: int = 25 << 20
     formats: tuple[str, ...] | None = None
     """Those that are looked into; None: all."""
 
@@ -113,8 +114,9 @@ class ParserHost:
             "seconds": max(1, round(self.limits.seconds)),
             "formats": self.limits.formats,
             "maxPixels": self.limits.max_pixels,
-            # A whole image is read to be decoded, and decoding asks for some of it twice.
-            "maxImageBytes": self.limits.read_bytes * 3 // 4,
+            "memoryBytes": self.limits.memory_mb << 20,
+            # A whole image is read, but for one that is too large for the rules: then its head will do.
+            "maxImageBytes": min(self.limits.read_bytes * 3 // 4, self.limits.max_image_bytes),
         }
 
     def _serve(self, channel: socket.socket, source: ByteSource, size: int) -> Attributes:

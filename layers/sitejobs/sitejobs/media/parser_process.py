@@ -14,7 +14,8 @@ import sys
 from typing import Final
 
 from sitejobs.media import parser_frames
-from sitejobs.media.extraction import Depth, Unreadable, extract
+from sitejobs.media.extraction import Unreadable, extract
+from sitejobs.media.images import Depth
 from sitejobs.media.reading import RangedFile
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> None:
 
 def _answer(channel: socket.socket, request: parser_frames.JsonObject) -> parser_frames.JsonObject:
     file = RangedFile(_KeptSource(channel), int(request["size"]))
-    depth = Depth(int(request["maxPixels"]), int(request["maxImageBytes"]))
+    depth = Depth(int(request["maxImageBytes"]), int(request["maxPixels"]), int(request["memoryBytes"]))
     formats = request.get("formats")
     try:
         return {"found": extract(file, int(request["size"]), depth, formats).to_json()}

@@ -73,6 +73,10 @@ class RangedFile(io.RawIOBase):
             start += len(part)
         return b"".join(parts)
 
+    def forget(self) -> None:
+        """Keep nothing of what was fetched."""
+        self._blocks.clear()
+
     def _kept(self, position: int) -> tuple[int, bytes] | None:
         for start, block in self._blocks.items():
             if start <= position < start + len(block):
@@ -91,3 +95,29 @@ class RangedFile(io.RawIOBase):
         while sum(map(len, self._blocks.values())) > KEPT_BYTES and len(self._blocks) > 1:
             self._blocks.popitem(last=False)
         return block
+
+
+class HeldFile(RangedFile):
+    """A file that is held whole: what walks along all of its parts fetches each of them once."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(_Held(data), len(data))
+        self._data = data
+
+    def at(self, start: int, length: int) -> bytes:
+        return self._data[start : start + length]
+
+
+def held(file: RangedFile, size: int) -> HeldFile:
+    """The whole of a file."""
+    data = file.at(0, size)
+    file.forget()
+    return HeldFile(data)
+
+
+class _Held:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, start: int, length: int) -> bytes:
+        return self._data[start : start + length]

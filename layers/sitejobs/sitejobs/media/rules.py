@@ -41,6 +41,7 @@ class Rules(BaseModel):
     max_seconds: int = Field(default=180, alias="MEDIA_MAX_SECONDS", ge=1, le=604_800)
     max_width: int = Field(default=3840, alias="MEDIA_MAX_WIDTH", ge=1, le=1_000_000)
     max_height: int = Field(default=2160, alias="MEDIA_MAX_HEIGHT", ge=1, le=1_000_000)
+    max_image_pixels: int = Field(default=50_000_000, alias="MEDIA_MAX_IMAGE_PIXELS", ge=1, le=1_000_000_000)
     max_image_mb: int = Field(default=25, alias="MEDIA_MAX_IMAGE_MB", ge=1, le=100_000)
     max_video_mb: int = Field(default=500, alias="MEDIA_MAX_VIDEO_MB", ge=1, le=100_000)
     max_audio_mb: int = Field(default=50, alias="MEDIA_MAX_AUDIO_MB", ge=1, le=100_000)
@@ -81,7 +82,7 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
     try:
         rules = Rules.model_validate(given)
     except ValidationError as error:
-        problems = [f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors()]
+        problems = [f"{detail['loc'][0]}: {_shortened(detail['input'])}: {detail['msg']}" for detail in error.errors()]
         raise InvalidInput("environment variable " + "; ".join(problems)) from None
     if rules.parser_read_mb * 3 < rules.max_image_mb * 4:
         raise InvalidInput(
@@ -89,6 +90,11 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
             f" MEDIA_MAX_IMAGE_MB ({rules.max_image_mb}) is needed: an image is read whole"
         )
     return rules
+
+
+def _shortened(value: object) -> str:
+    """What came, as far as it helps to find it."""
+    return repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}...")
 
 
 def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:
@@ -139,14 +145,29 @@ def _size(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
 def _dimensions(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
     if found.kind not in (IMAGE, VIDEO):
         return None
-    long, short = sorted((rules.max_width, rules.max_height), reverse=True)
+    shown = (found.width or 0, found.height or 0)
     stored = (found.storedWidth or 0, found.storedHeight or 0)
-    for width, height in ((found.width or 0, found.height or 0), stored):
-        if max(width, height) > long or min(width, height) > short:
-            return Reason("dimensions", f"{width} x {height} pixels, {long} x {short} are allowed, either way up")
+    for size in (shown, stored):
+        too_large = _too_many_pixels(size, rules) if found.kind == IMAGE else _too_wide_or_high(size, rules)
+        if too_large is not None:
+            return Reason("dimensions", too_large)
     if found.width is None or found.height is None:
         return None if found.format == "svg" else Reason("dimensions-unknown", "the file does not tell its size")
     return None
+
+
+def _too_many_pixels(size: tuple[int, int], rules: Rules) -> str | None:
+    pixels = size[0] * size[1]
+    if pixels <= rules.max_image_pixels:
+        return None
+    return f"{size[0]} x {size[1]} are {pixels:,} pixels, {rules.max_image_pixels:,} are allowed for IMAGE"
+
+
+def _too_wide_or_high(size: tuple[int, int], rules: Rules) -> str | None:
+    long, short = sorted((rules.max_width, rules.max_height), reverse=True)
+    if max(size) <= long and min(size) <= short:
+        return None
+    return f"{size[0]} x {size[1]} pixels, {long} x {short} are allowed, either way up"
 
 
 def _duration(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
