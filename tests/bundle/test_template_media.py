@@ -1,11 +1,18 @@
 """What template.yaml promises of uploads: buckets, queue, alarms, limits and rules."""
 
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from sitejobs.media.formats import FORMATS
 from sitejobs.media.media_metadata import PAGE_SECONDS
-from sitejobs.media.rules import Rules, read_rules
+from sitejobs.media.rules import DEFAULT_FORMATS, Rules, read_rules
 from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.template import load_template
 from tests.bundle.resources import (
     AS_READ,
+    DOCUMENT,
     TEMPLATE,
     of_type,
 )
@@ -53,6 +60,25 @@ def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
     assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
     for name, function in other.functions.items():
         assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
+
+
+def test_a_parameter_takes_what_its_function_takes() -> None:
+    pattern = re.compile(DOCUMENT["Parameters"]["MediaFormats"]["AllowedPattern"])
+    looked_into = [name for name, form in FORMATS.items() if form.parsed]
+    for good in (DEFAULT_FORMATS, ", ".join(looked_into), *looked_into):
+        assert pattern.match(good), good
+    for wrong in ("", "exe", "jpeg,", "jpeg,exe", "jpeg png", ",jpeg", "jpeg;png", "JPEG"):
+        assert not pattern.match(wrong), wrong
+    numbers = [info for info in Rules.model_fields.values() if info.annotation is int]
+    assert len(numbers) == 11
+    for info in numbers:
+        name = str(info.alias)
+        parameter = DOCUMENT["Parameters"]["".join(part.title() for part in name.split("_"))]
+        for value in (parameter["MinValue"], parameter["MaxValue"]):
+            Rules.model_validate({name: str(value)})
+        for value in (parameter["MinValue"] - 1, parameter["MaxValue"] + 1):
+            with pytest.raises(ValidationError):
+                Rules.model_validate({name: str(value)})
 
 
 def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:

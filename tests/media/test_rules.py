@@ -36,7 +36,13 @@ def test_what_keeps_the_rules_is_good(good: Attributes) -> None:
         (replace(VIDEO, width=2160, height=3840), []),
         (replace(VIDEO, width=3841, height=10), ["dimensions"]),
         (replace(VIDEO, width=10, height=3841), ["dimensions"]),
-        (replace(IMAGE, width=2161, height=2161), ["dimensions"]),
+        (replace(VIDEO, width=2161, height=2161), ["dimensions"]),
+        (replace(IMAGE, width=4032, height=3024), []),
+        (replace(IMAGE, width=8064, height=6048), []),
+        (replace(IMAGE, width=12_000, height=100), []),
+        (replace(IMAGE, width=10_000, height=5_000), []),
+        (replace(IMAGE, width=10_000, height=5_001), ["dimensions"]),
+        (replace(IMAGE, storedWidth=10_000, storedHeight=5_001), ["dimensions"]),
         (replace(VIDEO, storedWidth=5000, storedHeight=10), ["dimensions"]),
         (replace(IMAGE, width=None), ["dimensions-unknown"]),
         (replace(IMAGE, sizeBytes=25 * MB), []),
@@ -115,7 +121,9 @@ def test_a_reason_repeats_no_text_of_others() -> None:
 
 def test_every_rule_is_a_setting() -> None:
     assert codes(replace(VIDEO, durationMs=2001), MEDIA_MAX_SECONDS="2") == ["duration"]
-    assert codes(IMAGE, MEDIA_MAX_WIDTH="99", MEDIA_MAX_HEIGHT="99") == ["dimensions"]
+    assert codes(VIDEO, MEDIA_MAX_WIDTH="99", MEDIA_MAX_HEIGHT="99") == ["dimensions"]
+    assert codes(IMAGE, MEDIA_MAX_WIDTH="99", MEDIA_MAX_HEIGHT="99") == []
+    assert codes(IMAGE, MEDIA_MAX_IMAGE_PIXELS="4999") == ["dimensions"]
     for kind, setting in ((IMAGE, "IMAGE"), (VIDEO, "VIDEO"), (AUDIO, "AUDIO")):
         assert codes(replace(kind, sizeBytes=MB + 1), **{f"MEDIA_MAX_{setting}_MB": "1"}) == ["size"]
     assert codes(IMAGE, MEDIA_FORMATS="png, mp4") == ["format"]
@@ -126,12 +134,13 @@ def test_every_rule_is_a_setting() -> None:
     [
         ("MEDIA_MAX_SECONDS", "x"),
         ("MEDIA_MAX_WIDTH", "0"),
+        ("MEDIA_MAX_IMAGE_PIXELS", "50M"),
         ("MEDIA_FORMATS", "jpeg,exe"),
         ("MEDIA_PARSER_MEMORY_MB", "1"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
-    with pytest.raises(InvalidInput, match=name):
+    with pytest.raises(InvalidInput, match=f"{name}: '{value}'"):
         read_rules({name: value})
 
 
