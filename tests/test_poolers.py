@@ -1,0 +1,172 @@
+"""A real PgBouncer between us and the database, which hands on no options and says so or not.
+
+Without one these tests are skipped, in CI they fail.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from sitejobs.database import Database, connect, translated_errors
+from sitejobs.errors import DatabaseFailure, Transient
+from sitejobs_local.postgres import Server
+from sitejobs_local.postgres_cluster import Cluster, run_as, server_account
+from tests.conftest import make_home
+from tests.needed import program
+
+ODD = {
+    "TimeZone": "Asia/Tokyo",
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "sql_standard",
+    "bytea_output": "escape",
+    "extra_float_digits": "-10",
+    "standard_conforming_strings": "off",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "client_encoding": "LATIN1",
+}
+"""What a database may have been altered to."""
+
+CONFIGURATION = """
+[databases]
+* = host={host} port=5432 user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {folder}
+listen_port = 5432
+auth_type = any
+pool_mode = {mode}
+default_pool_size = {size}
+ignore_startup_parameters = {ignored}
+query_wait_timeout = 1
+logfile = {folder}/pgbouncer.log
+pidfile = {folder}/pgbouncer.pid
+"""
+
+Pooler = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture
+def pooler(postgres_server: Server, database_url: str) -> Iterator[Pooler]:
+    """Starts a PgBouncer before the test's database; its URL."""
+    home = make_home()
+    there, account = postgres_server.socket_dir, server_account(Cluster(postgres_server.data_dir.parent))
+
+    @contextmanager
+    def start(mode: str = "session", ignored: str = "options", size: int = 5, host: Path = there) -> Iterator[str]:
+        if account is not None:
+            os.chown(home, account.uid, account.gid)
+        (home / "pgbouncer.ini").write_text(
+            CONFIGURATION.format(host=host, folder=home, mode=mode, size=size, ignored=ignored)
+        )
+        command = [program("pgbouncer"), "-q", str(home / "pgbouncer.ini")]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **run_as(account))
+        try:
+            wait_for(home / ".s.PGSQL.5432", process)
+            yield make_conninfo(database_url, host=str(home))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    yield start
+    shutil.rmtree(home)
+
+
+def wait_for(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(3000):
+        assert process.poll() is None, "PgBouncer ended"
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.01)
+    raise AssertionError("PgBouncer does not start")
+
+
+def setting(connection: psycopg.Connection, name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def alter(url: str, settings: dict[str, str]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        for key, value in settings.items():
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET {} = {}").format(name, sql.Identifier(key), sql.Literal(value))
+            )
+
+
+def assert_settled(connection: psycopg.Connection) -> None:
+    moment = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    row = connection.execute(
+        """
+        SELECT '2026-03-04 05:06:07'::timestamp AT TIME ZONE current_setting('TimeZone'), date '2026-03-04',
+               interval '1 day 2 hours', '\\x00ff'::bytea, 0.1::float8 + 0.2::float8, 'a\\b', %s::text[], 'ж😀',
+               '2026-03-04 05:06:07'::timestamp::timestamptz = %s
+        """,
+        [["a", None], moment],
+    ).fetchone()
+    assert row is not None
+    assert row[0] == moment
+    assert row[1] == moment.date()
+    assert (row[2].days, row[2].seconds) == (1, 7200)
+    assert row[3:] == (b"\x00\xff", 0.1 + 0.2, "a\\b", ["a", None], "ж😀", True)
+
+
+def test_what_a_database_was_altered_to_does_not_reach_us(database_url: str) -> None:
+    alter(database_url, ODD)
+    with connect(database_url) as connection:
+        assert_settled(connection)
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+@pytest.mark.parametrize("ignored", ["options", "extra_float_digits"])
+def test_a_pooler_that_drops_our_settings_or_refuses_them_is_given_them_afterwards(
+    pooler: Pooler, database_url: str, mode: str, ignored: str
+) -> None:
+    alter(database_url, ODD)
+    with pooler(mode, ignored) as url, connect(url, search_path="site, public", statement_timeout_ms=70) as connection:
+        assert_settled(connection)
+        assert setting(connection, "search_path") == "site, public"
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("SELECT pg_sleep(30)")
+
+
+def test_sessions_that_share_one_of_the_servers_keep_their_time_zones(pooler: Pooler, database_url: str) -> None:
+    alter(database_url, {"TimeZone": "Asia/Tokyo"})
+    with pooler("transaction", size=1) as url, psycopg.connect(url, autocommit=True) as other:
+        database = Database(url)
+        for _ in range(3):
+            other.execute("SET TimeZone = 'America/Lima'; SET DateStyle = 'German'")
+            assert setting(other, "TimeZone") == "America/Lima"
+            assert_settled(database.connection())
+        database.close()
+
+
+def test_a_pooler_without_a_free_connection_may_be_asked_again(pooler: Pooler) -> None:
+    with pooler("transaction", size=1) as url, psycopg.connect(url) as other:
+        other.execute("SELECT 1")
+        with pytest.raises(Transient, match="query_wait_timeout"), translated_errors():
+            Database(url).connection()
+
+
+def test_a_database_that_a_pooler_does_not_find_is_a_final_error(pooler: Pooler) -> None:
+    with pooler() as url, pytest.raises(DatabaseFailure, match="does not exist"), translated_errors():
+        connect(make_conninfo(url, dbname="nowhere"))
+
+
+def test_a_pooler_whose_server_is_away_may_be_asked_again(pooler: Pooler, tmp_path: Path) -> None:
+    with pooler(host=tmp_path) as url, pytest.raises(Transient), translated_errors():
+        connect(url)
