@@ -70,6 +70,7 @@ def own_server(
     access: str | None = None,
     locale: Sequence[str] = UNICODE,
     prefix: Sequence[str] = (),
+    port: int = 5432,
     prepare: Callable[[Path], object] = lambda data: None,
 ) -> Iterator[Server]:
     """A server in a folder that the account that runs it can reach (`make_home`), stopped at the end.
@@ -81,6 +82,7 @@ def own_server(
     access : the text of pg_hba.conf; trusts everybody when None.
     locale : options of initdb.
     prefix : a command that runs the server, such as ("ip", "netns", "exec", name).
+    port : number of its socket, and of its port where `settings` have it listen.
     prepare : is given the data folder before the server starts.
     """
     account = server_account(Cluster(home))
@@ -95,8 +97,14 @@ def own_server(
         (data / "pg_hba.conf").write_text(access)
     prepare(data)
     sockets = make_socket_folder(account)
-    server = Server(f"postgresql://{SUPERUSER}@/postgres?host={sockets}&port=5432", data, sockets)
-    given = {"unix_socket_directories": str(sockets), "fsync": "off", "listen_addresses": "", **(settings or {})}
+    server = Server(f"postgresql://{SUPERUSER}@/postgres?host={sockets}&port={port}", data, sockets)
+    given = {
+        "unix_socket_directories": str(sockets),
+        "fsync": "off",
+        "listen_addresses": "",
+        "port": str(port),
+        **(settings or {}),
+    }
     command = [*prefix, *_as(account, prefix), str(reachable / "postgres"), "-D", str(data)]
     command += [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
     with (home / "server.log").open("wb") as log:

@@ -1,6 +1,7 @@
 """Connections and the names of their errors, against a real PostgreSQL."""
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sitejobs.database import Database, connect, translated_errors
+from sitejobs.database import TIMEOUTS, Database, connect, translated_errors
 from sitejobs.errors import DatabaseFailure, InvalidInput, SitejobsError, Transient
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.postgres import Server
+from sitejobs_local.template import load_template
+from tests.local.command import environment, sitejobs
 from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 
 NAME = "Zebulon Quackenbush"
@@ -102,6 +107,53 @@ def test_a_proxy_that_takes_no_options_is_given_the_settings_afterwards(database
         assert setting(connection, "search_path") == "site, public"
         with pytest.raises(psycopg.errors.QueryCanceled):
             connection.execute("SELECT pg_sleep(30)")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_does_not_keep_every_script_is_refused(postgres_server: Server, encoding: str) -> None:
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C' LOCALE_PROVIDER libc")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server.database_url("postgres"), autocommit=True) as administrator:
+        administrator.execute(create.format(sql.Identifier(name), sql.Literal(encoding)))
+        try:
+            with pytest.raises(InvalidInput, match=f"encoding is {encoding} and must be UTF8.*CREATE DATABASE"):
+                connect(postgres_server.database_url(name))
+            told = sitejobs("check", env=environment(DATABASE_URL=postgres_server.database_url(name)))
+            assert told.returncode == 2
+            assert f"encoding is {encoding} and must be UTF8" in told.stderr
+        finally:
+            administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+# ---- a host that does not answer
+
+
+def parameters(connection: Connection) -> dict[str, str]:
+    return connection.info.get_parameters()
+
+
+def test_a_connection_does_not_wait_for_ever(database_url: str) -> None:
+    with connect(database_url) as connection:
+        assert {name: parameters(connection).get(name) for name in TIMEOUTS} == {
+            name: str(value) for name, value in TIMEOUTS.items()
+        }
+
+
+def test_the_urls_own_timeouts_hold(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"connect_timeout": "31", "keepalives_idle": "32", "tcp_user_timeout": "0"}
+    with connect(make_conninfo(database_url, **own)) as connection:
+        assert {name: parameters(connection)[name] for name in own} == own
+        assert parameters(connection)["keepalives_count"] == str(TIMEOUTS["keepalives_count"])
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "33")
+    with connect(database_url) as connection:
+        assert parameters(connection)["connect_timeout"] == "33"
+
+
+def test_a_function_learns_that_the_host_is_away_within_its_own_time_limit() -> None:
+    limits = [function.timeout for function in load_template(TEMPLATE).functions.values()]
+    probes = TIMEOUTS["keepalives_idle"] + TIMEOUTS["keepalives_interval"] * TIMEOUTS["keepalives_count"]
+    noticed = max(TIMEOUTS["tcp_user_timeout"] / 1000, probes)
+    assert noticed + TIMEOUTS["connect_timeout"] <= 0.75 * min(limits)
 
 
 # ---- the one connection

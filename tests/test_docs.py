@@ -23,6 +23,7 @@ from sitejobs.feed.topics import topics_of
 from sitejobs.matching.compatibility.scoring import WEIGHTS
 from sitejobs.matching.parameters import read_parameters
 from sitejobs.options import parse_options
+from sitejobs.reasons import REASONS, UNKNOWN
 from sitejobs.search.options import SearchableUserOptions
 from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
 from sitejobs.workflows.catalog import WORKFLOWS
@@ -40,6 +41,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = {"bash", "sh", "console"}
 ELSEWHERE = {"export", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo"}
 """Programs of which only the files that they name are checked."""
+
+OF_STATEMENTS = {"canceling", "terminating"}
+"""How reasons begin that are of statements, not of logins."""
 
 RUN_HERE = [
     "sitejobs",
@@ -429,6 +433,21 @@ def test_every_message_that_is_explained_is_one_that_is_given() -> None:
     of_postgresql = {"permission denied for table"}
     assert len(messages) > 8
     assert {message for message in messages if message not in code} == of_postgresql
+
+
+def test_every_reason_of_the_database_is_explained_in_its_own_words_and_no_other() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    given = {reason.phrase for reason in REASONS} | {UNKNOWN}
+    assert {phrase for phrase in given if f"`{phrase}`" not in page} == set()
+    refusals = page.partition("## The database refuses a login")[2].partition("\n## ")[0]
+    [final, passing] = refusals.split("The following pass by themselves")
+    for part, passes in ((final, False), (passing, True)):
+        told = re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)))
+        assert set(told) - {UNKNOWN} == {
+            reason.phrase
+            for reason in REASONS
+            if reason.passes == passes and reason.phrase.split()[0] not in OF_STATEMENTS
+        }
 
 
 def test_every_error_that_is_explained_exists() -> None:

@@ -15,6 +15,14 @@ EXAMPLE = "postgresql://user:password@host:5432/name"
 # What PostgreSQL or libpq says, and what a person can do about it.
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "wrong password, or no such user: mend it in DATABASE_URL"),
+    (
+        "certificate verify failed",
+        "its certificate is signed by nobody that is trusted: see sslrootcert in DATABASE_URL",
+    ),
+    ("does not match host name", "its certificate is another host's: use the name that stands in it"),
+    ("root certificate file", "the file of sslrootcert in DATABASE_URL cannot be read"),
+    ("requires a valid client certificate", "it wants a certificate: see sslcert and sslkey in DATABASE_URL"),
+    ("does not support SSL", "it does not encrypt: see sslmode in DATABASE_URL"),
     ("no password supplied", "it asks for a password and DATABASE_URL has none"),
     ("no pg_hba.conf entry", "its pg_hba.conf does not let this user in from here (or only with sslmode=require)"),
     ("Peer authentication failed", "it takes only the operating system's user of that name over a socket"),
@@ -25,15 +33,21 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     ("Connection refused", "nothing listens there: is it running, are host and port right?"),
     ("No such file or directory", "nothing listens there: is it running, is the socket's folder right?"),
+    ("permission denied for database", "this user may not connect to it: GRANT CONNECT ON DATABASE"),
+    ("is not permitted to log in", "this role may not log in: ALTER ROLE ... LOGIN"),
     ("Permission denied", "this user may not use its socket"),
     ("failed to resolve host", "the host's name is unknown: mend it in DATABASE_URL"),
     ("could not translate host name", "the host's name is unknown: mend it in DATABASE_URL"),
     ("timeout", "no answer: a firewall or security group in between, or a wrong address?"),
     ("invalid port number", "the port must be a number from 1 to 65535"),
     ("too many clients", "it has no connection left: try again later or raise max_connections"),
+    ("too many connections for", "it has no connection left for this user or database: try again later"),
     ("remaining connection slots", "it has no connection left: try again later or raise max_connections"),
     ("starting up", "it is still starting: try again in a moment"),
     ("shutting down", "it is being shut down"),
+    ("in recovery mode", "it is recovering from a crash: try again in a moment"),
+    ("accepting connections", "it takes no connections now: try again later"),
+    ("read-only|hot standby", "none of its hosts takes writes: a failover? see target_session_attrs in DATABASE_URL"),
     ("SSL", "encryption could not be agreed on: see sslmode in DATABASE_URL"),
 )
 _ANY_TABLE = """

