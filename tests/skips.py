@@ -24,6 +24,9 @@ class Lacking(Enum):
     LINUX = "Linux"
     ROOT = "root"
     SETPRIV = "setpriv"
+    PGBOUNCER = "pgbouncer"
+    IP = "ip"
+    NAMESPACES = "network namespaces"
     NPM = "npm"
     OLD_POSTGRES = "the oldest PostgreSQL"
     C_UTF8 = "the locale C.UTF-8"
@@ -31,7 +34,7 @@ class Lacking(Enum):
 
 NEEDED_IN_CI = {
     *(Lacking.FFMPEG, Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
-    *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES),
+    *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP),
 }
 _MARK = "without "
 

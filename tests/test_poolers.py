@@ -23,7 +23,7 @@ from sitejobs.errors import DatabaseFailure, Transient
 from sitejobs_local.postgres import Server
 from sitejobs_local.postgres_cluster import Cluster, run_as, server_account
 from tests.conftest import make_home
-from tests.needed import program
+from tests.skips import Lacking, program
 
 ODD = {
     "TimeZone": "Asia/Tokyo",
@@ -70,7 +70,7 @@ def pooler(postgres_server: Server, database_url: str) -> Iterator[Pooler]:
         (home / "pgbouncer.ini").write_text(
             CONFIGURATION.format(host=host, folder=home, mode=mode, size=size, ignored=ignored)
         )
-        command = [program("pgbouncer"), "-q", str(home / "pgbouncer.ini")]
+        command = [program(Lacking.PGBOUNCER), "-q", str(home / "pgbouncer.ini")]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **run_as(account))
         try:
             wait_for(home / ".s.PGSQL.5432", process)

@@ -33,8 +33,8 @@ from tests.failure.site import BATCH, PLAN, Site
 from tests.fakes import FolderWorkStore
 from tests.media.site import created
 from tests.media.sources import Bucket
-from tests.needed import program
 from tests.servers import own_server
+from tests.skips import Lacking, program, skip
 
 OUR_ADDRESS, ITS_ADDRESS = "198.51.100.1", "198.51.100.2"
 """Of a block that is for documentation: no machine has them."""
@@ -54,7 +54,7 @@ class Host:
 
     @property
     def shell(self) -> tuple[str, ...]:
-        return (program("ip"), "netns", "exec", self.name)
+        return (program(Lacking.IP), "netns", "exec", self.name)
 
     def vanish(self) -> None:
         ip("-n", self.name, "link", "set", "eth0", "down")
@@ -64,13 +64,13 @@ class Host:
 
 
 def ip(*arguments: str) -> None:
-    subprocess.run([program("ip"), *arguments], check=True, capture_output=True, text=True)
+    subprocess.run([program(Lacking.IP), *arguments], check=True, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     if os.geteuid() != 0:
-        pytest.skip("needs root, to make a network namespace")
+        skip(Lacking.ROOT)
     number = uuid.uuid4().hex[:8]
     it = Host(f"sitejobs-{number}", f"sj{number}")
     try:
@@ -81,7 +81,7 @@ def host() -> Iterator[Host]:
         ip("-n", it.name, "addr", "add", f"{ITS_ADDRESS}/30", "dev", "eth0")
         ip("-n", it.name, "link", "set", "eth0", "up")
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"needs a network namespace, which cannot be made here: {error.stderr.strip()}")
+        skip(Lacking.NAMESPACES, error.stderr.strip())
     yield it
     ip("link", "delete", it.link)
     ip("netns", "delete", it.name)
