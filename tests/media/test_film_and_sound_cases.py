@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sitejobs.media.attributes import language, moment
 from sitejobs.media.parser_host import Limits, ParserHost
 from sitejobs.media.recognition import recognise
 from sitejobs.media.rules import Claim, broken_rules, read_rules
@@ -51,6 +52,9 @@ RIGHT = {
         {"format": "mp4", "kind": "VIDEO", "playable": False}, 2_000, claim=("VIDEO", "video/3gpp")
     ),
     "mp42-brand.mov": Right({"format": "mp4", "playable": True}, 2_000, claim=("VIDEO", "video/quicktime")),
+    # QuickTime's own date, by the camera's clock, before that of the container.
+    "creationdate.mov": Right({"capturedAt": "1968-05-06T07:08:09", "playable": True}, 1_000),
+    "zh-hant-opus-24k.mkv": Right({"sampleRate": 48_000, "language": "zh-Hant", "audioCodec": "opus"}, 1_000),
     "wma.wma": Right({"format": "asf", "kind": "AUDIO"}, reasons=("format",), claim=("AUDIO", "audio/x-ms-wma")),
     "aiff.aiff": Right({"format": "aiff", "kind": "AUDIO"}, reasons=("format",)),
     "caf.caf": Right({"format": "caf", "kind": "AUDIO"}, reasons=("format",)),
@@ -143,6 +147,73 @@ LENGTHS: dict[str, tuple[bytes, int]] = {
     "mp4 whose header and media say 1 s": (mp4_saying(1_000, b"mvhd", b"mdhd"), 200_000),
     "mkv whose header says 0.1 s": (mkv_saying(0.1), 2_000),
 }
+
+
+def wav(code: int, *, told: int, block: int, bits: int, extra: bytes = b"", data: int = 8_000) -> bytes:
+    form = struct.pack("<HHIIHHH", code, 1, 8_000, told, block, bits, len(extra)) + extra
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", data) + bytes(data)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted", "codec"),
+    [
+        (wav(1, told=8_000_000, block=1, bits=8), 1_000, "pcm"),
+        (wav(6, told=8_000, block=1, bits=8), 1_000, "pcm_alaw"),
+        (wav(7, told=8_000, block=1, bits=8), 1_000, "pcm_mulaw"),
+        # Blocks of 505 samples in 256 bytes.
+        (wav(0x11, told=2_900, block=256, bits=4, extra=struct.pack("<H", 505)), 8_000 / 256 * 505 / 8, "adpcm"),
+    ],
+    ids=["a rate that is a lie", "A-law", "mu-law", "ADPCM"],
+)
+def test_a_wav_plays_as_fast_as_its_samples_say(parser: ParserHost, data: bytes, wanted: float, codec: str) -> None:
+    found = extracted(parser, data)
+    assert found.audioCodec == codec
+    assert found.durationMs == pytest.approx(wanted, abs=5)
+
+
+def ogg_page(serial: int, kind: int, granule: int, body: bytes) -> bytes:
+    head = struct.pack("<4sBBQIIIB", b"OggS", 0, kind, granule, serial, 0, 0, 1)
+    return head + bytes([len(body)]) + body
+
+
+def test_a_cover_that_a_program_keeps_as_theora_is_none_that_moves(parser: ParserHost) -> None:
+    """The first page of a Theora stream, and one of a single frame, before a sound."""
+    head = b"\x80theora\x03\x02\x01" + struct.pack(">HH", 4, 3) + bytes([0, 0, 60, 0, 0, 40, 0, 0])
+    head += struct.pack(">II", 25, 1) + bytes([0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0xC0, 0xC0])
+    sound = content("vorbis.ogg")
+    first = 27 + sound[26] + sum(sound[27 : 27 + sound[26]])
+    picture = ogg_page(77, 2, 0, head)
+    still = sound[:first] + picture + ogg_page(77, 0, 1 << 6, bytes(9)) + sound[first:]
+    assert extracted(parser, still).kind == "AUDIO"
+    moving = sound[:first] + picture + ogg_page(77, 0, 50 << 6, bytes(9)) + sound[first:]
+    assert extracted(parser, moving).kind == "VIDEO"
+
+
+LANGUAGES = {
+    "fr": "fr", "pt-BR": "pt-BR", "zh-Hant": "zh-Hant", "ZH-hant-tw": "zh-Hant-TW", "es-419": "es-419", "deu": "deu",
+    "de-CH-1996": "de-CH", "SECRET NAME": None, "x": None, "": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", LANGUAGES)
+def test_language_tags_are_kept_as_far_as_script_and_region(given: str) -> None:
+    assert language(given) == LANGUAGES[given]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("1950-05-06 07:08:09", "1950-05-06T07:08:09"),
+        ("1904-01-01 00:00:00 UTC", None),
+        ("1970-01-01 00:00:00 UTC", None),
+        ("1970-01-02 00:00:00 UTC", "1970-01-02T00:00:00"),
+        ("2019-05-06T07:08:09+0200", "2019-05-06T07:08:09"),
+        ("1700-01-01 00:00:00", None),
+    ],
+)
+def test_times_before_1970_are_told_and_clocks_that_nobody_set_are_not(given: str, wanted: str | None) -> None:
+    assert moment(given) == wanted
 
 
 @pytest.mark.parametrize("name", LENGTHS)

@@ -12,7 +12,7 @@ from sitejobs.media.flac import flac_duration_ms
 from sitejobs.media.formats import FORMATS, HEAD_BYTES, Format
 from sitejobs.media.images import Depth, image_attributes
 from sitejobs.media.matroska import last_timestamp_ms, segment_of
-from sitejobs.media.ogg import ogg_duration_ms
+from sitejobs.media.ogg import has_only_a_cover, ogg_duration_ms
 from sitejobs.media.playable import is_playable
 from sitejobs.media.reading import RangedFile
 from sitejobs.media.recognition import recognise
@@ -93,6 +93,8 @@ def _image(file: RangedFile, form: Format, size: int, depth: Depth) -> dict[str,
 
 def _film_or_sound(file: RangedFile, form: Format, size: int) -> dict[str, Any]:
     tracks = media_info(file)
+    if form.name == "ogg" and has_only_a_cover(file, size):
+        tracks = [track for track in tracks if track.get("@type") != "Video"]
     movie = movie_of(file, size) if form.name in _ISO_FILES else Movie()
     found = track_attributes(tracks, movie, form)
     if form.name in _ISO_FILES and is_truncated(tracks):

@@ -19,6 +19,7 @@ class _Clock:
     rate: float
     skipped: int = 0
     shift: int = 0
+    pictures: bool = False
 
     def seconds(self, position: int) -> float:
         units = position if not self.shift else (position >> self.shift) + (position & (1 << self.shift) - 1)
@@ -50,6 +51,18 @@ def ogg_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float
         measured = 1000 * sampled(file, 0, size, lambda data: _rate(data, clocks))
         return told if told * 2 >= measured and told else measured or None
     return longer_of(told, 1000 * sum(link.seconds() for link in _links(file.at(0, size)))) or None
+
+
+def has_only_a_cover(file: RangedFile, size: int) -> bool:
+    """Whether the picture beside the sound is a single one: programs keep covers so."""
+    links = _links(file.at(0, size)) if size <= SCANNED_WHOLE else []
+    frames = [
+        link.latest.get(serial, 0.0) * clock.rate
+        for link in links
+        for serial, clock in link.clocks.items()
+        if clock.pictures
+    ]
+    return bool(frames) and max(frames) < 1.5
 
 
 def _links(data: bytes) -> list[_Link]:
@@ -118,7 +131,7 @@ def _clock(head: bytes) -> _Clock | None:
     if head[:7] == b"\x80theora" and len(head) >= 42:
         numerator, denominator = int.from_bytes(head[22:26], "big"), int.from_bytes(head[26:30], "big")
         shift = (head[40] & 3) << 3 | head[41] >> 5
-        return _Clock(numerator / denominator, 0, shift) if numerator and denominator else None
+        return _Clock(numerator / denominator, 0, shift, pictures=True) if numerator and denominator else None
     return None
 
 

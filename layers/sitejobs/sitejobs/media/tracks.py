@@ -15,7 +15,8 @@ from sitejobs.media.reading import RangedFile
 # free text.
 _VIDEO_CODECS: Final = {
     "AVC": "h264", "HEVC": "hevc", "AV1": "av1", "VP8": "vp8", "VP9": "vp9", "MPEG-4 Visual": "mpeg4",
-    "MPEG Video": "mpeg2video", "JPEG": "mjpeg", "ProRes": "prores", "Theora": "theora", "H.263": "h263",
+    "MPEG Video": "mpeg2video", "JPEG": "mjpeg", "V_MJPEG": "mjpeg", "PNG": "png",
+    "ProRes": "prores", "Theora": "theora", "H.263": "h263",
     "VC-1": "vc1", "VVC": "vvc", "FFV1": "ffv1", "DV": "dvvideo", "YUV": "rawvideo", "RGB": "rawvideo",
 }  # fmt: skip
 _AUDIO_CODECS: Final = {

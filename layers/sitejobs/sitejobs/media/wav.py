@@ -10,11 +10,14 @@ _RIFFS: Final = (b"RIFF", b"RF64", b"BW64")
 _UNKNOWN: Final = (0, 0xFFFFFFFF)
 _PLAIN: Final = (1, 3, 6, 7)
 """PCM, floating point, A-law and mu-law: their rate follows from what a sample takes."""
+_BLOCKS: Final = (2, 0x11)
+"""Microsoft's and IMA's ADPCM: their rate follows from the samples of a block."""
+_EXTENSIBLE: Final = 0xFFFE
 
 
 def wav_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length that is told if the file can hold it, or that of all its data when it is more."""
-    seconds = rate = 0.0
+    """The length of all its data; where only its header tells how fast they play, what is told if that is longer."""
+    seconds, rate, exact = 0.0, 0.0, True
     at, long_size = 12, 0
     for _ in range(MAX_CHUNKS):
         head = file.at(at, 48)
@@ -27,24 +30,30 @@ def wav_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float
         if kind == b"ds64":
             long_size = int.from_bytes(head[16:24], "little")
         elif kind == b"fmt ":
-            rate = _bytes_a_second(head[8:])
+            rate, known = _bytes_a_second(head[8:])
+            exact &= known
         elif kind == b"data":
             left = size - at - 8
             length = long_size if length == 0xFFFFFFFF and long_size else length
             length = left if length in _UNKNOWN or length > left else length
             seconds += length / rate if rate else 0
         at += 8 + length + length % 2
-    told = told_ms if told_ms and told_ms / 1000 <= seconds * 1.5 + 1 else 0
-    return longer_of(told, 1000 * seconds) or told_ms
+    if exact and seconds:
+        return 1000 * seconds
+    return longer_of(told_ms or 0, 1000 * seconds) or None
 
 
-def _bytes_a_second(form: bytes) -> float:
-    """By the samples where they are plain; as told where they are packed."""
+def _bytes_a_second(form: bytes) -> tuple[float, bool]:
+    """By the samples where they are plain or in blocks that say how many they hold, else as told; which it was."""
     if len(form) < 16:
-        return 0.0
+        return 0.0, False
     code, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")
     sampling, told = int.from_bytes(form[4:8], "little"), int.from_bytes(form[8:12], "little")
-    bits = int.from_bytes(form[14:16], "little")
-    if code == 0xFFFE and len(form) >= 26:
+    block, bits = int.from_bytes(form[12:14], "little"), int.from_bytes(form[14:16], "little")
+    extra = int.from_bytes(form[16:18], "little")
+    if code == _EXTENSIBLE and len(form) >= 26:
         code = int.from_bytes(form[24:26], "little")
-    return sampling * channels * -(-bits // 8) if code in _PLAIN and channels and bits else told
+    if code in _PLAIN and channels and bits and sampling:
+        return sampling * channels * -(-bits // 8), True
+    samples = int.from_bytes(form[18:20], "little") if code in _BLOCKS and extra >= 2 else 0
+    return (sampling * block / samples, True) if samples and block else (told, False)
