@@ -18,6 +18,9 @@ from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
 
 OLDEST_SERVER = 130_000
 
+REPEATS_MS = 20_000
+"""Milliseconds that looking for repeated rows of a table may take: it is read whole."""
+
 Level = Literal["required", "recommended"]
 Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration"]
 
@@ -92,17 +95,18 @@ def _no_repeats(place: str, columns: Sequence[str], live: bool) -> bool:
 
 
 def _repeats_of(connection: Connection) -> Repeats:
-    """The answer of the database, where the role may read the columns."""
+    """The answer of the database, where the role may read the columns and it comes in time."""
 
     def repeats(place: str, columns: Sequence[str], live: bool) -> bool:
         conditions = [f"{identifier(name)} IS NOT NULL" for name in columns]
         conditions += ['"deletedAt" IS NULL'] if live else []
         rows = f"SELECT FROM {place} WHERE {' AND '.join(conditions)}"
+        statement = f"SELECT EXISTS ({rows} GROUP BY {mend.listed(columns)} HAVING count(*) > 1)"
         try:
-            row = connection.execute(
-                f"SELECT EXISTS ({rows} GROUP BY {mend.listed(columns)} HAVING count(*) > 1)".encode()
-            ).fetchone()
-        except errors.InsufficientPrivilege:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL statement_timeout = {REPEATS_MS}")
+                row = connection.execute(statement.encode()).fetchone()
+        except (errors.InsufficientPrivilege, errors.QueryCanceled):
             return False
         return row is not None and bool(row[0])
 
@@ -222,7 +226,8 @@ class _Comparison:
         columns, place = mend.listed(index.columns), _place(table, it)
         sort = "unique index" if index.unique else "index"
         if it.kind in "vf":
-            problem = f"is a view: see that the table below it has a {sort} on {columns}"
+            kind, where = ("a view", "below it") if it.kind == "v" else ("a foreign table", "on its server")
+            problem = f"is {kind}: see that the table {where} has a {sort} on {columns}"
             return problem, mend.create_index("<the table below>", index)
         problem, at_once = f"there is no {sort} on {columns}", it.kind == "p"
         plain = Index(index.columns)
