@@ -223,6 +223,22 @@ def test_no_header_and_no_junk_makes_a_sound_shorter(parser: ParserHost, name: s
     assert extracted(parser, data).durationMs == pytest.approx(wanted, abs=150)
 
 
+HOSTILE = {
+    "mp3": content(MP3) + b"\xff\xfb\x90" * (5 << 20),
+    "flac": content(FLAC) + b"\xff\xf8\x79\x18" * (15 << 18),
+    "ogg": content("vorbis.ogg") + b"OggS\0" * (3 << 20),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_only_looks_like_frames_takes_no_long_time(parser: ParserHost, name: str) -> None:
+    """It would take half a minute to look at each; the parser has 20 seconds."""
+    found = extracted(parser, HOSTILE[name])
+    assert found.format == name
+    assert found.durationMs is not None
+    assert found.durationMs > 1_900
+
+
 def test_a_large_sound_whose_header_lies_is_measured_by_its_rate(parser: ParserHost) -> None:
     data = lying_xing(10) + content(MP3) * 800
     assert len(data) > 16 << 20

@@ -1,12 +1,14 @@
 """FLAC measured by its frames: a streamed file tells no length, and one that tells it may hold another behind."""
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from sitejobs.media.reading import RangedFile
-from sitejobs.media.sound_frames import SCANNED_WHOLE, Walked, after_id3, longer_of, sampled
+from sitejobs.media.sound_frames import MAX_TRIES, SCANNED_WHOLE, Walked, after_id3, longer_of, sampled
 
+MAX_PIECES: Final = 1_000
+"""Files joined to one that are looked at each by itself."""
 _SAMPLING: Final = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 _BLOCKS: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 _MARK: Final = b"fLaC"
@@ -23,25 +25,27 @@ def flac_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> floa
     if size - start > SCANNED_WHOLE:
         measured = 1000 * sampled(file, start, size, lambda data: _walk(data, rate))
         return told if told * 2 >= measured and told else measured or None
-    return longer_of(told, 1000 * _walk(file.at(start, size - start), rate).seconds) or None
+    return longer_of(told, 1000 * _walk(file.at(start, size - start), rate).whole_seconds) or None
 
 
 def _walk(data: bytes, rate: int) -> Walked:
     """All frames, file by file where several were joined."""
     starts = [match.start() for match in _START.finditer(data)]
     ends = [0, *[start for start in starts if start], len(data)]
-    seconds = sum(_piece(data[at:end], rate) for at, end in pairwise(ends))
-    return Walked(seconds, len(data) if seconds else 0)
+    pieces = [_piece(data[at:end], rate) for at, end in pairwise(ends[:MAX_PIECES])]
+    seconds, looked_at = sum(piece.seconds for piece in pieces), sum(piece.bytes for piece in pieces)
+    return Walked(seconds, looked_at if seconds else 0, len(data) - looked_at)
 
 
-def _piece(data: bytes, rate: int) -> float:
+def _piece(data: bytes, rate: int) -> Walked:
     rate, position = (_stream_rate(data), _after_metadata(data)) if data[:4] == _MARK else (rate, 0)
     seconds, key = 0.0, None
-    for match in _SYNC.finditer(data, position):
-        known = _frame(data[match.start() : match.start() + _HEADER_BYTES], rate)
+    places = [match.start() for match in islice(_SYNC.finditer(data, position), MAX_TRIES)]
+    for place in places:
+        known = _frame(data[place : place + _HEADER_BYTES], rate)
         if known is not None and key in (None, known[1]):
             seconds, key = seconds + known[0], known[1]
-    return seconds
+    return Walked(seconds, places[-1] if len(places) == MAX_TRIES else len(data))
 
 
 def _stream_rate(data: bytes) -> int:

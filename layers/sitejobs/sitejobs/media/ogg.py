@@ -6,6 +6,8 @@ from typing import Final
 from sitejobs.media.reading import RangedFile
 from sitejobs.media.sound_frames import SCANNED_WHOLE, Walked, longer_of, sampled
 
+MAX_PAGES: Final = 300_000
+"""Pages of a file that are looked at: those of real ones have some kilobytes."""
 _MARK: Final = b"OggS"
 _HEADER_BYTES: Final = 27
 _BEGINS: Final = 2
@@ -103,8 +105,9 @@ def _rate(data: bytes, clocks: dict[int, _Clock]) -> Walked:
 
 def _pages(data: bytes) -> list[tuple[int, int, int, bool, int]]:
     """Place, stream, time, whether a stream begins, and where its content does, of every page."""
-    pages, at = [], data.find(_MARK)
-    while at >= 0 and at + _HEADER_BYTES <= len(data):
+    pages: list[tuple[int, int, int, bool, int]] = []
+    at = data.find(_MARK)
+    while at >= 0 and at + _HEADER_BYTES <= len(data) and len(pages) < MAX_PAGES:
         head = data[at : at + _HEADER_BYTES]
         lacing = data[at + _HEADER_BYTES : at + _HEADER_BYTES + head[26]]
         body = at + _HEADER_BYTES + len(lacing)
