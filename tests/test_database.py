@@ -236,6 +236,13 @@ def test_a_proxy_that_refuses_the_urls_own_options_is_a_final_error(database_url
         connect(make_conninfo(url, options="-c work_mem=7MB"))
 
 
+@pytest.mark.parametrize("url", ["postgres//a:zebulon@b", "postgresql://a:zebulon%zz@b", "zebulon", "host=b zebulon=1"])
+def test_an_address_that_is_none_is_told_without_being_repeated(url: str) -> None:
+    with pytest.raises(InvalidInput, match="no PostgreSQL connection string") as caught, translated_errors():
+        Database(url).connection()
+    assert "zebulon" not in str(caught.value)
+
+
 def test_nobody_listening_is_transient() -> None:
     with pytest.raises(Transient, match="Connection refused"), translated_errors():
         connect("postgresql://127.0.0.1:1/none")

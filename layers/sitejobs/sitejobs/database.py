@@ -90,7 +90,7 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
     Raises
     ------
     psycopg.OperationalError : the server cannot be reached or refuses the login.
-    InvalidInput : the database's encoding is not UTF8.
+    InvalidInput : the URL is none, or the database's encoding is not UTF8.
     """
     settings = _settings(search_path, statement_timeout_ms)
     try:
@@ -119,7 +119,7 @@ def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict
 
 def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
     """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one holds."""
-    given = conninfo_to_dict(url)
+    given = _parts(url)
     options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
     for name, value in settings.items():
         options.append(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ "))
@@ -131,6 +131,13 @@ def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
         options=" ".join(filter(None, options)),
         **_defaults(given),
     )
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:  # its message may quote the password
+        raise InvalidInput("the database's address is no PostgreSQL connection string") from None
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
