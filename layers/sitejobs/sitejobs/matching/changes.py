@@ -23,9 +23,10 @@ Flags = NDArray[np.bool_]
 UNCHANGED_A_PAGE = 20
 """A page may hold this many times the batch size of viewers who only need a look."""
 
-# The last run that wrote everyone's rows, however it ended: rows are as it left them.
+# The last run that wrote everyone's rows, however it ended: rows are as it left them. One from the future, of a time
+# when a clock was wrong, is no basis: what was written since does not look newer.
 _LAST_RUN = """
-SELECT "id", "status", "context", "startedAt" FROM "JobRun"
+SELECT "id", "status", "context", "startedAt" <= %(started)s AS "isPast" FROM "JobRun"
 WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(id)s AND "context" ? 'snapshot'
 ORDER BY "id" DESC LIMIT 1
 """
@@ -34,7 +35,8 @@ SELECT ("keys" ->> 'start')::int8 AS "start", ("keys" ->> 'stop')::int8 AS "stop
 WHERE "runId" = %(id)s
 """
 _WRITTEN_OTHERWISE = """
-SELECT "userId" FROM "MatchScoreViewer" WHERE "scoredAt" > %(since)s OR "provisional"
+SELECT "userId" FROM "MatchScoreViewer"
+WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(id)s) OR "provisional"
 """
 
 
@@ -60,16 +62,19 @@ class Changes:
 def find_changes(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> Changes | None:
     """Compare with the last run's snapshot; None when there is none to compare with, and all must be computed."""
     connection = resources.database.connection()
-    last = connection.execute(_LAST_RUN, {"job": run.job, "id": int(run.id)}).fetchone()
-    if last is None or last[1] != "SUCCEEDED" or last[2]["parameters"] != parameters.to_json():
+    last = connection.execute(_LAST_RUN, {"job": run.job, "id": int(run.id), "started": run.started_at}).fetchone()
+    if last is None:
+        return None
+    last_id, status, context, is_past = last
+    if status != "SUCCEEDED" or not is_past or context["parameters"] != parameters.to_json():
         return None
     try:
-        base = StoredSnapshot(resources.work, last[2]["snapshot"])
+        base = StoredSnapshot(resources.work, context["snapshot"])
         before, after = base.index(), stored.index()
     except DataUnavailable:
         return None
     changes = compare(before, base.candidates, after, stored.candidates)
-    again = np.concatenate([_failed(connection, int(last[0]), before), _written_otherwise(connection, last[3])])
+    again = np.concatenate([_failed(connection, int(last_id), before), _written_otherwise(connection, int(last_id))])
     ids = np.concatenate([after["ids"], after["without_profile"]])
     return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
 
@@ -141,6 +146,6 @@ def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]
     return np.concatenate([np.empty(0, np.int64), *(ids[start:stop] for start, stop in ranges)])
 
 
-def _written_otherwise(connection: Connection, since: Any) -> Indices:
-    """Users whose rows rest on more than the last snapshot: written since by a run for them alone, or provisional."""
-    return fetch_columns(connection, _WRITTEN_OTHERWISE, {"since": since}, {"userId": "int8"})["userId"]
+def _written_otherwise(connection: Connection, run_id: int) -> Indices:
+    """Users whose rows rest on more than that run's snapshot: written since by a run for them alone, or provisional."""
+    return fetch_columns(connection, _WRITTEN_OTHERWISE, {"id": run_id}, {"userId": "int8"})["userId"]

@@ -9,13 +9,14 @@ from sitejobs.columns import fetch_columns
 Indices = NDArray[np.int64]
 
 _BLOCKS = """
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock" WHERE "blockerId" = ANY(%(ids)s)
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock" WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
 UNION
-SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" = ANY(%(ids)s)
+SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
 """
-_CANDIDATES = """
-SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
-WHERE p."userId" = ANY(%(ids)s) AND p."isVisible" AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+_PROFILES = """
+SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
+FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 """
 _VIEWERS = """
 SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
@@ -35,7 +36,12 @@ def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices,
 
 def still_candidates(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are visible and undeleted now, ascending."""
-    return np.sort(fetch_columns(connection, _CANDIDATES, {"ids": ids}, {"userId": "int8"})["userId"])
+    found = fetch_columns(connection, _PROFILES, {"ids": ids}, {"userId": "int8", "id": "int8", "visible": "int2"})
+    order = np.lexsort((found["id"], found["userId"]))
+    users = found["userId"][order]
+    # Of several profiles of one user the last one counts, as in the population.
+    counts = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
+    return users[counts & (found["visible"][order] == 1)]
 
 
 def still_viewers(connection: Connection, ids: Indices) -> Indices:

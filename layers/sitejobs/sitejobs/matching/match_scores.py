@@ -12,6 +12,7 @@ from sitejobs.matching.changes import find_changes, pages_of, store_changes, sto
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.matching.page import refresh_page, score_page, score_user
 from sitejobs.matching.parameters import Parameters, read_parameters
+from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
 
 _USER = """
 SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
@@ -63,6 +64,10 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
 
 def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
     """Score and write the viewers of one page."""
+    return note_passed_over(_batch(resources, run, page), run, page)
+
+
+def _batch(resources: Resources, run: Run, page: JsonObject) -> PageSummary:
     parameters = Parameters.from_json(run.context["parameters"])
     stored = snapshots.opened(resources, run.context["snapshot"])
     if "userId" in page:
@@ -82,6 +87,7 @@ def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[
         "snapshot": stored.key,
         "users": stored.users + stored.without_profile,
         "parameters": parameters.to_json(),
+        **count_passed_over(resources.database.connection(), TRAITS),
     }
     if not options.incremental:
         return context, None
@@ -107,7 +113,11 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
         pages=[{"page": 1, "userId": str(user_id)}],
         planned_pages=1,
         planned_users=1,
-        context={"snapshot": stored.key, "parameters": parameters.to_json()},
+        context={
+            "snapshot": stored.key,
+            "parameters": parameters.to_json(),
+            **count_passed_over(connection, TRAITS, user_id),
+        },
         message=message,
     )
 

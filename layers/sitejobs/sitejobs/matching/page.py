@@ -1,5 +1,6 @@
 """One page of match-scores: search, check what has changed since the snapshot, write."""
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,7 @@ from sitejobs.matching.encoding import block_hashes, encode
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import read_population
 from sitejobs.matching.refresh import refresh
+from sitejobs.matching.rows import are_finite
 from sitejobs.matching.search import Exclusions, Matches, World, search
 from sitejobs.matching.snapshot_file import StoredSnapshot
 from sitejobs.matching.store import Outcome, Part, write_page
@@ -31,8 +33,11 @@ SUPERSEDED = "superseded"
 """A later run has already written this viewer."""
 FRESH = "fresh"
 """Nothing that the viewer's rows depend on has changed."""
+NOT_FINITE = "not-finite"
+"""A score came out as no number: the viewer keeps the rows that it has."""
 
 _WORLD = "world"
+_LOG = logging.getLogger(__name__)
 
 
 def score_page(
@@ -114,6 +119,7 @@ def _write(
         world = _world(resources, run, parameters, stored)
         matches, provisional = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
+    parts, unfit = _fit_to_store(parts)
     outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
     written = write_page(
         connection,
@@ -124,7 +130,7 @@ def _write(
         run.started_at,
         parameters.algorithm_version,
     )
-    return _summary(outcomes, written)
+    return _summary(outcomes, written, unfit)
 
 
 def find_matches(
@@ -168,6 +174,20 @@ def _chunks(viewers: Users) -> Iterator[Users]:
         yield viewers.take(np.arange(start, min(start + VIEWERS_AT_A_TIME, len(viewers))))
 
 
+def _fit_to_store(parts: list[Part]) -> tuple[list[Part], Indices]:
+    """The parts without viewers who have a row that is not finite, and the ids of these."""
+    fit, unfit = [], [np.empty(0, np.int64)]
+    for part in parts:
+        finite = are_finite(part.matches)
+        if not finite.all():
+            rows = np.unique(part.matches.pairs.viewer[~finite])
+            unfit.append(part.viewers.ids[rows])
+            _LOG.error("scores that are no numbers: nothing is written for viewers %s", unfit[-1].tolist())
+            part = part.without(rows)
+        fit.append(part)
+    return fit, np.concatenate(unfit)
+
+
 def _outcomes(parts: list[Part]) -> list[Outcome]:
     outcomes = []
     for part in parts:
@@ -190,8 +210,9 @@ def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -
     ]
 
 
-def _summary(outcomes: list[Outcome], written: Indices) -> PageSummary:
-    summary = PageSummary(processed=len(outcomes))
+def _summary(outcomes: list[Outcome], written: Indices, unfit: Indices) -> PageSummary:
+    summary = PageSummary(processed=len(outcomes) + len(unfit))
+    summary.fail(NOT_FINITE, len(unfit))
     kept = set(written.tolist())
     for outcome in outcomes:
         if outcome.user_id not in kept:

@@ -77,6 +77,16 @@ def encode_rows(
     )
 
 
+def are_finite(matches: Matches) -> NDArray[np.bool_]:
+    """(p,) whether a row can be stored: all its numbers are finite, but for those that it does not have.
+
+    The score is the weighted sum of the parts: it is finite only if they are, whatever their weights.
+    """
+    pairs, candidates = matches.pairs, matches.candidates
+    rated = np.isfinite(candidates.averages).all(axis=1) | (candidates.rating_count == 0)
+    return np.asarray(np.isfinite(pairs.score) & ~np.isinf(pairs.distance_km) & rated[pairs.candidate])
+
+
 def encode_table(
     columns: Mapping[str, str],
     values: Mapping[str, Values],

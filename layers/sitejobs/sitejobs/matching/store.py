@@ -17,6 +17,7 @@ Indices = NDArray[np.int64]
 
 # One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
 # A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
+# Rows from the future are of no later run, but of one while a clock was wrong. Statements that waited see later runs too.
 _CLAIM = """
 INSERT INTO "MatchScoreViewer" AS stored
     ("userId", "scoredAt", "algorithmVersion", "rows", "skipped", "provisional")
@@ -27,7 +28,7 @@ ORDER BY given."id"
 ON CONFLICT ("userId") DO UPDATE SET "scoredAt" = excluded."scoredAt",
     "algorithmVersion" = excluded."algorithmVersion", "rows" = excluded."rows", "skipped" = excluded."skipped",
     "provisional" = excluded."provisional"
-WHERE stored."scoredAt" <= excluded."scoredAt"
+WHERE stored."scoredAt" <= excluded."scoredAt" OR stored."scoredAt" > clock_timestamp()
 RETURNING stored."userId"
 """
 _DELETE = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
@@ -60,6 +61,12 @@ class Part:
     matches: Matches
     rows: Indices
     provisional: Indices
+
+    def without(self, rows: Indices) -> "Part":
+        """The part without these viewers, by their rows."""
+        kept = np.flatnonzero(~np.isin(self.matches.pairs.viewer, rows))
+        matches = Matches(self.matches.candidates, self.matches.pairs.take(kept), self.matches.rank[kept])
+        return Part(self.viewers, matches, np.setdiff1d(self.rows, rows), np.setdiff1d(self.provisional, rows))
 
 
 def write_page(

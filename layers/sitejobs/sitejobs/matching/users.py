@@ -110,8 +110,8 @@ class Users:
         return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
 
 
-QUIZZES = 1 << 20
-"""More than there are quizzes: a quiz code fits below it in a result's key."""
+QUIZZES = 1 << 31
+"""More than any quiz code, of 32 bits, can be: it fits below in a result's key."""
 
 BY_RESULT = ("vectors", "answers", "questions")
 """Fields with a row a quiz result instead of a row a user."""

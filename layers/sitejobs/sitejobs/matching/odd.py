@@ -1,0 +1,66 @@
+"""What the site's tables may hold beside what they should, as SQL: a value that says nothing counts as none.
+
+Types allow more than makes sense: a double may be NaN, a date infinite, a key NULL because what it named has gone.
+"""
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+from psycopg import Connection
+
+RATED: LiteralString = """(r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+    AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
+    AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)"""
+"""Whether a rating `r` is one: four numbers from 1 to 5. NULL where one is missing."""
+
+
+def moment(value: LiteralString) -> LiteralString:
+    """A date or time as it is from year 1 to 9999, else NULL."""
+    return f"""CASE WHEN {value} BETWEEN '0001-01-01' AND '9999-12-31' THEN {value} END"""
+
+
+def finite(value: LiteralString, kept: LiteralString) -> LiteralString:
+    """`kept`, SQL made of the number, where it is one; NULL for NaN and for what no double holds."""
+    return f"""CASE WHEN {value} BETWEEN -1e300 AND 1e300 THEN {kept} END"""
+
+
+def double(value: LiteralString, low: LiteralString, high: LiteralString) -> LiteralString:
+    """A number of any type as double precision, NULL outside of the bounds; NaN is above them."""
+    return f"""CASE WHEN {value} BETWEEN -1e-300 AND 1e-300 THEN 0
+        WHEN {value} BETWEEN {low} AND {high} THEN {value}::float8 END"""
+
+
+RATING_KEY = ("raterProfileId", "targetProfileId")
+RESULT_KEY = ("userId", "quizId")
+INTEREST_KEY = ("userId", "subjectId", "interestId")
+
+RATING_ONCE: LiteralString = """DISTINCT ON (r."raterProfileId", r."targetProfileId")"""
+RATING_ORDER: LiteralString = f"""ORDER BY r."raterProfileId", r."targetProfileId",
+    {moment('r."createdAt"')} DESC NULLS LAST,
+    r."attractive" DESC, r."smart" DESC, r."funny" DESC, r."interesting" DESC"""
+"""Of several ratings by one of one the latest comes first; the rest makes the order the same every time."""
+
+RESULT_ORDER: LiteralString = f"""r."quizId", {moment('r."updatedAt"')} DESC NULLS LAST,
+    r."answers" DESC NULLS LAST, r."scoreVec" DESC NULLS LAST"""
+"""The same of several results of one quiz."""
+
+LIVE_ORDER: LiteralString = """("deletedAt" IS NULL) DESC, "id" DESC"""
+"""Of several profiles of one user the one that counts comes first."""
+
+_UNIQUE = """
+SELECT EXISTS (
+    SELECT FROM pg_index i
+    WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique AND i.indisvalid
+      AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND NOT EXISTS (
+          SELECT FROM generate_series(0, i.indnkeyatts - 1) AS at
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[at]
+          WHERE a.attname <> ALL(%(columns)s::text[])))
+"""
+
+
+def is_unique(connection: Connection, table: str, columns: Sequence[str]) -> bool:
+    """Whether an index keeps the table from having these columns' values twice: then none need be sorted out."""
+    row = connection.execute(_UNIQUE, {"table": f'"{table}"', "columns": list(columns)}).fetchone()
+    assert row is not None
+    return bool(row[0])

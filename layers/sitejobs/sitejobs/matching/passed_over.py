@@ -1,0 +1,72 @@
+"""Records that say nothing, as a run counts them: what a rule reads leaves them out (`odd.py`)."""
+
+from typing import LiteralString
+
+from psycopg import Connection
+
+from sitejobs.jobs import JsonObject, PageSummary, Run
+from sitejobs.matching.odd import RATED
+
+_CONTEXT = "passedOver"
+
+_COUNTS: dict[str, LiteralString] = {
+    "unreadable-ratings": f"""
+        SELECT count(*) FROM "ProfileRating" r WHERE {RATED} IS NOT TRUE
+          AND (%(user)s::bigint IS NULL
+               OR r."targetProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s)
+               OR r."raterProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s))""",  # noqa: S608
+    "unreadable-interests": """
+        SELECT count(*) FROM "UserInterest"
+        WHERE ("userId" IS NULL OR "subjectId" IS NULL OR "interestId" IS NULL)
+          AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+    "unreadable-quiz-results": """
+        SELECT count(*) FROM "QuizResult"
+        WHERE ("userId" IS NULL OR "quizId" IS NULL) AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+    "unreadable-blocks": """
+        SELECT count(*) FROM "UserBlock"
+        WHERE ("blockerId" IS NULL OR "blockedId" IS NULL)
+          AND (%(user)s::bigint IS NULL OR %(user)s IN ("blockerId", "blockedId"))""",
+}
+TRAITS: dict[str, LiteralString] = {
+    "unreadable-traits": """
+        SELECT count(*) FROM "UserTrait"
+        WHERE "value" = 'NaN' AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+}
+"""What match-scores reads besides."""
+
+RELATIONS: dict[str, LiteralString] = {
+    "unreadable-matches": """
+        SELECT count(*) FROM "Match"
+        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
+          AND (%(user)s::bigint IS NULL OR %(user)s IN ("userAId", "userBId"))""",
+    "unreadable-accesses": """
+        SELECT count(*) FROM "ProfileAccess"
+        WHERE ("ownerUserId" IS NULL OR "viewerUserId" IS NULL)
+          AND (%(user)s::bigint IS NULL OR %(user)s IN ("ownerUserId", "viewerUserId"))""",
+    "unreadable-conversations": """
+        SELECT count(*) FROM "Conversation"
+        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
+          AND (%(user)s::bigint IS NULL OR %(user)s IN ("userAId", "userBId"))""",
+}
+"""What compatibility reads besides."""
+
+
+def count_passed_over(
+    connection: Connection, besides: dict[str, LiteralString], user_id: int | None = None
+) -> JsonObject:
+    """How many there are, for a run's context; of one user only those that are known to be its own."""
+    found: JsonObject = {}
+    for reason, query in (_COUNTS | besides).items():
+        row = connection.execute(query, {"user": user_id}).fetchone()
+        assert row is not None
+        if row[0]:
+            found[reason] = int(row[0])
+    return {_CONTEXT: found} if found else {}
+
+
+def note_passed_over(summary: PageSummary, run: Run, page: JsonObject) -> PageSummary:
+    """Tell of them once a run: with its first page."""
+    if page["page"] == 1:
+        for reason, count in run.context.get(_CONTEXT, {}).items():
+            summary.note(reason, count)
+    return summary
