@@ -152,6 +152,25 @@ def test_a_name_cannot_command_the_terminal(env: dict[str, str], url: str) -> No
     assert "[red]\N{REPLACEMENT CHARACTER}[2Jgone" in shown
 
 
+@pytest.mark.parametrize("birthdate", ["infinity", "-infinity", "4000-01-01 BC", "3000-01-01", None])
+def test_matches_shows_who_has_no_birthdate_that_can_be_without_an_age(
+    env: dict[str, str], url: str, birthdate: str | None
+) -> None:
+    sitejobs("match-scores", env=env)
+    with connect(url) as connection:
+        first = """SELECT "candidateUserId" FROM "MatchScore" WHERE "userId" = 1 AND "rank" = 1"""
+        before = connection.execute(
+            f"""UPDATE "Profile" SET "displayName" = 'Ada', "birthdate" = %s
+                                        WHERE "userId" = ({first})""".encode(),
+            [birthdate],
+        )
+        assert before.rowcount == 1
+    shown = sitejobs("matches", "--userId=1", "--limit=1", env=env)
+    assert shown.returncode == 0, shown.stderr
+    assert "Ada" in shown.stdout
+    assert "Ada," not in shown.stdout
+
+
 def test_matches_of_a_user_without_scores_names_the_command(env: dict[str, str], url: str) -> None:
     result = sitejobs("matches", "--userId=424242", env=env)
     assert "`sitejobs match-scores --userId=424242` computes them" in result.stdout

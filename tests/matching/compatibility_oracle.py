@@ -69,14 +69,14 @@ def read_relations(connection: Connection) -> Relations:
         """SELECT "userAId", "userBId" FROM "Conversation" """,
     ):
         for a, b in connection.execute(query.encode()):
-            related |= {(a, b), (b, a)}
+            related |= {(a, b), (b, a)} if a is not None and b is not None else set()
     blocked = set()
     for a, b in connection.execute("""SELECT "blockerId", "blockedId" FROM "UserBlock" """):
         blocked |= {(a, b), (b, a)}
     suggested: dict[int, list[tuple[int, int]]] = {}
     for viewer, rank, target in connection.execute("""SELECT "userId", "rank", "candidateUserId" FROM "MatchScore" """):
         suggested.setdefault(viewer, []).append((rank, target))
-    gone = connection.execute("""SELECT "userId" FROM "Profile" WHERE "deletedAt" IS NOT NULL""")
+    gone = connection.execute("""SELECT "userId" FROM "Profile" GROUP BY 1 HAVING bool_and("deletedAt" IS NOT NULL)""")
     return Relations(related, blocked, suggested, {row[0] for row in gone})
 
 

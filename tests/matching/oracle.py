@@ -16,8 +16,10 @@ from psycopg import Connection
 EARTH_RADIUS_KM = 6371.0
 GENDERS = {"UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER"}
 EQUAL_SCORES = 1e-9
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+"""Where there is no time: older than any that counts."""
 
-Ratings = tuple[int, int, int, int]
+Ratings = tuple[float, float, float, float]
 Interest = tuple[int, int]  # subjectId, interestId
 
 
@@ -106,40 +108,66 @@ class Row:
 
 # Reading ----------------------------------------------------------------------------------------------------
 
+# Everything odd is read as text and judged here; of rows of which there should be one the last read counts.
 _PEOPLE = """
-SELECT u."id", p."userId" IS NOT NULL, p."isVisible", p."birthdate", p."locationText", p."lat"::float8, p."lng"::float8,
-       p."gender"::text, EXTRACT(EPOCH FROM p."updatedAt"), f."preferredAgeMin", f."preferredAgeMax",
-       f."preferredDistanceKm", f."preferredGenders"
+SELECT u."id", p."userId" IS NOT NULL, p."isVisible", p."birthdate"::text, p."locationText", p."lat"::text,
+       p."lng"::text, p."gender"::text, p."updatedAt"::text, f."preferredAgeMin"::text, f."preferredAgeMax"::text,
+       f."preferredDistanceKm"::text, f."preferredGenders", f."updatedAt"::text
 FROM "User" u
 LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."deletedAt" IS NULL
 LEFT JOIN "UserPreference" f ON f."userId" = u."id"
 WHERE u."deletedAt" IS NULL
+ORDER BY p."id"
 """
 _TRAITS = """SELECT "userId", "traitKey", "value"::float8, "n" FROM "UserTrait" """
-_QUIZZES = """SELECT "userId", "quizId", "answers"::text, "scoreVec"::text, "updatedAt" FROM "QuizResult" """
+_QUIZZES = """SELECT "userId", "quizId", "answers"::text, "scoreVec"::text, "updatedAt"::text FROM "QuizResult" """
 _INTERESTS = """SELECT "userId", "subjectId", "interestId" FROM "UserInterest" """
 _RATINGS = """
-SELECT rater."userId", target."userId", r."attractive", r."smart", r."funny", r."interesting"
-FROM "ProfileRating" r
-JOIN "Profile" rater ON rater."id" = r."raterProfileId"
-JOIN "Profile" target ON target."id" = r."targetProfileId"
+SELECT "raterProfileId", "targetProfileId", "attractive"::text, "smart"::text, "funny"::text, "interesting"::text,
+       "createdAt"::text
+FROM "ProfileRating"
 """
+_PROFILES = """SELECT "id", "userId", "deletedAt" IS NULL FROM "Profile" ORDER BY 3, 1"""
 _BLOCKS = """SELECT "blockerId", "blockedId" FROM "UserBlock" """
 
 
 def read_site(connection: Connection) -> Site:
     """The whole site, as it is now."""
     people: dict[int, Person] = {}
+    preferred: dict[int, datetime] = {}
     for row in connection.execute(_PEOPLE):
+        known = people.get(row[0])
         person = people[row[0]] = Person(row[0])
         if row[1]:
-            person = people[row[0]] = Person(row[0], True, *row[2:8])
-            person.updated_at = datetime.fromtimestamp(float(row[8]), UTC)
-        _read_preferences(person, row[9:13])
+            birthdate, updated_at = moment(row[3]), moment(row[8])
+            person.has_profile, person.is_visible = True, row[2]
+            person.birthdate = birthdate.date() if birthdate else None
+            person.location_text, person.lat, person.lng, person.gender = row[4], number(row[5]), number(row[6]), row[7]
+            person.updated_at = updated_at or LONG_AGO
+        since = moment(row[13]) or LONG_AGO
+        if known and preferred[row[0]] > since:
+            _copy_preferences(person, known)
+        else:
+            _read_preferences(person, row[9:13])
+            preferred[row[0]] = since
     _read_answers(connection, people)
     _read_ratings(connection, people)
     blocks = {(row[0], row[1]) for row in connection.execute(_BLOCKS)}
     return Site(people, blocks)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A date or time from year 1 to 9999; all others are none."""
+    if text is None or "infinity" in text or text.endswith("BC") or len(text.split("-")[0]) > 4:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def number(text: str | None) -> float | None:
+    """A number that is one."""
+    value = None if text is None else float(text)
+    return value if value is not None and abs(value) <= 1e300 else None
 
 
 def _read_answers(connection: Connection, people: dict[int, Person]) -> None:
@@ -147,29 +175,48 @@ def _read_answers(connection: Connection, people: dict[int, Person]) -> None:
         if user_id in people and not math.isnan(value):
             people[user_id].traits[key] = value * min(max(n, 0) / 5, 1)
     for user_id, quiz_id, answers, vector, updated_at in connection.execute(_QUIZZES):
-        if user_id in people:
-            result = QuizResult(quiz_id, _parse(answers), _parse(vector), updated_at)
-            people[user_id].quizzes[quiz_id] = result
+        if user_id in people and quiz_id is not None:
+            result = QuizResult(quiz_id, _parse(answers), _parse(vector), moment(updated_at) or LONG_AGO)
+            known = people[user_id].quizzes.get(quiz_id)
+            if known is None or known.updated_at < result.updated_at:
+                people[user_id].quizzes[quiz_id] = result
     for user_id, subject_id, interest_id in connection.execute(_INTERESTS):
-        if user_id in people:
+        if user_id in people and subject_id is not None and interest_id is not None:
             people[user_id].interests.add((subject_id, interest_id))
 
 
 def _read_ratings(connection: Connection, people: dict[int, Person]) -> None:
-    for rater_id, target_id, a, b, c, d in connection.execute(_RATINGS):
-        if rater_id in people:
-            people[rater_id].given.append((a, b, c, d))
-        if target_id in people:
-            people[target_id].received.append((a, b, c, d))
+    """Ratings of the one profile of each user that counts, the last one: of those deleted only if all are."""
+    profiles = connection.execute(_PROFILES).fetchall()
+    counting = {user_id: profile_id for profile_id, user_id, _ in profiles}
+    owner = {profile_id: user_id for user_id, profile_id in counting.items()}
+    latest: dict[tuple[int, int], tuple[datetime, Ratings]] = {}
+    for rater, target, *texts, created_at in connection.execute(_RATINGS):
+        stars = [number(text) for text in texts]
+        if rater is None or target is None or not all(star is not None and 1 <= star <= 5 for star in stars):
+            continue
+        a, b, c, d = (star for star in stars if star is not None)
+        entry = (moment(created_at) or LONG_AGO, (a, b, c, d))
+        latest[rater, target] = max(latest.get((rater, target), entry), entry)
+    for (rater, target), (_, rating) in latest.items():
+        if owner.get(rater) in people:
+            people[owner[rater]].given.append(rating)
+        if owner.get(target) in people:
+            people[owner[target]].received.append(rating)
 
 
 def _read_preferences(person: Person, row: Iterable[Any]) -> None:
     age_min, age_max, distance, genders = row
-    person.preferred_age_min = None if age_min is None else max(age_min, 0)
-    person.preferred_age_max = None if age_max is None else max(age_max, 0)
-    if distance is not None and math.isfinite(distance):
-        person.preferred_distance_km = max(distance, 0)
+    low, high, far = number(age_min), number(age_max), number(distance)
+    person.preferred_age_min = None if low is None else max(low, 0)
+    person.preferred_age_max = None if high is None else max(high, 0)
+    person.preferred_distance_km = None if far is None else max(far, 0)
     person.preferred_genders = genders
+
+
+def _copy_preferences(person: Person, other: Person) -> None:
+    person.preferred_age_min, person.preferred_age_max = other.preferred_age_min, other.preferred_age_max
+    person.preferred_distance_km, person.preferred_genders = other.preferred_distance_km, other.preferred_genders
 
 
 def _parse(text: str | None) -> Any:

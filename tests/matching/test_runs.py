@@ -1,14 +1,14 @@
 """What a run leaves behind beside the scores: old rows gone, changes seen until the last moment, versions, order."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, assert_viewer_equal, stored_rows, stored_viewers
+from tests.matching.oracle import Rules, read_site, score_everyone, score_viewer
 from tests.matching.oracle import Site as Population
-from tests.matching.oracle import read_site, score_everyone, score_viewer
 from tests.matching.random_sites import NOW, Draft, SiteRows, draw, load, someone
 from tests.matching.running import Site, as_planned, shuffled
 
@@ -129,6 +129,32 @@ def test_a_run_that_began_earlier_replaces_nothing(site: Connection, machine: Si
     assert finished.reasons["superseded"] == finished.counts["processed"]
 
 
+@pytest.mark.parametrize("only", [{}, {"userId": 7}], ids=["everyone", "one user"])
+def test_rows_of_a_time_when_the_clock_was_wrong_are_replaced(
+    site: Connection, machine: Site, only: dict[str, int]
+) -> None:
+    load(site, SiteRows([someone(user_id) for user_id in (6, 7, 8)], set()))
+    machine.run(datetime.now(UTC) + timedelta(days=365))
+    site.execute(HIDE, [8])
+    finished = machine.run(NOW, only)
+    assert finished.reasons == {}
+    assert finished.counts["written"] == (1 if only else 4)
+    assert [(item.row.candidate_id, item.scored_at) for item in stored_rows(site)[7]] == [(6, NOW)]
+
+
+def test_after_a_run_of_a_wrong_clock_an_incremental_one_sees_what_single_runs_wrote(
+    site: Connection, machine: Site
+) -> None:
+    load(site, draw(13, 12, "one city"))
+    machine.run(datetime.now(UTC) + timedelta(days=365))
+    viewer = next(iter(stored_rows(site)))
+    machine.run(NOW, {"userId": viewer, "topK": 1})
+    finished = machine.run(NOW + timedelta(seconds=1), {"incremental": True})
+    assert finished.message == "no earlier run to compare with: everyone was computed"
+    rows = [item for ranked in stored_rows(site).values() for item in ranked]
+    assert {item.scored_at for item in rows} == {NOW + timedelta(seconds=1)}
+
+
 def test_every_row_says_when_its_run_began(site: Connection, machine: Site) -> None:
     load(site, draw(7, 20, "mixed"))
     odd = NOW.replace(microsecond=123457)
@@ -212,6 +238,21 @@ def test_a_run_for_one_user_takes_a_snapshot_where_none_is_young_enough(site: Co
     viewer = next(iter(stored_rows(site)))
     machine.run(NOW, {"userId": viewer})
     assert_viewer_equal(viewer, stored_rows(site)[viewer], score_everyone(read_site(site), NOW)[viewer], 200)
+
+
+def test_a_run_for_one_user_takes_a_snapshot_where_the_recent_one_was_made_with_other_weights(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    """Blocks are bounded by the weights: what others' bounds say of a block need not hold."""
+    load(site, draw(14, 60, "one city"))
+    Site(site_url, tmp_path).run(NOW, {"candidateBatchSize": 3})
+    viewer = next(iter(stored_rows(site)))
+    weights = "traits=0,interests=0,rating_quality=0,rating_fit=0,newness=1,proximity=0"
+    machine = Site(site_url, tmp_path, {"MATCH_WEIGHTS": weights})
+    machine.run(NOW, {"userId": viewer, "topK": 5, "candidateBatchSize": 3})
+    expected = score_viewer(read_site(site), viewer, NOW, Rules(0, 0, 0, 0, 1, 0))
+    assert_viewer_equal(viewer, stored_rows(site)[viewer], expected, 5)
+    assert len(list(machine.work.folder.rglob("*.snap"))) == 2
 
 
 def test_a_run_for_nobody_says_so_and_writes_nothing(site: Connection, machine: Site) -> None:

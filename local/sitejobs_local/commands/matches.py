@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.errors import InvalidInput
+from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs_local.commands.common import output, prepared
 
 if TYPE_CHECKING:
@@ -22,14 +23,23 @@ _BEST = """
 SELECT m."rank", m."tier", m."candidateUserId" AS "id", m."score", m."scoreQuiz", m."scoreInterests",
        m."scoreRatingsQuality", m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."reasons",
        p."displayName" AS "name", p."locationText" AS "place",
-       date_part('year', age(m."scoredAt" AT TIME ZONE 'UTC', p."birthdate"))::integer AS "age"
-FROM "MatchScoreExplained" m LEFT JOIN "Profile" p ON p."userId" = m."candidateUserId"
+       CASE WHEN isfinite(m."scoredAt") AND p."birthdate" BETWEEN '0001-01-01' AND '9999-12-31'
+                 AND p."birthdate"::date <= (m."scoredAt" AT TIME ZONE 'UTC')::date
+            THEN date_part('year', age(m."scoredAt" AT TIME ZONE 'UTC', p."birthdate"::date))::integer END AS "age"
+FROM "MatchScoreExplained" m
+LEFT JOIN LATERAL (
+    SELECT "displayName", "locationText", "birthdate" FROM "Profile"
+    WHERE "userId" = m."candidateUserId" ORDER BY ("deletedAt" IS NULL) DESC, "id" DESC LIMIT 1
+) AS p ON true
 WHERE m."userId" = %(user_id)s ORDER BY m."rank" LIMIT %(limit)s
 """
-_VIEWER = """SELECT "scoredAt", "skipped" FROM "MatchScoreViewer" WHERE "userId" = %s"""
+_VIEWER = """
+SELECT to_char("scoredAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), "skipped" FROM "MatchScoreViewer"
+WHERE "userId" = %s
+"""
 _DISTRIBUTION = """
 SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*)
-FROM "MatchScore" GROUP BY 1, 2 ORDER BY 1, 2 DESC
+FROM "MatchScore" WHERE "score" BETWEEN -1000 AND 1000 GROUP BY 1, 2 ORDER BY 1, 2 DESC
 """
 _VIEWERS = """SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer" """
 # Somebody with much to show: the best ten together.
@@ -40,7 +50,7 @@ GROUP BY "userId" ORDER BY count(*) DESC, sum("score") FILTER (WHERE "tier" = 'A
 
 
 @click.command(short_help="a user's best matches and why, or how all scores are distributed")
-@click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(1, 2**63 - 1), help="whose matches")
+@click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), help="whose matches")
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
 @click.option("--summary", is_flag=True, help="the distribution of all scores, by tier")
 def matches(user_id: int | None, limit: int, summary: bool) -> None:
@@ -118,7 +128,7 @@ def _why_none(connection: "Connection", user_id: int) -> str:
     if viewer is None:
         return f"user {user_id} has no scores: `sitejobs {JOB} --userId={user_id}` computes them"
     scored_at, skipped = viewer
-    return f"user {user_id} has no matches, as of {scored_at:%Y-%m-%d %H:%M} UTC: {skipped or 'no candidates'}"
+    return f"user {user_id} has no matches, as of {scored_at} UTC: {skipped or 'no candidates'}"
 
 
 def _who(row: dict[str, Any]) -> str:
@@ -134,7 +144,7 @@ def _why(row: dict[str, Any]) -> str:
     """The reasons in words, strongest kinds first, and the six parts of the score."""
     reasons = row["reasons"]
     lines = [_distance(row["distanceKm"])]
-    if shared := reasons["sharedInterests"]:
+    if shared := [name for name in reasons["sharedInterests"] if name]:
         more = reasons["sharedInterestCount"] - len(shared)
         lines.append(f"shares {', '.join(shared)}" + (f" and {more} more" if more > 0 else ""))
     traits = reasons["traits"]

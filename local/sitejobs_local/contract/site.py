@@ -60,6 +60,7 @@ SITE_TABLES: tuple[Table, ...] = (
             *_columns("bigint", "userId"),
             *_columns("double precision", "preferredAgeMin", "preferredAgeMax", "preferredDistanceKm"),
             *_columns("names", "preferredGenders"),
+            *_columns("timestamp", "updatedAt"),
         ),
         indexes=(Index(("userId",), unique=True),),
     ),
@@ -139,6 +140,7 @@ SITE_TABLES: tuple[Table, ...] = (
         columns=(
             *_columns("bigint", "raterProfileId", "targetProfileId"),
             *_columns("double precision", "attractive", "smart", "funny", "interesting"),
+            *_columns("timestamp", "createdAt"),
         ),
         indexes=(
             *(Index(("raterProfileId",)), Index(("targetProfileId",))),

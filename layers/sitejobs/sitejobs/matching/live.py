@@ -9,9 +9,11 @@ from sitejobs.columns import fetch_columns
 Indices = NDArray[np.int64]
 
 _BLOCKS = """
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock" WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
 UNION
-SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
+SELECT "blockedId", "blockerId" FROM "UserBlock"
+WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
 """
 _PROFILES = """
 SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
@@ -41,7 +43,7 @@ def still_candidates(connection: Connection, ids: Indices) -> Indices:
     users = found["userId"][order]
     # Of several profiles of one user the last one counts, as in the population.
     counts = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
-    return users[counts & (found["visible"][order] == 1)]
+    return np.asarray(users[counts & (found["visible"][order] == 1)])
 
 
 def still_viewers(connection: Connection, ids: Indices) -> Indices:

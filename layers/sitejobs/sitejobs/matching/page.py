@@ -14,7 +14,7 @@ from sitejobs.matching.encoding import block_hashes, encode
 from sitejobs.matching.parameters import Parameters
 from sitejobs.matching.population import read_population
 from sitejobs.matching.refresh import refresh
-from sitejobs.matching.rows import are_finite
+from sitejobs.matching.rows import NOT_FINITE, are_finite
 from sitejobs.matching.search import Exclusions, Matches, World, search
 from sitejobs.matching.snapshot_file import StoredSnapshot
 from sitejobs.matching.store import Outcome, Part, write_page
@@ -33,8 +33,6 @@ SUPERSEDED = "superseded"
 """A later run has already written this viewer."""
 FRESH = "fresh"
 """Nothing that the viewer's rows depend on has changed."""
-NOT_FINITE = "not-finite"
-"""A score came out as no number: the viewer keeps the rows that it has."""
 
 _WORLD = "world"
 _LOG = logging.getLogger(__name__)
@@ -119,7 +117,7 @@ def _write(
         world = _world(resources, run, parameters, stored)
         matches, provisional = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
-    parts, unfit = _fit_to_store(parts)
+    parts, unfit = fit_to_store(parts)
     outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
     written = write_page(
         connection,
@@ -174,7 +172,7 @@ def _chunks(viewers: Users) -> Iterator[Users]:
         yield viewers.take(np.arange(start, min(start + VIEWERS_AT_A_TIME, len(viewers))))
 
 
-def _fit_to_store(parts: list[Part]) -> tuple[list[Part], Indices]:
+def fit_to_store(parts: list[Part]) -> tuple[list[Part], Indices]:
     """The parts without viewers who have a row that is not finite, and the ids of these."""
     fit, unfit = [], [np.empty(0, np.int64)]
     for part in parts:

@@ -26,9 +26,7 @@ from sitejobs.matching.odd import (
     is_unique,
     moment,
 )
-from sitejobs.options import MAX_ID
-
-MIN_ID = -MAX_ID - 1
+from sitejobs.options import MAX_ID, MIN_ID
 
 GENDERS = ("UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER")
 GENDERS_GIVEN = 1 << 14

@@ -15,6 +15,9 @@ from sitejobs.matching.users import MISSING, Users
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
+NOT_FINITE = "not-finite"
+"""A score came out as no number: its viewer fails, and keeps the rows that it has."""
+
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ARRAY_HEADER = 20
 _ARRAY_ELEMENT = 12

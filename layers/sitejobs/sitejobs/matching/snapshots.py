@@ -21,7 +21,7 @@ _NEWEST = """
 SELECT "context" ->> 'snapshot' FROM "JobRun"
 WHERE "job" = %(job)s AND "startedAt" > %(started)s - make_interval(secs => %(seconds)s) AND "startedAt" <= %(started)s
   AND "context" ? 'snapshot'
-ORDER BY "startedAt" DESC LIMIT 3
+ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """
 _OPENED = "opened snapshot"
 

@@ -17,7 +17,7 @@ Indices = NDArray[np.int64]
 
 # One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
 # A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
-# Rows from the future are of no later run, but of one while a clock was wrong. Statements that waited see later runs too.
+# Rows from the future are of no later run, but of one while a clock was wrong.
 _CLAIM = """
 INSERT INTO "MatchScoreViewer" AS stored
     ("userId", "scoredAt", "algorithmVersion", "rows", "skipped", "provisional")

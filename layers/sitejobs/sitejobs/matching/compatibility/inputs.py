@@ -8,6 +8,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
+from sitejobs.matching.odd import LIVE_ORDER, RATED, RATING_ONCE, RATING_ORDER, RESULT_ORDER, moment
+
 RANGE_USERS = 2_000
 """Users of one page that renews inputs: about 0.2 s."""
 
@@ -19,7 +21,8 @@ def inputs_of(users: LiteralString) -> LiteralString:
     """SELECT of the inputs of undeleted users, `users` being a condition on the id: what follows its name.
 
     Only vectors of numbers count, and answers that are not null, as in match-scores. The bounds keep a number that
-    float8 cannot hold from failing the statement. What a deleted profile gave and received counts no more.
+    float8 cannot hold from failing the statement. What a deleted profile gave and received counts no more; who has
+    several profiles has the last of those that are not deleted. Rows of which there should be one count once.
     """
     return f"""
     SELECT raw."userId", raw."interests", raw."latestQuizId", raw."results", raw."vectors", raw."answers",
@@ -38,22 +41,31 @@ def inputs_of(users: LiteralString) -> LiteralString:
                int4send(octet_length(i."interests")) || i."interests"
                || int4send(octet_length(q."results")) || q."results" || q."vectors" || q."answers" AS "both"
         FROM "User" u
-        LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."userId" {users}
+        LEFT JOIN LATERAL (
+            SELECT "id", "deletedAt" FROM "Profile" WHERE "userId" = u."id" ORDER BY {LIVE_ORDER} LIMIT 1
+        ) AS p ON true
         CROSS JOIN LATERAL (
             SELECT COALESCE(string_agg(
                 int8send(ui."subjectId"::bigint) || int8send(ui."interestId"::bigint), ''::bytea
                 ORDER BY ui."subjectId", ui."interestId"), '') AS "interests"
-            FROM "UserInterest" ui WHERE ui."userId" = u."id"
+            FROM (
+                SELECT DISTINCT "subjectId", "interestId" FROM "UserInterest"
+                WHERE "userId" = u."id" AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
+            ) AS ui
         ) AS i
         CROSS JOIN LATERAL (
-            SELECT (array_agg(r."quizId"::bigint ORDER BY r."updatedAt" DESC NULLS LAST, r."quizId" DESC))[1]
+            SELECT (array_agg(r."quizId"::bigint ORDER BY r."updated" DESC NULLS LAST, r."quizId" DESC))[1]
                        AS "latestQuizId",
                    COALESCE(string_agg(
                        int8send(r."quizId"::bigint) || int4send(v."count"::int) || int4send(a."count"::int), ''::bytea
                        ORDER BY r."quizId"), '') AS "results",
                    COALESCE(string_agg(v."values", ''::bytea ORDER BY r."quizId"), '') AS "vectors",
                    COALESCE(string_agg(a."values", ''::bytea ORDER BY r."quizId"), '') AS "answers"
-            FROM "QuizResult" r
+            FROM (
+                SELECT DISTINCT ON (r."quizId") r."quizId", r."answers", r."scoreVec",
+                       {moment('r."updatedAt"')} AS "updated"
+                FROM "QuizResult" r WHERE r."userId" = u."id" AND r."quizId" IS NOT NULL ORDER BY {RESULT_ORDER}
+            ) AS r
             CROSS JOIN LATERAL (
                 SELECT count(*) AS "count", string_agg(float8send(
                            CASE WHEN abs((e."value" #>> '{{}}')::numeric) < 1e-300 THEN 0
@@ -76,18 +88,23 @@ def inputs_of(users: LiteralString) -> LiteralString:
                     WHERE jsonb_typeof(e."value") <> 'null'
                 ) AS asked
             ) AS a
-            WHERE r."userId" = u."id"
         ) AS q
         CROSS JOIN LATERAL (
             SELECT count(*) AS "count",
                    float8send(avg(r."attractive")::float8) || float8send(avg(r."smart")::float8)
                    || float8send(avg(r."funny")::float8) || float8send(avg(r."interesting")::float8) AS "ratings"
-            FROM "ProfileRating" r WHERE r."targetProfileId" = p."id" AND p."deletedAt" IS NULL
+            FROM (
+                SELECT {RATING_ONCE} r."attractive", r."smart", r."funny", r."interesting" FROM "ProfileRating" r
+                WHERE r."targetProfileId" = p."id" AND p."deletedAt" IS NULL AND {RATED} {RATING_ORDER}
+            ) AS r
         ) AS received
         CROSS JOIN LATERAL (
             SELECT float8send(avg(r."attractive")::float8) || float8send(avg(r."smart")::float8)
                    || float8send(avg(r."funny")::float8) || float8send(avg(r."interesting")::float8) AS "ratings"
-            FROM "ProfileRating" r WHERE r."raterProfileId" = p."id" AND p."deletedAt" IS NULL
+            FROM (
+                SELECT {RATING_ONCE} r."attractive", r."smart", r."funny", r."interesting" FROM "ProfileRating" r
+                WHERE r."raterProfileId" = p."id" AND p."deletedAt" IS NULL AND {RATED} {RATING_ORDER}
+            ) AS r
         ) AS given
         WHERE u."id" {users} AND u."deletedAt" IS NULL
     ) AS raw

@@ -1,6 +1,8 @@
 """compatibility: first pages renew what is read of each user, then pages compare viewers with their targets."""
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection
@@ -11,10 +13,14 @@ from sitejobs.keyed import Keys, Parameters, keyed_job, one_moment
 from sitejobs.losses import Loss, guard
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
-from sitejobs.matching.compatibility.store import NO_TARGETS, write
+from sitejobs.matching.compatibility.store import NO_TARGETS, fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
 from sitejobs.matching.options import CompatibilityOptions
+from sitejobs.matching.passed_over import RELATIONS, count_passed_over, note_passed_over
+from sitejobs.matching.rows import NOT_FINITE
 from sitejobs.options import MAX_ID, MIN_ID
+
+_LOG = logging.getLogger(__name__)
 
 SCAN = 1000
 """Viewers that a page of an incremental run looks at: one changed user makes all stale whom it suits."""
@@ -33,9 +39,12 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     """Compare these users with their targets and write what differs, within the page's transaction."""
     found = targets_of(connection, ids, parameters["suggestions"])
     gone = sorted(set(ids) - set(found.viewers.tolist()))
-    compared = compare(connection, found, parameters["targetsAtATime"])
+    compared, unfit = fit_to_store(compare(connection, found, parameters["targetsAtATime"]))
+    if len(unfit):
+        _LOG.error("scores that are no numbers: nothing is written for viewers %s", unfit.tolist())
     written = write(connection, compared, gone, parameters["version"], parameters["now"])
     summary = PageSummary(processed=len(ids), written=written)
+    summary.fail(NOT_FINITE, len(unfit))
     summary.skip("deleted", len(gone))
     summary.skip(NO_TARGETS, int((compared.counts == 0).sum()))
     return summary
@@ -62,15 +71,22 @@ def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: 
     connection = resources.database.connection()
     if options.user_id is not None:
         _renew_around(connection, options.user_id, read_parameters(options, resources.environment))
-    elif cursor is None or "inputs" in cursor:
-        if cursor is None:
-            guard(resources, run, options, LOSSES, {})
+        chapter = _KEYED.plan(resources, run, options, cursor)
+        passed_over = count_passed_over(connection, RELATIONS, options.user_id)
+        return replace(chapter, context=chapter.context | passed_over)
+    if cursor is None:
+        guard(resources, run, options, LOSSES, {})
+    if cursor is None or "inputs" in cursor:
         return _plan_inputs(resources, options, run, cursor)
     return _KEYED.plan(resources, run, options, cursor)
 
 
 def batch(resources: Resources, run: Run, options: CompatibilityOptions, page: JsonObject) -> PageSummary:
     """One page, of either kind. Renewed inputs are nobody's results: they are not counted."""
+    return note_passed_over(_batch(resources, run, options, page), run, page)
+
+
+def _batch(resources: Resources, run: Run, options: CompatibilityOptions, page: JsonObject) -> PageSummary:
     if "inputs" not in page:
         return _KEYED.batch(resources, run, options, page)
     first, last = map(int, page["inputs"])
@@ -99,8 +115,12 @@ def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, 
         cursor={"inputs" if full else "first": str(ends[-1] + 1 if full else MIN_ID), "page": number},
         planned_pages=number if options.incremental else number - (-users // options.batch_size),
         planned_users=0 if options.incremental else users,
-        context=run.context if cursor else {"parameters": read_parameters(options, resources.environment)},
+        context=run.context if cursor else _context(connection, options, resources.environment),
     )
+
+
+def _context(connection: Connection, options: CompatibilityOptions, environment: Mapping[str, str]) -> JsonObject:
+    return {"parameters": read_parameters(options, environment), **count_passed_over(connection, RELATIONS)}
 
 
 def _renew_around(connection: Connection, user_id: int, parameters: Parameters) -> None:

@@ -32,7 +32,10 @@ _NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
 _HERE: LiteralString = """
 SELECT u."id" FROM "User" u
 WHERE u."id" = ANY(%(ids)s) AND u."deletedAt" IS NULL AND NOT EXISTS (
-    SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NOT NULL)
+    SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NOT NULL
+      AND NOT EXISTS (
+          SELECT FROM "Profile" live
+          WHERE live."userId" = p."userId" AND live."userId" = ANY(%(ids)s) AND live."deletedAt" IS NULL))
 """
 _TYPES = {
     "userId": "int8",

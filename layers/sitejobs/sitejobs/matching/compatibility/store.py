@@ -82,6 +82,26 @@ WHERE stored."userId" = ANY(%(changed)s)
 _FORGET = """DELETE FROM "UserCompatibilityViewer" WHERE "userId" = ANY(%(gone)s)"""
 
 
+def fit_to_store(compared: Compared) -> tuple[Compared, Indices]:
+    """What can be stored, and the ids of the viewers who have a row that is not finite."""
+    scores = compared.scores
+    parts = scores.quiz + scores.interests + scores.rating_quality + scores.rating_fit
+    finite = np.isfinite(parts) & (np.isfinite(scores.averages).all(axis=1) | (scores.rating_count == 0))
+    if finite.all():
+        return compared, np.empty(0, np.int64)
+    unfit = np.unique(scores.viewer[~finite])
+    kept = np.flatnonzero(~np.isin(compared.viewers, unfit))
+    fit = Compared(
+        viewers=compared.viewers[kept],
+        hashes=compared.hashes[kept],
+        counts=compared.counts[kept],
+        totals=[compared.totals[row] for row in kept],
+        scores=scores.take(np.flatnonzero(~np.isin(scores.viewer, unfit))),
+        interest_ids=compared.interest_ids,
+    )
+    return fit, unfit
+
+
 def write(connection: Connection, compared: Compared, gone: list[int], version: str, now: datetime) -> int:
     """Make the stored rows of the viewers what was compared, and remove those of users who are gone.
 
