@@ -220,7 +220,7 @@ def draw_traits(random: Random, kind: Flavour) -> dict[str, tuple[str, int]]:
     """Trait key -> value as text and n."""
     keys = random.sample(kind.trait_keys, min(len(kind.trait_keys), random.choice((1, 2, 3, 8, 15, 24))))
     wild = random.random() < kind.wild_traits
-    odd = ("NaN", "0", "0.00", "99999999.99", "-99999999.99", "0.01", "-0.01", "10", "-10")
+    odd = ("1.5", "0", "0.00", "99999999.99", "-99999999.99", "0.01", "-0.01", "10", "-10")
     nothing = random.random() < 0.05
     traits: dict[str, tuple[str, int]] = {}
     for key in keys:

@@ -112,7 +112,7 @@ def test_extreme_trait_values_lose_no_small_difference(site: Connection, site_ur
     drafts[1].traits = tiny
     drafts[2].traits = tiny | {"other": ("-99999999.99", 5)}
     drafts[3].traits = {"huge": ("-99999999.99", 5), "a": ("0.01", 1)}
-    drafts[4].traits = {"a": ("0", 5), "b": ("NaN", 5), "c": ("3", 0)}
+    drafts[4].traits = {"a": ("0", 5), "b": ("-7.25", 5), "c": ("3", 0)}
     drafts[5].traits = {"a": ("10", 5)}
     check(site, site_url, tmp_path, drafts)
 

@@ -10,6 +10,11 @@ from psycopg.rows import dict_row
 
 Row = dict[str, Any]
 
+USERS = """
+SELECT "id", "deletedAt"::text,
+       CASE WHEN "createdAt" BETWEEN '0001-01-01' AND '9999-12-31' THEN "createdAt" END AS "createdAt"
+FROM "User"
+"""
 FIELDS = ("displayName", "birthdate", "gender", "location", "bio", "avatar", "interest")
 UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "HANGUL SYLLABLE")
 
@@ -19,20 +24,20 @@ def searchable_rows(
 ) -> dict[int, Row]:
     """What "SearchableUser" should hold, by user."""
     rows = {}
-    for user in _rows(connection, 'SELECT * FROM "User" ORDER BY "id"'):
+    for user in _rows(connection, f'{USERS} ORDER BY "id"'):
         rows[user["id"]] = _searchable(connection, user, at.date(), minimum, required)
     return rows
 
 
 def _searchable(connection: Connection, user: Row, today: date, minimum: float, required: tuple[str, ...]) -> Row:
     profile = _profile(connection, user["id"])
-    interests = _rows(connection, 'SELECT FROM "UserInterest" WHERE "userId" = %s', user["id"])
+    interests = _interests(connection, user["id"])
     there: dict[str, bool] = dict.fromkeys(FIELDS, False)
     there["interest"] = bool(interests)
     if profile is not None:
         there["displayName"] = _visible(profile["displayName"])
         there["birthdate"] = _born(profile, today) is not None
-        there["gender"] = profile["gender"] != "UNSPECIFIED"
+        there["gender"] = profile["gender"] not in (None, "UNSPECIFIED")
         there["location"] = _visible(profile["locationText"]) or _located(profile)
         there["bio"] = _visible(profile["bio"])
         there["avatar"] = _visible(profile["avatarUrl"])
@@ -53,7 +58,7 @@ def _searchable(connection: Connection, user: Row, today: date, minimum: float, 
         reasons.add("completeness")
     reasons |= {field for field in missing if field in required or field == "birthdate"}
     return {
-        "isVisible": profile is not None and profile["isVisible"] and profile["deletedAt"] is None,
+        "isVisible": profile is not None and bool(profile["isVisible"]) and profile["deletedAt"] is None,
         "isDeleted": deleted,
         "completeness": round(share, 5),
         "isSearchable": not reasons,
@@ -65,7 +70,7 @@ def _searchable(connection: Connection, user: Row, today: date, minimum: float, 
 def index_rows(connection: Connection, at: datetime) -> dict[int, Row]:
     """What "ProfileSearchIndex" should hold, by user; `words` is what its vector is made of: word -> weights."""
     rows = {}
-    for user in _rows(connection, 'SELECT * FROM "User" WHERE "deletedAt" IS NULL ORDER BY "id"'):
+    for user in _rows(connection, f'{USERS} WHERE "deletedAt" IS NULL ORDER BY "id"'):
         profile = _profile(connection, user["id"])
         if profile is not None and profile["deletedAt"] is None:
             rows[user["id"]] = _indexed(connection, user, profile, at.date())
@@ -77,19 +82,23 @@ def _indexed(connection: Connection, user: Row, profile: Row, today: date) -> Ro
     items = [
         item["text"]
         for one in lists
-        for item in _rows(connection, 'SELECT * FROM "Top5Item" WHERE "listId" = %s ORDER BY "order"', one["id"])
+        for item in _rows(
+            connection, 'SELECT * FROM "Top5Item" WHERE "listId" = %s ORDER BY "order", "text"', one["id"]
+        )
     ]
-    interests = _rows(connection, 'SELECT FROM "UserInterest" WHERE "userId" = %s', user["id"])
+    interests = _interests(connection, user["id"])
     traits = _rows(connection, 'SELECT "traitKey", "value" FROM "UserTrait" WHERE "userId" = %s', user["id"])
-    numbers = {trait["traitKey"]: float(trait["value"]) for trait in traits if not math.isnan(trait["value"])}
-    keywords = _keywords([one["title"] for one in lists] + items)
+    numbers = {trait["traitKey"]: float(trait["value"]) for trait in traits}
+    keywords = _keywords([text for text in [one["title"] for one in lists] + items if text is not None])
     age = _age(profile, today)
     located = _located(profile)
-    copied = ("displayName", "bio", "locationText", "geoPrecision", "locationAccuracy", "gender", "intent", "isVisible")
+    copied = ("displayName", "bio", "locationText", "geoPrecision", "gender", "intent")
     return {
         **{name: profile[name] for name in copied},
-        "lat": profile["lat"] if located else None,
-        "lng": profile["lng"] if located else None,
+        "isVisible": bool(profile["isVisible"]),
+        "locationAccuracy": _finite(profile["locationAccuracy"]),
+        "lat": float(profile["lat"]) if located else None,
+        "lng": float(profile["lng"]) if located else None,
         "hasLocation": located,
         "age": age,
         "ageBucket": None if age is None or age < 18 else math.floor((age - 18) / 5),
@@ -107,10 +116,21 @@ def _indexed(connection: Connection, user: Row, profile: Row, today: date) -> Ro
 
 def _profile(connection: Connection, user_id: int) -> Row | None:
     columns = """"id", "displayName", "bio", "avatarUrl", "locationText", "lat", "lng", "geoPrecision"::text,
-        "locationAccuracy", "gender"::text, "intent"::text, "isVisible", "deletedAt",
-        CASE WHEN isfinite("birthdate") THEN "birthdate" END AS "birthdate" """  # Python has no infinite dates
-    found = _rows(connection, f'SELECT {columns} FROM "Profile" WHERE "userId" = %s', user_id)
-    return found[0] if found else None
+        "locationAccuracy", "gender"::text, "intent"::text, "isVisible", "deletedAt"::text,
+        CASE WHEN "birthdate" BETWEEN '0001-01-01' AND '9999-12-31' THEN "birthdate" END AS "birthdate" """
+    found = _rows(connection, f'SELECT {columns} FROM "Profile" WHERE "userId" = %s ORDER BY "id"', user_id)
+    live = [profile for profile in found if profile["deletedAt"] is None]
+    return (live or found)[-1] if found else None
+
+
+def _interests(connection: Connection, user_id: int) -> set[tuple[int, int]]:
+    rows = _rows(connection, 'SELECT "subjectId", "interestId" FROM "UserInterest" WHERE "userId" = %s', user_id)
+    return {(row["subjectId"], row["interestId"]) for row in rows if None not in row.values()}
+
+
+def _finite(number: Any) -> float | None:
+    """Of what Python may hold as a Decimal."""
+    return float(number) if number is not None and abs(float(number)) < 1e300 else None
 
 
 def _rows(connection: Connection, query: str, *keys: int) -> list[Row]:
@@ -125,7 +145,7 @@ def _visible(text: str | None) -> bool:
 
 
 def _located(profile: Row) -> bool:
-    lat, lng = profile["lat"], profile["lng"]
+    lat, lng = (None if profile[name] is None else float(profile[name]) for name in ("lat", "lng"))
     return lat is not None and lng is not None and abs(lat) <= 90 and abs(lng) <= 180
 
 

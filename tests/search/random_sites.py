@@ -94,7 +94,7 @@ def add_user(connection: Connection, random: Random, user_id: int) -> None:
         subject = interest % SUBJECTS + 1
         _insert(connection, "UserInterest", userId=user_id, subjectId=subject, interestId=interest)
     for key in random.sample(("calm", "", "勇気", 'a"b', "x"), random.choice((0, 1, 4))):
-        value = random.choice(("NaN", "0", "-10", "3.25", "99999999.99"))
+        value = random.choice(("-0.01", "0", "-10", "3.25", "99999999.99"))
         _insert(connection, "UserTrait", userId=user_id, traitKey=key, value=value, n=random.choice((0, 1, 7)))
 
 

@@ -30,7 +30,7 @@ def stored(connection: Connection) -> dict[int, Row]:
     for row in rows:
         del row["indexedAt"], row["fingerprint"], row["searchVector"]
         row["words"] = {}
-        row["accountCreatedAt"] = row["accountCreatedAt"].replace(tzinfo=None)
+        row["accountCreatedAt"] = row["accountCreatedAt"] and row["accountCreatedAt"].replace(tzinfo=None)
     found = {row.pop("userId"): row for row in rows}
     for user_id, lexeme, weights in words:
         found[user_id]["words"][lexeme] = set(weights)

@@ -1,6 +1,7 @@
 """What the two jobs store, user by user and as plainly as possible: the tests' second opinion."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -18,17 +19,22 @@ def interest_sets(site: Site) -> tuple[Sets, Sets]:
     times: dict[str, dict[tuple[int, int], list[str]]] = {"interest": defaultdict(list), "subject": defaultdict(list)}
     rows = site.query('SELECT "userId", "subjectId", "interestId", "createdAt"::timestamptz::text FROM "UserInterest"')
     for user, subject, interest, created in rows:
-        if user in live:
-            times["interest"][user, interest] += [created] if created else []
-            times["subject"][user, subject] += [created] if created else []
+        if user in live and interest is not None:
+            times["interest"][user, interest] += usable(created)
+        if user in live and subject is not None:
+            times["subject"][user, subject] += usable(created)
     interests, subjects = ({key: earliest(found) for key, found in times[kind].items()} for kind in times)
     return interests, subjects
 
 
 def earliest(times: list[str]) -> str | None:
     """Of times as PostgreSQL writes them, all in UTC."""
-    order = {"-infinity": "0", "infinity": "9"}
-    return min(times, key=lambda text: order.get(text, text)) if times else None
+    return min(times) if times else None
+
+
+def usable(time: str | None) -> list[str]:
+    """A time as PostgreSQL writes it, if it is one that Python could read."""
+    return [time] if time and re.fullmatch(r"\d{4}-[^B]*", time) else []
 
 
 def stored_sets(site: Site) -> tuple[Sets, Sets]:
@@ -52,10 +58,11 @@ def user_traits(site: Site) -> tuple[Traits, dict[int, Counter[str]]]:
         options.setdefault((question, value), read(values))
     said: dict[tuple[int, str], list[Fraction]] = defaultdict(list)
     odd: dict[int, Counter[str]] = {}
-    for user, quiz, answers in site.query('SELECT "userId", "quizId", "answers"::text FROM "QuizResult"'):
-        if user not in live:
-            continue
+    for user, quiz, answers in (result for result in results_of(site) if result[0] in live):
         reasons = odd.setdefault(user, Counter())
+        if quiz is None:
+            reasons["result-without-quiz"] += 1
+            continue
         given = read(answers)
         if not isinstance(given, dict):
             reasons["answers-malformed"] += 1
@@ -72,6 +79,21 @@ def user_traits(site: Site) -> tuple[Traits, dict[int, Counter[str]]]:
             else:
                 count(options[question, as_text(answer)], user, said, reasons)
     return {key: (mean(values), len(values)) for key, values in said.items()}, odd
+
+
+def results_of(site: Site) -> list[tuple[int, int | None, str | None]]:
+    """The latest result of each user and quiz, and all that name no quiz."""
+    latest: dict[tuple[int, int], tuple[str, str | None]] = {}
+    nowhere: list[tuple[int, int | None, str | None]] = []
+    for user, quiz, answers, at in site.query(
+        'SELECT "userId", "quizId", "answers"::text, "updatedAt"::timestamptz::text FROM "QuizResult"'
+    ):
+        if quiz is None:
+            nowhere.append((user, None, answers))
+        else:
+            this = ("".join(usable(at)), answers)
+            latest[user, quiz] = max(latest.get((user, quiz), this), this, key=lambda it: (it[0], it[1] or ""))
+    return nowhere + [(user, quiz, answers) for (user, quiz), (_, answers) in latest.items()]
 
 
 def count(values: Any, user: int, said: dict[tuple[int, str], list[Fraction]], reasons: Counter[str]) -> None:

@@ -96,7 +96,18 @@ def draw_interests(site: Site, seed: int) -> None:
     for user in draw_users(site, random):
         pairs = {(random.randrange(1, 5), random.randrange(1, 30)) for _ in range(random.choice((0, 0, 1, 3, 8, 20)))}
         for subject, interest in pairs:
-            at = random.choice(("2026-01-01", "2026-01-02 03:04:05.678", "2025-02-28", "infinity", "-infinity", None))
+            at = random.choice(
+                (
+                    "2026-01-01",
+                    "2026-01-02 03:04:05.678",
+                    "2025-02-28",
+                    "infinity",
+                    "-infinity",
+                    "0044-03-15 BC",
+                    "10000-01-01",
+                    None,
+                )
+            )
             site.query('INSERT INTO "UserInterest" VALUES (%s, %s, %s, %s)', [user, subject, interest, at])
 
 

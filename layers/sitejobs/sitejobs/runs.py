@@ -28,10 +28,12 @@ COUNTERS = ("processed", "written", "skipped", "failed")
 _OF_EXECUTION = """
 SELECT "id", "startedAt", "context", "status" FROM "JobRun" WHERE "execution" = %(execution)s
 """
+# A heartbeat far ahead was a wrong clock's: a run at work moves it back within seconds.
 _CLOSE_DEAD = """
 UPDATE "JobRun" SET "status" = 'DIED', "finishedAt" = now(), "error" = 'no heartbeat: taken over by a later run'
 WHERE "job" = %(job)s AND "scope" = %(scope)s AND "status" = 'RUNNING'
-  AND "heartbeatAt" < now() - make_interval(secs => %(stale_seconds)s)
+  AND "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(stale_seconds)s)
+                            AND now() + make_interval(secs => %(stale_seconds)s)
 """
 _OPEN = """
 INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options")
@@ -44,7 +46,8 @@ SELECT "id", "startedAt" FROM "JobRun" WHERE "job" = %(job)s AND "scope" = %(sco
 """
 _SET_CONTEXT = """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
 _PULSE = """
-SELECT "status", "heartbeatAt" < now() - make_interval(secs => %(every)s) FROM "JobRun" WHERE "id" = %(id)s
+SELECT "status", "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(every)s)
+                                       AND now() + make_interval(secs => %(every)s) FROM "JobRun" WHERE "id" = %(id)s
 """
 _BEAT = """UPDATE "JobRun" SET "heartbeatAt" = now() WHERE "id" = %(id)s"""
 _LOCK = """

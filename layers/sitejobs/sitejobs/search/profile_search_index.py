@@ -11,8 +11,9 @@ from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.losses import lost
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
+from sitejobs.values import moment, number
 
-VERSION = 3
+VERSION = 4
 """Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""
 
 INDEXED_CHARACTERS = 10_000
@@ -21,14 +22,21 @@ INDEXED_CHARACTERS = 10_000
 _READ_CHARACTERS = 1000
 """Characters of a place, a list's title or an item that are looked at."""
 
-_UNDELETED = 'u."deletedAt" IS NULL AND p."deletedAt" IS NULL'
-
+# As `p`, once a user: where a site holds several, the newest of those that are not deleted.
+_PROFILES: LiteralString = """
+    SELECT DISTINCT ON (q."userId") q."id", q."userId", q."displayName", q."bio", q."birthdate", q."locationText",
+           q."lat", q."lng", q."geoPrecision", q."locationAccuracy", q."gender", q."intent", q."isVisible"
+    FROM "Profile" q WHERE q."userId" {} AND q."deletedAt" IS NULL
+    ORDER BY q."userId", q."id" DESC
+"""
 
 # Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
 # order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
 _INTERESTS: LiteralString = """
     CROSS JOIN LATERAL (
-        SELECT count(*)::integer AS "n" FROM "UserInterest" i WHERE i."userId" = u."id"
+        SELECT count(*)::integer AS "n" FROM (
+            SELECT DISTINCT i."subjectId", i."interestId" FROM "UserInterest" i
+            WHERE i."userId" = u."id" AND i."subjectId" IS NOT NULL AND i."interestId" IS NOT NULL) AS once
     ) AS interests
 """
 _TRAITS: LiteralString = """
@@ -42,8 +50,9 @@ _LISTS: LiteralString = f"""
         SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
                    + COALESCE(items."hash", 0)) AS "hash"
         FROM "Top5List" l CROSS JOIN LATERAL (
-            SELECT sum(hashtextextended(COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
-                                        hashfloat8extended(COALESCE(t."order"::float8, 'NaN'), t."listId"))) AS "hash"
+            SELECT sum(hashtextextended(
+                COALESCE(left(t."text", {_READ_CHARACTERS}), ''),
+                hashfloat8extended(COALESCE({number('t."order"')}, 'NaN'), t."listId"))) AS "hash"
             FROM "Top5Item" t WHERE t."listId" = l."id") AS items
         WHERE l."profileId" = p."id"
     ) AS lists
@@ -63,9 +72,9 @@ SELECT COALESCE(c."userId", s."userId")
 FROM (
     SELECT u."id" AS "userId", {_fingerprint(age(BIRTHDATE))} AS "fingerprint"
     -- The range is put to both tables: the planner would read all profiles for a page's.
-    FROM "User" u JOIN "Profile" p ON p."userId" = u."id" AND p."userId" BETWEEN %(first)s AND %(last)s
+    FROM "User" u JOIN ({_PROFILES.format("BETWEEN %(first)s AND %(last)s")}) AS p ON p."userId" = u."id"
     {_INTERESTS}{_TRAITS.format("")}{_LISTS}
-    WHERE u."id" BETWEEN %(first)s AND %(last)s AND {_UNDELETED}
+    WHERE u."id" BETWEEN %(first)s AND %(last)s AND u."deletedAt" IS NULL
 ) AS c
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "ProfileSearchIndex" WHERE "userId" BETWEEN %(first)s AND %(last)s
@@ -80,8 +89,8 @@ SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
        || ARRAY(SELECT left(t."text", {_READ_CHARACTERS}) FROM "Top5List" l JOIN "Top5Item" t ON t."listId" = l."id"
                 WHERE l."profileId" = p."id" AND t."text" IS NOT NULL ORDER BY l."id", t."order", t."text"),
        COALESCE(length(p."bio") > {INDEXED_CHARACTERS}, false)
-FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
-WHERE u."id" = ANY(%(keys)s::bigint[]) AND p."userId" = ANY(%(keys)s::bigint[]) AND {_UNDELETED}
+FROM "User" u JOIN ({_PROFILES.format("= ANY(%(keys)s::bigint[])")}) AS p ON p."userId" = u."id"
+WHERE u."id" = ANY(%(keys)s::bigint[]) AND u."deletedAt" IS NULL
 """  # noqa: S608
 _COLUMNS = (
     *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
@@ -101,15 +110,15 @@ _SUMMARY: LiteralString = """,
 """
 _COMPUTED: LiteralString = f"""
     SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
-           CASE WHEN place."valid" THEN p."lat"::float8 END AS "lat",
-           CASE WHEN place."valid" THEN p."lng"::float8 END AS "lng", place."valid" AS "hasLocation",
-           p."geoPrecision"::text AS "geoPrecision", p."locationAccuracy"::float8 AS "locationAccuracy",
+           CASE WHEN place."valid" THEN {number('p."lat"')} END AS "lat",
+           CASE WHEN place."valid" THEN {number('p."lng"')} END AS "lng", place."valid" AS "hasLocation",
+           p."geoPrecision"::text AS "geoPrecision", {number('p."locationAccuracy"')} AS "locationAccuracy",
            p."gender"::text AS "gender", p."intent"::text AS "intent", years."age",
            CASE WHEN years."age" >= 18 THEN (years."age" - 18) / 5 END AS "ageBucket", born."birthdate",
            d."city", d."state", d."country", interests."n" AS "interestCount", traits."n" AS "traitCount",
            COALESCE(traits."summary", '{{}}') AS "traitSummary", d."keywords" AS "top5Keywords",
            COALESCE(p."isVisible", false) AS "isVisible", false AS "isDeleted",
-           u."createdAt"::timestamptz AS "accountCreatedAt",
+           ({moment('u."createdAt"')})::timestamptz AS "accountCreatedAt",
            "profileSearchVector"(p."displayName", d."keywords", p."locationText", p."bio") AS "searchVector",
            {_fingerprint('years."age"')} AS "fingerprint"
     FROM (
@@ -119,12 +128,12 @@ _COMPUTED: LiteralString = f"""
                     %(keywords)s::text[]) AS a ("userId", "city", "state", "country", "keywords")
     ) AS d
     JOIN "User" u ON u."id" = d."userId"
-    JOIN "Profile" p ON p."userId" = u."id" AND p."userId" = ANY(%(ids)s::bigint[])
+    JOIN ({_PROFILES.format("= ANY(%(ids)s::bigint[])")}) AS p ON p."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
     {_INTERESTS}{_TRAITS.format(_SUMMARY)}{_LISTS}
-    WHERE {_UNDELETED}
+    WHERE u."deletedAt" IS NULL
 """  # noqa: S608
 _WRITE: LiteralString = f"""
 WITH computed AS MATERIALIZED (

@@ -10,8 +10,8 @@ BLANKS = (
 
 _BLANKS_IN_SQL = "E'" + "".join(f"\\u{ord(character):04x}" for character in BLANKS) + "'"
 
-# One that is infinite or still to come is none.
-BIRTHDATE = """CASE WHEN isfinite(p."birthdate") AND p."birthdate"::date <= %(today)s::date
+# One that is infinite, before our era or still to come is none.
+BIRTHDATE: LiteralString = """CASE WHEN p."birthdate" >= '0001-01-01' AND p."birthdate" < %(today)s::date + 1
               THEN p."birthdate"::date END"""
 
 LIVE_PROFILE: LiteralString = """

@@ -25,7 +25,8 @@ DEFAULT_REQUIRED_FIELDS = ("displayName", "birthdate")
 def _computed(users: LiteralString) -> LiteralString:
     """SQL of the rows that users should have; `users` is a condition on the user's id, `{}`.
 
-    It is put to both tables: the planner would read all profiles for a page's. OFFSET 0 keeps it from computing a step
+    It is put to both tables: the planner would read all profiles for a page's. Of several profiles of a user the one
+    that is not deleted counts, the newest of them. OFFSET 0 keeps it from computing a step
     anew wherever its columns are used.
     """
     return f"""
@@ -34,7 +35,12 @@ def _computed(users: LiteralString) -> LiteralString:
            filled."share"::real AS "completeness",
            not_found."reasons" = '{{}}' AS "isSearchable", not_found."reasons", lacks."missing"
     FROM "User" u
-    LEFT JOIN "Profile" p ON p."userId" = u."id" AND {users.format('p."userId"')}
+    LEFT JOIN (
+        SELECT DISTINCT ON (q."userId") q."userId", q."displayName", q."bio", q."avatarUrl", q."birthdate", q."gender",
+               q."locationText", q."lat", q."lng", q."isVisible", q."deletedAt"
+        FROM "Profile" q WHERE {users.format('q."userId"')}
+        ORDER BY q."userId", q."deletedAt" IS NULL DESC, q."id" DESC
+    ) AS p ON p."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
         CASE WHEN {empty('p."displayName"')} THEN 'displayName' END,
@@ -43,7 +49,9 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN {empty('p."locationText"')} AND NOT {LOCATED} THEN 'location' END,
         CASE WHEN {empty('p."bio"')} THEN 'bio' END,
         CASE WHEN {empty('p."avatarUrl"')} THEN 'avatar' END,
-        CASE WHEN NOT EXISTS (SELECT FROM "UserInterest" i WHERE i."userId" = u."id") THEN 'interest' END
+        CASE WHEN NOT EXISTS (
+            SELECT FROM "UserInterest" i
+            WHERE i."userId" = u."id" AND i."subjectId" IS NOT NULL AND i."interestId" IS NOT NULL) THEN 'interest' END
     ], NULL) AS "missing" OFFSET 0) AS lacks
     CROSS JOIN LATERAL (
         SELECT ({len(FIELDS)} - cardinality(lacks."missing")) / {len(FIELDS)}::float8 AS "share"

@@ -11,14 +11,17 @@ from sitejobs.catalog import JOBS
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.losses import lost
+from sitejobs.values import moment
 
 _FINGERPRINT = """
 hash_numeric_extended(
-    sum(hashint8extended("interestId", hashint8extended("subjectId",
+    sum(hashint8extended(COALESCE("interestId", -1), hashint8extended(COALESCE("subjectId", -1),
         COALESCE(timestamp_hash_extended("createdAt"::timestamp, 0), 1)))),
     count(*))
 """
 """Of a group of rows of UserInterest, in whatever order they come."""
+
+_CREATED = moment('"createdAt"')
 
 _STALE = f"""
 SELECT "userId" FROM (
@@ -43,14 +46,15 @@ ORDER BY "userId"
 _REFRESH = f"""
 WITH source AS MATERIALIZED (
     SELECT i."userId"::bigint AS "userId", i."subjectId"::bigint AS "subjectId", i."interestId"::bigint AS "interestId",
-           i."createdAt"::timestamptz AS "createdAt"
+           i."createdAt"
     FROM "UserInterest" i JOIN "User" u ON u."id" = i."userId"
     WHERE i."userId" = ANY(%(keys)s) AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
 ), wanted AS (
-    SELECT "userId", true AS "ofInterest", "interestId" AS "id", min("createdAt") AS "createdAt" FROM source
-    WHERE "interestId" IS NOT NULL GROUP BY 1, 3
+    SELECT "userId", true AS "ofInterest", "interestId" AS "id", min({_CREATED})::timestamptz AS "createdAt"
+    FROM source WHERE "interestId" IS NOT NULL GROUP BY 1, 3
     UNION ALL
-    SELECT "userId", false, "subjectId", min("createdAt") FROM source WHERE "subjectId" IS NOT NULL GROUP BY 1, 3
+    SELECT "userId", false, "subjectId", min({_CREATED})::timestamptz
+    FROM source WHERE "subjectId" IS NOT NULL GROUP BY 1, 3
 ), stored AS (
     SELECT "userId", true AS "ofInterest", "interestId" AS "id", "createdAt" FROM "InterestUserSet"
     WHERE "userId" = ANY(%(keys)s)
@@ -110,7 +114,8 @@ SELECT (SELECT count(*) FROM interest_gone) + (SELECT count(*) FROM interest_cha
        + (SELECT count(*) FROM subject_changed) + (SELECT count(*) FROM subject_new),
        count(*) FILTER (WHERE c."userId" IS NULL AND u."id" IS NULL),
        count(*) FILTER (WHERE c."userId" IS NULL AND u."id" IS NOT NULL AND p."userId" IS NULL),
-       count(*) FILTER (WHERE c."userId" IS NULL AND p."userId" IS NOT NULL)
+       count(*) FILTER (WHERE c."userId" IS NULL AND p."userId" IS NOT NULL),
+       (SELECT count(*) FROM source WHERE "interestId" IS NULL OR "subjectId" IS NULL)
 FROM unnest(%(keys)s::bigint[]) AS k ("id")
 LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
 LEFT JOIN print p ON p."userId" = k."id"
@@ -122,11 +127,12 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     """Bring the users' sets up to date. Rows that were added, changed or removed count as written."""
     row = connection.execute(_REFRESH, {**values, "keys": users}).fetchone()
     assert row is not None
-    written, deleted, without, unchanged = row
+    written, deleted, without, unchanged, incomplete = row
     summary = PageSummary(processed=len(users), written=written)
     summary.skip("deleted", deleted)
     summary.skip("no-interests", without)
     summary.skip("unchanged", unchanged)
+    summary.note("interest-incomplete", incomplete)
     return summary
 
 

@@ -12,13 +12,14 @@ from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.losses import Loss
 from sitejobs.traits.quiz_options import OPTIONS, note_changed_options
+from sitejobs.values import moment
 
 LONGEST_KEY = 200
 """Characters of a trait's key: longer ones might not fit into an index."""
 
 _FINGERPRINT = """
 hash_numeric_extended(
-    sum(hashint8extended("quizId", COALESCE(hashtextextended("answers"::text, 0), 1))), count(*))
+    sum(hashint8extended(COALESCE("quizId", -1), COALESCE(hashtextextended("answers"::text, 0), 1))), count(*))
 """
 """Of a group of rows of QuizResult, in whatever order they come.
 
@@ -44,6 +45,7 @@ SELECT "userId" FROM (
 ) AS source
 FULL JOIN stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
+   OR stored."checkedAt" > clock_timestamp()  -- a wrong clock's: what changed since then is not known
    OR stored."fingerprint" IS NULL AND "userId" NOT IN (
        SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
 UNION
@@ -60,10 +62,13 @@ _TAKEN = """ANY(ARRAY(SELECT DISTINCT "quizId" FROM result))"""
 # A user's state row is written before the first of its traits: `owner` hands on only users whose state is ours. The
 # state of a user without results stays, empty, until the user has gone too: there must be a row to collide on.
 _REFRESH = f"""
-WITH result AS MATERIALIZED (
-    SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers" FROM "QuizResult" r
-    JOIN "User" u ON u."id" = r."userId"
+WITH given AS MATERIALIZED (
+    SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers", r."updatedAt"
+    FROM "QuizResult" r JOIN "User" u ON u."id" = r."userId"
     WHERE r."userId" = ANY(%(keys)s) AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
+), result AS MATERIALIZED (
+    SELECT DISTINCT ON ("userId", "quizId") "userId", "quizId", "answers" FROM given WHERE "quizId" IS NOT NULL
+    ORDER BY "userId", "quizId", {moment('"updatedAt"')} DESC NULLS LAST, "answers"::text DESC
 ), option AS MATERIALIZED (
     SELECT "quizId", "questionId"::text AS "question", "value", "traitValues"
     FROM ({OPTIONS.format(f'q."quizId" = {_TAKEN}')}) AS options
@@ -81,7 +86,10 @@ WITH result AS MATERIALIZED (
     FROM result r
     CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(r."answers") WHEN 'object' THEN r."answers" END) AS a
 ), odd AS MATERIALIZED (
-    SELECT "userId", 'answers-malformed' AS "reason", count(*) AS "count" FROM result
+    SELECT "userId", 'result-without-quiz' AS "reason", count(*) AS "count" FROM given
+    WHERE "quizId" IS NULL GROUP BY 1
+    UNION ALL
+    SELECT "userId", 'answers-malformed', count(*) FROM result
     WHERE jsonb_typeof("answers") IS DISTINCT FROM 'object' GROUP BY 1
     UNION ALL
     SELECT a."userId",
@@ -114,7 +122,7 @@ WITH result AS MATERIALIZED (
 ), changed AS MATERIALIZED (
     SELECT DISTINCT "userId" FROM difference
 ), print AS MATERIALIZED (
-    SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM result GROUP BY 1
+    SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM given GROUP BY 1
 ), due AS MATERIALIZED (
     SELECT "userId", p."fingerprint", COALESCE(o."skipped", 0) AS "skipped"
     FROM print p
@@ -124,6 +132,7 @@ WITH result AS MATERIALIZED (
     WHERE "changed" OR p."fingerprint" IS DISTINCT FROM s."fingerprint"
        OR COALESCE(o."skipped", 0) <> COALESCE(s."skipped", 0)
        OR s."checkedAt" <= (SELECT max("changedAt") FROM "QuizOptionSeen")
+       OR s."checkedAt" > clock_timestamp()
 ), owner AS (
     INSERT INTO "UserTraitState" ("userId", "fingerprint", "skipped", "checkedAt")
     SELECT "userId", "fingerprint", "skipped", now() FROM due ORDER BY "userId"
