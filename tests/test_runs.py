@@ -114,6 +114,20 @@ def test_a_run_not_heard_of_for_too_long_is_taken_over_and_says_so(database: Con
     assert row["finishedAt"] is not None
 
 
+def test_a_heartbeat_far_ahead_of_the_clock_holds_nobody_up(database: Connection) -> None:
+    run = opened(database)
+    make_old(database, run.id, -365 * 86_400)
+    opened(database, "two")
+    assert row_of(database, run.id)["status"] == "DIED"
+
+
+def test_a_page_moves_a_heartbeat_that_is_ahead_back(database: Connection) -> None:
+    run = opened(database)
+    make_old(database, run.id, -365 * 86_400)
+    runs.check_alive(database, run.id)
+    assert isinstance(opening(database, "two"), AlreadyRunning)
+
+
 def test_a_run_heard_of_in_time_is_left_alone(database: Connection) -> None:
     alive = opened(database)
     make_old(database, alive.id, STALE_SECONDS - 5)

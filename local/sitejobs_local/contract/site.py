@@ -107,7 +107,7 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, TRAITS, FEED),
         columns=(
             *_columns("bigint", "userId", "quizId"),
-            *_columns("timestamp", "updatedAt", jobs=(*MATCHING, FEED)),
+            *_columns("timestamp", "updatedAt", jobs=(*MATCHING, TRAITS, FEED)),
             *_columns("jsonb", "answers", jobs=(*MATCHING, TRAITS, FEED)),
             *_columns("jsonb", "scoreVec", jobs=MATCHING),
         ),
