@@ -14,7 +14,7 @@ from tests.feed.sites import Post
 Item = dict[str, Any]
 PATTERN = ["highlight", *["suggestion"] * 3, *["grid"] * 3, "post", "post", "question", "post"]
 KINDS = {"highlight": "post", "post": "post", "suggestion": "suggestion", "grid": "suggestion", "question": "question"}
-FIRST_PUBLIC, FIRST_OWN, FIRST_SUGGESTIONS = 500, 10, 200
+FIRST_PUBLIC, FIRST_OWN, FIRST_OF_AUTHOR, FIRST_SUGGESTIONS = 500, 10, 10, 200
 
 
 def feed(site: FeedSite, user: int, now: datetime, size: int = 20, most: int = 3) -> list[list[Item]]:
@@ -26,7 +26,15 @@ def feed(site: FeedSite, user: int, now: datetime, size: int = 20, most: int = 3
         suggestion_items(site, user),
         question_items(site, user),
     )
-    return arrange({"post": posts, "suggestion": suggestions, "question": questions}, size, most)
+    segments = arrange({"post": posts, "suggestion": suggestions, "question": questions}, size, most)
+    return [[with_ids_as_text(item) for item in segment] for segment in segments]
+
+
+def with_ids_as_text(item: Item) -> Item:
+    """As stored: JavaScript takes large numbers for others."""
+    author = item["author"] and {**item["author"], "id": str(item["author"]["id"])}
+    quiz = {"quizId": str(item["quizId"])} if "quizId" in item else {}
+    return {**item, "id": str(item["id"]), "author": author, **quiz}
 
 
 def arrange(left: dict[str, list[Item]], size: int, most: int) -> list[list[Item]]:
@@ -76,16 +84,28 @@ def post_items(site: FeedSite, user: int, now: datetime) -> list[Item]:
         post for post in site.posts.values() if not post.deleted and now - timedelta(days=7) < post.created <= now
     ]
     recent.sort(key=lambda post: (post.created, post.id), reverse=True)
-    public = [post for post in recent if post.public and site.people[post.user].shown][:FIRST_PUBLIC]
+    public = fair([post for post in recent if post.public and site.people[post.user].shown])[:FIRST_PUBLIC]
     mine = [post for post in recent if post.user == user][:FIRST_OWN]
     followed = [
         post
         for post in recent
         if not post.public and site.access.get((post.user, user)) == "GRANTED" and may_appear(site, user, post.user)
     ]
+    followed = fair(followed)
     others = [post for post in public if may_appear(site, user, post.user)]
     items = [post_item(site, user, post, now) for post in mine + followed + others]
     return sorted(items, key=lambda item: (-item["score"], -site.posts[item["id"]].created.timestamp(), -item["id"]))
+
+
+def fair(posts: list[Post]) -> list[Post]:
+    """The first few of each author."""
+    seen: Counter[int] = Counter()
+    kept = []
+    for post in posts:
+        seen[post.user] += 1
+        if seen[post.user] <= FIRST_OF_AUTHOR:
+            kept.append(post)
+    return kept
 
 
 def post_item(site: FeedSite, user: int, post: Post, now: datetime) -> Item:
@@ -188,4 +208,4 @@ def question_items(site: FeedSite, user: int) -> list[Item]:
 
 
 def shown_authors(segments: list[list[Item]]) -> Counter[int]:
-    return Counter(item["author"]["id"] for segment in segments for item in segment if item["author"])
+    return Counter(int(item["author"]["id"]) for segment in segments for item in segment if item["author"])

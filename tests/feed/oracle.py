@@ -32,7 +32,9 @@ def trending(site: Site, now: datetime, hours: int = 48, least: int = 5) -> Scor
     start = now - timedelta(hours=hours)
     found: Scores = {}
     for post in site.posts.values():
-        if post.deleted or not post.public or not site.users[post.user] or not start <= post.created <= now:
+        if post.deleted or not post.public or not start <= post.created <= now:
+            continue
+        if not site.users[post.user] or post.user in site.hidden:
             continue
         likes = 0
         for (user, liked), at in site.likes.items():

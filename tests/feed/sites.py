@@ -67,6 +67,8 @@ class Site:
     posts: dict[int, Post] = field(default_factory=dict)
     likes: dict[tuple[int, int], datetime] = field(default_factory=dict)
     """(user, post) -> when."""
+    hidden: set[int] = field(default_factory=set)
+    """Users who do not want to be seen."""
 
     def store(self, connection: Connection) -> None:
         """Make the database hold this site, and nothing else of the site's."""
@@ -77,6 +79,8 @@ class Site:
             cursor.execute('DELETE FROM "User"')
             users = ((user, NOW - timedelta(days=3000), None if here else gone) for user, here in self.users.items())
             fill(cursor, "User", "id createdAt deletedAt", users)
+            profiles = ((user, user not in self.hidden) for user in self.users)
+            fill(cursor, "Profile", "userId isVisible", profiles)
             fill(
                 cursor,
                 "Post",
@@ -122,6 +126,8 @@ def random_site(seed: int, users: int = 25, posts: int = 60, likes: int = 500) -
     site = Site()
     for user in random.sample(range(1, 3 * users), users):
         site.users[user] = random.random() > 0.15
+        if random.random() < 0.1:
+            site.hidden.add(user)
     for post in random.sample(range(1, 3 * posts), posts):
         site.posts[post] = random_post(random, site, post)
     for _ in range(likes):
@@ -155,9 +161,10 @@ def add_like(random: Random, site: Site) -> None:
 def changed(site: Site, seed: int) -> Site:
     """The site after a few changes of every kind, removals included."""
     random = Random(seed)
-    site = Site(dict(site.users), dict(site.posts), dict(site.likes))
+    site = Site(dict(site.users), dict(site.posts), dict(site.likes), set(site.hidden))
     for user in random.sample(list(site.users), 2):
         site.users[user] = not site.users[user]
+    site.hidden ^= set(random.sample(list(site.users), 2))
     for number in random.sample(list(site.posts), 8):
         post = site.posts[number]
         site.posts[number] = random.choice(

@@ -45,7 +45,7 @@ def presorted(url: str, connection: Connection, site: FeedSite) -> None:
     run(url, feed_presort.JOB, NOW, userId=1)
     [items] = stored(connection)[1]
     assert {(item["kind"], item["id"]) for item in items} == {
-        *(("post", 20), ("post", 30), ("post", 10), ("suggestion", 4), ("question", 100)),
+        *(("post", "20"), ("post", "30"), ("post", "10"), ("suggestion", "4"), ("question", "100")),
     }
 
 

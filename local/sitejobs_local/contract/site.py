@@ -36,10 +36,10 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Profile",
-        jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP),
+        jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP, TRENDING),
         columns=(
             *_columns("bigint", "id", "userId"),
-            *_columns("boolean", "isVisible", jobs=(MATCH_SCORES, *SEARCH, FEED, FEED_CLEANUP)),
+            *_columns("boolean", "isVisible", jobs=(MATCH_SCORES, *SEARCH, FEED, FEED_CLEANUP, TRENDING)),
             *_columns("timestamp", "deletedAt"),
             *_columns("timestamp", "updatedAt", jobs=(MATCH_SCORES,)),
             *_columns("text", "gender", jobs=(MATCH_SCORES, *SEARCH)),

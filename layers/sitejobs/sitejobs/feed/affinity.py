@@ -9,6 +9,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AffinityOptions
+from sitejobs.feed.times import of_later_run
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 
@@ -27,7 +28,7 @@ _PARAMETERS: Parameters = {
 # left to the next one. Their posts' features may be missing: content-features looks back less far. The likes come
 # first, by their index: PostgreSQL takes public posts for rare and would begin with all of them.
 _LIKES: LiteralString = """
-SELECT l."userId", l."postId" FROM "LikedPost" l
+SELECT DISTINCT l."userId", l."postId" FROM "LikedPost" l
 WHERE l."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND l."createdAt" <= %(now)s
 """
 _LIKED: LiteralString = f"""
@@ -116,7 +117,7 @@ SET "topCreators" = EXCLUDED."topCreators", "topCreatorShares" = EXCLUDED."topCr
     "contentTypePrefs" = EXCLUDED."contentTypePrefs", "engagementVelocity" = EXCLUDED."engagementVelocity",
     "explorationFactor" = EXCLUDED."explorationFactor", "computedAt" = EXCLUDED."computedAt",
     "fingerprint" = EXCLUDED."fingerprint"
-WHERE a."computedAt" <= EXCLUDED."computedAt"
+WHERE NOT {of_later_run('a."computedAt"')}
   AND (a."topCreators", a."topCreatorShares", a."topTopics", a."topTopicShares", a."contentTypePrefs",
        a."engagementVelocity", a."explorationFactor", a."fingerprint")
       IS DISTINCT FROM (EXCLUDED."topCreators", EXCLUDED."topCreatorShares", EXCLUDED."topTopics",

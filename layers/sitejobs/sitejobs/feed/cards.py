@@ -1,4 +1,7 @@
-"""A feed's items as JSON text: put together from parts that many feeds share, and the few that are inside a page."""
+"""A feed's items as JSON text: put together from parts that many feeds share, and the few that are inside a page.
+
+Ids are texts: a browser reads numbers beyond 2^53 as others.
+"""
 
 import json
 from collections.abc import Sequence
@@ -42,7 +45,7 @@ def address(url: str | None) -> str | None:
 @lru_cache(maxsize=100_000)
 def author_json(user: int, name: str | None, avatar: str | None) -> str:
     """Who stands behind a card."""
-    return to_json({"id": user, "name": preview(name, _NAME), "avatar": address(avatar)})
+    return to_json({"id": str(user), "name": preview(name, _NAME), "avatar": address(avatar)})
 
 
 @lru_cache(maxsize=100_000)
@@ -50,24 +53,24 @@ def suggestion_json(user: int, name: str | None, avatar: str | None, bio: str | 
     """What a suggestion shows whoever sees it, open at its end."""
     author = author_json(user, name, avatar)
     return (
-        f'{{"kind":"suggestion","id":{user},"author":{author},"preview":{to_json(preview(bio))},'
+        f'{{"kind":"suggestion","id":"{user}","author":{author},"preview":{to_json(preview(bio))},'
         f'"mediaType":null,"createdAt":null'
     )
 
 
-def post_json(post: int, author: str, text: str | None, media_type: str | None, created: str) -> str:
+def post_json(post: int, author: str, text: str | None, media_type: str | None, created: str | None) -> str:
     """What a post shows whoever sees it, open at its end."""
     return (
-        f'{{"kind":"post","id":{post},"author":{author},"preview":{to_json(preview(text))},'
-        f'"mediaType":{to_json(media_type)},"createdAt":"{created}"'
+        f'{{"kind":"post","id":"{post}","author":{author},"preview":{to_json(preview(text))},'
+        f'"mediaType":{to_json(media_type)},"createdAt":{to_json(created)}'
     )
 
 
-def question_json(question: int, quiz: int, prompt: str, options: Sequence[Any], created: str) -> str:
+def question_json(question: int, quiz: int, prompt: str, options: Sequence[Any], created: str | None) -> str:
     """What a question shows, open at its end. `options`: objects with `value` and `label`, in their order."""
     return (
-        f'{{"kind":"question","id":{question},"author":null,"preview":{to_json(preview(prompt))},'
-        f'"mediaType":null,"createdAt":"{created}","quizId":{quiz},"options":{to_json(options)}'
+        f'{{"kind":"question","id":"{question}","author":null,"preview":{to_json(preview(prompt))},'
+        f'"mediaType":null,"createdAt":{to_json(created)},"quizId":"{quiz}","options":{to_json(options)}'
     )
 
 

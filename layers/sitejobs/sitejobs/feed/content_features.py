@@ -9,6 +9,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.media import MEDIA_COUNT
 from sitejobs.feed.options import ContentFeaturesOptions
+from sitejobs.feed.times import AFTER_ALL_TIMES
 from sitejobs.feed.topics import topics_of
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job
@@ -26,14 +27,17 @@ TEXT_WEIGHT, MEDIA_WEIGHT = 0.6, 0.4
 _FINGERPRINT: LiteralString = f"""
 hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least({MEDIA_COUNT}, {FULL_MEDIA}), p."text"), 0)
 """
-_LIVE_POSTS: LiteralString = """
+_RECENT: LiteralString = f"""
+"createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND "createdAt" < {AFTER_ALL_TIMES}
+"""
+_LIVE_POSTS: LiteralString = f"""
 SELECT p."id", p."text" FROM "Post" p
 WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND %(days)s::int = 0
 UNION ALL
 SELECT p."id", p."text" FROM "Post" p
 WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL
-  AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND %(days)s::int > 0
-"""
+  AND {_RECENT} AND %(days)s::int > 0
+"""  # noqa: S608 - put together from constants
 # Features of posts that are gone; those of posts older than the lookback stay. The range stands at each table, or the
 # planner reads the other whole.
 _VANISHED: LiteralString = """
@@ -53,7 +57,7 @@ WITH live AS MATERIALIZED (
     UNION ALL
     (SELECT "id" FROM "Post"
      WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL AND %(days)s::int > 0
-       AND "createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
+       AND {_RECENT}
      ORDER BY "id" + 0 LIMIT %(limit)s)
 )
 SELECT "id" FROM (
@@ -71,11 +75,10 @@ UNION ALL
 ({_VANISHED})
 ORDER BY 1
 """  # noqa: S608 - put together from constants
-COUNT: LiteralString = """
+COUNT: LiteralString = f"""
 SELECT CASE WHEN %(days)s::int = 0 THEN (SELECT count(*) FROM "Post" WHERE "deletedAt" IS NULL) ELSE
-    (SELECT count(*) FROM "Post" WHERE "deletedAt" IS NULL
-     AND "createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)) END
-"""
+    (SELECT count(*) FROM "Post" WHERE "deletedAt" IS NULL AND {_RECENT}) END
+"""  # noqa: S608 - put together from constants
 
 READ: LiteralString = f"""
 SELECT p."id", COALESCE(p."text", ''), {MEDIA_COUNT} AS "media", {_FINGERPRINT} AS "fingerprint"

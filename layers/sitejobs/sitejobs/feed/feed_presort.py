@@ -13,19 +13,20 @@ from sitejobs.feed.inputs import read_inputs, read_people
 from sitejobs.feed.options import FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import NOTHING, write_feeds
+from sitejobs.feed.times import of_later_run
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
 
 SCAN = 1000
 """Users that a page of an incremental run looks at. A new public post makes all of them stale: pages share the work."""
 
-_STORED: LiteralString = """
-SELECT k."userId", u."id" IS NOT NULL, s."computedAt"
+_STORED: LiteralString = f"""
+SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 ORDER BY k."userId"
-"""
+"""  # noqa: S608 - put together from constants
 # The user's row first, as everywhere: whoever else writes this feed is then met there.
 _REMOVE_USERS: LiteralString = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
 _REMOVE_SEGMENTS: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""
@@ -35,11 +36,11 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     """Make and write the feeds of some users; remove those of users who left."""
     summary = PageSummary(processed=len(keys))
     now = values["now"]
-    stored = connection.execute(_STORED, {"keys": keys}).fetchall()
-    gone = [user for user, here, _ in stored if not here]
-    newer = [user for user, here, computed in stored if here and computed is not None and computed > now]
+    stored = connection.execute(_STORED, {"keys": keys, "now": now}).fetchall()
+    gone = [user for user, here, *_ in stored if not here]
+    newer = [user for user, here, later, _ in stored if here and later]
     # Of the same run: the page runs a second time.
-    done = [user for user, here, computed in stored if here and computed == now]
+    done = [user for user, here, _, same in stored if here and same]
     if done:
         given = {**values, "first": done[0], "last": done[-1]}
         done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
@@ -54,6 +55,8 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
         feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, values), rules, now)
         summary.written = write_feeds(connection, feeds, values)
         summary.skip(NOTHING, sum(not feed.segments for feed in feeds))
+        if inputs.unreadable:
+            summary.reasons["unreadable-score"] += inputs.unreadable
     summary.skip("deleted", len(gone))
     summary.skip("newer-result", len(newer))
     summary.skip("unchanged", len(done))

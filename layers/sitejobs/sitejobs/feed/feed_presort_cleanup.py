@@ -22,6 +22,17 @@ SELECT "userId" FROM (
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "userId" LIMIT %(limit)s
 """
+
+
+def _id(text: LiteralString) -> LiteralString:
+    """SQL of a card's id, a text or a number in JSON; NULL if it is not within bigint."""
+    return f"""
+    CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint
+         WHEN {text} ~ '^-?[0-9]{{19}}$' THEN CASE
+             WHEN ({text})::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ({text})::bigint END
+         END"""
+
+
 # What a segment shows is looked at only if nothing else condemns it. A card without an id is no card.
 FIND: LiteralString = f"""
 WITH segments AS (
@@ -38,8 +49,7 @@ WITH segments AS (
 ),
 shown AS MATERIALIZED (
     SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind",
-           CASE WHEN item->>'id' ~ '^[0-9]{{1,18}}$' THEN (item->>'id')::bigint END AS "id",
-           CASE WHEN item->'author'->>'id' ~ '^[0-9]{{1,18}}$' THEN (item->'author'->>'id')::bigint END AS "author"
+           {_id("item->>'id'")} AS "id", {_id("item->'author'->>'id'")} AS "author"
     FROM segments s CROSS JOIN LATERAL jsonb_array_elements(s."items") AS item
     WHERE s."reason" IS NULL
 ),
@@ -54,6 +64,7 @@ people AS MATERIALIZED (
 posts AS MATERIALIZED (
     SELECT p."id", p."userId" AS "author", p."visibility"::text AS "visibility" FROM "Post" p
     WHERE p."id" IN (SELECT "id" FROM shown WHERE "kind" = 'post') AND p."deletedAt" IS NULL
+      AND p."userId" IS NOT NULL
 ),
 questions AS MATERIALIZED (
     SELECT q."id" FROM "QuizQuestion" q JOIN "Quiz" z ON z."id" = q."quizId"
@@ -67,9 +78,10 @@ invalid AS (
             THEN 'author-hidden'
         WHEN blocked."other" <> s."userId" THEN 'author-blocked'
         -- Looked up one by one: of NOT EXISTS the planner may make a hash of all accesses there are.
-        WHEN post."visibility" = 'PRIVATE' AND post."author" <> s."userId" AND (
+        WHEN s."kind" = 'post' AND post."visibility" IS DISTINCT FROM 'PUBLIC' AND post."author" <> s."userId" AND (
             SELECT g."ownerUserId" FROM "ProfileAccess" g
             WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId" AND g."status"::text = 'GRANTED'
+              AND post."visibility" = 'PRIVATE'
             LIMIT 1) IS NULL THEN 'post-private'
         WHEN s."kind" IS NULL OR s."id" IS NULL THEN 'unreadable'
         END) AS "reason"

@@ -181,7 +181,11 @@ class _Maker:
         opened = self._questions.get(question.id)
         if opened is None:
             opened = self._questions[question.id] = cards.question_json(
-                question.id, question.quiz, question.prompt, question.options, _iso(question.updated)
+                question.id,
+                question.quiz,
+                question.prompt,
+                question.options,
+                _iso(question.updated),
             )
         return cards.closed(opened, slot.presentation, 0.0, "{}")
 
@@ -197,5 +201,5 @@ def _figures(posts: Sequence[Post], now: datetime) -> PostFigures:
     )
 
 
-def _iso(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso(time: datetime | None) -> str | None:
+    return time and time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,6 +10,7 @@ from sitejobs.feed.sources import (
     ANSWERED,
     BLOCKED,
     DISLIKED,
+    IS_SCORE,
     MATCHES,
     NEWEST_PEOPLE,
     OWN_AND_FOLLOWED_POSTS,
@@ -17,6 +18,7 @@ from sitejobs.feed.sources import (
     PUBLIC_POSTS,
     QUESTIONS,
 )
+from sitejobs.feed.times import of_later_run
 
 SHARED: LiteralString = f"""
 SELECT hashtextextended(concat(%(settings)s::text, '|',
@@ -38,7 +40,7 @@ hashtextextended(concat(
     (SELECT sum(hashtextextended(o."question", 0)) FROM ({ANSWERED}) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o::text FROM "MatchScoreViewer" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId")
+    CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId" AND {IS_SCORE})
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({PERSON} AND a."id" = ANY(k."people")) AS o)), 0)
 """  # noqa: S608 - put together from constants
@@ -53,7 +55,8 @@ stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AN
 SELECT COALESCE(here."id", k."userId") AS "id" FROM here FULL JOIN stored k ON k."userId" = here."id"
 WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
-    WHEN k."computedAt" > %(now)s THEN false
+    WHEN {of_later_run('k."computedAt"')} THEN false
+    WHEN k."computedAt" > %(now)s THEN true
     WHEN k."shared" <> (SELECT "hash" FROM shared) OR k."fingerprint" IS NULL THEN true
     WHEN k."computedAt" <= %(now)s::timestamptz - make_interval(secs => %(ttlMinutes)s::int * 30) THEN true
     ELSE k."fingerprint" <> {FINGERPRINT} END

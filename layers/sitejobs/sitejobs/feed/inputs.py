@@ -1,12 +1,14 @@
 """Reads what the feeds of a page of users are made of: a handful of queries, however many users there are."""
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
+import numpy as np
 from psycopg import Connection
 
 from sitejobs.columns import fetch_columns
@@ -19,7 +21,8 @@ _OWN_AND_FOLLOWED: LiteralString = f'SELECT k."userId", post.* {_EACH} ({sources
 _BLOCKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.BLOCKED}) AS o'
 _DISLIKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.DISLIKED}) AS o'
 _MATCHES: LiteralString = f"""
-SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o ORDER BY k."userId", o."updatedAt" DESC, o."other"
+SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o
+ORDER BY k."userId", o."updatedAt" DESC NULLS LAST, o."other"
 """
 _ANSWERED: LiteralString = f'SELECT k."userId", o."question" {_EACH} ({sources.ANSWERED}) AS o'
 _PROFILES: LiteralString = """
@@ -48,12 +51,12 @@ class Post:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the newest active quiz; `updated` is the quiz's."""
+    """A question of the newest active quiz; `updated` is the quiz's, None if nobody can say when."""
 
     id: int
     prompt: str
     quiz: int
-    updated: datetime
+    updated: datetime | None
     options: Sequence[Any]
 
 
@@ -79,6 +82,7 @@ class Inputs:
     blocked, disliked : user -> others who must not appear, or not as a suggestion.
     matches : user -> others, latest first.
     scored : user -> (others, scores), best first; who is not in it has no scores.
+    unreadable : how many scores are no numbers and were passed over.
     newest : people for those.
     answered : user -> ids of questions, as text.
     """
@@ -90,6 +94,7 @@ class Inputs:
     disliked: Mapping[int, set[int]]
     matches: Mapping[int, Sequence[int]]
     scored: Mapping[int, tuple[list[int], list[float]]]
+    unreadable: int
     newest: Sequence[int]
     questions: Sequence[Question]
     answered: Mapping[int, set[str]]
@@ -101,31 +106,30 @@ def read_inputs(connection: Connection, users: Sequence[int], values: Parameters
     given = {**values, "keys": users}
     public = [_post(row) for row in connection.execute(sources.PUBLIC_POSTS, given)]
     posts = {post.id: post for post in public}
-    own: dict[int, list[int]] = defaultdict(list)
+    own: dict[int, dict[int, None]] = defaultdict(dict)
     for user, *row in connection.execute(_OWN_AND_FOLLOWED, given):
         post = posts.setdefault(row[0], _post(row))
-        own[user].append(post.id)
-    scored = _scored(connection, given)
+        own[user][post.id] = None
+    scored, unreadable = _scored(connection, given)
     return Inputs(
         posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
         public=frozenset(post.id for post in public),
-        own=own,
+        own={user: list(ids) for user, ids in own.items()},
         blocked=_sets(connection.execute(_BLOCKED, given)),
         disliked=_sets(connection.execute(_DISLIKED, given)),
         matches=_lists(connection.execute(_MATCHES, given)),
         scored=scored,
+        unreadable=unreadable,
         newest=[user for (user,) in connection.execute(sources.NEWEST_PEOPLE, given)]
         if len(scored) < len(users)
         else [],
         questions=[
-            Question(id_, prompt, quiz, in_utc(updated), options)
+            Question(id_, prompt, quiz, updated and in_utc(updated), options)
             for id_, prompt, quiz, updated, options in connection.execute(sources.QUESTIONS, given)
         ],
         answered=_sets(connection.execute(_ANSWERED, given)),
         profiles={
-            user: Profile(
-                dict(zip(creators, creator_shares, strict=True)), dict(zip(topics, topic_shares, strict=True)), types
-            )
+            user: Profile(_shares(creators, creator_shares), _shares(topics, topic_shares), types)
             for user, creators, creator_shares, topics, topic_shares, types in connection.execute(_PROFILES, given)
         },
     )
@@ -145,20 +149,41 @@ def in_utc(time: datetime) -> datetime:
 def _post(row: Sequence[Any]) -> Post:
     id_, author, text, created, name, avatar, media, topics, quality, popularity = row
     return Post(
-        id_, author, text, in_utc(created), name, avatar, media or (), topics or (), quality or 0.0, popularity or 0.0
+        id_,
+        author,
+        text,
+        in_utc(created),
+        name,
+        avatar,
+        media or (),
+        topics or (),
+        _figure(quality),
+        _figure(popularity),
     )
 
 
-def _scored(connection: Connection, given: Parameters) -> dict[int, tuple[list[int], list[float]]]:
+def _figure(value: float | None) -> float:
+    """A figure as a score can use it: what is none, or no number, counts for nothing."""
+    return value if value is not None and math.isfinite(value) and value > 0 else 0.0
+
+
+def _shares(names: Sequence[Any], shares: Sequence[float]) -> dict[Any, float]:
+    return {name: share for name, share in zip(names, shares, strict=True) if math.isfinite(share)}
+
+
+def _scored(connection: Connection, given: Parameters) -> tuple[dict[int, tuple[list[int], list[float]]], int]:
+    """Who is scored for whom, and how many scores are no numbers."""
     types = {"userId": "int8", "other": "int8", "score": "float8", "rank": "int8"}
     columns = fetch_columns(connection, sources.SCORED, given, types)
-    order = (columns["userId"] * (1 << 20) + columns["rank"]).argsort(kind="stable")
+    order = np.lexsort((columns["rank"], columns["userId"]))
+    order = order[np.isfinite(columns["score"][order])]
     users, others, scores = (columns[name][order] for name in ("userId", "other", "score"))
     edges = [0, *((users[1:] != users[:-1]).nonzero()[0] + 1).tolist(), len(users)] if len(users) else []
-    return {
+    found = {
         int(users[start]): (others[start:end].tolist(), scores[start:end].tolist())
         for start, end in itertools.pairwise(edges)
     }
+    return found, len(columns["score"]) - len(order)
 
 
 def _sets(rows: Iterable[tuple[int, Any]]) -> dict[int, set[Any]]:

@@ -9,7 +9,8 @@ m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILE
 """Condition on `"Media" m`: uploaded, not refused, not deleted."""
 
 MEDIA_COUNT: LiteralString = f"""
-(SELECT count(*) FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
+(SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
+ WHERE pm."postId" = p."id" AND {SHOWN})
 """  # noqa: S608 - put together from constants
 """How many media the post `p` shows."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sitejobs.errors import InvalidInput
 
-RULES = 1
+RULES = 2
 """Raised whenever the same data would give another feed: an incremental run then computes all of them anew."""
 
 KIND_OF = {
@@ -50,6 +50,7 @@ class Rules:
     pattern : (presentation, how many) over and over, see `KIND_OF`; a slot that cannot be filled is passed over.
     per_author : items of one author in a segment at most.
     trending_half : popularity at which a trending post has half of what trending can add.
+    author_posts : of one author so many posts are candidates, public ones, and private ones for whoever may see them.
     days : age in days from which on a post is no candidate.
     """
 
@@ -71,6 +72,7 @@ class Rules:
     trending_half: float = 10.0
     days: int = 7
     public_posts: int = 500
+    author_posts: int = 10
     own_posts: int = 10
     followed_posts: int = 200
     matches: int = 3
@@ -85,6 +87,7 @@ class Rules:
             "ttlMinutes": self.ttl_minutes,
             "days": self.days,
             "publicPosts": self.public_posts,
+            "authorPosts": self.author_posts,
             "ownPosts": self.own_posts,
             "followedPosts": self.followed_posts,
             "suggestions": self.suggestions,

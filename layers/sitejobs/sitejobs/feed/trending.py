@@ -9,6 +9,8 @@ from psycopg import Connection
 from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.options import TrendingOptions
+from sitejobs.feed.sources import IS_VISIBLE
+from sitejobs.feed.times import of_later_run
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job
 
@@ -33,29 +35,36 @@ COUNT: LiteralString = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WIND
 
 READ: LiteralString = f"""
 SELECT k."id", CASE
-    WHEN author."id" IS NULL THEN 'deleted'
-    WHEN p."visibility"::text <> 'PUBLIC' THEN 'private'
-    WHEN p."createdAt" NOT {_IN_WINDOW} THEN 'out-of-window'
+    WHEN p."id" IS NULL OR author."id" IS NULL THEN 'deleted'
+    WHEN p."visibility"::text IS DISTINCT FROM 'PUBLIC' THEN 'private'
+    WHEN NOT author."visible" THEN 'author-hidden'
+    WHEN (p."createdAt" {_IN_WINDOW}) IS NOT TRUE THEN 'out-of-window'
     WHEN likes."count" < %(minEngagements)s THEN 'few-likes'
     END AS "reason",
-    likes."count", extract(epoch FROM %(now)s::timestamptz - p."createdAt")::float8 / 3600 AS "age"
+    likes."count",
+    CASE WHEN p."createdAt" {_IN_WINDOW}
+         THEN extract(epoch FROM %(now)s::timestamptz - p."createdAt")::float8 / 3600 END AS "age"
 FROM unnest(%(keys)s::bigint[]) AS k ("id")
 LEFT JOIN "Post" p ON p."id" = k."id" AND p."deletedAt" IS NULL
-LEFT JOIN "User" author ON author."id" = p."userId" AND author."deletedAt" IS NULL
 LEFT JOIN LATERAL (
-    SELECT count(*) FROM "LikedPost" l
+    SELECT a."id", EXISTS (SELECT FROM "Profile" c WHERE c."userId" = a."id" AND {IS_VISIBLE}) AS "visible"
+    FROM "User" a WHERE a."id" = p."userId" AND a."deletedAt" IS NULL
+) AS author ON true
+LEFT JOIN LATERAL (
+    SELECT count(DISTINCT l."userId") FROM "LikedPost" l
     JOIN "User" liker ON liker."id" = l."userId" AND liker."deletedAt" IS NULL
     WHERE l."postId" = p."id" AND l."userId" <> p."userId" AND l."createdAt" {_IN_WINDOW}
 ) AS likes ON true
 ORDER BY k."id"
 """  # noqa: S608 - as above
 # A row that a later run has written stays, and so does it in `WRITE`: of two runs the later start holds.
-REMOVE: LiteralString = """
+REMOVE: LiteralString = f"""
 DELETE FROM "TrendingScore"
-WHERE "postId" = ANY(%(keys)s) AND "computedAt" <= %(now)s
+WHERE "postId" = ANY(%(keys)s) AND NOT {of_later_run('"computedAt"')}
   AND ("expiresAt" <= %(now)s OR NOT "postId" = ANY(%(posts)s))
-"""
-WRITE: LiteralString = """
+"""  # noqa: S608 - as above
+# A peak that is still to come was seen by a wrong clock.
+WRITE: LiteralString = f"""
 INSERT INTO "TrendingScore" AS t
     ("postId", "popularity", "velocity", "peakVelocity", "peakTime", "computedAt", "expiresAt")
 SELECT "postId", "popularity", "velocity", "velocity", %(now)s, %(now)s,
@@ -65,13 +74,15 @@ FROM unnest(%(posts)s::bigint[], %(popularities)s::float8[], %(velocities)s::flo
 ORDER BY "postId"
 ON CONFLICT ("postId") DO UPDATE
 SET "popularity" = EXCLUDED."popularity", "velocity" = EXCLUDED."velocity",
-    "peakVelocity" = greatest(t."peakVelocity", EXCLUDED."velocity"),
-    "peakTime" = CASE WHEN EXCLUDED."velocity" > t."peakVelocity" THEN EXCLUDED."peakTime" ELSE t."peakTime" END,
+    "peakVelocity" = CASE WHEN t."peakTime" > clock_timestamp() THEN EXCLUDED."velocity"
+        ELSE greatest(t."peakVelocity", EXCLUDED."velocity") END,
+    "peakTime" = CASE WHEN EXCLUDED."velocity" > t."peakVelocity" OR t."peakTime" > clock_timestamp()
+        THEN EXCLUDED."peakTime" ELSE t."peakTime" END,
     "computedAt" = EXCLUDED."computedAt", "expiresAt" = EXCLUDED."expiresAt"
-WHERE t."computedAt" <= EXCLUDED."computedAt"
+WHERE NOT {of_later_run('t."computedAt"')}
   AND (t."popularity", t."velocity", t."expiresAt")
       IS DISTINCT FROM (EXCLUDED."popularity", EXCLUDED."velocity", EXCLUDED."expiresAt")
-"""
+"""  # noqa: S608 - as above
 
 
 def popularity_of(likes: int, age_hours: float) -> float:
