@@ -150,3 +150,36 @@ def test_of_stop_words_and_a_telling_word_only_the_latter_is_a_topic(language: s
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-._~/?=&%", min_size=1, max_size=60))
 def test_nothing_of_an_address_is_a_topic(path: str) -> None:
     assert topics_of(f"https://example.com/{path}", 8) == []
+
+
+ONE_FORM = {
+    "☕️coffee and coffee": ["coffee"],
+    "❤️Berlin and berlin": ["berlin"],
+    "#می\u200cخواهم می\u200cخواهم میخواهم": ["می\u200cخواهم"],
+    "#ශ්\u200dරී ශ්\u200dරී ලංකාව": ["ශ්\u200dරී", "ලංකාව"],
+    "क्\u200dषत्रिय क्षत्रिय": ["क्\u200dषत्रिय"],
+    "Kaf\u00adfee kaffee": ["kaffee"],
+    "tea\u200cpot tea\u200dpot teapot": ["teapot"],
+    "\u202bjazz\u202c \ufeffjazz \u2067jazz\u2069": ["jazz"],
+    "1\ufe0f\u20e3tango #\ufe0f\u20e3samba": ["tango", "samba"],
+    "അവന്\u200d അവൻ": ["അവൻ"],
+    "İstanbul istanbul": ["istanbul"],
+    "#jazz\u200b #ja\u200bzz": ["jazz"],
+}
+
+
+@pytest.mark.parametrize("text", ONE_FORM, ids=ascii)
+def test_what_nobody_sees_makes_no_other_topic(text: str) -> None:
+    assert topics_of(text, 8) == ONE_FORM[text]
+
+
+UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u2060\u2067\ufe0f\ufeff\U000e0041"
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab Éß" + "میخو" + "क्षश්ර" + "กำ漢字" + "1#_-'❤" + UNSEEN), max_size=30))
+def test_no_topic_begins_or_ends_with_what_nobody_sees(text: str) -> None:
+    for topic in topics_of(text, 8):
+        assert not set(topic) & set(UNSEEN) - {"\u200c", "\u200d"}
+        assert topic.strip("\u200c\u200d") == topic
+        assert topics_of(f"{topic} #{topic}", 8)[:1] == [topic]

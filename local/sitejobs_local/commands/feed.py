@@ -29,7 +29,9 @@ Card = dict[str, Any]
 
 
 @click.command(short_help="the first segment of a user's feed as cards, in the terminal or as a page")
-@click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(1, 2**63 - 1), required=True, help="whose feed")
+@click.option(
+    "--userId", "user_id", metavar="<n>", type=click.IntRange(-(2**63), 2**63 - 1), required=True, help="whose feed"
+)
 @click.option(
     "--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="write a page instead of cards"
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.errors import InvalidInput
+from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs_local.commands.common import output, prepared
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def _written(place: "Place") -> str:
 def _after(text: str) -> "Place":
     from sitejobs.search.query import Place
 
-    found = re.fullmatch(r"(all|some),([-+.e\d]+),(None|[-+.e\d]+),(\d{1,18})", text, re.ASCII)
+    found = re.fullmatch(r"(all|some),([-+.e\d]+),(None|[-+.e\d]+),(-?\d{1,19})", text, re.ASCII)
     rank, km = (_number(found[2]), 0.0 if found[3] == "None" else _number(found[3])) if found else (math.nan, math.nan)
-    if found is None or math.isnan(rank) or math.isnan(km):
+    if found is None or math.isnan(rank) or math.isnan(km) or not MIN_ID <= int(found[4]) <= MAX_ID:
         raise InvalidInput(f"--after must be as a search's last line gives it, as all,0.1,2.5,8, not {text[:60]!r}")
     return Place(found[1] == "all", rank, None if found[3] == "None" else km, int(found[4]))
 

@@ -14,7 +14,7 @@ from sitejobs.feed.topics import topics_of
 from sitejobs.jobs import PageSummary
 from sitejobs.keyed import Keys, Parameters, keyed_job
 
-RULES = 1
+RULES = 2
 """Raised whenever the same post would get other features: an incremental run then computes all of them anew."""
 
 FULL_LENGTH = 280

@@ -202,4 +202,4 @@ def _figures(posts: Sequence[Post], now: datetime) -> PostFigures:
 
 
 def _iso(time: datetime | None) -> str | None:
-    return time and time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,12 +5,13 @@ Hebrew, Persian, Chinese, Japanese, Korean or Thai. All of them together would d
 "has"), so a text's own words choose one list for each script.
 """
 
-import unicodedata
 from collections.abc import Collection
 from functools import cache
 
 import regex
 import stopwordsiso
+
+from sitejobs.writing import lower
 
 # Languages by the script they are written in, those of more people first: of equal guesses the first one holds.
 LANGUAGES: tuple[tuple[str, ...], ...] = (
@@ -30,10 +31,9 @@ _POINTS = regex.compile(r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u0640\u064b-\u065f\u0
 
 
 def normalised(text: str) -> str:
-    """One form for all ways to write the same: NFKC, lower case, straight apostrophes, no vowel points."""
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    """One form for all ways to write the same: `writing.lower`, straight apostrophes, no vowel points."""
     # NFKC takes Thai's "am" apart, which no keyboard does.
-    return str(_POINTS.sub("", text)).replace("\u2019", "'").replace("\u0e4d\u0e32", "\u0e33")
+    return str(_POINTS.sub("", lower(_POINTS.sub("", text)))).replace("\u2019", "'").replace("\u0e4d\u0e32", "\u0e33")
 
 
 def stop_words(words: Collection[str]) -> frozenset[str]:

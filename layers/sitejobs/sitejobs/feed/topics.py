@@ -8,6 +8,7 @@ import budoux
 import regex
 
 from sitejobs.feed.stop_words import normalised, stop_words
+from sitejobs.writing import JOINERS
 
 LONGEST_TEXT = 10_000
 """Characters that are read of a text."""
@@ -28,7 +29,10 @@ _IGNORED = regex.compile(
     """,
     regex.VERBOSE,
 )
-_HASHTAG = regex.compile(r"#([\p{L}\p{M}\p{N}_]+)")
+# A normalised text holds only joiners that a word needs. Marks around a character, such as a keycap's, are no part
+# of a word.
+_HASHTAG = regex.compile(r"#([\p{L}\p{N}_][[\p{L}\p{M}\p{N}_\u200c\u200d]--\p{Me}]*)", regex.VERSION1)
+_JOINER = regex.compile(f"[{JOINERS}]")
 _LETTER = regex.compile(r"\p{L}")
 
 # Scripts without blanks are taken in runs; all others in words, which may hold hyphens, apostrophes and joiners.
@@ -38,8 +42,8 @@ _RUN_OR_WORD = regex.compile(
     | (?P<katakana>[\p{Katakana}ー]+)
     | (?P<hiragana>\p{Hiragana}+)
     | (?P<thai>\p{Thai}+)
-    | (?P<word>(?<part>[[\p{L}\p{M}\p{N}]--[\p{Han}々\p{Katakana}ー\p{Hiragana}\p{Thai}]]+)
-      (?:['\u200c-](?&part))*)
+    | (?P<word>(?<part>(?!\p{M})[[\p{L}\p{M}\p{N}\u200c\u200d]--[\p{Me}\p{Han}々\p{Katakana}ー\p{Hiragana}\p{Thai}]]+)
+      (?:['-](?&part))*)
     """,
     regex.VERBOSE | regex.VERSION1,
 )
@@ -65,7 +69,11 @@ def topics_of(text: str, limit: int) -> list[str]:
     counts = Counter(_core(word) for kind, word in words if _tells(kind, word, ignored))
     # Counter keeps the order of first occurrence, and sorting is stable.
     found |= dict.fromkeys(sorted(counts, key=lambda word: (-counts[word], -len(word))))
-    return list(found)[:limit]
+    # Joiners are often left out: the same letters are one topic, as they stand there first.
+    kept: dict[str, str] = {}
+    for word in found:
+        kept.setdefault(_JOINER.sub("", word), word)
+    return list(kept.values())[:limit]
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:

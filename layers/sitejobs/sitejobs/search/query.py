@@ -22,7 +22,8 @@ SELECT "profileSearchQuery"(%(text)s, true) AS "every", "profileSearchQuery"(%(t
 """
 # Degrees that hold the circle; towards a pole it reaches all round.
 _BOX: LiteralString = """
-SELECT a.*, a."lat" - angle."high" AS "south", a."lat" + angle."high" AS "north",
+SELECT a.*, "profileSearchPlain"(left(a."typed", 100)) AS "plain", "profileSearchLetters"(a."typed") AS "letters",
+       a."lat" - angle."high" AS "south", a."lat" + angle."high" AS "north",
        a."lng" - angle."wide" AS "west", a."lng" + angle."wide" AS "east"
 FROM asked a
 CROSS JOIN LATERAL (SELECT degrees(a."km" / 6371) + 1e-6 AS "high") AS height
@@ -54,15 +55,16 @@ _WORDS: LiteralString = """
 # if Jonh was typed: the letters that it has in common with a word of the name do.
 _NAMES: LiteralString = """
     SELECT i."userId", false AS "all",
-           (word_similarity(a."typed", i."displayName") + letters."share") / 2 AS "rank", away."km"
-    FROM box a JOIN "ProfileSearchIndex" i ON i."displayName" %%> a."typed"
+           (word_similarity(a."letters", "profileSearchLetters"(i."displayName")) + shared."share") / 2 AS "rank",
+           away."km"
+    FROM box a JOIN "ProfileSearchIndex" i ON "profileSearchLetters"(i."displayName") %%> a."letters"
     CROSS JOIN LATERAL (
-        SELECT max(2.0 * common."count" / (length(a."typed") + length(word))) AS "share"
-        FROM regexp_split_to_table(left(i."displayName", 100), '\\s+') AS word
+        SELECT max(2.0 * common."count" / (length(a."plain") + length(word))) AS "share"
+        FROM regexp_split_to_table("profileSearchPlain"(left(i."displayName", 100)), '\\s+') AS word
         CROSS JOIN LATERAL (SELECT count(*) FROM (
-            SELECT unnest(string_to_array(lower(left(a."typed", 100)), NULL))
-            INTERSECT ALL SELECT unnest(string_to_array(lower(word), NULL))) AS letter) AS common
-    ) AS letters
+            SELECT unnest(string_to_array(a."plain", NULL))
+            INTERSECT ALL SELECT unnest(string_to_array(word, NULL))) AS letter) AS common
+    ) AS shared
 """
 _MAY_BE_FOUND: LiteralString = """AS hit
     JOIN "SearchableUser" s ON s."userId" = hit."userId" AND s."isSearchable"
@@ -75,8 +77,8 @@ _SHOWN: LiteralString = r"""
     FROM hits CROSS JOIN asked a
     -- The next page: what stands behind the last hit of the one before
     WHERE a."afterId" IS NULL
-       OR (hits."all", hits."rank", -COALESCE(hits."km", 'Infinity'), -hits."userId")
-          < (a."afterEvery", a."afterRank", -COALESCE(a."afterKm", 'Infinity'), -a."afterId")
+       OR (hits."all", hits."rank", -COALESCE(hits."km", 'Infinity'), a."afterId")
+          < (a."afterEvery", a."afterRank", -COALESCE(a."afterKm", 'Infinity'), hits."userId")
     ORDER BY hits."all" DESC, hits."rank" DESC, hits."km" NULLS LAST, hits."userId"
     LIMIT (SELECT "limit" FROM asked)
 )
@@ -113,6 +115,8 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
         f"""
     UNION ALL
     {_NAMES}{_DISTANCE}{_WANTED}{within}
+      -- Letters of other scripts may share a stand-in by chance
+      AND (octet_length(a."letters") = octet_length(a."plain") OR shared."share" >= 0.3)
       AND NOT EXISTS (SELECT FROM words {_MAY_BE_FOUND})"""
         if names
         else ""

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sitejobs.search.profiles import BLANKS
+from sitejobs.writing import JOINERS, lower
 
 MAX_KEYWORDS = 50
 SHORTEST_KEYWORD = 3
 LONGEST_KEYWORD = 100
 """A longer run of letters is no word that anybody looks for."""
+
+_JOINER = re.compile(f"[{JOINERS}]")
 
 
 class Place(NamedTuple):
@@ -33,25 +36,27 @@ def place_of(location: str | None) -> Place:
 
 def keywords_of(texts: Iterable[str]) -> list[str]:
     """Words of at least 3 letters in any script, in order of appearance, lower case, each once, at most 50."""
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for text in texts:
-        for word in _words(unicodedata.normalize("NFC", text).lower()):
+        for word in _words(lower(text)):
             if SHORTEST_KEYWORD <= len(word) <= LONGEST_KEYWORD:
-                found[word] = None
+                # Joiners are often left out: the same letters are one keyword, as they stand there first.
+                found.setdefault(_JOINER.sub("", word), word)
                 if len(found) == MAX_KEYWORDS:
-                    return list(found)
-    return list(found)
+                    return list(found.values())
+    return list(found.values())
 
 
 def _words(text: str) -> Iterator[str]:
-    """Runs of letters; the marks that some scripts write their vowels with belong to them."""
+    """Runs of letters; marks and joiners belong to the letter that they follow, those around a character do not."""
     if text.isascii():
         yield from re.findall(r"[a-z]+", text)
         return
     start: int | None = None
     for at, character in enumerate(text):
-        # "Lu", "Ll", "Lo" and so on are letters, "Mn" and "Mc" marks.
-        belongs = unicodedata.category(character)[0] in ("L", "M")
+        # "Lu", "Ll", "Lo" and so on are letters; "Mn" and "Mc" marks, "Me" such as a keycap's.
+        kind = unicodedata.category(character)
+        belongs = kind[0] == "L" or (start is not None and (kind in ("Mn", "Mc") or character in JOINERS))
         if belongs and start is None:
             start = at
         elif not belongs and start is not None:

@@ -1,0 +1,37 @@
+"""One form for all ways to write the same: topics, keywords and queries are made of it.
+
+"profileSearchPlain" is its like in SQL, which takes joiners and upper case out besides.
+"""
+
+import re
+import unicodedata
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
+)
+"""Ranges of what nobody sees: soft hyphens, marks of direction, variants of emoji, fillers, byte order marks."""
+
+JOINERS = "\u200c\u200d"
+
+# Arabic and its like, the scripts of India and Sri Lanka, Burmese, Khmer, Mongolian: a joiner there shapes letters.
+_SHAPED = "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua8ff\ua960-\uabff\ufb50-\ufdff\ufe70-\ufefc"
+_UNSEEN = re.compile(f"[{INVISIBLE}]+")
+_JOINER_INSIDE = re.compile(f"(?<=[{_SHAPED}])([{JOINERS}])[{JOINERS}]*(?=[{_SHAPED}])|[{JOINERS}]+")
+# Malayalam letters that were written with a joiner before they had a character of their own.
+_CHILLU = dict(zip("\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15", "\u0d7a\u0d7b\u0d7c\u0d7d\u0d7e\u0d7f", strict=True))
+_OLD_CHILLU = re.compile("([\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15])\u0d4d\u200d")
+
+
+def plain(text: str) -> str:
+    """NFKC without what nobody sees; joiners stay inside words of the scripts that need them, one at a place."""
+    text = unicodedata.normalize("NFKC", text)
+    if text.isascii():
+        return text
+    text = _OLD_CHILLU.sub(lambda found: _CHILLU[found[1]], _UNSEEN.sub("", text))
+    return unicodedata.normalize("NFKC", _JOINER_INSIDE.sub(lambda found: found[1] or "", text))
+
+
+def lower(text: str) -> str:
+    """Lower case in the one form; the dot that Python leaves of a capital \u0130 goes."""
+    return unicodedata.normalize("NFKC", plain(text).lower().replace("i\u0307", "i"))
