@@ -1,0 +1,156 @@
+"""Sites for the promises: a small one on which every job has run once, and copies of it to change and run jobs on."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from sitejobs import runs
+from sitejobs.database import Database, connect
+from sitejobs.jobs import JsonObject, Resources, Run, scope_of
+from sitejobs.media.checking import Checker
+from sitejobs.media.parser_host import ParserHost
+from sitejobs.media.rules import read_rules
+from sitejobs.options import parse_options
+from sitejobs.workflows.graph import STEPS
+from sitejobs_local.population import generate, load
+from sitejobs_local.postgres import Server
+from tests.databases import site_database, temporary_database
+from tests.fakes import FolderWorkStore
+from tests.keyed_runs import through_json
+from tests.media.sources import Bucket, content
+from tests.promises.described import LATER, NOW, UPLOADS, Described, described
+
+USERS = 40
+_EXECUTIONS = count(1)
+_UPLOADED = """
+INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey", "createdAt")
+VALUES (%s, 8, 'IMAGE', 'UPLOADED', %s, '2026-06-01 11:00')
+"""
+
+
+@dataclass
+class Ran:
+    """What a run did."""
+
+    context: JsonObject = field(default_factory=dict)
+    pages: list[JsonObject] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def looked_into(self) -> int:
+        """Keys that were computed, be it to find them as they were."""
+        return self.counts["processed"] - self.reasons["fresh"]
+
+
+@dataclass(frozen=True)
+class PromiseSite:
+    """A database, the work files of its runs, and the bucket of its uploads."""
+
+    url: str
+    connection: Connection
+    folder: Path
+    parser: ParserHost
+
+    def run(
+        self,
+        of: Described,
+        at: datetime = LATER,
+        *,
+        user: str | None = None,
+        options: JsonObject | None = None,
+        **more: Any,
+    ) -> Ran:
+        """A whole run, as the state machine has it; `user` is the role that it logs in as."""
+        url = make_conninfo(self.url, user=user) if user else self.url
+        given = {**(of.options if options is None else options), **more}
+        memory: dict[str, object] = {"media checker": Checker(_bucket(), self.parser, read_rules({}), prefix="media/")}
+        resources = Resources(Database(url), FolderWorkStore(self.folder), {}, memory)
+        try:
+            return _run(resources, of, at, given)
+        finally:
+            resources.database.close()
+
+    def rows(self, of: Described) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """The job's results: table and keys -> the row."""
+        found = {}
+        for table, keys in of.tables.items():
+            for (row,) in self.connection.execute(f'SELECT to_jsonb(t) FROM "{table}" t'.encode()).fetchall():
+                found[table, *(row[key] for key in keys)] = row
+        return found
+
+
+def _run(resources: Resources, of: Described, at: datetime, given: JsonObject) -> Ran:
+    options = parse_options(of.job.options, given)
+    connection = resources.database.connection()
+    opened = runs.open_run(
+        connection,
+        job=of.name,
+        scope=scope_of(options),
+        execution=f"promise-{next(_EXECUTIONS)}",
+        trigger="api",
+        options=given,
+        stale_seconds=1800,
+    )
+    assert isinstance(opened, runs.OpenRun)
+    connection.execute('UPDATE "JobRun" SET "startedAt" = %s WHERE "id" = %s', [at, int(opened.id)])
+    run, ran, results = Run(opened.id, of.name, at, given, opened.context), Ran(), []
+    cursor: Any = None
+    while not ran.pages or cursor is not None:
+        chapter = of.job.plan(resources, run, options, cursor)
+        if cursor is None:
+            ran.context = through_json(chapter.context)
+            run = Run(run.id, run.job, at, given, ran.context)
+            runs.set_context(connection, run.id, chapter.context)
+        cursor = through_json(chapter.cursor)
+        ran.pages += through_json(chapter.pages)
+        if not chapter.pages:
+            break
+    for page in ran.pages:
+        summary = of.job.batch(resources, run, options, page)
+        counts = {name: getattr(summary, name) for name in runs.COUNTERS}
+        ran.counts.update(counts)
+        ran.reasons.update(summary.reasons)
+        results.append({"page": page["page"], **counts, "reasons": dict(summary.reasons)})
+    runs.record_chapter(connection, run.id, 1, results)
+    assert runs.close_run(connection, run.id, None)["status"] == "SUCCEEDED"
+    return ran
+
+
+def _bucket() -> Bucket:
+    bucket = Bucket()
+    for name in ("plain.jpg", "plain.png"):
+        bucket.put(f"media/{name}", content(name))
+    return bucket
+
+
+@contextmanager
+def first_site(server: Server, folder: Path, parser: ParserHost) -> Iterator[PromiseSite]:
+    """A site of some people and uploads on which every job has run once."""
+    with site_database(server) as url:
+        with connect(url) as connection:
+            load(connection, generate(USERS, 5, NOW))
+            for upload in UPLOADS:
+                connection.execute(_UPLOADED, [upload, "media/plain.jpg"])
+            site = PromiseSite(url, connection, folder, parser)
+            for job in STEPS:
+                site.run(described(job), NOW)
+        yield site
+
+
+@contextmanager
+def copied(server: Server, site: PromiseSite, folder: Path) -> Iterator[PromiseSite]:
+    """A copy of a site to which nobody is connected, with the files of its runs."""
+    name = str(conninfo_to_dict(site.url)["dbname"])
+    shutil.copytree(site.folder, folder, dirs_exist_ok=True)
+    with temporary_database(server, template=name) as url, connect(url) as connection:
+        yield PromiseSite(url, connection, folder, site.parser)
