@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.places import TEMPLATE
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sitejobs_local.target import Target
 
 TYPES: Final = ("IMAGE", "VIDEO", "AUDIO")
+_EITHER: Final = (".3gp", ".3gpp", ".3g2")
 _BATCH: Final = 100
 """Files that wait for their verdict at a time."""
 _POLL_SECONDS: Final = 0.1
@@ -42,7 +43,7 @@ class Uploaded:
     """A file and what came of it; `verdict` None: nothing until the patience ended."""
 
     file: Path
-    media_id: int
+    media_id: int | None
     verdict: str | None = None
     reasons: tuple[Mapping[str, str], ...] = ()
     format: str | None = None
@@ -51,6 +52,8 @@ class Uploaded:
     duration_ms: int | None = None
     size: int | None = None
     playable: bool | None = None
+    problem: str | None = None
+    """Why it was not uploaded."""
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
@@ -68,20 +71,58 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
         elif path.is_file():
             found.append(path)
         else:
-            raise InvalidInput(f"{path} is neither a file nor a folder")
+            raise InvalidInput(f"{shown(path)} is neither a file nor a folder")
     return found
 
 
-def type_of(file: Path, given: str | None) -> str:
-    """IMAGE, VIDEO or AUDIO: as given, or as the name says; what the file really is comes out later."""
-    if given is not None:
-        return given
-    guessed = (mimetypes.guess_type(file.name)[0] or "").partition("/")[0].upper()
-    if guessed in TYPES:
-        return guessed
-    return {".heic": "IMAGE", ".avif": "IMAGE", ".webp": "IMAGE", ".opus": "AUDIO", ".flac": "AUDIO"}.get(
-        file.suffix.lower(), "VIDEO"
+def shown(path: Path) -> str:
+    """A path as it may be printed: what moves the cursor, turns the text or is no text stands as an escape."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode() for sign in str(path)
     )
+
+
+def type_of(file: Path, given: str | None) -> str:
+    """IMAGE, VIDEO or AUDIO: as given, or as the name says, or as the content is when the name says nothing."""
+    return given or _kind(_guess(file)) or _content_of(file)
+
+
+def _guess(file: Path) -> str:
+    """The MIME type that the name tells; none of names that stand for films and for sounds."""
+    return "" if file.suffix.lower() in _EITHER else mimetypes.guess_type(file.name)[0] or ""
+
+
+def _kind(mime_type: str) -> str | None:
+    kind = mime_type.partition("/")[0].upper()
+    return kind if kind in TYPES else None
+
+
+def _content_of(file: Path) -> str:
+    """As the parser of the functions sees it; of what it cannot read a film is claimed."""
+    from sitejobs.media.extraction import Unreadable
+    from sitejobs.media.parser_host import ParserHost
+
+    try:
+        with file.open("rb") as opened, ParserHost() as parser:
+            return parser.extract(_Opened(opened), file.stat().st_size).kind or "VIDEO"
+    except Unreadable:
+        return "VIDEO"
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An open file as the parser's source."""
+
+    file: BinaryIO
+
+    def read(self, start: int, length: int) -> bytes:
+        self.file.seek(start)
+        return self.file.read(length)
+
+
+def _key_name(file: Path) -> str:
+    """The file's name in a key: what XML, URLs or UTF-8 cannot hold is left out, the record is found all the same."""
+    return "".join(sign if sign.isprintable() else "_" for sign in file.name)
 
 
 def owner_of(connection: "Connection", given: int | None) -> int:
@@ -132,10 +173,17 @@ def upload(
         for batch in _batches(files):
             waiting = {}
             for file in batch:
-                key = f"{prefix}{owner}/{uuid.uuid4()}/{file.name}"
-                # The record first, as a site does that hands out the address to upload to.
-                media_id = _insert(connection, owner, type_of(file, given_type), key, file)
-                client.upload_file(str(file), bucket, key)
+                key = f"{prefix}{owner}/{uuid.uuid4()}/{_key_name(file)}"
+                try:
+                    with file.open("rb") as opened:
+                        # The record first, as a site does that hands out the address to upload to.
+                        media_id = _insert(connection, owner, type_of(file, given_type), key, file)
+                        client.upload_fileobj(opened, bucket, key)
+                except OSError as error:
+                    # Its own fault: the others are uploaded all the same.
+                    done.append(Uploaded(file, None, problem=f"it cannot be read: {error.strerror}"))
+                    on_done(1)
+                    continue
                 waiting[media_id] = file
             done += _verdicts(connection, waiting, on_done)
         return done
@@ -152,8 +200,7 @@ def _batches(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
 
 
 def _insert(connection: "Connection", owner: int, kind: str, key: str, file: Path) -> int:
-    guessed = mimetypes.guess_type(file.name)[0] or ""
-    claimed = guessed if guessed.partition("/")[0].upper() in TYPES else None
+    claimed = _guess(file) if _kind(_guess(file)) else None
     values = {"owner": owner, "type": kind, "key": key, "mime_type": claimed, "size": file.stat().st_size}
     row = connection.execute(_INSERT, values).fetchone()
     assert row is not None

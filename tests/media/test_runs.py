@@ -14,6 +14,7 @@ import pytest
 from sitejobs_local import migrations
 from sitejobs_local.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
+from sitejobs_local.uploads import shown
 from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
 from tests.media.sources import FILES, content
@@ -24,7 +25,6 @@ REJECTED = {
     "plain.tiff": {"format"},
     "plain.bmp": {"format"},
     "huge.png": {"dimensions"},
-    "wide.png": {"dimensions"},
     "long.mp4": {"duration"},
     "picture.mp4": {"type", "mime-type"},
 }
@@ -190,6 +190,49 @@ def test_what_cannot_be_uploaded_is_named(site_url: str, tmp_path: Path) -> None
         done = sitejobs("upload", *arguments, env=env)
         assert done.returncode == 2
         assert message in done.stderr
+
+
+def test_a_name_costs_nobody_but_itself_and_the_content_is_claimed_where_the_name_says_nothing(
+    site_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    files = {
+        os.fsencode(folder) + b"/one\nline.png": "plain.png",
+        os.fsencode(folder) + b"/\xffnot-utf-8.png": "plain.png",
+        os.fsencode(folder) + "/\u202egnp.jpg".encode(): "plain.jpg",
+        os.fsencode(folder) + b"/no-extension": "plain.heic",
+        os.fsencode(folder) + b"/sound.unknown": "sound.opus",
+        os.fsencode(folder) + b"/film.3gp": "silent.mp4",
+    }
+    for path, name in files.items():
+        Path(os.fsdecode(path)).write_bytes(content(name))
+    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
+    done = sitejobs("upload", str(folder), "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    found = {os.fsencode(one["file"]): one for one in map(json.loads, done.stdout.splitlines())}
+    assert set(found) == set(files)
+    assert {one["verdict"] for one in found.values()} == {"READY"}, found
+    named = [os.fsdecode(path) for path in files if b"png" in path or b"gnp" in path]
+    table = sitejobs("upload", *named, env={**env, "COLUMNS": "250"})
+    assert table.returncode == 0, table.stderr
+    assert "\u202e" not in table.stdout
+
+
+def test_a_path_is_shown_with_escapes_for_what_moves_or_turns_the_text() -> None:
+    path = Path(os.fsdecode(b"folder/one\nline \xff \x1b[2J") + "\u202egnp.jpg é")
+    assert shown(path) == r"folder/one\nline \udcff \x1b[2J\u202egnp.jpg é"
+
+
+@pytest.mark.parametrize(("name", "value"), [("MEDIA_MAX_SECONDS", "2m"), ("MEDIA_FORMATS", "jpeg,exe")])
+def test_a_wrong_setting_is_told_before_anything_is_uploaded(
+    site_url: str, tmp_path: Path, name: str, value: str
+) -> None:
+    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path), **{name: value})
+    done = sitejobs("upload", str(FILES / "plain.jpg"), env=env)
+    assert done.returncode == 2
+    assert f"{name}: '{value}'" in done.stderr
+    assert rows(site_url, 'SELECT count(*) FROM "Media"') == [(0,)]
 
 
 def test_a_person_sees_a_table(site_url: str, tmp_path: Path) -> None:

@@ -32,10 +32,12 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from sitejobs.media.rules import read_rules
     from sitejobs_local.runner import workshop_of
     from sitejobs_local.uploads import files_in, owner_of
     from sitejobs_local.uploads import upload as upload_files
 
+    read_rules(os.environ)  # a wrong MEDIA_ setting is told before anything is uploaded
     files = files_in([Path(path) for path in paths])
     if not files:
         raise InvalidInput("there is no file in what was named")
@@ -75,28 +77,31 @@ def _as_json(one: "Uploaded") -> dict[str, object]:
         "durationMs": one.duration_ms,
         "sizeBytes": one.size,
         "playable": one.playable,
+        "problem": one.problem,
     }
 
 
 def _table(done: "Sequence[Uploaded]") -> "Table":
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
+
+    from sitejobs_local.uploads import shown
 
     colours = {"READY": "green", "REJECTED": "yellow", "FAILED_PROCESSING": "red"}
-    table = Table("media", "file", box=None, pad_edge=False)
+    table = Table("media", Column("file", overflow="fold"), box=None, pad_edge=False)
     for name in ("verdict", "format", "pixels", "seconds", "plays"):
         table.add_column(name, no_wrap=True)
     table.add_column("why")
     for one in done:
-        verdict = one.verdict or "no verdict yet"
+        verdict = one.verdict or ("no verdict yet" if one.problem is None else "not uploaded")
         table.add_row(
-            str(one.media_id),
-            escape(one.file.name),
+            "" if one.media_id is None else str(one.media_id),
+            escape(shown(one.file)),
             f"[{colours.get(verdict, 'red')}]{verdict}[/]",
             one.format or "",
             f"{one.width} x {one.height}" if one.width else "",
             "" if one.duration_ms is None else f"{one.duration_ms / 1000:,.1f}",
             "" if one.playable is None else "yes" if one.playable else "no",
-            escape("; ".join(reason["detail"] for reason in one.reasons)),
+            escape(one.problem or "; ".join(reason["detail"] for reason in one.reasons)),
         )
     return table
