@@ -9,8 +9,10 @@ import pytest
 from sitejobs.jobs import Job
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.traits import interest_sets, user_traits
+from sitejobs_local.postgres import Server
+from tests.databases import site_database
 from tests.traits import oracle
-from tests.traits.sites import Site, draw_interests, draw_quizzes
+from tests.traits.sites import LET_ANYTHING_IN, Site, draw_interests, draw_quizzes
 
 LET_MORE_IN = """
 ALTER TABLE "QuizQuestion" ALTER "quizId" DROP NOT NULL;
@@ -85,6 +87,19 @@ CASES: dict[str, tuple[Job[Any], Callable[[Site, int], None], dict[str, str], Ca
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_row_that_nobody_can_use_changes_its_users_rows_only(site: Site, name: str) -> None:
+    check(site, name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_holds_on_the_oldest_server(old_server: Server, name: str) -> None:
+    with site_database(old_server) as url:
+        site = Site(url)
+        site.connection.execute(LET_ANYTHING_IN)
+        check(site, name)
+        site.close()
+
+
+def check(site: Site, name: str) -> None:
     job, draw, poison, stored = CASES[name]
     site.query(LET_MORE_IN)
     draw(site, 7)
