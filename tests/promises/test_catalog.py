@@ -9,21 +9,6 @@ from tests.promises.described import described
 from tests.promises.poison import ALL_KINDS
 
 of_every_job = pytest.mark.parametrize("job", JOBS)
-NOT_YET: set[tuple[str, str]] = {
-    *((job, "any bigint") for job in ("match-scores", "compatibility", "feed-presort-cleanup")),
-    *((job, "nothing") for job in ("match-scores", "compatibility", "feed-presort", "feed-presort-cleanup")),
-    *((job, "numbers") for job in ("match-scores", "compatibility", "profile-search-index")),
-    *((job, "rows twice") for job in JOBS if job not in ("user-interest-sets", "searchable-user")),
-    *((job, "a deleted profile beside the live one") for job in ("match-scores", "compatibility", "searchable-user")),
-    *((job, "the future") for job in ("trending", "affinity")),
-    ("match-scores", "the event"),
-}
-"""Promises that are not kept yet: the job, and what breaks it."""
-
-
-def of_jobs(what: str) -> pytest.MarkDecorator:
-    """Each job that keeps a promise."""
-    return pytest.mark.parametrize("job", [job for job in JOBS if (job, what) not in NOT_YET])
 
 
 @of_every_job
@@ -52,14 +37,13 @@ def test_it_runs_under_grants_of_columns(copy: Copy, job: str) -> None:
     promises.runs_under_grants(copy(), described(job))
 
 
-@of_jobs("any bigint")
+@of_every_job
 def test_any_bigint_is_an_id(copy: Copy, job: str) -> None:
     promises.any_bigint_is_an_id(copy(), described(job))
 
 
-@pytest.mark.parametrize(
-    ("job", "kind"), [(job, kind) for job in JOBS for kind in ALL_KINDS if (job, kind) not in NOT_YET]
-)
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@of_every_job
 def test_poison_spoils_nobody_else(copy: Copy, copy_of_kind: PoisonedCopy, job: str, kind: str) -> None:
     promises.poison_spoils_nobody_else(copy(), copy_of_kind(kind), described(job))
 
@@ -69,11 +53,11 @@ def test_numbers_are_finite(copy: Copy, job: str) -> None:
     promises.finite_numbers_only(copy(), described(job))
 
 
-@of_jobs("the future")
+@of_every_job
 def test_results_from_the_future_freeze_nobody(copy: Copy, job: str) -> None:
     promises.results_from_the_future_freeze_nobody(copy(), copy(), described(job))
 
 
-@of_jobs("the event")
+@of_every_job
 def test_the_ready_event_is_plans(copy: Copy, job: str) -> None:
     promises.ready_event_is_plans(copy(), described(job))
