@@ -30,7 +30,7 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "searchable-user": ("User", "Profile", "UserInterest"),
         "profile-search-index": ("User", "Profile", "UserInterest", "Top5List", "Top5Item"),
         "content-features": ("Post", "PostMedia", "Media"),
-        "trending": ("User", "Post", "LikedPost"),
+        "trending": ("User", "Profile", "Post", "LikedPost"),
         "affinity": ("User", "Post", "PostMedia", "LikedPost", "Media"),
         "feed-presort": (
             *("User", "Profile", "UserBlock", "Quiz", "QuizQuestion", "QuizOption", "QuizResult", "Match", "Like"),

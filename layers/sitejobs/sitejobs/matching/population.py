@@ -61,7 +61,7 @@ LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."deletedAt" IS NULL
 LEFT JOIN "UserPreference" f ON f."userId" = u."id"
 WHERE u."deletedAt" IS NULL AND u."id" {_IN_RANGE}
 ORDER BY u."id", p."id" DESC, {moment('f."updatedAt"')} DESC NULLS LAST,
-         f."preferredAgeMin", f."preferredAgeMax", f."preferredDistanceKm", f."preferredGenders"
+         f."preferredAgeMin", f."preferredAgeMax", f."preferredDistanceKm", to_jsonb(f."preferredGenders")
 LIMIT %(limit)s
 """  # noqa: S608 - made of literals of our own, as all below
 _TRAITS: LiteralString = f"""
