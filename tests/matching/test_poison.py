@@ -171,3 +171,16 @@ def test_of_two_live_profiles_the_one_of_the_higher_id_counts(site: Connection, 
         Site(site_url, tmp_path).run(NOW)
         compatibility.run(site_url, NOW)
         assert_as_the_plain_implementations(site)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonb"])
+def test_of_two_rows_of_preferences_the_one_updated_last_counts(
+    site: Connection, site_url: str, tmp_path: Path, kind: str
+) -> None:
+    load(site, SiteRows([someone(1, gender="MALE"), someone(2, gender="FEMALE"), someone(3)], set()))
+    site.execute(LOOSEN)
+    site.execute(f'ALTER TABLE "UserPreference" ALTER "preferredGenders" TYPE {kind}'.encode())
+    for genders, updated_at in (('["MALE"]', "2020-01-01"), ('["FEMALE"]', "2021-01-01"), ('["OTHER"]', None)):
+        site.execute("""INSERT INTO "UserPreference" VALUES (3, NULL, NULL, NULL, %s, %s)""", [genders, updated_at])
+    Site(site_url, tmp_path).run(NOW)
+    assert [(item.row.candidate_id, item.row.tier) for item in stored_rows(site)[3]] == [(2, "A"), (1, "B")]
