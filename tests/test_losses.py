@@ -51,12 +51,14 @@ SOURCE = {"content-features": "Post", "trending": "Post"}
 """The table whose rows, by their ids, a job's rows go with; "User" of the others."""
 
 EVERY_THIRD = '"{}" % 10 >= 3'
+FEEDS = ("feed-presort", "feed-presort-cleanup")
 VANISHED = [
     *((job, "User", EVERY_THIRD.format("id")) for job in BY_NAME if job != "content-features"),
     *((job, "User", "false") for job in BY_NAME if job != "content-features"),
     *(
         (job, "Profile", EVERY_THIRD.format("userId"))
-        for job in ("profile-search-index", "searchable-user", "match-scores", "feed-presort", "feed-presort-cleanup")
+        for job in BY_NAME
+        if job in ("profile-search-index", "searchable-user", "match-scores", "trending", *FEEDS)
     ),
     ("build-user-traits", "QuizResult", EVERY_THIRD.format("userId")),
     ("build-user-traits", "QuizOption", "false"),

@@ -2,6 +2,7 @@
 
 from typing import LiteralString
 
+from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.losses import SAMPLE, Loss, lost
 from sitejobs.options import MAX_ID, MIN_ID
 
@@ -11,11 +12,11 @@ FEATURES = (lost("PostFeatures", 'SELECT FROM "Post" p WHERE p."id" = s."postId"
 TRENDING = (
     lost(
         "TrendingScore",
-        """
-        SELECT FROM "Post" p JOIN "User" u ON u."id" = p."userId" AND u."deletedAt" IS NULL
-        WHERE p."id" = s."postId" AND p."deletedAt" IS NULL AND p."visibility"::text = 'PUBLIC'
+        f"""
+        SELECT FROM "Post" p JOIN "User" a ON a."id" = p."userId" JOIN "Profile" c ON c."userId" = a."id"
+        WHERE p."id" = s."postId" AND p."deletedAt" IS NULL AND p."visibility"::text = 'PUBLIC' AND {IS_VISIBLE}
           AND EXISTS (SELECT FROM "LikedPost" l WHERE l."postId" = p."id")
-        """,
+        """,  # noqa: S608 - made of constants
         only='s."expiresAt" > %(now)s',
     ),
 )
@@ -69,8 +70,7 @@ FEEDS = (
             SELECT avg(CASE WHEN a."id" IS NULL OR s."kind" = 'post' AND p."id" IS NULL THEN 1 ELSE 0 END) AS "gone"
             FROM shown s
             LEFT JOIN (
-                SELECT u."id" FROM "User" u JOIN "Profile" c ON c."userId" = u."id"
-                WHERE u."deletedAt" IS NULL AND c."deletedAt" IS NULL
+                SELECT DISTINCT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id" WHERE {IS_VISIBLE}
             ) AS a ON a."id" = s."author"
             LEFT JOIN "Post" p ON p."id" = s."id" AND p."deletedAt" IS NULL
             WHERE s."author" <> s."userId"
