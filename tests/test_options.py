@@ -13,6 +13,7 @@ from sitejobs.errors import InvalidInput
 from sitejobs.jobs import scope_of
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions, describe_field, limits, parse_options
+from sitejobs.workflows.catalog import WORKFLOWS, input_of
 
 RANGES = {
     "userId": (MIN_ID, MAX_ID),
@@ -87,6 +88,12 @@ def test_an_id_survives_whoever_reads_json_numbers_as_floating_point(value: int)
     options = parse_options(MatchScoresOptions, {"userId": str(value)})
     kept = json.loads(json.dumps(options.model_dump(mode="json", exclude_defaults=True)), parse_int=float)
     assert parse_options(MatchScoresOptions, kept) == options
+
+
+@pytest.mark.parametrize(("value", "given"), [(-1, -1), (2**53 + 1, "9007199254740993"), (MIN_ID, str(MIN_ID))])
+def test_a_workflow_hands_an_id_on_as_it_is(value: int, given: int | str) -> None:
+    options = parse_options(WORKFLOWS["onboard-user"].options, {"userId": str(value)})
+    assert input_of("match-scores", options) == {"trigger": "workflow", "userId": given}
 
 
 @pytest.mark.parametrize("value", [2.0**53 + 2, 1.3e18, -1.3e18])

@@ -50,6 +50,9 @@ def test_variables_are_read_and_foreign_ones_ignored() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("MAX_LOSS_PERCENT", "some"),
+        ("MAX_LOSS_PERCENT", "-1"),
+        ("MAX_LOSS_PERCENT", "101"),
         ("RUN_STALE_SECONDS", "soon"),
         ("RUN_STALE_SECONDS", "0"),
         ("RUN_STALE_SECONDS", ""),
