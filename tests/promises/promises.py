@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sitejobs.errors import SuspiciousLoss
+from sitejobs.losses import LEAST_ROWS
+from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.places import REPOSITORY
 from tests.promises.described import LATER, NOW, Described, described
@@ -100,6 +103,22 @@ def vanished_keys_go(site: PromiseSite, of: Described, *, incremental: bool = Fa
     assert len(site.rows(of)) > len(before) / 2
 
 
+def a_vanished_site_stops_the_run(site: PromiseSite, of: Described) -> None:
+    """When everybody seems to have gone the run stops and removes nothing, unless it was told that this is meant."""
+    before = site.rows(of)
+    many = any(sum(key[0] == table for key in before) >= LEAST_ROWS for table in of.tables)
+    site.connection.execute('DELETE FROM "User"')
+    for more in ({}, of.incremental()):
+        try:
+            site.run(of, LATER, **more)
+        except SuspiciousLoss:
+            assert_same(before, site.rows(of), set())
+        else:
+            assert not many, f"{len(before)} rows might go, and the run went on"
+    site.run(of, LATER, **of.allowing_loss())
+    assert of.no_vanish or not site.rows(of)
+
+
 def changes_are_seen(site: PromiseSite, other: PromiseSite, of: Described) -> None:
     """An incremental run sees a change, and ends with what a full run ends with."""
     before = site.rows(of)
@@ -164,13 +183,14 @@ def _moved(moved: Mapping[str, Mapping[int, int]], name: str, value: Any) -> Any
 
 
 def poison_spoils_nobody_else(site: PromiseSite, poisoned: PromiseSite, of: Described) -> None:
-    """A poisoned site's run succeeds, and others' rows are as without the poison."""
+    """A poisoned site's runs succeed, and others' rows are as without the poison."""
     site.run(of, NOW)
     before = site.rows(of)
     with succeeding():
         for job in of.before:
             poisoned.run(described(job), NOW)
-        poisoned.run(of, NOW)
+        for more in (of.incremental(), {}, of.incremental()):
+            poisoned.run(of, NOW, **more)
     assert_kept(before, poisoned.rows(of), of)
     finite_numbers_only(poisoned, of)
 
@@ -182,14 +202,18 @@ def finite_numbers_only(site: PromiseSite, of: Described) -> None:
         assert not odd, f"{key}: {odd}"
 
 
-def results_from_the_future_freeze_nobody(site: PromiseSite, other: PromiseSite, of: Described) -> None:
+def results_from_the_future_freeze_nobody(
+    site: PromiseSite, other: PromiseSite, of: Described, *, incremental: bool = False
+) -> None:
     """Results that a wrong clock dated a year ahead are renewed by the next run."""
-    for table in of.tables:
+    states = {table.name for table in BUNDLE_TABLES if of.name in (table.jobs or ()) and not table.view}
+    for table in states | of.tables.keys():
         for (statement,) in site.connection.execute(_AHEAD.encode(), [table, list(TIMES)]).fetchall():
             site.connection.execute(statement.encode())
     for one in (site, other):
         one.connection.execute(of.change.encode())
-        one.run(of, LATER)
+    other.run(of, LATER)
+    site.run(of, LATER, **(of.incremental() if incremental else {}))
     assert_same(other.rows(of), site.rows(of))
 
 

@@ -103,13 +103,21 @@ def _run(resources: Resources, of: Described, at: datetime, given: JsonObject) -
     )
     assert isinstance(opened, runs.OpenRun)
     connection.execute('UPDATE "JobRun" SET "startedAt" = %s WHERE "id" = %s', [at, int(opened.id)])
-    run, ran, results = Run(opened.id, of.name, at, given, opened.context), Ran(), []
+    try:
+        return _pages(resources, of, Run(opened.id, of.name, at, given, opened.context), options)
+    except Exception as error:
+        runs.close_run(connection, opened.id, {"Error": type(error).__name__, "Cause": str(error)})
+        raise
+
+
+def _pages(resources: Resources, of: Described, run: Run, options: Any) -> Ran:
+    connection, ran, results = resources.database.connection(), Ran(), []
     cursor: Any = None
     while not ran.pages or cursor is not None:
         chapter = of.job.plan(resources, run, options, cursor)
         if cursor is None:
             ran.context = through_json(chapter.context)
-            run = Run(run.id, run.job, at, given, ran.context)
+            run = Run(run.id, run.job, run.started_at, run.options, ran.context)
             runs.set_context(connection, run.id, chapter.context)
         cursor = through_json(chapter.cursor)
         ran.pages += through_json(chapter.pages)

@@ -27,6 +27,11 @@ def test_the_rows_of_a_vanished_key_go(copy: Copy, job: str, incremental: bool) 
     promises.vanished_keys_go(copy(), described(job), incremental=incremental)
 
 
+@pytest.mark.parametrize("job", [job for job in JOBS if not described(job).no_vanish])
+def test_a_vanished_site_stops_the_run(copy: Copy, job: str) -> None:
+    promises.a_vanished_site_stops_the_run(copy(), described(job))
+
+
 @of_every_job
 def test_a_changed_input_is_seen(copy: Copy, job: str) -> None:
     promises.changes_are_seen(copy(), copy(), described(job))
@@ -53,9 +58,10 @@ def test_numbers_are_finite(copy: Copy, job: str) -> None:
     promises.finite_numbers_only(copy(), described(job))
 
 
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
 @of_every_job
-def test_results_from_the_future_freeze_nobody(copy: Copy, job: str) -> None:
-    promises.results_from_the_future_freeze_nobody(copy(), copy(), described(job))
+def test_results_from_the_future_freeze_nobody(copy: Copy, job: str, incremental: bool) -> None:
+    promises.results_from_the_future_freeze_nobody(copy(), copy(), described(job), incremental=incremental)
 
 
 @of_every_job
