@@ -23,6 +23,7 @@ from sitejobs.errors import DatabaseFailure, Transient
 from sitejobs_local.postgres import Server
 from sitejobs_local.postgres_cluster import Cluster, run_as, server_account
 from tests.conftest import make_home
+from tests.limits import PATIENCE_S
 from tests.skips import Lacking, program
 
 ODD = {
@@ -77,7 +78,7 @@ def pooler(postgres_server: Server, database_url: str) -> Iterator[Pooler]:
             yield make_conninfo(database_url, host=str(home))
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
     yield start
     shutil.rmtree(home)

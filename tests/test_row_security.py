@@ -268,7 +268,7 @@ def _function(job: str) -> Function:
     code = REPOSITORY / "functions" / job.replace("-", "_")
     handler = "app.plan" if "plan = " in (code / "app.py").read_text() else "app.handler"
     layer = REPOSITORY / "layers" / "sitejobs"
-    return Function(job, job, code, handler, timeout=60, memory=256, environment={}, layers=(layer,))
+    return Function(job, job, code, handler, timeout=900, memory=256, environment={}, layers=(layer,))
 
 
 def test_every_jobs_plan_refuses_before_anything_is_written(

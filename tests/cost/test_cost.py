@@ -24,6 +24,7 @@ from sitejobs_local.postgres import Server
 from sitejobs_local.template import load_template
 from tests.conftest import make_home
 from tests.databases import site_database
+from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
 from tests.matching.random_sites import NOW
 from tools.measure_rates import measure
@@ -51,7 +52,7 @@ def counted(url: str, folder: Path, job: str, options: dict[str, Any]) -> tuple[
         TEMPLATE, database_url=url, log_file=folder / "log", on_event=count, work_folder=folder / "work"
     ) as machine:
         arn = machine.start(job, options)
-        ended = machine.wait(arn, timeout=240)
+        ended = machine.wait(arn, timeout=PATIENCE_S)
         assert ended.status == "SUCCEEDED", ended
         client = machine.client("stepfunctions")
         history = client.get_execution_history(executionArn=arn)["events"]

@@ -19,6 +19,8 @@ from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
+from tests.limits import PATIENCE_S
+
 ACCOUNT, REGION = "123456789012", "us-east-1"
 HIDDEN_SECONDS = 100
 TRIES = 3
@@ -228,7 +230,7 @@ def test_senders_and_receivers_at_a_time_lose_nothing(
     seen: list[str] = []
     with ThreadPoolExecutor(4) as pool:
         done = [pool.submit(add, sender) for sender in ("one", "other")]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while len(seen) < 2 * count and time.monotonic() < deadline:
             messages = receive(backend)
             seen += [message.body for message in messages]
