@@ -37,7 +37,8 @@ def test_a_good_upload_is_ready_and_its_record_says_what_it_is(site: MediaSite) 
 
 def test_every_broken_rule_is_told_at_once(site: MediaSite) -> None:
     media_id = site.add("wide.png", "VIDEO", mime="video/mp4")
-    strict = Checker(site.bucket, site.checker.parser, read_rules({"MEDIA_FORMATS": "jpeg"}), "media/")
+    rules = read_rules({"MEDIA_FORMATS": "jpeg", "MEDIA_MAX_IMAGE_PIXELS": "1000"})
+    strict = Checker(site.bucket, site.checker.parser, rules, "media/")
     summary = PageSummary()
     strict.check(site.resources.database.connection(), media_id, summary)
     assert site.media(media_id)["status"] == "REJECTED"

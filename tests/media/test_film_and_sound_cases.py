@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from sitejobs.media.attributes import language, moment
+from sitejobs.media.matroska import played_ms, segment_of
 from sitejobs.media.parser_host import Limits, ParserHost
+from sitejobs.media.playable import is_playable
+from sitejobs.media.reading import RangedFile
 from sitejobs.media.recognition import recognise
 from sitejobs.media.rules import Claim, broken_rules, read_rules
 from tests.media.sources import Bytes, content, extracted
@@ -146,6 +149,17 @@ LENGTHS: dict[str, tuple[bytes, int]] = {
     "mp4 whose header says 1 s": (mp4_saying(1_000, b"mvhd"), 200_000),
     "mp4 whose header and media say 1 s": (mp4_saying(1_000, b"mvhd", b"mdhd"), 200_000),
     "mkv whose header says 0.1 s": (mkv_saying(0.1), 2_000),
+    # Chromium plays all of these: twice the time by the wall's clock, twice the frames. Of two joined mp4 it plays one.
+    "two mkv": (content("sound.mkv") * 2, 4_000),
+    "two webm, recorded": (content("recorded.webm") * 2, 4_000),
+    "three webm": (content("vp8.webm") * 3, 6_000),
+    "webm and junk": (content("vp8.webm") + JUNK, 2_000),
+    "two mp4": (content("moov-first.mp4") * 2, 2_000),
+    "two fragmented mp4": (content("fragmented.mp4") * 2, 4_160),
+    # ffmpeg plays all of these; no browser plays any.
+    "two avi": (content("mpeg4.avi") * 2, 4_000),
+    "two ts": (content("h264.ts") * 2, 4_000),
+    "ts, a part of it lost": (content("h264.ts")[:18_800] + JUNK[:100] + content("h264.ts")[18_900:], 2_000),
 }
 
 
@@ -246,6 +260,51 @@ def test_a_large_sound_whose_header_lies_is_measured_by_its_rate(parser: ParserH
     found = parser.extract(source, len(data))
     assert found.durationMs == pytest.approx(800 * 3_000, rel=0.1)
     assert sum(length for _, length in source.reads) < 2 << 20
+
+
+LARGE: dict[str, tuple[bytes, int]] = {
+    name: (content(name) * times, 2_000 * times)
+    for name in ("vp8.webm", "recorded.webm", "h264.ts")
+    for times in ((17 << 20) // len(content(name)),)
+}
+LARGE["mpeg4.avi"] = (content("mpeg4.avi") + b"RIFF" + struct.pack("<I", 17 << 20) + bytes(17 << 20), 2_000)
+LARGE["mpeg4.avi"] = (LARGE["mpeg4.avi"][0] + content("mpeg4.avi"), 4_000)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_files_that_were_joined_are_measured_at_a_few_places(parser: ParserHost, name: str) -> None:
+    data, wanted = LARGE[name]
+    source = Bytes(data)
+    found = parser.extract(source, len(data))
+    assert found.durationMs == pytest.approx(wanted, rel=0.15)
+    # The parser alone reads these to their end.
+    assert sum(length for _, length in source.reads) < len(data) * 1.05
+
+
+def void(length: int) -> bytes:
+    return b"\xec" + (length | 1 << 56).to_bytes(8, "big") + bytes(length)
+
+
+def test_the_last_cluster_may_be_a_large_one() -> None:
+    cluster = b"\x1f\x43\xb6\x75\x01" + b"\xff" * 7 + b"\xe7\x82" + (5_000).to_bytes(2, "big")
+    data = content("recorded.webm") + void(12 << 20) + cluster + void(5 << 20)
+    source = Bytes(data)
+    file = RangedFile(source, len(data))
+    assert played_ms(file, len(data), segment_of(file, len(data)), thorough=False) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("codec", "profile", "wanted"),
+    [
+        ("h264", "High", True), ("h264", None, True), ("h264", "Constrained Baseline", True),
+        ("h264", "High 10", False), ("h264", "High 4:2:2", False), ("h264", "High 4:4:4 Predictive", False),
+        ("vp9", "0", True), ("vp9", "1", False), ("vp9", "2", True), ("av1", "Main", True), ("av1", "High", False),
+        ("hevc", "Main", False),
+    ],
+)  # fmt: skip
+def test_profiles_that_only_one_browser_plays_are_not_playable(codec: str, profile: str | None, wanted: bool) -> None:
+    found = {"kind": "VIDEO", "format": "mp4", "videoCodec": codec, "videoProfile": profile, "audioCodec": "aac"}
+    assert is_playable(found) is wanted
 
 
 HEADS = {

@@ -236,7 +236,8 @@ def test_a_wrong_setting_is_told_before_anything_is_uploaded(
 
 
 def test_a_person_sees_a_table(site_url: str, tmp_path: Path) -> None:
-    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
+    # Wide enough for the path of any working copy.
+    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path), COLUMNS="400")
     done = sitejobs("upload", str(FILES / "plain.jpg"), str(FILES / "plain.png"), "--type", "VIDEO", env=env)
     assert done.returncode == 0, done.stderr
     assert "REJECTED" in done.stdout

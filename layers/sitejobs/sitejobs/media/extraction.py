@@ -7,17 +7,19 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from sitejobs.media.attributes import AUDIO, IMAGE, VIDEO, Attributes, attributes_from_json
+from sitejobs.media.avi import avi_duration_ms
 from sitejobs.media.boxes import Movie, movie_of
 from sitejobs.media.flac import flac_duration_ms
 from sitejobs.media.formats import FORMATS, HEAD_BYTES, Format
 from sitejobs.media.images import Depth, image_attributes
-from sitejobs.media.matroska import last_timestamp_ms, segment_of
+from sitejobs.media.matroska import played_ms, segment_of
 from sitejobs.media.ogg import has_only_a_cover, ogg_duration_ms
 from sitejobs.media.playable import is_playable
 from sitejobs.media.reading import RangedFile
 from sitejobs.media.recognition import recognise
 from sitejobs.media.sound_frames import after_id3, begins_with_frames, sound_duration_ms
 from sitejobs.media.tracks import image_size, is_truncated, media_info, track_attributes
+from sitejobs.media.transport import ts_duration_ms
 from sitejobs.media.wav import wav_duration_ms
 
 _ISO_FILES: Final = {"mp4", "m4a", "mov"}
@@ -30,8 +32,10 @@ _MEASURED: Final[dict[str, Callable[[RangedFile, int, float | None], float | Non
     "flac": flac_duration_ms,
     "ogg": ogg_duration_ms,
     "wav": wav_duration_ms,
+    "avi": avi_duration_ms,
+    "ts": ts_duration_ms,
 }
-"""Sound whose header may say less than there is."""
+"""What may be longer than its header says."""
 _EDIT_MS: Final = 500
 """An edit that cuts less is what encoders put before the sound; of what cuts more browsers play one or the other."""
 _SEARCHED_BYTES: Final = 32 << 10
@@ -127,5 +131,5 @@ def _matroska(file: RangedFile, form: Format, size: int, told_ms: float | None) 
         raise Unreadable("damaged", f"the {form.name} file has no segment") from None
     if segment.truncated:
         raise Unreadable("truncated", f"the {form.name} file ends before its content does")
-    last_ms = last_timestamp_ms(file, size, segment.scale_ns, thorough=not told_ms)
+    last_ms = played_ms(file, size, segment, thorough=not told_ms)
     return last_ms if last_ms is not None and last_ms > (told_ms or 0) + (_EDIT_MS if told_ms else 0) else told_ms

@@ -1,61 +1,127 @@
 """What a Matroska or WebM file says beside MediaInfo's answer: its true length, and whether its end is missing.
 
 Browsers record WebM as a stream: no duration in the header, no size of the segment. Its last cluster tells the time.
+Of joined files, and wherever the clock begins again, they play one after the other.
 """
 
+import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
+from sitejobs.media.clocks import Mark, joined_seconds, windows
 from sitejobs.media.reading import RangedFile
+from sitejobs.media.sound_frames import SCANNED_WHOLE
 
 TAIL_BYTES = 1 << 20
-THOROUGH_BYTES = 32 << 20
-"""Of the end, where the header tells no length: a recording may be one cluster of many megabytes."""
+TOLD_BYTES, THOROUGH_BYTES = 8 << 20, 32 << 20
+"""Of the end, where the last MB begins no cluster: with a length in the header, and without one. A recording may be one
+cluster of many megabytes."""
+MAX_PARTS = 16
+"""Files joined to a large one whose ends are looked at; with more of them the rest is taken to be like those."""
+WINDOW_BYTES = 1 << 20
+"""A recording's cluster has about as many."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
+_CLUSTERS = re.compile(re.escape(_CLUSTER))
 _SEGMENT = b"\x18\x53\x80\x67"
 _TIMESTAMP, _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
+_BEFORE_TIME = (0xEC, 0xBF, 0xA7, 0xAB)
+"""Void, checksum, place and size of the cluster before: they may come before its time."""
 _TIMESTAMP_SCALE = b"\x2a\xd7\xb1"
 _DEFAULT_SCALE_NS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Segment:
-    """`truncated`: it says it goes on where the file has ended."""
+    """`end`: where it says that it ends, None: it does not; `truncated`: that is behind the file's end."""
 
+    end: int | None
     truncated: bool
     scale_ns: int
 
 
-def segment_of(file: RangedFile, size: int) -> Segment:
+def segment_of(file: RangedFile, size: int, start: int = 0) -> Segment:
     """Look at the head. ValueError when it is none."""
-    head = file.at(0, 4096)
+    head = file.at(start, 4096)
     header_size, header_length = _size(head, 4)
     at = 4 + header_length + (header_size or 0)
     if head[at : at + 4] != _SEGMENT:
         raise ValueError("no segment follows the header")
     length, width = _size(head, at + 4)
-    truncated = length is not None and at + 4 + width + length > size
+    end = None if length is None else start + at + 4 + width + length
     scale = _DEFAULT_SCALE_NS
     found = head.find(_TIMESTAMP_SCALE, at)
     if found >= 0:
         bytes_, width = _size(head, found + 3)
         scale = int.from_bytes(head[found + 3 + width : found + 3 + width + (bytes_ or 0)], "big") or scale
-    return Segment(truncated, scale)
+    return Segment(end, end is not None and end > size, scale)
 
 
-def last_timestamp_ms(file: RangedFile, size: int, scale_ns: int, *, thorough: bool) -> int | None:
-    """Time of the last block, from the clusters at the end; None when there is none within the bytes looked at."""
+def played_ms(file: RangedFile, size: int, first: Segment, *, thorough: bool) -> float | None:
+    """Time of the last block, of all files that were joined; None when there is none within the bytes looked at."""
+    if size <= SCANNED_WHOLE:
+        return _played(file.at(0, size)) * first.scale_ns / 1e6 or None
+    total, start, segment = 0.0, 0, first
+    for _ in range(MAX_PARTS):
+        end = size if segment.end is None else min(segment.end, size)
+        total += _last_timestamp_ms(file, start, end, first.scale_ns, thorough=thorough and end == size) or 0
+        if segment.end is None:
+            places = [list(_clusters(data, place)) for place, data in windows(file, size, WINDOW_BYTES)]
+            return max(total, (joined_seconds(places, size) or 0) * first.scale_ns / 1e6) or None
+        try:
+            start, segment = end, segment_of(file, size, end)
+        except (ValueError, IndexError):
+            return total or None
+    return total * size / start
+
+
+def _played(data: bytes) -> int:
+    """The highest time of each run of clusters whose times rise, taken together."""
+    marks = [*_clusters(data), (len(data), -1.0)]
+    return sum(
+        _latest_block(data[at:following], 0) or 0 for (at, now), (following, then) in pairwise(marks) if then <= now
+    )
+
+
+def _clusters(data: bytes, place: int = 0) -> Iterator[Mark]:
+    """Where clusters begin, and the time each begins with."""
+    for match in _CLUSTERS.finditer(data):
+        time = _time_of(data, match.start())
+        if time is not None:
+            yield place + match.start(), time
+
+
+def _time_of(data: bytes, at: int) -> int | None:
+    """The time at the head of the cluster at `at`; None when it is no cluster."""
+    try:
+        position = at + 4 + _size(data, at + 4)[1]
+        for _ in range(4):
+            length, width = _size(data, position + 1)
+            body = position + 1 + width
+            if data[position] == _TIMESTAMP and length is not None and length <= 8:
+                return int.from_bytes(data[body : body + length], "big")
+            if length is None or data[position] not in _BEFORE_TIME:
+                return None
+            position = body + length
+    except (IndexError, ValueError):
+        pass
+    return None
+
+
+def _last_timestamp_ms(file: RangedFile, begin: int, end: int, scale_ns: int, *, thorough: bool) -> int | None:
+    """Time of the last block before `end`, from the clusters there."""
     searched, span = b"", TAIL_BYTES
-    while span <= (THOROUGH_BYTES if thorough else TAIL_BYTES):
-        start = max(0, size - span)
-        searched = file.at(start, size - start - len(searched)) + searched
+    while span <= (THOROUGH_BYTES if thorough else TOLD_BYTES):
+        start = max(begin, end - span)
+        searched = file.at(start, end - start - len(searched)) + searched
         at = searched.rfind(_CLUSTER)
         while at >= 0:
             latest = _latest_block(searched, at)
             if latest is not None:
                 return round(latest * scale_ns / 1e6)
             at = searched.rfind(_CLUSTER, 0, at)
-        if not start:
+        if start == begin:
             break
         span *= 2
     return None
@@ -70,7 +136,7 @@ def _latest_block(data: bytes, at: int) -> int | None:
             kind = data[position]
             length, width = _size(data, position + 1)
             body = position + 1 + width
-            if length is None or (base is None and kind not in (_TIMESTAMP, 0xEC, 0xBF, 0xA7, 0xAB)):
+            if length is None or (base is None and kind not in (_TIMESTAMP, *_BEFORE_TIME)):
                 break
             if kind == _TIMESTAMP:
                 base = int.from_bytes(data[body : body + length], "big")

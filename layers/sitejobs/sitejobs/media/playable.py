@@ -2,7 +2,8 @@
 
 Yes means in today's Chrome, Firefox and Safari alike, without help of the machine's. Sources:
 containers and codecs: https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Containers
-https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Video_codecs (HEVC: only with hardware that decodes it)
+https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Video_codecs (HEVC: only with hardware that decodes it;
+AV1 in Safari, too: its newer machines have it)
 https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Audio_codecs (ALAC, AC-3: Safari alone)
 images: https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Image_types (HEIC, JPEG XL, TIFF: Safari alone)
 Theora: removed from Chrome 123 and Firefox 130, https://chromestatus.com/feature/5158654475239424
@@ -26,6 +27,12 @@ _CONTAINERS: Final[dict[str, tuple[set[str], set[str]]]] = {
     "flac": (set(), {"flac"}),
     "wav": (set(), {"pcm", "pcm_alaw", "pcm_mulaw"}),
 }
+# Chrome plays these as well; the decoders that Firefox and Safari take from the system do not.
+_OTHER_PROFILES: Final = {
+    "h264": ("High 10", "4:2:2", "4:4:4"),
+    "vp9": ("1", "3"),
+    "av1": ("High", "Professional"),
+}
 
 
 def is_playable(found: dict[str, Any]) -> bool:
@@ -36,4 +43,6 @@ def is_playable(found: dict[str, Any]) -> bool:
         return False
     pictures, sounds = _CONTAINERS[found["format"]]
     video, audio = found.get("videoCodec"), found.get("audioCodec")
+    if any(other in str(found.get("videoProfile")) for other in _OTHER_PROFILES.get(str(video), ())):
+        return False
     return (video is None or video in pictures) and (audio is None or audio in sounds) and bool(video or audio)
