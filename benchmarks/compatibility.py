@@ -15,7 +15,7 @@ from statistics import median
 from benchmarks.command import PAGE, command_parser, note
 from benchmarks.keyed_jobs import Benched, empty, settle, warm_machine
 from benchmarks.site import bench_site
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from tools.docs import renewed, table
 
 TABLE = "UserCompatibility"

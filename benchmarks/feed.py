@@ -16,7 +16,7 @@ from psycopg import Connection
 from benchmarks.command import PAGE, command_parser, note
 from benchmarks.keyed_jobs import Benched, empty, raw_copy, settle, warm_machine
 from benchmarks.site import BenchSite, bench_site
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from tools.docs import renewed, table
 
 SIZES = (10_000, 100_000)

@@ -24,11 +24,11 @@ from psycopg import Connection, sql
 from benchmarks.command import PAGE, command_parser, keep_results, note
 from benchmarks.match_scores import FOR_SURE, TIMES
 from benchmarks.site import CHUNK_BYTES, BenchSite, bench_site, some_users
-from sitejobs.database import connect
-from sitejobs_local.machine import LocalMachine
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import LocalMachine
+from sitejobs_local.database.target import open_target
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.runner import workshop_of
-from sitejobs_local.target import open_target
+from sitejobs_local.runs.runner import workshop_of
 from tools.docs import renewed, table
 
 SIZES = (10_000, 100_000)

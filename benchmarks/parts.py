@@ -18,20 +18,20 @@ from psycopg import Connection
 
 from benchmarks import plain
 from benchmarks.figures import PartFigures
-from sitejobs.database import connect
-from sitejobs.matching import live
-from sitejobs.matching.bounds import Bounds, reach_of
-from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.kernel import tier_step
-from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.population import read_population
-from sitejobs.matching.rows import encode_rows
-from sitejobs.matching.search import Exclusions, Matches, Work, World, search
-from sitejobs.matching.shelf import Shelf
-from sitejobs.matching.snapshot import take_snapshot, vocabulary_of
-from sitejobs.matching.snapshot_file import StoredSnapshot, write_snapshot
-from sitejobs.matching.users import Users, concatenate
-from sitejobs.matching.world import open_world
+from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores.rows import encode_rows
+from sitejobs.matching.scoring.interests import InterestBits
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.snapshot.candidates import open_world
+from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
+from sitejobs.matching.snapshot.population import read_population
+from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
+from sitejobs.matching.topk.bounds import Bounds, reach_of
+from sitejobs.matching.topk.screening import tier_step
+from sitejobs.matching.topk.search import Exclusions, Matches, Work, World, search
+from sitejobs.matching.topk.segment import Shelf
+from sitejobs.postgres.connection import connect
 
 PAGE_VIEWERS = 100
 """batchSize as it is by default."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.exact import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
-from sitejobs.matching.geometry import km_of_chord
-from sitejobs.matching.interests import Bits, InterestBits
-from sitejobs.matching.kernel import tier_step
-from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.quizzes import NEITHER, quiz_similarity
-from sitejobs.matching.shelf import static_scores
-from sitejobs.matching.users import MISSING, Users
+from sitejobs.matching.scoring.geometry import km_of_chord
+from sitejobs.matching.scoring.interests import Bits, InterestBits
+from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.quizzes import NEITHER, quiz_similarity
+from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.topk.screening import tier_step
+from sitejobs.matching.topk.segment import static_scores
 
 Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]

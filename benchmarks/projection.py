@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import SizeFigures
-from sitejobs.matching.match_scores import JOB
+from sitejobs.matching.match_scores.job import JOB
 from sitejobs.matching.options import MatchScoresOptions
-from sitejobs.matching.world import READY_USERS
+from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs_local.cost.estimate import snapshot_gets
 from sitejobs_local.cost.prices import prices
 from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.steps import requests_of, transitions_of
-from sitejobs_local.template import Function, load_template
+from sitejobs_local.template.template import Function, load_template
 
 ROOT = Path(__file__).resolve().parent.parent
 

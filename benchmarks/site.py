@@ -18,11 +18,11 @@ from psycopg import Connection, sql
 
 from benchmarks.figures import ChangeFigures, PartFigures, RunFigures, UserFigures
 from benchmarks.watching import Watch
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import reset, running_postgres
+from sitejobs_local.database.target import open_target
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.postgres import reset, running_postgres
-from sitejobs_local.runner import workshop_of
-from sitejobs_local.target import open_target
+from sitejobs_local.runs.runner import workshop_of
 
 JOB = "match-scores"
 CHUNK_BYTES = 1 << 20
@@ -127,7 +127,7 @@ class BenchSite:
 
     def _execution(self, user_id: int) -> float:
         """Seconds from an execution's start to its end, on a machine that has just been started."""
-        from sitejobs_local.machine import LocalMachine
+        from sitejobs_local.aws.machine import LocalMachine
 
         with open_target(self.environ) as target:
             workshop = workshop_of(target, self.environ, JOB)

@@ -14,9 +14,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from sitejobs_local import migrations
-from sitejobs_local.machine import Event
-from sitejobs_local.postgres import Server, reset, running_postgres
+from sitejobs_local.aws.machine import Event
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import Server, reset, running_postgres
 
 KINDS: tuple[tuple[str, str, str], ...] = (
     ("plain.jpg", "IMAGE", "image/jpeg"),

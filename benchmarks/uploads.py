@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.command import PAGE, command_parser, keep_results, note
 from benchmarks.machine import describe_machine
 from benchmarks.upload_site import KINDS, Deliveries, Sessions, site, uploads
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
 from tests.media.sources import content
 from tools.docs import renewed, table

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from sitejobs_local.postgres import Server, reset, running_postgres
+from sitejobs_local.database.postgres import Server, reset, running_postgres
 from tests import skips
 from tests.servers import OLDEST, own_server, programs_of
 from tests.surroundings import normalise

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from sitejobs.database import connect
-from sitejobs_local.migrations import apply, apply_site_schema
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.migrations import apply, apply_site_schema
+from sitejobs_local.database.postgres import Server
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sitejobs import runs
-from sitejobs.database import Database
-from sitejobs.jobs import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

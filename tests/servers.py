@@ -21,8 +21,7 @@ from typing import Final
 
 import psycopg
 
-from sitejobs_local.postgres import Server
-from sitejobs_local.postgres_cluster import (
+from sitejobs_local.database.cluster import (
     ENVIRONMENT,
     SUPERUSER,
     Account,
@@ -32,6 +31,7 @@ from sitejobs_local.postgres_cluster import (
     server_account,
     server_binaries,
 )
+from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 from tests.skips import Lacking, program, skip
 

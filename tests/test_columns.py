@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from psycopg import Connection
 
-from sitejobs.columns import fetch_columns
-from sitejobs.database import connect
+from sitejobs.postgres.columns import fetch_columns
+from sitejobs.postgres.connection import connect
 
 
 @pytest.fixture

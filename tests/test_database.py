@@ -11,11 +11,11 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sitejobs.database import TIMEOUTS, Database, connect, translated_errors
 from sitejobs.errors import DatabaseFailure, InvalidInput, SitejobsError, Transient
+from sitejobs.postgres.connection import TIMEOUTS, Database, connect, translated_errors
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import load_template
+from sitejobs_local.template.template import load_template
 from tests.local.command import environment, sitejobs
 from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 

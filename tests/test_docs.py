@@ -21,16 +21,16 @@ from sitejobs.feed import feed_presort_cleanup
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.topics import topics_of
 from sitejobs.matching.compatibility.scoring import WEIGHTS
-from sitejobs.matching.parameters import read_parameters
+from sitejobs.matching.scoring.parameters import read_parameters
 from sitejobs.options import parse_options
-from sitejobs.reasons import REASONS, UNKNOWN
+from sitejobs.postgres.reasons import REASONS, UNKNOWN
 from sitejobs.search.options import SearchableUserOptions
 from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
 from sitejobs.workflows.catalog import WORKFLOWS
-from sitejobs_local import migrations
 from sitejobs_local.cli import sitejobs as command
+from sitejobs_local.database import migrations
 from sitejobs_local.population import generate, load
-from sitejobs_local.template import load_template
+from sitejobs_local.template.template import load_template
 from tests.local.command import environment
 from tests.local.command import sitejobs as run_command
 from tools.docs import PARTS, renewed
@@ -333,7 +333,7 @@ def test_every_column_of_a_jobs_tables_is_explained(site: str, page: str, table:
 def test_every_reason_that_is_explained_is_one_that_is_given() -> None:
     text = (ROOT / "docs" / "build-user-traits.md").read_text()
     reasons = set(re.findall(r"`(\w+-[\w-]+)`", text.partition("| reason |")[2].partition("## ")[0]))
-    code = (ROOT / "layers/sitejobs/sitejobs/traits/user_traits.py").read_text()
+    code = (ROOT / "layers/sitejobs/sitejobs/traits/build_user_traits.py").read_text()
     assert {reason for reason in reasons if f"'{reason}'" in code or f'"{reason}"' in code} == reasons
     assert set(re.findall(r"'((?:answers?|trait)-[a-z-]+|trait-values?-[a-z-]+)'", code)) <= reasons
 

@@ -12,17 +12,17 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from sitejobs import runs
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
-from sitejobs.endings import METRIC_OF, Ending, job_of, read_ending
 from sitejobs.errors import InvalidInput, RunClosed
-from sitejobs.jobs import JsonObject
-from sitejobs.runs import AlreadyRunning, OpenRun
+from sitejobs.jobs import runs
+from sitejobs.jobs.endings import METRIC_OF, Ending, job_of, read_ending
+from sitejobs.jobs.job import JsonObject
+from sitejobs.jobs.runs import AlreadyRunning, OpenRun
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.workers import WorkerPool
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY, TEMPLATE
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import load_template
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.template import load_template
 from tests.databases import site_database
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:match-scores"

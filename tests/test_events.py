@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from sitejobs.database import connect
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs import Job
+from sitejobs.jobs.job import Job
 from sitejobs.matching.compatibility import job as compatibility
+from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.keyed_runs import Runner, through_json
 

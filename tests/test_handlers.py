@@ -12,12 +12,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.database import connect
-from sitejobs.jobs import JsonObject
+from sitejobs.jobs.job import JsonObject
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.workers import WorkerPool
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import Function
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.template import Function
 from tests.databases import site_database
 from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 

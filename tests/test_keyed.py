@@ -10,10 +10,10 @@ from psycopg import Connection
 from pydantic import Field
 
 from sitejobs.catalog import JobEntry
-from sitejobs.database import connect, is_transient
-from sitejobs.jobs import PAGES_A_CHAPTER, Job, PageSummary
-from sitejobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Job, PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
 from sitejobs.options import MAX_ID, MIN_ID, OptionalUserId, PagedOptions, Whole
+from sitejobs.postgres.connection import connect, is_transient
 from tests.keyed_runs import NOW, Runner
 
 KEYS = Keys(

@@ -12,17 +12,18 @@ import pytest
 from psycopg import Connection, sql
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
 from sitejobs.errors import SuspiciousLoss
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs import Job, JsonObject
-from sitejobs.losses import LEAST_ROWS
-from sitejobs.matching import match_scores
+from sitejobs.jobs.job import Job, JsonObject
+from sitejobs.jobs.losses import LEAST_ROWS
 from sitejobs.matching.compatibility import job as compatibility
+from sitejobs.matching.match_scores import job as match_scores
+from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.conftest import wait_for_closed_sessions
 from tests.databases import site_database, temporary_database
 from tests.keyed_runs import Runner

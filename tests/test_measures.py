@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sitejobs.measures import EVERY_SERVICE, NEAR_TIME_LIMIT, metrics, timed
+from sitejobs.handlers.metrics import EVERY_SERVICE, NEAR_TIME_LIMIT, metrics, timed
 
 
 class Clock:

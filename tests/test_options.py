@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs import scope_of
+from sitejobs.jobs.job import scope_of
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions, describe_field, limits, parse_options
 from sitejobs.workflows.catalog import WORKFLOWS, input_of

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from sitejobs import runs
-from sitejobs.database import connect
 from sitejobs.errors import DataUnavailable
-from sitejobs.jobs import PAGES_A_CHAPTER, JsonObject, PageSummary
-from sitejobs.matching import page as match_scores_page
-from sitejobs.matching.parameters import Parameters, Weights
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import PAGES_A_CHAPTER, JsonObject, PageSummary
+from sitejobs.matching.match_scores import page as match_scores_page
+from sitejobs.matching.scoring.parameters import Parameters, Weights
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.workers import WorkerPool
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import Function
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.template import Function
 from tests.bundle.interpreter import Execution, FunctionError, Handler, Interpreter, interpreted
 from tests.databases import site_database
 

@@ -18,10 +18,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import Database, connect, translated_errors
 from sitejobs.errors import DatabaseFailure, Transient
-from sitejobs_local.postgres import Server
-from sitejobs_local.postgres_cluster import Cluster, run_as, server_account
+from sitejobs.postgres.connection import Database, connect, translated_errors
+from sitejobs_local.database.cluster import Cluster, run_as, server_account
+from sitejobs_local.database.postgres import Server
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S
 from tests.skips import Lacking, program

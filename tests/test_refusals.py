@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import connect, translated_errors
 from sitejobs.errors import DatabaseFailure, SitejobsError, Transient
-from sitejobs.reasons import REASONS, reason_of
+from sitejobs.postgres.connection import connect, translated_errors
+from sitejobs.postgres.reasons import REASONS, reason_of
 from tests.conftest import make_home
 from tests.postgres_wire import gatekeeper, tls_of_localhost
 from tests.servers import OLDEST, own_server, programs_of

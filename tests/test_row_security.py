@@ -10,20 +10,20 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import Database, connect
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs import Resources
+from sitejobs.jobs.job import Resources
+from sitejobs.jobs.queues import Message
+from sitejobs.jobs.row_security import Hiding, hiding, refuse_hidden_rows
+from sitejobs.jobs.tables import OWNED, READ, UPDATED, tables_of
 from sitejobs.media.uploads import handle_uploads
-from sitejobs.queues import Message
-from sitejobs.row_security import Hiding, hiding, refuse_hidden_rows
-from sitejobs.tables import OWNED, READ, UPDATED, tables_of
+from sitejobs.postgres.connection import Database, connect
+from sitejobs_local.aws.workers import WorkerPool
 from sitejobs_local.contract.check import check
 from sitejobs_local.contract.check import tables_of as contract_tables_of
 from sitejobs_local.contract.roles import role_script
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import Function
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.template import Function
 from tests.databases import site_database, temporary_database
 from tests.fakes import FolderWorkStore
 

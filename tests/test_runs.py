@@ -9,12 +9,12 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from sitejobs import runs
-from sitejobs.database import connect, translated_errors
 from sitejobs.errors import InvalidInput, RunClosed, Transient
-from sitejobs.jobs import JsonObject
-from sitejobs.runs import AlreadyRunning, OpenRun
-from sitejobs_local.postgres import Server
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import JsonObject
+from sitejobs.jobs.runs import AlreadyRunning, OpenRun
+from sitejobs.postgres.connection import connect, translated_errors
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 
 STALE_SECONDS = 60

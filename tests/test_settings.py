@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import InvalidInput
-from sitejobs.settings import Settings, database_url, read_settings
+from sitejobs.handlers.settings import Settings, database_url, read_settings
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
 IAM = {

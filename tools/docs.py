@@ -22,8 +22,8 @@ from sitejobs.options import MAX_ID, JobOptions, limits
 from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
-from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.commands.jobs import flags_of
+from sitejobs_local.template.cloudformation import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 

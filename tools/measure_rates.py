@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs.catalog import JOBS, JobEntry
-from sitejobs.database import connect
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import Event, LocalMachine
 from sitejobs_local.cost.rates import RATES_FILE, Rates, RunRate, SizeRate
-from sitejobs_local.machine import Event, LocalMachine
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import reset, running_postgres
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import reset, running_postgres
 
 SIZES = (2000, 10_000)
 FIRST = ("build-user-traits", "match-scores")

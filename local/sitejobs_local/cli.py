@@ -127,7 +127,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
     psycopg: Any = sys.modules.get("psycopg")
     if psycopg is None or not isinstance(error, psycopg.Error):
         return None
-    from sitejobs.database import describe
+    from sitejobs.postgres.connection import describe
 
     lacking = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege)
     if isinstance(error, lacking):

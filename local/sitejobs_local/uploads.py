@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.runner import MEDIA_BUCKET, Workshop, taken_over
-from sitejobs_local.template import Function
+from sitejobs_local.runs.runner import MEDIA_BUCKET, Workshop, taken_over
+from sitejobs_local.template.template import Function
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from sitejobs_local.target import Target
+    from sitejobs_local.database.target import Target
 
 TYPES: Final = ("IMAGE", "VIDEO", "AUDIO")
 _EITHER: Final = (".3gp", ".3gpp", ".3g2")
@@ -157,7 +157,7 @@ def upload(
     on_done: Callable[[int], None] = lambda count: None,
 ) -> list[Uploaded]:
     """Upload files and wait for their verdicts; `on_done(count)` is told of verdicts as they come."""
-    from sitejobs_local.machine import LocalMachine
+    from sitejobs_local.aws.machine import LocalMachine
 
     with LocalMachine(
         TEMPLATE,

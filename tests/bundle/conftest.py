@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sitejobs_local import migrations
+from sitejobs_local.database import migrations
 from sitejobs_local.population import generate, load
-from sitejobs_local.template import Template, load_template
+from sitejobs_local.template.template import Template, load_template
 from tests.skips import Lacking, skip
 from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sitejobs_local.cloudformation import read_yaml
-from sitejobs_local.template import load_template
+from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.template import load_template
 from tools.bundle import ROOT
 
 JsonObject = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sitejobs_local.template import Function, Template
+from sitejobs_local.template.template import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
 from tests.media.sources import content

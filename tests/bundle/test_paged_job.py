@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from sitejobs.jobs import PAGES_A_CHAPTER
+from sitejobs.jobs.job import PAGES_A_CHAPTER
 from tests.bundle.interpreter import FunctionError, Handler, Interpreter, JsonObject, interpreted
 from tools.bundle import ROOT
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs_local.template import Template
+from sitejobs_local.template.template import Template
 from tests.bundle.containers import IMAGE, Engine, NoEngineError, container_engine, import_stand_in
 from tests.postgres_wire import gatekeeper
 from tests.skips import Lacking, skip

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from sitejobs.settings import database_url, read_settings
-from sitejobs_local.cloudformation import Resolver
-from sitejobs_local.template import load_template
+from sitejobs.handlers.settings import database_url, read_settings
+from sitejobs_local.template.cloudformation import Resolver
+from sitejobs_local.template.template import load_template
 from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, TEMPLATE, role_of, statements_of
 
 

@@ -9,7 +9,7 @@ from sitejobs.media.formats import FORMATS
 from sitejobs.media.media_metadata import PAGE_SECONDS
 from sitejobs.media.rules import DEFAULT_FORMATS, Rules, read_rules
 from sitejobs.media.uploads import CALL_SECONDS
-from sitejobs_local.template import load_template
+from sitejobs_local.template.template import load_template
 from tests.bundle.resources import (
     AS_READ,
     DOCUMENT,

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
-from sitejobs.jobs import PAGES_A_CHAPTER
+from sitejobs.jobs.job import PAGES_A_CHAPTER
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import Event, LocalMachine
 from sitejobs_local.cost.estimate import Machine, full_run, incremental_run, machines_of, month, watching
 from sitejobs_local.cost.prices import Price, prices
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate, read_rates
 from sitejobs_local.cost.schedules import Schedule
 from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
-from sitejobs_local.machine import Event, LocalMachine
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
-from sitejobs_local.template import load_template
+from sitejobs_local.template.template import load_template
 from tests.conftest import make_home
 from tests.databases import site_database
 from tests.limits import PATIENCE_S

@@ -6,9 +6,9 @@ import pytest
 
 from sitejobs.errors import InvalidInput
 from sitejobs.workflows.options import AllOptions
-from sitejobs_local.cloudformation import read_yaml
 from sitejobs_local.cost.schedules import Schedule, schedules_of, starts_of
 from sitejobs_local.places import TEMPLATE
+from sitejobs_local.template.cloudformation import read_yaml
 
 DOCUMENT = read_yaml(TEMPLATE)
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday

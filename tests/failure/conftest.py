@@ -8,12 +8,12 @@ from itertools import count
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.database import connect
-from sitejobs_local.machine import LocalMachine
-from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import LocalMachine
+from sitejobs_local.database.migrations import apply, apply_site_schema
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import temporary_database
 from tests.failure.site import Rows, Site
 

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from sitejobs.database import connect
-from sitejobs.jobs import JsonObject
-from sitejobs_local.machine import Event, Execution, LocalMachine
-from sitejobs_local.postgres import Server
+from sitejobs.jobs.job import JsonObject
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 
 PLAN, BATCH = "MatchScoresPlanFunction", "MatchScoresFunction"

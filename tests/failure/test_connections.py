@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs_local.postgres import running_postgres
+from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
 from tests.failure.conftest import fill
 from tests.failure.site import BATCH, FINISH, OPTIONS, PLAN, RECORD, Rows, Site

@@ -10,9 +10,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sitejobs.database import Database, connect, translated_errors
 from sitejobs.errors import Transient
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import Database, connect, translated_errors
+from sitejobs_local.database.postgres import Server
 from tests.conftest import make_home
 from tests.failure.site import BATCH, FINISH, PLAN, RECORD, Rows, Site
 from tests.servers import own_server

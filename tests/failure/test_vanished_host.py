@@ -16,17 +16,17 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import Database, translated_errors
 from sitejobs.errors import Transient
-from sitejobs.jobs import Resources
+from sitejobs.jobs.job import Resources
+from sitejobs.jobs.queues import Handled
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.media.uploads import handle_uploads
-from sitejobs.queues import Handled
-from sitejobs_local.machine import Event, LocalMachine
+from sitejobs.postgres.connection import Database, translated_errors
+from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.postgres import Server
 from tests.conftest import make_home
 from tests.failure.conftest import fill
 from tests.failure.site import BATCH, PLAN, Site

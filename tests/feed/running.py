@@ -11,9 +11,9 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.database import Database
-from sitejobs.jobs import Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 
 NO_FILES = Path("nowhere")

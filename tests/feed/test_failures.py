@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import Database, connect, is_transient
 from sitejobs.feed import affinity, content_features, trending
-from sitejobs.jobs import Job, PageSummary, Resources, Run
+from sitejobs.jobs.job import Job, PageSummary, Resources, Run
+from sitejobs.postgres.connection import Database, connect, is_transient
 from tests.fakes import FolderWorkStore
 from tests.feed.running import rows, run, versions
 from tests.feed.sites import NOW, random_site

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect, is_transient
 from sitejobs.feed.feed_presort import JOB
+from sitejobs.postgres.connection import connect, is_transient
 from tests.feed.feed_sites import random_feed_site
 from tests.feed.running import rows
 from tests.feed.sites import NOW

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
 from sitejobs.feed.feed_presort import JOB
 from sitejobs.feed.filling import Placed, fill
 from sitejobs.feed.rules import Rules
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
 from tests.databases import temporary_database
 from tests.feed import feed_oracle as oracle
 from tests.feed.feed_sites import CHANGES, FeedSite, Person, changed_feed_site, random_feed_site

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect, is_transient
 from sitejobs.feed import feed_presort
 from sitejobs.feed.feed_presort_cleanup import FIND, JOB
+from sitejobs.postgres.connection import connect, is_transient
 from tests.feed.feed_sites import FeedSite, Person, Quiz, changed_feed_site, random_feed_site
 from tests.feed.running import rows, run, versions
 from tests.feed.sites import NOW, Post

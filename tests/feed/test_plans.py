@@ -6,11 +6,11 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from sitejobs.database import connect
 from sitejobs.feed import content_features, feed_presort_cleanup, inputs
 from sitejobs.feed.rules import read_rules
 from sitejobs.feed.sources import PUBLIC_POSTS
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 
 _SITE: tuple[LiteralString, ...] = (

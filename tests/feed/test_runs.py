@@ -10,12 +10,12 @@ import pytest
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import connect
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs import Job
+from sitejobs.jobs.job import Job
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.roles import role_script
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.feed.running import rows, run, versions
 from tests.local.command import environment, sitejobs

@@ -3,7 +3,7 @@
 import json
 import os
 
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.aws.machine import LocalMachine
 from tests.local.command import environment
 
 _ROLE = "arn:aws:iam::123456789012:role/any"

@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sitejobs import runs
-from sitejobs.database import Database
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
-from sitejobs.matching import match_scores
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.matching.compatibility import job as compatibility
+from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
 from tests.fakes import FolderWorkStore
 from tests.media.sources import Bucket
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
-from sitejobs_local.postgres import Server
+from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 
 # Says where the server is, then stays a client until its standard input ends.

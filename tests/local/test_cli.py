@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from sitejobs.workflows.catalog import WORKFLOWS
-from sitejobs_local import migrations
 from sitejobs_local.commands.database import psql_call
-from sitejobs_local.target import Target, check_url, place_of, without_password
+from sitejobs_local.database import migrations
+from sitejobs_local.database.target import Target, check_url, place_of, without_password
 from tests.local.command import environment, sitejobs
 
 NOWHERE = environment(DATABASE_URL="postgresql://site:opensesame@127.0.0.1:1/site")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs import runs
-from sitejobs.database import connect
-from sitejobs.runs import OpenRun
+from sitejobs.jobs import runs
+from sitejobs.jobs.runs import OpenRun
+from sitejobs.postgres.connection import connect
 from sitejobs_local.commands.runs import one, recent
-from sitejobs_local.postgres import Server
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 from tests.local.command import environment, sitejobs
 

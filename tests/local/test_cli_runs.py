@@ -17,10 +17,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import connect
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.roles import role_script
-from sitejobs_local.postgres import running_postgres
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
 from tests.limits import PATIENCE_S
 from tests.local.command import PROGRAM, environment, sitejobs

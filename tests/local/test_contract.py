@@ -9,13 +9,13 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.check import Finding, check, missing_tables
 from sitejobs_local.contract.model import Jobs
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.contract.site import EXTENSIONS, MEDIA, SITE_TABLES
+from sitejobs_local.database import migrations
 
 EVERY_JOB = sorted({job for table in SITE_TABLES for job in table.jobs or ()})
 

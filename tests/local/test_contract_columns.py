@@ -9,13 +9,13 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
 from sitejobs.media.parser_host import ParserHost
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import check
 from sitejobs_local.contract.model import Column, Table
 from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.local.every_job import JOBS_IN_ORDER, run_job
 

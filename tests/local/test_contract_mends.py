@@ -10,15 +10,15 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.catalog import JOBS
-from sitejobs.database import connect
-from sitejobs.matching.population import read_population
+from sitejobs.matching.snapshot.population import read_population
 from sitejobs.media.parser_host import ParserHost
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import Finding, check
 from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database, temporary_database
 from tests.local.every_job import JOBS_IN_ORDER, run_job
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
-from sitejobs_local import deployed
-from sitejobs_local.deployed import AwsRefused, find, pages_of
-from sitejobs_local.deployed_workflow import follow_workflow
-from sitejobs_local.machine import Event, LocalMachine
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
-from sitejobs_local.progress import RunProgress, Totals
-from sitejobs_local.workflow_progress import Quiet, WorkflowProgress
+from sitejobs_local.runs import deployed
+from sitejobs_local.runs.deployed import AwsRefused, find, pages_of
+from sitejobs_local.runs.deployed_workflow import follow_workflow
+from sitejobs_local.runs.progress import RunProgress, Totals
+from sitejobs_local.runs.workflow_progress import Quiet, WorkflowProgress
 from tests.databases import site_database
 from tests.limits import PATIENCE_S
 from tests.local.cloud import aws_variables, deploy, far_environment

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
 from sitejobs.feed import feed_presort
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.feed_page import page, policy
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.feed.feed_sites import FeedSite, Person, Quiz
 from tests.feed.running import run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs_local.machine import Execution
+from sitejobs_local.aws.machine import Execution
 from tests.limits import PATIENCE_S
 
 from .machines import Watched

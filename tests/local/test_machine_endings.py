@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
-from sitejobs_local.machine import Event, LocalMachine
+from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY, TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.limits import PATIENCE_S
 from tests.matching.random_sites import NOW

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs_local.machine import Event, Execution, LocalMachine, preload
-from sitejobs_local.template import TemplateError
+from sitejobs_local.aws.machine import Event, Execution, LocalMachine, preload
+from sitejobs_local.template.template import TemplateError
 from tests.limits import PATIENCE_S
 
 from .machines import FIXTURE, Watched

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database import migrations
 from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
 
 

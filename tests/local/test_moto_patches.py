@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from sitejobs_local import moto_patches
+from sitejobs_local.aws import moto_patches
 
 from .machines import FIXTURE
 

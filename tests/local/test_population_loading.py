@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
+from sitejobs.postgres.connection import connect
 from sitejobs_local.population import Kind, Table, generate, load
 from tests.limits import PATIENCE_S
 

@@ -15,7 +15,8 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from sitejobs_local.postgres import (
+from sitejobs_local.database.cluster import Cluster, server_account
+from sitejobs_local.database.postgres import (
     DatabaseInUse,
     PostgresError,
     Server,
@@ -24,7 +25,6 @@ from sitejobs_local.postgres import (
     running_postgres,
     site_database,
 )
-from sitejobs_local.postgres_cluster import Cluster, server_account
 from tests.conftest import make_home, remove_home
 from tests.limits import PATIENCE_S
 from tests.local.postgres_processes import (

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from sitejobs_local.progress import RunProgress, Totals, counts, shown
-from sitejobs_local.report import print_outcome
-from sitejobs_local.runner import FailedPage, Outcome, message_of
+from sitejobs_local.runs.progress import RunProgress, Totals, counts, shown
+from sitejobs_local.runs.report import print_outcome
+from sitejobs_local.runs.runner import FailedPage, Outcome, message_of
 
 PLAN: dict[str, Any] = {
     "status": "PLANNED",

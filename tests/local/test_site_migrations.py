@@ -7,10 +7,10 @@ import pytest
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.database import connect
 from sitejobs.errors import InvalidInput
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs_local.database import migrations
 
 # Objects of any kind that depend on a table of the site's, but for what belongs to the table itself: its own indexes,
 # constraints, sequences, row types and defaults.

@@ -7,12 +7,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.site import SITE_TABLES
-from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs_local.database.migrations import apply, apply_site_schema
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import temporary_database
 from tests.local.command import environment, sitejobs
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from sitejobs_local.template import load_template
-from sitejobs_local.workers import Invocation, PayloadTooLarge, PoolClosed, UnknownFunction, WorkerPool
+from sitejobs_local.aws.workers import Invocation, PayloadTooLarge, PoolClosed, UnknownFunction, WorkerPool
+from sitejobs_local.template.template import load_template
 from tests.limits import PATIENCE_S
 
 from .processes import alive, eventually

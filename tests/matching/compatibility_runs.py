@@ -12,11 +12,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs import runs
-from sitejobs.database import Database
-from sitejobs.jobs import JsonObject, Resources, Run, scope_of
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import JsonObject, Resources, Run, scope_of
 from sitejobs.matching.compatibility.job import JOB
 from sitejobs.options import MAX_ID, MIN_ID, parse_options
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 from tests.matching.compatibility_oracle import Pair
 

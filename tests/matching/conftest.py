@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
-from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.migrations import apply, apply_site_schema
 
 
 @pytest.fixture

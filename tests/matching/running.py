@@ -12,11 +12,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs import runs
-from sitejobs.database import Database
-from sitejobs.jobs import JsonObject, Resources, Run, scope_of
-from sitejobs.matching.match_scores import JOB
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import JsonObject, Resources, Run, scope_of
+from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 
 Order = Callable[[list[JsonObject]], list[JsonObject]]

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.bounds import SLACK, reach_of
-from sitejobs.matching.exact import radius_km
-from sitejobs.matching.kernel import MARGIN, Kernel, tier_step
-from sitejobs.matching.shelf import Shelf
+from sitejobs.matching.scoring.pair_scores import radius_km
+from sitejobs.matching.topk.bounds import SLACK, reach_of
+from sitejobs.matching.topk.screening import MARGIN, Kernel, tier_step
+from sitejobs.matching.topk.segment import Shelf
 from tests.matching.random_sites import FLAVOURS, draw, load
 from tests.matching.worlds import LATER, Opened, open_site
 

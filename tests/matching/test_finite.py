@@ -12,9 +12,9 @@ from sitejobs.matching.compatibility import people
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import fit_to_store as comparisons_fit_to_store
 from sitejobs.matching.compatibility.targets import targets_of
-from sitejobs.matching.page import fit_to_store
-from sitejobs.matching.search import Exclusions, search
-from sitejobs.matching.store import Part
+from sitejobs.matching.match_scores.page import fit_to_store
+from sitejobs.matching.match_scores.store import Part
+from sitejobs.matching.topk.search import Exclusions, search
 from tests.matching import compatibility_runs as compatibility
 from tests.matching.random_sites import NOW, SiteRows, draw, load, someone
 from tests.matching.worlds import open_site

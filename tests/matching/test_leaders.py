@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sitejobs.matching.kernel import MARGIN
-from sitejobs.matching.leaders import EXTRA, Leaders
+from sitejobs.matching.topk.best import EXTRA, Leaders
+from sitejobs.matching.topk.screening import MARGIN
 
 Indices = NDArray[np.int64]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 from tests.matching import compatibility_runs as compatibility
 from tests.matching.comparing import Stored, assert_rows_equal, stored_rows

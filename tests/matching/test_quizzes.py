@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.quizzes import compare_quizzes
-from sitejobs.matching.ragged import Ragged, grouped
-from sitejobs.matching.users import MISSING, QUIZZES
+from sitejobs.matching.scoring.quizzes import compare_quizzes
+from sitejobs.matching.scoring.ragged import Ragged, grouped
+from sitejobs.matching.scoring.users import MISSING, QUIZZES
 
 NOTHING = np.empty(0)
 

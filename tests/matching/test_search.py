@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.exact import score_pairs
-from sitejobs.matching.search import Exclusions, Matches, Sample, Work, ranked, search
-from sitejobs.matching.users import Users
-from sitejobs.matching.world import sample_of
+from sitejobs.matching.scoring.pair_scores import score_pairs
+from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.snapshot.candidates import sample_of
+from sitejobs.matching.topk.search import Exclusions, Matches, Sample, Work, ranked, search
 from sitejobs_local.population import generate
 from sitejobs_local.population import load as load_population
 from tests.matching.comparing import assert_viewer_equal, stored_rows

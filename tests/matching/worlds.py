@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.exact import Pairs, score_pairs
-from sitejobs.matching.parameters import Parameters
-from sitejobs.matching.population import read_population
-from sitejobs.matching.search import World
-from sitejobs.matching.shelf import Shelf
-from sitejobs.matching.snapshot import Snapshot, take_snapshot, vocabulary_of
-from sitejobs.matching.users import Users, concatenate
+from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.snapshot.population import read_population
+from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
+from sitejobs.matching.topk.search import World
+from sitejobs.matching.topk.segment import Shelf
 from tests.matching.random_sites import NOW
 
 LATER = timedelta(days=5)

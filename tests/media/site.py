@@ -7,14 +7,14 @@ from typing import Any
 
 import psycopg
 
-from sitejobs.database import Database
-from sitejobs.jobs import PageSummary, Resources
+from sitejobs.jobs.job import PageSummary, Resources
+from sitejobs.jobs.queues import Handled, Message
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.media.uploads import handle_uploads
-from sitejobs.queues import Handled, Message
-from sitejobs_local import migrations
+from sitejobs.postgres.connection import Database
+from sitejobs_local.database import migrations
 from tests.fakes import FolderWorkStore
 from tests.media.sources import Bucket, content
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sitejobs.errors import Transient
-from sitejobs.jobs import PageSummary
+from sitejobs.jobs.job import PageSummary
 from sitejobs.media.attributes import Attributes
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs import Chapter, Job, Run
+from sitejobs.jobs.job import Chapter, Job, Run
 from sitejobs.media.media_metadata import ALL, ALL_PAGE_SIZE, ONE, RECENT
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.options import parse_options

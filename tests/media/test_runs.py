@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from sitejobs_local import migrations
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.aws.machine import LocalMachine
+from sitejobs_local.database import migrations
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.uploads import shown
 from tests.limits import PATIENCE_S

@@ -9,11 +9,11 @@ from random import Random
 import psycopg
 import pytest
 
+from sitejobs.jobs.queues import Handled, Message, delay_seconds, failures, messages_of
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.uploads import CALL_SECONDS, PATIENCE, handle_uploads
-from sitejobs.queues import Handled, Message, delay_seconds, failures, messages_of
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.template import load_template
+from sitejobs_local.template.template import load_template
 from tests.media.site import MediaSite, created, media_site
 from tests.media.sources import content
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sitejobs.media.parser_host import ParserHost
-from sitejobs_local.postgres import Server
+from sitejobs_local.database.postgres import Server
 from tests.promises.poison import poisoned
 from tests.promises.site import PromiseSite, copied, first_site
 

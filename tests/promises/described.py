@@ -6,12 +6,13 @@ from typing import Any
 
 from sitejobs.catalog import JOBS
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs import Job, JsonObject
-from sitejobs.matching import match_scores
+from sitejobs.jobs.job import Job, JsonObject
 from sitejobs.matching.compatibility import job as compatibility
+from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
 from sitejobs_local.contract.model import Column, Table, needed
 from sitejobs_local.contract.site import SITE_TABLES
 

@@ -13,16 +13,16 @@ from typing import Any
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sitejobs import runs
-from sitejobs.database import Database, connect
-from sitejobs.jobs import JsonObject, Resources, Run, scope_of
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import JsonObject, Resources, Run, scope_of
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database, connect
 from sitejobs.workflows.graph import STEPS
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database, temporary_database
 from tests.fakes import FolderWorkStore
 from tests.keyed_runs import through_json

@@ -3,7 +3,7 @@
 from typing import Any, LiteralString
 
 from sitejobs.catalog import JobEntry
-from sitejobs.jobs import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.options import PagedOptions
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.contract.site import SITE_TABLES

@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sitejobs import runs
-from sitejobs.database import Database
-from sitejobs.jobs import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import Job, JsonObject, Resources, Run, scope_of
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 
 _EXECUTIONS = count(1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from tests.local.command import environment, sitejobs
 
 USERS = 90

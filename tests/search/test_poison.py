@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect
-from sitejobs.jobs import Job
+from sitejobs.jobs.job import Job
 from sitejobs.options import MAX_ID, MIN_ID
+from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
-from sitejobs_local.postgres import Server
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 from tests.search import test_profile_search_index, test_searchable_user
 from tests.search.oracle import Row, index_rows, searchable_rows

@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from sitejobs.search.profile_search_index import JOB, refresh
 from sitejobs.search.texts import keywords_of, place_of
 from tests.search.oracle import Row, index_rows

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from sitejobs.database import connect
+from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
 from sitejobs.search.query import Hit, Wanted, search
 from sitejobs.search.texts import keywords_of
 from sitejobs.writing import lower, plain
-from sitejobs_local.migrations import apply, apply_site_schema
+from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.places import MIGRATIONS
 from tests.search.random_sites import NOW
 from tests.search.running import run

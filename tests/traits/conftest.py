@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.database import connect
-from sitejobs_local.postgres import Server
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database, temporary_database
 from tests.traits.sites import LET_ANYTHING_IN, Site
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.database import connect
-from sitejobs.jobs import Job, JsonObject
+from sitejobs.jobs.job import Job, JsonObject
+from sitejobs.postgres.connection import connect
 from tests.keyed_runs import Ran, Runner
 
 USERS = 60

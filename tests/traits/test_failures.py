@@ -12,11 +12,12 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.database import connect, is_transient
-from sitejobs.jobs import Job
-from sitejobs.keyed import Refresh
-from sitejobs.traits import interest_sets, user_traits
-from sitejobs_local.machine import LocalMachine
+from sitejobs.jobs.job import Job
+from sitejobs.jobs.keyed import Refresh
+from sitejobs.postgres.connection import connect, is_transient
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.places import TEMPLATE
 from tests.limits import PATIENCE_S
 from tests.traits import oracle

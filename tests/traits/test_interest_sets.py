@@ -2,7 +2,7 @@
 
 import pytest
 
-from sitejobs.traits.interest_sets import JOB
+from sitejobs.traits.user_interest_sets import JOB
 from tests.traits import oracle
 from tests.traits.sites import Site, draw_interests, users_of
 

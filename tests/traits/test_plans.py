@@ -6,10 +6,11 @@ from typing import Any, LiteralString
 
 import pytest
 
-from sitejobs.keyed import Keys
-from sitejobs.traits import interest_sets, user_traits
+from sitejobs.jobs.keyed import Keys
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.keyed_runs import NOW
 from tests.traits.sites import Site

@@ -6,10 +6,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from sitejobs.jobs import Job
+from sitejobs.jobs.job import Job
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs.traits import interest_sets, user_traits
-from sitejobs_local.postgres import Server
+from sitejobs.traits import build_user_traits as user_traits
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 from tests.traits import oracle
 from tests.traits.sites import LET_ANYTHING_IN, Site, draw_interests, draw_quizzes

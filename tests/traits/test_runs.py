@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs.database import connect
-from sitejobs.jobs import JsonObject
-from sitejobs.traits import interest_sets
+from sitejobs.jobs.job import JsonObject
+from sitejobs.postgres.connection import connect
+from sitejobs.traits import user_interest_sets as interest_sets
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.databases import site_database
 from tests.keyed_runs import NOW
 from tests.local.command import environment, sitejobs

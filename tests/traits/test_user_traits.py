@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from sitejobs.traits.user_traits import JOB
+from sitejobs.traits.build_user_traits import JOB
 from tests.traits import oracle
 from tests.traits.sites import Site, add_option, add_result, draw_quizzes, users_of
 

@@ -13,9 +13,9 @@ from psycopg.rows import dict_row
 
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
-from sitejobs_local import migrations
-from sitejobs_local.machine import Event, Execution, LocalMachine
-from sitejobs_local.postgres import Server
+from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
-from sitejobs_local.postgres import Server
+from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 from tests.local.command import PROGRAM, environment, sitejobs
 from tests.workflows.test_order import dependants

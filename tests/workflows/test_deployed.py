@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitejobs_local.deployed import find
-from sitejobs_local.deployed_workflow import follow_workflow
-from sitejobs_local.progress import Totals
-from sitejobs_local.workflow_progress import Quiet, WorkflowProgress
+from sitejobs_local.runs.deployed import find
+from sitejobs_local.runs.deployed_workflow import follow_workflow
+from sitejobs_local.runs.progress import Totals
+from sitejobs_local.runs.workflow_progress import Quiet, WorkflowProgress
 from tests.limits import PATIENCE_S
 from tests.local.cloud import aws_variables, deploy, far_environment
 from tests.local.command import PROGRAM, sitejobs

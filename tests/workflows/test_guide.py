@@ -11,12 +11,12 @@ import pytest
 
 from sitejobs.catalog import JOBS
 from sitejobs.workflows.catalog import WORKFLOWS
-from sitejobs_local import migrations
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.cli import sitejobs as command
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.database import migrations
+from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
-from sitejobs_local.postgres import Server
 from tests.limits import PATIENCE_S
 from tests.test_docs import ROOT, Line, lines_of
 

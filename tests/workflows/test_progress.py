@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from sitejobs_local.deployed import pages_of
-from sitejobs_local.progress import Totals
-from sitejobs_local.workflow_progress import WorkflowProgress, line, shown
+from sitejobs_local.runs.deployed import pages_of
+from sitejobs_local.runs.progress import Totals
+from sitejobs_local.runs.workflow_progress import WorkflowProgress, line, shown
 
 RUN = {"id": "5", "job": "match-scores"}
 TERMINAL = {"TERM": "xterm-256color"}

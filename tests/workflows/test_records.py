@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs import runs
-from sitejobs.database import connect
 from sitejobs.errors import RunClosed
+from sitejobs.jobs import runs
 from sitejobs.options import parse_options
+from sitejobs.postgres.connection import connect
 from sitejobs.workflows import records
 from sitejobs.workflows.options import AllOptions
-from sitejobs_local import migrations
+from sitejobs_local.database import migrations
 
 MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:all:one"

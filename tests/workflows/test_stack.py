@@ -11,8 +11,8 @@ from sitejobs.options import parse_options
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
 from sitejobs.workflows.options import AllOptions
-from sitejobs_local.cloudformation import read_yaml
-from sitejobs_local.template import load_template
+from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.template import load_template
 from tests.workflows.conftest import ROOT, Toys
 
 DOCUMENT = read_yaml(ROOT / "template.yaml")

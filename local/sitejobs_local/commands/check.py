@@ -22,9 +22,9 @@ def check(as_json: bool) -> int:
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
     from sitejobs.catalog import JOBS
-    from sitejobs_local import migrations
     from sitejobs_local.contract.check import check as compare
-    from sitejobs_local.target import open_target, prepare
+    from sitejobs_local.database import migrations
+    from sitejobs_local.database.target import open_target, prepare
 
     with open_target(os.environ) as target, target.connect() as connection:
         if target.embedded:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from rich.console import Console
 
-    from sitejobs_local.target import Target
+    from sitejobs_local.database.target import Target
 
 _HAS_USERS = 'SELECT EXISTS (SELECT FROM "User")'
 POPULATE = "sitejobs population --users 2000"
@@ -32,7 +32,7 @@ def notes() -> "Console":
 @contextmanager
 def prepared(*jobs: str) -> Iterator[tuple["Target", "Connection"]]:
     """The database of this environment with the tables of `jobs` in it, and a connection to it."""
-    from sitejobs_local.target import open_target, prepare
+    from sitejobs_local.database.target import open_target, prepare
 
     with open_target(os.environ) as target, target.connect() as connection:
         prepare(target, connection, jobs)

@@ -36,13 +36,13 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     database, the network (NAT, endpoints), traces, taxes, free tiers and discounts.
     """
     from sitejobs.catalog import JOBS
-    from sitejobs_local.cloudformation import read_yaml
     from sitejobs_local.cost.estimate import full_run, incremental_run, machines_of, month, watching
     from sitejobs_local.cost.prices import prices
     from sitejobs_local.cost.rates import read_rates
     from sitejobs_local.cost.schedules import schedules_of
     from sitejobs_local.places import TEMPLATE
-    from sitejobs_local.template import load_template
+    from sitejobs_local.template.cloudformation import read_yaml
+    from sitejobs_local.template.template import load_template
 
     if job is not None and job not in JOBS:
         raise InvalidInput(f"--job takes the name of a job ({', '.join(JOBS)}), not {job!r}")

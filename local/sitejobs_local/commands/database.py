@@ -14,7 +14,7 @@ import click
 from sitejobs.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from sitejobs_local.target import Target
+    from sitejobs_local.database.target import Target
 
 
 @click.group(short_help="the database itself: url, shell, migrate, roles, reset")
@@ -29,7 +29,7 @@ def url() -> None:
     The embedded server lives as long as a command uses it: in a terminal this one holds it until Ctrl-C, so that
     other programs can connect. Where the output goes elsewhere it prints and ends.
     """
-    from sitejobs_local.target import open_target, prepare, without_password
+    from sitejobs_local.database.target import open_target, prepare, without_password
 
     with open_target(os.environ) as target:
         if target.embedded:
@@ -50,7 +50,7 @@ def url() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def shell(arguments: tuple[str, ...]) -> int:
     """Open psql on the database; arguments are handed on: sitejobs db shell -c 'SELECT 1'."""
-    from sitejobs_local.target import open_target, prepare
+    from sitejobs_local.database.target import open_target, prepare
 
     with open_target(os.environ) as target:
         if target.embedded:
@@ -65,8 +65,8 @@ def shell(arguments: tuple[str, ...]) -> int:
 @click.option("--again", is_flag=True, help="apply those already applied too: brings back what was dropped")
 def migrate(again: bool) -> None:
     """Create or update the bundle's own tables. Safe to run twice, and at once."""
-    from sitejobs_local import migrations
-    from sitejobs_local.target import open_target
+    from sitejobs_local.database import migrations
+    from sitejobs_local.database.target import open_target
 
     with open_target(os.environ) as target, target.connect() as connection:
         if target.embedded:
@@ -96,8 +96,8 @@ def roles(role: str, schemas: tuple[str, ...], iam: bool, columns: bool) -> None
 @click.option("--yes", is_flag=True, help="do not ask")
 def reset(yes: bool) -> None:
     """Delete the embedded database with everything in it."""
-    from sitejobs_local.postgres import default_home
-    from sitejobs_local.postgres import reset as reset_cluster
+    from sitejobs_local.database.postgres import default_home
+    from sitejobs_local.database.postgres import reset as reset_cluster
 
     if os.environ.get("DATABASE_URL"):
         raise InvalidInput("reset is for the embedded database only, and DATABASE_URL is set: unset it first")
@@ -119,7 +119,7 @@ def psql_call(
 
     The password goes into the environment: everybody on the machine can read an argument.
     """
-    from sitejobs_local.target import check_url, without_password
+    from sitejobs_local.database.target import check_url, without_password
 
     found = dict(environ)
     if password := check_url(target.url).get("password"):
@@ -132,7 +132,7 @@ def psql_call(
 
 def _psql() -> str:
     """The psql of this machine, else the one that came with the embedded server."""
-    from sitejobs_local.postgres_cluster import binaries, wheel_folder
+    from sitejobs_local.database.cluster import binaries, wheel_folder
 
     return shutil.which("psql") or str(binaries(wheel_folder()) / "psql")
 

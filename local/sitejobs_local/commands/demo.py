@@ -19,7 +19,7 @@ def demo(users: int, seed: int) -> int:
     from sitejobs_local.commands.jobs import run
     from sitejobs_local.commands.matches import JOB, show_best, show_distribution, showpiece
     from sitejobs_local.commands.population import fill
-    from sitejobs_local.target import open_target, prepare_for_population
+    from sitejobs_local.database.target import open_target, prepare_for_population
 
     console = output()
     # Held throughout, so that the embedded server is started once.

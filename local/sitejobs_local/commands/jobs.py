@@ -19,8 +19,8 @@ from sitejobs_local.commands.common import note_if_empty, notes, output, prepare
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sitejobs_local.deployed import DeployedJob
-    from sitejobs_local.runner import Outcome
+    from sitejobs_local.runs.deployed import DeployedJob
+    from sitejobs_local.runs.runner import Outcome
 
 _JSON_HELP = "print only the run's summary, one JSON object, on stdout"
 _STACK_HELP = "run on AWS, in the deployed stack of this name, and follow it from here"
@@ -94,7 +94,7 @@ def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
 def start(entry: JobEntry, given: Mapping[str, Any], stack: str) -> int:
     """Start a job of a deployed stack, print its execution's ARN, and return the exit status."""
     payload = payload_of(entry, given)
-    from sitejobs_local.deployed import find
+    from sitejobs_local.runs.deployed import find
 
     click.echo(find(stack, entry.name).start(payload))
     return 0
@@ -109,7 +109,7 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
 
 
 def _show(console: "Console", outcome: "Outcome", seconds: float) -> None:
-    from sitejobs_local.report import print_outcome
+    from sitejobs_local.runs.report import print_outcome
 
     print_outcome(console, outcome, seconds)
     if "record" in outcome.summary:
@@ -159,7 +159,7 @@ def start_and_follow(
     follow: "Callable[[DeployedJob, str], Outcome]",
 ) -> "Outcome":
     """Start a job or workflow of a deployed stack, say which execution it is, and `follow` it to its end."""
-    from sitejobs_local.deployed import find
+    from sitejobs_local.runs.deployed import find
 
     deployed = find(stack, entry.name)
     execution = deployed.start(payload)
@@ -172,8 +172,8 @@ def start_and_follow(
 
 
 def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
-    from sitejobs_local.deployed import pages_of
-    from sitejobs_local.progress import RunProgress, shown
+    from sitejobs_local.runs.deployed import pages_of
+    from sitejobs_local.runs.progress import RunProgress, shown
 
     def follow(deployed: "DeployedJob", execution: str) -> "Outcome":
         with nullcontext(RunProgress()) if quiet else shown(notes(), entry.name, figures=pages_of) as progress:
@@ -183,8 +183,8 @@ def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
-    from sitejobs_local.progress import RunProgress, shown
-    from sitejobs_local.runner import run_job, workshop_of
+    from sitejobs_local.runs.progress import RunProgress, shown
+    from sitejobs_local.runs.runner import run_job, workshop_of
 
     with prepared(entry.name) as (target, connection):
         note_if_empty(target, connection)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from rich.console import Console
 
-    from sitejobs_local.runner import Outcome
+    from sitejobs_local.runs.runner import Outcome
 
 JOB: Final = "media-metadata"
 _RECORD: Final = """SELECT to_jsonb(k)::text FROM "MediaMetadata" k WHERE "mediaId" = %(id)s"""

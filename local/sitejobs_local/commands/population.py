@@ -10,7 +10,7 @@ from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import has_users, notes, output
 
 if TYPE_CHECKING:
-    from sitejobs_local.target import Target
+    from sitejobs_local.database.target import Target
 
 LARGEST_SITE = 5_000_000
 
@@ -36,7 +36,7 @@ def population(users: int, seed: int, date: datetime | None) -> None:
     quizzes, interests, ratings and blocks, their posts and whose they like. The same users, seed and date give the same
     site.
     """
-    from sitejobs_local.target import open_target
+    from sitejobs_local.database.target import open_target
 
     with open_target(os.environ) as target:
         fill(target, users, seed, date)
@@ -44,8 +44,8 @@ def population(users: int, seed: int, date: datetime | None) -> None:
 
 def fill(target: "Target", users: int, seed: int, date: datetime | None = None) -> None:
     """Make a synthetic site of `users` in the database, and say what it holds."""
+    from sitejobs_local.database.target import prepare_for_population
     from sitejobs_local.population import generate, load
-    from sitejobs_local.target import prepare_for_population
 
     day = date.date() if date else datetime.now(UTC).date()
     with target.connect() as connection:

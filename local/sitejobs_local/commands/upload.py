@@ -33,7 +33,7 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from sitejobs.media.rules import read_rules
-    from sitejobs_local.runner import workshop_of
+    from sitejobs_local.runs.runner import workshop_of
     from sitejobs_local.uploads import files_in, owner_of
     from sitejobs_local.uploads import upload as upload_files
 

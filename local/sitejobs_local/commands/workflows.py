@@ -13,8 +13,8 @@ from sitejobs_local.commands.common import note_if_empty, notes, prepared
 from sitejobs_local.commands.jobs import job_command, run_and_show, start_and_follow
 
 if TYPE_CHECKING:
-    from sitejobs_local.deployed import DeployedJob
-    from sitejobs_local.runner import Outcome
+    from sitejobs_local.runs.deployed import DeployedJob
+    from sitejobs_local.runs.runner import Outcome
 
 
 def workflow_command(entry: JobEntry) -> click.Command:
@@ -27,16 +27,16 @@ def run(entry: JobEntry, given: Mapping[str, Any], stack: str | None = None, as_
 
     It runs on this machine, or where `stack` is named in that stack on AWS.
     """
-    from sitejobs_local.report import print_workflow
+    from sitejobs_local.runs.report import print_workflow
 
     return run_and_show(entry, given, stack, as_json, here=_run, there=_follow, show=print_workflow)
 
 
 def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
     options: Any = parse_options(entry.options, payload)
-    from sitejobs_local.runner import workshop_of
-    from sitejobs_local.workflow_progress import Quiet, WorkflowProgress, shown
-    from sitejobs_local.workflow_runner import run_workflow
+    from sitejobs_local.runs.runner import workshop_of
+    from sitejobs_local.runs.workflow_progress import Quiet, WorkflowProgress, shown
+    from sitejobs_local.runs.workflow_runner import run_workflow
 
     with prepared(*options.jobs()) as (target, connection):
         note_if_empty(target, connection)
@@ -50,9 +50,9 @@ def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
 
 
 def _follow(entry: JobEntry, payload: Mapping[str, Any], stack: str, quiet: bool) -> "Outcome":
-    from sitejobs_local.deployed import pages_of
-    from sitejobs_local.deployed_workflow import follow_workflow
-    from sitejobs_local.workflow_progress import Quiet, WorkflowProgress, shown
+    from sitejobs_local.runs.deployed import pages_of
+    from sitejobs_local.runs.deployed_workflow import follow_workflow
+    from sitejobs_local.runs.workflow_progress import Quiet, WorkflowProgress, shown
 
     def follow(deployed: "DeployedJob", execution: str) -> "Outcome":
         with nullcontext(Quiet()) if quiet else shown(notes(), pages_of) as view:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from psycopg import Connection, errors
 
-from sitejobs.row_security import Hiding, hiding
-from sitejobs.tables import tables_of as layer_tables_of
+from sitejobs.jobs.row_security import Hiding, hiding
+from sitejobs.jobs.tables import tables_of as layer_tables_of
 from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect

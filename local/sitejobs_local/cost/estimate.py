@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sitejobs.catalog import JobEntry
-from sitejobs.keyed import LOOK, SCAN, ranges_a_page
+from sitejobs.jobs.keyed import LOOK, SCAN, ranges_a_page
 from sitejobs_local.cost.prices import Prices
 from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
 from sitejobs_local.cost.schedules import Schedule
 from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
-from sitejobs_local.template import Function, Template
+from sitejobs_local.template.template import Function, Template
 
 WHOLE_CORE_MB = 1769
 """Memory with which a function has one processor."""
@@ -227,8 +227,8 @@ def _storage(size: SizeRate, users: int, concurrency: int) -> tuple[float, int]:
 
 def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:
     """GETs by which so many environments read a snapshot and the shelves that they need of it."""
-    from sitejobs.matching.snapshot_file import READ_BYTES
-    from sitejobs.matching.world import SHELF_USERS
+    from sitejobs.matching.snapshot.candidates import SHELF_USERS
+    from sitejobs.matching.snapshot.file import READ_BYTES
 
     return concurrency * (snapshot_bytes / READ_BYTES + users / SHELF_USERS + 3)
 

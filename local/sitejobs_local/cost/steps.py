@@ -2,7 +2,7 @@
 
 import math
 
-from sitejobs.jobs import PAGES_A_CHAPTER
+from sitejobs.jobs.job import PAGES_A_CHAPTER
 
 STEPS_A_PAGE = 2
 """Batch, and the end of the page's own execution."""

@@ -10,8 +10,8 @@ from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AffinityOptions
 from sitejobs.feed.times import of_later_run
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 
 RULES = 1
 """Raised whenever the same likes would give another profile: an incremental run then computes all of them anew."""

@@ -11,8 +11,8 @@ from sitejobs.feed.media import MEDIA_COUNT
 from sitejobs.feed.options import ContentFeaturesOptions
 from sitejobs.feed.times import AFTER_ALL_TIMES
 from sitejobs.feed.topics import topics_of
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
 
 RULES = 2
 """Raised whenever the same post would get other features: an incremental run then computes all of them anew."""

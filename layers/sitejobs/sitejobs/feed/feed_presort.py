@@ -14,8 +14,8 @@ from sitejobs.feed.options import FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import NOTHING, write_feeds
 from sitejobs.feed.times import of_later_run
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 
 SCAN = 1000
 """Users that a page of an incremental run looks at. A new public post makes all of them stale: pages share the work."""

@@ -10,8 +10,8 @@ from sitejobs.feed import losses
 from sitejobs.feed.options import FeedPresortCleanupOptions
 from sitejobs.feed.rules import read_version
 from sitejobs.feed.sources import IS_VISIBLE
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
 
 KNOWN: LiteralString = """
 SELECT "userId" FROM (

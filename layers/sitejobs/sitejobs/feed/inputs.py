@@ -11,10 +11,10 @@ from typing import Any, LiteralString
 import numpy as np
 from psycopg import Connection
 
-from sitejobs.columns import fetch_columns
 from sitejobs.feed import sources
 from sitejobs.feed.scoring import Profile
-from sitejobs.keyed import Parameters
+from sitejobs.jobs.keyed import Parameters
+from sitejobs.postgres.columns import fetch_columns
 
 _EACH: LiteralString = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
 _OWN_AND_FOLLOWED: LiteralString = f'SELECT k."userId", post.* {_EACH} ({sources.OWN_AND_FOLLOWED_POSTS}) AS post'

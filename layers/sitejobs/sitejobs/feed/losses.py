@@ -3,7 +3,7 @@
 from typing import LiteralString
 
 from sitejobs.feed.sources import IS_VISIBLE
-from sitejobs.losses import SAMPLE, Loss, lost
+from sitejobs.jobs.losses import SAMPLE, Loss, lost
 from sitejobs.options import MAX_ID, MIN_ID
 
 FEATURES = (lost("PostFeatures", 'SELECT FROM "Post" p WHERE p."id" = s."postId" AND p."deletedAt" IS NULL'),)

@@ -10,7 +10,7 @@ from psycopg import Connection
 from sitejobs.feed import cards
 from sitejobs.feed.feeds import Feed
 from sitejobs.feed.freshness import FINGERPRINT, NEWEST, SHARED
-from sitejobs.keyed import Parameters
+from sitejobs.jobs.keyed import Parameters
 
 NOTHING = "nothing-to-show"
 

@@ -11,8 +11,8 @@ from sitejobs.feed import losses
 from sitejobs.feed.options import TrendingOptions
 from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.feed.times import of_later_run
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
 
 YOUNGEST_HOURS = 1 / 60
 """A post counts as no younger: the first like of a new one is no storm."""

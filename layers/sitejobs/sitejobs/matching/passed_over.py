@@ -4,8 +4,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.jobs import JsonObject, PageSummary, Run
-from sitejobs.matching.odd import RATED
+from sitejobs.jobs.job import JsonObject, PageSummary, Run
+from sitejobs.matching.usable_rows import RATED
 
 _CONTEXT = "passedOver"
 

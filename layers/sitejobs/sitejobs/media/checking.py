@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection
 
 from sitejobs.errors import InvalidInput, Transient
-from sitejobs.jobs import PageSummary, Resources
+from sitejobs.jobs.job import PageSummary, Resources
 from sitejobs.media.attributes import IMAGE, KINDS
 from sitejobs.media.extraction import Unreadable
 from sitejobs.media.objects import MediaObjects, ObjectChanged, ObjectGone, ObjectLocked, ObjectSource, StoredObject

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput, Transient
-from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.media import records
 from sitejobs.media.checking import checker_of
 from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions

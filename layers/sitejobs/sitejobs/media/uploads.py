@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sitejobs.database import translated_errors
 from sitejobs.errors import Transient
-from sitejobs.jobs import PageSummary, Resources
+from sitejobs.jobs.job import PageSummary, Resources
+from sitejobs.jobs.queues import Handled, Message
+from sitejobs.jobs.row_security import refuse_hidden_rows
+from sitejobs.jobs.tables import tables_of
 from sitejobs.media.checking import checker_of
 from sitejobs.media.records import ids_by_key
-from sitejobs.queues import Handled, Message
-from sitejobs.row_security import refuse_hidden_rows
-from sitejobs.tables import tables_of
+from sitejobs.postgres.connection import translated_errors
 
 CALL_SECONDS: Final = 200
 """After this the rest of a call's messages go back to the queue, before the function's own time limit ends it."""

@@ -6,12 +6,12 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
-from sitejobs.losses import lost
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.losses import lost
+from sitejobs.postgres.values import moment, number
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
-from sitejobs.values import moment, number
 
 VERSION = 4
 """Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""

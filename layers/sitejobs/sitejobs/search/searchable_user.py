@@ -8,9 +8,9 @@ from psycopg import Connection
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs import PageSummary
-from sitejobs.keyed import Keys, Parameters, keyed_job, users_and
-from sitejobs.losses import lost
+from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.losses import lost
 from sitejobs.search.options import SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
 

@@ -9,8 +9,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from sitejobs import runs
 from sitejobs.errors import RunClosed
+from sitejobs.jobs import runs
 from sitejobs.options import JobOptions
 from sitejobs.workflows import states as jobs_of
 from sitejobs.workflows.catalog import WorkflowOptions, input_of, scope_of_workflow

@@ -8,16 +8,16 @@ from typing import Any
 from psycopg import Connection
 
 from sitejobs.catalog import JOBS
-from sitejobs.jobs import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
-from sitejobs.keyed import Keys, Parameters, keyed_job, one_moment
-from sitejobs.losses import Loss, guard
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, one_moment
+from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
+from sitejobs.matching.match_scores.rows import NOT_FINITE
 from sitejobs.matching.options import CompatibilityOptions
 from sitejobs.matching.passed_over import RELATIONS, count_passed_over, note_passed_over
-from sitejobs.matching.rows import NOT_FINITE
 from sitejobs.options import MAX_ID, MIN_ID
 
 _LOG = logging.getLogger(__name__)

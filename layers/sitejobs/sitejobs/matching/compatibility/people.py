@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.columns import Column, fetch_columns
 from sitejobs.matching.compatibility.inputs import inputs_of
-from sitejobs.matching.encoding import codes_of, directions, pair_codes, unit_rows
-from sitejobs.matching.ragged import Ragged, grouped, offsets_of
-from sitejobs.matching.users import MISSING, QUIZZES
+from sitejobs.matching.scoring.ragged import Ragged, grouped, offsets_of
+from sitejobs.matching.scoring.users import MISSING, QUIZZES
+from sitejobs.matching.snapshot.encoding import codes_of, directions, pair_codes, unit_rows
+from sitejobs.postgres.columns import Column, fetch_columns
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.compatibility.people import People
-from sitejobs.matching.exact import SHARED_SHOWN
-from sitejobs.matching.interests import InterestBits
-from sitejobs.matching.quizzes import compare_quizzes
-from sitejobs.matching.users import MISSING
+from sitejobs.matching.scoring.interests import InterestBits
+from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
+from sitejobs.matching.scoring.quizzes import compare_quizzes
+from sitejobs.matching.scoring.users import MISSING
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]

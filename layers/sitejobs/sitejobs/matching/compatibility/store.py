@@ -8,13 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection, sql
 
-from sitejobs.columns import Column, fetch_columns
 from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
 from sitejobs.matching.compatibility.targets import fingerprint
-from sitejobs.matching.exact import SHARED_SHOWN
-from sitejobs.matching.rows import COPY_HEADER, COPY_TRAILER, LAST_COLUMNS, Values, encode_table, microseconds, small
-from sitejobs.matching.users import MISSING
+from sitejobs.matching.match_scores.rows import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    LAST_COLUMNS,
+    Values,
+    encode_table,
+    microseconds,
+    small,
+)
+from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
+from sitejobs.matching.scoring.users import MISSING
+from sitejobs.postgres.columns import Column, fetch_columns
 
 Indices = NDArray[np.int64]
 

@@ -1,0 +1,1 @@
+"""The Lambda entries: events in, summaries out; what every function repeats."""

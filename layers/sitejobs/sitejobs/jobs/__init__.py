@@ -1,0 +1,1 @@
+"""What a paged job is, and the life of its runs."""

@@ -1,0 +1,246 @@
+"""Jobs that page through the keys of a table (users, posts): key ranges, what is stale, one transaction a page.
+
+Such a job says in SQL which keys there are and which of them have a stored result that is out of date; the rest is
+the same for all. Pages are key ranges, and a page asks again which keys lie in its range: whatever came or went there
+since Plan is seen.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from sitejobs.catalog import JobEntry
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.losses import Loss, guard
+from sitejobs.options import MAX_ID, MIN_ID, JobOptions
+
+SCAN = 10_000
+"""Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
+
+LOOK = 2500
+"""And at least: what a page costs besides, a few stale keys to refresh among them, would outweigh looking at fewer."""
+
+TURNS = 2
+"""Pages that each function gets of an incremental run on a site where pages of `SCAN` keys would leave some idle."""
+
+FRESH = "fresh"
+"""Why an incremental run passes a key over."""
+
+# Of an array: numbering the keys with a window function takes longer. Eight bytes a key, five million keys a chapter.
+_CUT = """
+WITH known ("keys") AS MATERIALIZED (SELECT array_agg("key" ORDER BY "key") FROM ({known}) AS found ("key"))
+SELECT "keys"[least("end", cardinality("keys"))], least("end", cardinality("keys")) - "end" + %(page_size)s
+FROM known, generate_series(%(page_size)s::bigint, cardinality("keys") + %(page_size)s - 1, %(page_size)s) AS "end"
+ORDER BY "end"
+"""
+# Compiling a page's statement would take longer than running it.
+_BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off"""
+
+Parameters = dict[str, Any]
+
+
+KeyRange = tuple[int, int, int]
+"""First and last key, both included, and how many keys lie there."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """How a job finds its keys, as SQL.
+
+    `known` and `stale` return one bigint column in ascending order: keys from %(first)s to %(last)s, both
+    included: any bigint may be one. They may use the job's own parameters, and %(today)s and %(now)s: the run's date
+    and time, UTC.
+
+    Attributes
+    ----------
+    known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
+    stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
+    count : how many keys a full run will go through, about: one number.
+    losses : what a run would remove because its source has gone, of every table that the job removes rows of.
+    """
+
+    known: LiteralString
+    stale: LiteralString
+    count: LiteralString
+    losses: tuple[Loss, ...] = ()
+
+
+Refresh = Callable[[Connection, list[int], Parameters], PageSummary]
+"""Computes and writes the results of some keys (ascending) inside the page's transaction; it may be called twice."""
+
+Prepare = Callable[[Connection], None]
+"""What Plan does once a run, before keys are looked for; it may be called twice."""
+
+ReadParameters = Callable[[Any, Mapping[str, str]], Parameters]
+"""Makes a run's parameters (JSON values) of its options and the function's environment."""
+
+
+def no_parameters(options: JobOptions, environment: Mapping[str, str]) -> Parameters:
+    """For jobs that have none of their own."""
+    return {}
+
+
+def no_preparation(connection: Connection) -> None:
+    """For jobs that need none."""
+
+
+def users_and(stored: LiteralString) -> LiteralString:
+    """SQL of `Keys.known` for jobs that keep results by user: all users, and those of table `stored` (`"userId"`)."""
+    return f"""
+    SELECT "id" FROM (
+        (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s ORDER BY "id" LIMIT %(limit)s)
+        UNION
+        (SELECT DISTINCT "userId" FROM {stored} WHERE "userId" BETWEEN %(first)s AND %(last)s
+         ORDER BY "userId" LIMIT %(limit)s)
+    ) AS known ORDER BY "id" LIMIT %(limit)s
+    """  # noqa: S608 - the table's name is a literal of our own
+
+
+def keyed_job(
+    entry: JobEntry,
+    keys: Keys,
+    refresh: Refresh,
+    *,
+    parameters: ReadParameters = no_parameters,
+    prepare: Prepare = no_preparation,
+    noun: str = "user",
+    only: str = "user_id",
+    size: str = "batch_size",
+    scan: int = SCAN,
+) -> Job[Any]:
+    """Make a paged job of its keys and the function that refreshes some of them.
+
+    A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run looks for
+    stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
+
+    `only` and `size` name the options' fields of the one key asked for, and of the keys in a transaction; `noun` is
+    what a key is called; `scan` is how many keys a page of an incremental run looks at, at most, unless a transaction
+    has more.
+    """
+
+    def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
+        connection = resources.database.connection()
+        context = run.context if cursor else {"parameters": parameters(options, resources.environment)}
+        values = _values(run, context)
+        key = getattr(options, only, None)
+        if not cursor:
+            if key is None:
+                guard(resources, run, options, keys.losses, values)
+            prepare(connection)
+        if key is not None:
+            return _plan_one(connection, keys, values, context, noun, key)
+        first, number = (int(cursor["first"]), int(cursor["page"])) if cursor else (MIN_ID, 0)
+        looked_at = scan if options.incremental else 0
+        grain = max(getattr(options, size), min(LOOK, looked_at))
+        most = max(looked_at // grain, 1)
+        page_keys = grain * most
+        limit = page_keys * PAGES_A_CHAPTER
+        ranges = _joined(_ranges(connection, keys, values, first, grain, limit), most, options.max_concurrency)
+        pages = [_page(number + at, *key_range) for at, key_range in enumerate(ranges, 1)]
+        planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
+        full = planned_keys == limit
+        if full and not cursor:
+            planned_keys = max(planned_keys, _count(connection, keys, values))
+            planned_pages = max(planned_pages, -(-planned_keys // page_keys))
+        return Chapter(
+            pages=pages,
+            cursor=_cursor(ranges[-1][1], number + len(pages)) if full else None,
+            planned_pages=planned_pages,
+            planned_users=planned_keys,
+            context=context,
+        )
+
+    def batch(resources: Resources, run: Run, options: Any, page: JsonObject) -> PageSummary:
+        connection = resources.database.connection()
+        values = _values(run, run.context)
+        total = PageSummary()
+        statement = keys.stale if options.incremental else keys.known
+        with one_moment(connection):
+            found = _find(connection, statement, values, int(page["first"]), int(page["last"]), None)
+            at_once = getattr(options, size) if options.incremental else max(len(found), 1)
+            if found:
+                total.add(refresh(connection, found[:at_once], values))
+        for start in range(at_once, len(found), at_once):
+            with one_moment(connection):
+                total.add(refresh(connection, found[start : start + at_once], values))
+        if options.incremental:
+            fresh = max(page["keys"] - len(found), 0)
+            total.processed += fresh
+            total.skip(FRESH, fresh)
+        return total
+
+    return Job(entry, entry.options, plan, batch)
+
+
+def ranges_a_page(ranges: int, most: int, functions: int) -> int:
+    """How many ranges an incremental run's page joins, up to `most`, when each of so many functions shall have some.
+
+    There are `most` times `PAGES_A_CHAPTER` ranges at most: no more pages than a chapter holds.
+    """
+    return min(max(-(-ranges // min(TURNS * functions, PAGES_A_CHAPTER)), 1), most)
+
+
+@contextmanager
+def one_moment(connection: Connection) -> Iterator[None]:
+    """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
+    with connection.transaction():
+        connection.execute(_BEGIN)
+        yield
+
+
+def _values(run: Run, context: JsonObject) -> Parameters:
+    return {**context["parameters"], "today": run.started_at.date(), "now": run.started_at}
+
+
+def _plan_one(
+    connection: Connection, keys: Keys, values: Parameters, context: JsonObject, noun: str, key: int
+) -> Chapter:
+    if not _find(connection, keys.known, values, key, key, 1):
+        return Chapter(pages=[], context=context, message=f"{noun} {key} does not exist")
+    return Chapter(pages=[_page(1, key, key, 1)], planned_pages=1, planned_users=1, context=context)
+
+
+def _page(number: int, first: int, last: int, keys: int) -> JsonObject:
+    """A page's payload. Ids are text in it: whoever handles JSON on the way may round a number of 17 digits."""
+    return {"page": number, "first": str(first), "last": str(last), "keys": keys}
+
+
+def _cursor(last: int, number: int) -> JsonObject | None:
+    """Where the chapter after this key and page begins; None after the last key that there can be."""
+    return {"first": str(last + 1), "page": number} if last < MAX_ID else None
+
+
+def _ranges(
+    connection: Connection, keys: Keys, values: Parameters, first: int, size: int, limit: int
+) -> list[KeyRange]:
+    """Key ranges of `size` keys, `limit` keys in all."""
+    given = {**values, "first": first, "last": MAX_ID, "limit": limit, "page_size": size}
+    rows = connection.execute(_CUT.format(known=keys.known), given).fetchall()
+    ends = [int(last) for last, _ in rows]
+    starts = [first, *(end + 1 for end in ends[:-1])]
+    return list(zip(starts, ends, [int(count) for _, count in rows], strict=True)) if ends else []
+
+
+def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
+    """Neighbouring ranges made one, `most` of them at most."""
+    a_page = ranges_a_page(len(ranges), most, functions)
+    return [
+        (part[0][0], part[-1][1], sum(count for _, _, count in part))
+        for part in (ranges[at : at + a_page] for at in range(0, len(ranges), a_page))
+    ]
+
+
+def _find(
+    connection: Connection, statement: LiteralString, values: Parameters, first: int, last: int, limit: int | None
+) -> list[int]:
+    rows = connection.execute(statement, {**values, "first": first, "last": last, "limit": limit}).fetchall()
+    return [int(key) for (key,) in rows]
+
+
+def _count(connection: Connection, keys: Keys, values: Parameters) -> int:
+    row = connection.execute(keys.count, values).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,72 @@
+"""Runs that would remove much of what is stored: more often a source that cannot be read than a site that shrank.
+
+A job says in SQL how many of its stored rows have lost their source. Plan counts them before anything is removed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from sitejobs.errors import SuspiciousLoss
+from sitejobs.handlers.settings import read_settings
+from sitejobs.jobs.job import Resources, Run
+from sitejobs.options import PagedOptions
+
+LEAST_ROWS = 100
+"""Rows that may always go: of a small table a large share is little."""
+
+SAMPLE = 1000
+"""Users whose stored rows are looked into where looking into all of them would take as long as the job itself."""
+
+_BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL jit = off"""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What of a table a run would remove because its source has gone.
+
+    Attributes
+    ----------
+    rows : what the rows are called, the table's name first.
+    count : SQL of one row of two numbers: the stored rows without a source, and all stored rows. It may use the job's
+        parameters. What goes by age, by an option or for a new algorithm version does not count: it was meant.
+    """
+
+    rows: str
+    count: LiteralString
+
+
+def lost(table: LiteralString, source: LiteralString, *, only: LiteralString = "true", name: str | None = None) -> Loss:
+    """Rows `s` of a table of which the query `source` finds nothing; `only` is a condition on the rows that count."""
+    return Loss(
+        name or table,
+        f"""
+        SELECT (SELECT count(*) FROM "{table}" s WHERE {only} AND NOT EXISTS ({source})),
+               (SELECT count(*) FROM "{table}" s WHERE {only})
+        """,  # noqa: S608 - made of constants
+    )
+
+
+def guard(resources: Resources, run: Run, options: PagedOptions, losses: Sequence[Loss], values: Any) -> None:
+    """Refuse to go on with a run for everyone that would remove more than MAX_LOSS_PERCENT of a table.
+
+    Raises
+    ------
+    SuspiciousLoss : names job, table, how many rows would go of how many, and how to allow it.
+    """
+    if options.allow_loss or not losses:
+        return
+    percent = read_settings(resources.environment).max_loss_percent
+    connection = resources.database.connection()
+    with connection.transaction():
+        connection.execute(_BEGIN)
+        for loss in losses:
+            row = connection.execute(loss.count, values).fetchone()
+            assert row is not None  # counts are always one row
+            gone, held = map(int, row)
+            if gone >= LEAST_ROWS and gone * 100 > percent * held:
+                raise SuspiciousLoss(
+                    f"{run.job} would remove {gone:,} of the {held:,} rows of {loss.rows}, since what they were made of"
+                    f" has gone or cannot be read: more than MAX_LOSS_PERCENT={percent} allows. Nothing was removed."
+                    f" If it is meant, run it once with --allowLoss (allowLoss: true)"
+                )

@@ -1,0 +1,82 @@
+"""Messages of an SQS queue, as a function is handed them: some done, some to be handed out again a little later."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from sitejobs.jobs.job import PageSummary, Resources
+
+LONGEST_DELAY: Final = 900
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message. `receives` counts how often it was handed out, this time included; `receipt` is for this time."""
+
+    id: str
+    body: str
+    receipt: str = ""
+    receives: int = 1
+
+
+@dataclass
+class Handled:
+    """What came of a call: messages to be handed out again, and counts for the log."""
+
+    again: list[Message] = field(default_factory=list)
+    summary: PageSummary = field(default_factory=PageSummary)
+
+
+Consume = Callable[[Resources, Sequence[Message]], Handled]
+"""Works on messages; it may see each more than once."""
+
+
+def messages_of(event: Mapping[str, Any]) -> list[Message]:
+    """The messages of a function's event."""
+    return [
+        Message(
+            id=str(record["messageId"]),
+            body=str(record["body"]),
+            receipt=str(record["receiptHandle"]),
+            receives=int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+def failures(handled: Handled) -> JsonObject:
+    """What Lambda wants to know: the messages that stay in the queue."""
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in handled.again]}
+
+
+def delay_seconds(receives: int, first: float, random: Random) -> int:
+    """How long a message rests before it is handed out again: doubled each time, with jitter, 15 minutes at most."""
+    longest = min(LONGEST_DELAY, first * 2 ** min(receives - 1, 16))
+    return max(1, round(random.uniform(longest / 2, longest)))
+
+
+def delay(client: Callable[[], Any], queue_url: str, handled: Handled, first: float, random: Random) -> int:
+    """Tell the queue when to hand out messages again (at most 10); how many it did not take.
+
+    Without this they would rest for the queue's visibility timeout, which is many times the function's own limit.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not handled.again:
+        return 0
+    entries = [
+        {
+            "Id": str(at),
+            "ReceiptHandle": message.receipt,
+            "VisibilityTimeout": delay_seconds(message.receives, first, random),
+        }
+        for at, message in enumerate(handled.again)
+    ]
+    try:
+        answer = client().change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+    except (BotoCoreError, ClientError):
+        return len(entries)
+    return len(answer.get("Failed", ()))

@@ -1,0 +1,339 @@
+"""JobRun: one row a run. Opened by Plan, added to by Record, closed by Finish or, where
+that was not reached, after the execution's end. Every call may come twice."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from sitejobs.errors import InvalidInput, RunClosed
+from sitejobs.jobs.endings import Ending
+
+JsonObject = dict[str, Any]
+
+HEARTBEAT_SECONDS = 10
+"""How often a run's pages move its heartbeat; more often would make the row a bottleneck."""
+
+MAX_CAUSE = 1000
+"""Characters of a cause that are kept."""
+
+COUNTERS = ("processed", "written", "skipped", "failed")
+
+_OF_EXECUTION = """
+SELECT "id", "startedAt", "context", "status" FROM "JobRun" WHERE "execution" = %(execution)s
+"""
+# A heartbeat far ahead was a wrong clock's: a run at work moves it back within seconds.
+_CLOSE_DEAD = """
+UPDATE "JobRun" SET "status" = 'DIED', "finishedAt" = now(), "error" = 'no heartbeat: taken over by a later run'
+WHERE "job" = %(job)s AND "scope" = %(scope)s AND "status" = 'RUNNING'
+  AND "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(stale_seconds)s)
+                            AND now() + make_interval(secs => %(stale_seconds)s)
+"""
+_OPEN = """
+INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options")
+VALUES (%(job)s, %(scope)s, %(execution)s, %(trigger)s, %(options)s)
+ON CONFLICT DO NOTHING
+RETURNING "id", "startedAt", "context", "status"
+"""
+_RUNNING = """
+SELECT "id", "startedAt" FROM "JobRun" WHERE "job" = %(job)s AND "scope" = %(scope)s AND "status" = 'RUNNING'
+"""
+_SET_CONTEXT = """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
+_PULSE = """
+SELECT "status", "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(every)s)
+                                       AND now() + make_interval(secs => %(every)s) FROM "JobRun" WHERE "id" = %(id)s
+"""
+_BEAT = """UPDATE "JobRun" SET "heartbeatAt" = now() WHERE "id" = %(id)s"""
+_LOCK = """
+SELECT "chapter", "pages", "failedPages", "processed", "written", "skipped", "failed", "reasons", "status",
+       "options", "context", "error", "job"
+FROM "JobRun" WHERE "id" = %(id)s FOR UPDATE
+"""
+_ADD = """
+UPDATE "JobRun" SET "chapter" = %(chapter)s, "pages" = "pages" + %(pages)s,
+    "failedPages" = "failedPages" + %(failedPages)s, "processed" = "processed" + %(processed)s,
+    "written" = "written" + %(written)s, "skipped" = "skipped" + %(skipped)s, "failed" = "failed" + %(failed)s,
+    "reasons" = %(reasons)s, "heartbeatAt" = now()
+WHERE "id" = %(id)s
+"""
+_FAILED_PAGE = """
+INSERT INTO "JobRunFailedPage" ("runId", "page", "keys", "error") VALUES (%(id)s, %(page)s, %(keys)s, %(error)s)
+ON CONFLICT ("runId", "page") DO UPDATE SET "error" = excluded."error"
+"""
+_NOTE = """
+INSERT INTO "JobRunFailedPage" ("runId", "page", "keys", "error", "detail")
+VALUES (%(id)s, %(page)s, %(keys)s, %(error)s, %(detail)s)
+ON CONFLICT ("runId", "page")
+DO UPDATE SET "error" = excluded."error", "detail" = excluded."detail", "failedAt" = now()
+"""
+_FORGET_NOTES = """DELETE FROM "JobRunFailedPage" WHERE "runId" = %(id)s AND "page" = ANY(%(pages)s)"""
+_FIRST_FAILED = """
+SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %(id)s ORDER BY "page" LIMIT 3
+"""
+_CLOSE_ENDED = """
+UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now()
+WHERE "execution" = %(execution)s AND "status" = 'RUNNING' RETURNING "id"
+"""
+_NEVER_OPENED = """
+INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options", "status", "error", "startedAt", "finishedAt")
+VALUES (%(job)s, 'unknown', %(execution)s, 'unknown', '{}', %(status)s, %(error)s, %(started_at)s, now())
+ON CONFLICT ("execution") DO NOTHING RETURNING "id"
+"""
+_CLOSE = """
+UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now() WHERE "id" = %(id)s
+"""
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that this execution may work on."""
+
+    id: str
+    started_at: datetime
+    context: JsonObject
+
+
+@dataclass(frozen=True)
+class AlreadyRunning:
+    """Another execution works on the same job and scope."""
+
+    id: str
+    started_at: datetime
+
+
+def open_run(
+    connection: Connection,
+    *,
+    job: str,
+    scope: str,
+    execution: str,
+    trigger: str,
+    options: Mapping[str, Any],
+    stale_seconds: int,
+) -> OpenRun | AlreadyRunning:
+    """Open the run of an execution, or find the one that is in its way.
+
+    Calling it again for the same execution finds the same run. A run whose heartbeat is older than
+    `stale_seconds` is closed as DIED first.
+    """
+    values = {
+        "job": job,
+        "scope": scope,
+        "execution": execution,
+        "trigger": trigger,
+        "options": Jsonb(dict(options)),
+        "stale_seconds": stale_seconds,
+    }
+    with connection.transaction():
+        known = connection.execute(_OF_EXECUTION, values).fetchone()
+        if known is None:
+            connection.execute(_CLOSE_DEAD, values)
+            known = connection.execute(_OPEN, values).fetchone()
+        if known is None:
+            # Either another call for this very execution was quicker, or another run is in the way.
+            known = connection.execute(_OF_EXECUTION, values).fetchone()
+        if known is not None:
+            run_id, started_at, context, status = known
+            if status != "RUNNING":
+                raise RunClosed(f"run {run_id} of this execution was closed as {status}")
+            return OpenRun(str(run_id), started_at, context)
+        other = connection.execute(_RUNNING, values).fetchone()
+    if other is None:
+        # It finished between the two statements: the next try will find the way free.
+        return open_run(
+            connection,
+            job=job,
+            scope=scope,
+            execution=execution,
+            trigger=trigger,
+            options=options,
+            stale_seconds=stale_seconds,
+        )
+    return AlreadyRunning(str(other[0]), other[1])
+
+
+def set_context(connection: Connection, run_id: str, context: JsonObject) -> None:
+    """Keep what the run's pages share, so that a repeated Plan and later runs find it."""
+    connection.execute(_SET_CONTEXT, {"id": int(run_id), "context": Jsonb(context)})
+
+
+def check_alive(connection: Connection, run_id: str) -> None:
+    """Move the run's heartbeat if it is due.
+
+    Raises
+    ------
+    RunClosed : the run was closed or taken over: a late page of it must not write.
+    """
+    row = connection.execute(_PULSE, {"id": int(run_id), "every": HEARTBEAT_SECONDS}).fetchone()
+    if row is None or row[0] != "RUNNING":
+        raise RunClosed(f"run {run_id} is {'gone' if row is None else row[0]}: its pages no longer write")
+    if row[1]:
+        connection.execute(_BEAT, {"id": int(run_id)})
+
+
+def note_failed_page(connection: Connection, run_id: str, page: JsonObject, error: str, detail: str | None) -> None:
+    """Note why a page failed, where the definition's Catch keeps the error's name only."""
+    connection.execute(
+        _NOTE,
+        {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": error, "detail": detail},
+    )
+
+
+def record_chapter(connection: Connection, run_id: str, chapter: int, results: Sequence[JsonObject]) -> JsonObject:
+    """Add a chapter's page results to the run, once however often it is called.
+
+    Each result is a page's summary, or `{"page": <the page>, "error": name}` of a page that failed for good.
+
+    Raises
+    ------
+    RunClosed : the run was closed or taken over: its execution must not go on to the next chapter.
+    """
+    failed = [result for result in results if "error" in result]
+    done = [result for result in results if "error" not in result]
+    with connection.transaction():
+        row = _locked(connection, run_id)
+        if row["chapter"] >= chapter:
+            return {"chapter": chapter, "pages": len(results), "failedPages": len(failed)}
+        if row["status"] != "RUNNING":
+            raise RunClosed(f"run {run_id} is {row['status']}: nothing is added to it")
+        reasons: Counter[str] = Counter(row["reasons"])
+        for result in done:
+            reasons.update(result.get("reasons") or {})
+        for result in failed:
+            page = result["page"]
+            connection.execute(
+                _FAILED_PAGE,
+                {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": result["error"]},
+            )
+        # A page that failed first and succeeded when retried left a note behind.
+        connection.execute(_FORGET_NOTES, {"id": int(run_id), "pages": [result["page"] for result in done]})
+        connection.execute(
+            _ADD,
+            {
+                "id": int(run_id),
+                "chapter": chapter,
+                "pages": len(results),
+                "failedPages": len(failed),
+                "reasons": Jsonb(reasons),
+                **{name: sum(int(result[name]) for result in done) for name in COUNTERS},
+            },
+        )
+    return {"chapter": chapter, "pages": len(results), "failedPages": len(failed)}
+
+
+def run_of(connection: Connection, execution: str) -> str | None:
+    """Id of the run that an execution has opened, None when it has not."""
+    row = connection.execute(_OF_EXECUTION, {"execution": execution}).fetchone()
+    return None if row is None else str(row[0])
+
+
+def never_opened(error: JsonObject) -> JsonObject:
+    """Sum up an execution that failed before there was a run: there is nothing to close and nothing to count."""
+    name, cause = name_and_cause(error)
+    return {"runId": None, "status": "FAILED", "message": None, "error": name, "cause": cause}
+
+
+def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> JsonObject:
+    """Close a run and sum it up. A run already closed is summed up again as it was closed.
+
+    It fails when `error` (Step Functions' own shape: `Error` and `Cause`) is given or more pages failed than its
+    `tolerateFailures` allows.
+    """
+    with connection.transaction():
+        row = _locked(connection, run_id)
+        name, cause = _verdict(connection, run_id, row, error)
+        if row["status"] == "RUNNING":
+            row["status"] = "FAILED" if name else "SUCCEEDED"
+            text = f"{name}: {cause}" if name else None
+            connection.execute(_CLOSE, {"id": int(run_id), "status": row["status"], "error": text})
+        elif row["status"] != "SUCCEEDED" and name is None:
+            name, cause = "RunClosed", str(row["error"])
+    counts = {key: row[key] for key in ("pages", "failedPages", *COUNTERS)}
+    return {
+        "job": row["job"],
+        "runId": run_id,
+        "status": "SUCCEEDED" if row["status"] == "SUCCEEDED" else "FAILED",
+        **counts,
+        "reasons": row["reasons"],
+        "message": _message(row, failed=name is not None),
+        "error": name,
+        "cause": cause,
+    }
+
+
+def close_ended(connection: Connection, ending: Ending, job: str | None) -> str | None:
+    """Close the run of an execution that ended without closing it itself; the run's id, None where nothing was done.
+
+    A run already closed stays as it is. An execution of `job` that was ended from outside before it had opened its run
+    is given a closed one, so that a Plan still on its way finds it and stops; with None for `job` nothing is made.
+    """
+    values = {
+        "execution": ending.execution,
+        "status": ending.status,
+        "error": ": ".join(part for part in name_and_cause({"Error": ending.error, "Cause": ending.cause}) if part),
+        "started_at": ending.started_at,
+        "job": job,
+    }
+    # One that failed has no Plan on its way.
+    opened = job is None or ending.status == "FAILED"
+    statements = (_CLOSE_ENDED,) if opened else (_CLOSE_ENDED, _NEVER_OPENED, _CLOSE_ENDED)
+    # The last one is for a Plan that opened the run between the first two.
+    for statement in statements:
+        row = connection.execute(statement, values).fetchone()
+        if row is not None:
+            return str(row[0])
+    return None
+
+
+def _locked(connection: Connection, run_id: str) -> JsonObject:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_LOCK, {"id": int(run_id)}).fetchone()
+    if row is None:
+        raise InvalidInput(f"there is no run {run_id}")
+    return row
+
+
+def _verdict(
+    connection: Connection, run_id: str, row: JsonObject, error: JsonObject | None
+) -> tuple[str | None, str | None]:
+    if error is not None:
+        return name_and_cause(error)
+    tolerated = int(row["options"].get("tolerateFailures", 0))
+    if row["failedPages"] <= tolerated:
+        return None, None
+    first = connection.execute(_FIRST_FAILED, {"id": int(run_id)}).fetchall()
+    named = "; ".join(f"page {page}: {detail or name}" for page, name, detail in first)
+    return (
+        "PagesFailed",
+        f"{row['failedPages']} of {row['pages']} pages failed, {tolerated} tolerated. First: {named}"[:MAX_CAUSE],
+    )
+
+
+def name_and_cause(error: JsonObject) -> tuple[str, str]:
+    """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
+    cause = str(error.get("Cause") or "")
+    try:
+        described = json.loads(cause)
+    except ValueError:
+        described = None
+    if isinstance(described, dict) and "errorMessage" in described:
+        cause = str(described["errorMessage"])
+    return str(error.get("Error") or "Error"), cause[:MAX_CAUSE]
+
+
+def _message(row: JsonObject, *, failed: bool) -> str | None:
+    """What a person should know beside the counts: above all why nothing was written, where no error says so."""
+    if row["context"].get("message"):
+        return str(row["context"]["message"])
+    if failed or row["written"] or row["failedPages"]:
+        return None
+    if not row["processed"]:
+        return "nothing written: there was nothing to do"
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(row["reasons"].items()))
+    return f"nothing written: {row['processed']} processed" + (f" ({reasons})" if reasons else "")

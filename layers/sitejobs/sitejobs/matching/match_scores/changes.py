@@ -1,0 +1,151 @@
+"""What changed between two snapshots, whatever the timestamps say, and the pages that follow from it."""
+
+import io
+import itertools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.errors import DataUnavailable
+from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
+from sitejobs.postgres.columns import fetch_columns
+
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+UNCHANGED_A_PAGE = 20
+"""A page may hold this many times the batch size of viewers who only need a look."""
+
+# The last run that wrote everyone's rows, however it ended: rows are as it left them. One from the future, of a time
+# when a clock was wrong, is no basis: what was written since does not look newer.
+_LAST_RUN = """
+SELECT "id", "status", "context", "startedAt" <= %(started)s AS "isPast" FROM "JobRun"
+WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(id)s AND "context" ? 'snapshot'
+ORDER BY "id" DESC LIMIT 1
+"""
+_FAILED_PAGES = """
+SELECT ("keys" ->> 'start')::int8 AS "start", ("keys" ->> 'stop')::int8 AS "stop" FROM "JobRunFailedPage"
+WHERE "runId" = %(id)s
+"""
+_WRITTEN_OTHERWISE = """
+SELECT "userId" FROM "MatchScoreViewer"
+WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(id)s) OR "provisional"
+"""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changes since the run that last wrote everyone's rows.
+
+    viewers : (users and those without profile,) by position: whose rows must be computed anew, or must go.
+    candidates : positions of candidates that are new or differ as such, ascending.
+    left : ids, ascending, whose stored rows no longer hold: the changed candidates, and those who are none any more.
+    """
+
+    viewers: Flags
+    candidates: Indices
+    left: Indices
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.viewers.any() or len(self.candidates) or len(self.left))
+
+
+def find_changes(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> Changes | None:
+    """Compare with the last run's snapshot; None when there is none to compare with, and all must be computed."""
+    connection = resources.database.connection()
+    last = connection.execute(_LAST_RUN, {"job": run.job, "id": int(run.id), "started": run.started_at}).fetchone()
+    if last is None:
+        return None
+    last_id, status, context, is_past = last
+    if status != "SUCCEEDED" or not is_past or context["parameters"] != parameters.to_json():
+        return None
+    try:
+        base = StoredSnapshot(resources.work, context["snapshot"])
+        before, after = base.index(), stored.index()
+    except DataUnavailable:
+        return None
+    changes = compare(before, base.candidates, after, stored.candidates)
+    again = np.concatenate([_failed(connection, int(last_id), before), _written_otherwise(connection, int(last_id))])
+    ids = np.concatenate([after["ids"], after["without_profile"]])
+    return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
+
+
+def compare(
+    before: dict[str, NDArray[Any]], before_candidates: int, after: dict[str, NDArray[Any]], after_candidates: int
+) -> Changes:
+    """Compare two snapshots by their indexes (`StoredSnapshot.index`) and numbers of candidates."""
+    same_viewer = _same(before["ids"], before["viewer_hash"], after["ids"], after["viewer_hash"])
+    gone = ~np.isin(after["without_profile"], before["without_profile"])
+    old = before["ids"][:before_candidates], before["candidate_hash"][:before_candidates]
+    new = after["ids"][:after_candidates], after["candidate_hash"][:after_candidates]
+    return Changes(
+        viewers=np.concatenate([~same_viewer, gone]),
+        candidates=np.flatnonzero(~_same(*old, *new)),
+        left=np.sort(old[0][~_same(*new, *old)]),
+    )
+
+
+def store_changes(resources: Resources, key: str, changes: Changes) -> None:
+    """Put the changes beside the snapshot, for the run's pages."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "changes.npz"
+        np.savez(path, allow_pickle=False, **vars(changes))
+        resources.work.put_file(key, path)
+
+
+def stored_changes(resources: Resources, key: str) -> Changes:
+    """The changes of a run; kept for its next page."""
+    known = resources.memory.get("changes")
+    if isinstance(known, tuple) and known[0] == key:
+        found: Changes = known[1]
+        return found
+    data = read_whole(resources.work, key)
+    found = Changes(**np.load(io.BytesIO(data), allow_pickle=False))
+    resources.memory["changes"] = (key, found)
+    return found
+
+
+def pages_of(changes: Changes, batch_size: int) -> list[tuple[int, int]]:
+    """Ranges of positions: each has at most `batch_size` viewers to compute, and some to look at.
+
+    When no candidate changed, nobody else needs a look, and ranges without a changed viewer are left out.
+    """
+    look = len(changes.candidates) > 0 or len(changes.left) > 0
+    cost = np.where(changes.viewers, UNCHANGED_A_PAGE, 1 if look else 0)
+    page = (np.cumsum(cost) - cost) // (batch_size * UNCHANGED_A_PAGE)
+    wanted = np.flatnonzero(changes.viewers | look)
+    if not len(wanted):
+        return []
+    edges = np.flatnonzero(np.diff(page[wanted], prepend=-1, append=-1))
+    return [(int(wanted[start]), int(wanted[stop - 1]) + 1) for start, stop in itertools.pairwise(edges)]
+
+
+def _same(ids: Indices, hashes: NDArray[Any], asked_ids: Indices, asked_hashes: NDArray[Any]) -> Flags:
+    """For each asked id whether it is among the ids with the same hash."""
+    if not len(ids):
+        return np.zeros(len(asked_ids), bool)
+    order = np.argsort(ids)
+    at = order[np.minimum(np.searchsorted(ids, asked_ids, sorter=order), len(ids) - 1)]
+    return np.asarray((ids[at] == asked_ids) & (hashes[at] == asked_hashes))
+
+
+def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]) -> Indices:
+    """Users of the pages that failed though the run was let pass."""
+    failed = fetch_columns(connection, _FAILED_PAGES, {"id": run_id}, {"start": "int8", "stop": "int8"})
+    ids = np.concatenate([before["ids"], before["without_profile"]])
+    ranges = zip(failed["start"].tolist(), failed["stop"].tolist(), strict=True)
+    return np.concatenate([np.empty(0, np.int64), *(ids[start:stop] for start, stop in ranges)])
+
+
+def _written_otherwise(connection: Connection, run_id: int) -> Indices:
+    """Users whose rows rest on more than that run's snapshot: written since by a run for them alone, or provisional."""
+    return fetch_columns(connection, _WRITTEN_OTHERWISE, {"id": run_id}, {"userId": "int8"})["userId"]

@@ -1,0 +1,144 @@
+"""A page of an incremental run: viewers whose own inputs changed are scored anew, for the others only the candidates
+that changed are scored and merged into their stored rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.scoring.pair_scores import score_pairs
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.snapshot.file import StoredSnapshot
+from sitejobs.matching.topk.screening import MARGIN, Kernel, tier_step
+from sitejobs.matching.topk.search import STRIP_USERS, Matches, World, gather, ranked
+from sitejobs.matching.topk.segment import Shelf
+from sitejobs.postgres.columns import fetch_columns
+
+Indices = NDArray[np.int64]
+
+_HOLDERS = """
+SELECT DISTINCT "userId" FROM "MatchScore" WHERE "userId" = ANY(%(viewers)s) AND "candidateUserId" = ANY(%(left)s)
+"""
+_LAST_ROWS = """
+SELECT "userId", "score", ("tier" = 'A')::int AS "tierA" FROM "MatchScore"
+WHERE "userId" = ANY(%(viewers)s) AND "rank" = %(rank)s
+"""
+_STORED = """SELECT "userId", "candidateUserId" FROM "MatchScore" WHERE "userId" = ANY(%(viewers)s)"""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """Outcome for viewers whose own inputs are as they were; all index the given viewers.
+
+    matches : merged lists; `changed`: whose they are. again: viewers who lost a row and must be scored anew.
+    """
+
+    matches: Matches
+    changed: Indices
+    again: Indices
+
+
+def refresh(
+    connection: Connection,
+    viewers: Users,
+    changes: Changes,
+    stored: StoredSnapshot,
+    world: World,
+    now: float,
+    parameters: Parameters,
+) -> Refreshed:
+    """Merge changed candidates into the stored rows of the viewers."""
+    order = np.argsort(viewers.ids)
+
+    def rows_of(ids: Indices) -> Indices:
+        return order[np.searchsorted(viewers.ids, ids, sorter=order)]
+
+    last = fetch_columns(
+        connection,
+        _LAST_ROWS,
+        {"viewers": viewers.ids, "rank": parameters.top_k},
+        {"userId": "int8", "score": "float8", "tierA": "int4"},
+    )
+    # A list that is not full holds every candidate: whoever is new enters.
+    floor = np.full(len(viewers), -np.inf, np.float32)
+    full = rows_of(last["userId"])
+    floor[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
+    entering, candidate = _entering(viewers, gather(viewers, world, changes.candidates), floor, now, parameters, world)
+    held = fetch_columns(connection, _HOLDERS, {"viewers": viewers.ids, "left": changes.left}, {"userId": "int8"})
+    affected = np.union1d(entering, rows_of(held["userId"]))
+    kept = fetch_columns(
+        connection, _STORED, {"viewers": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
+    )
+    stays = ~np.isin(kept["candidateUserId"], changes.left)
+    at, known = _at(stored, kept["candidateUserId"][stays])
+    row = np.concatenate([rows_of(kept["userId"][stays])[known], entering])
+    position = np.concatenate([at[known], changes.candidates[candidate]])
+    return _merged(connection, viewers, affected, full, row, position, world, now, parameters)
+
+
+def _merged(
+    connection: Connection,
+    viewers: Users,
+    affected: Indices,
+    full: Indices,
+    row: Indices,
+    position: Indices,
+    world: World,
+    now: float,
+    parameters: Parameters,
+) -> Refreshed:
+    distinct, candidate = np.unique(position, return_inverse=True)
+    candidates = gather(viewers, world, distinct)
+    order = np.argsort(row, kind="stable")
+    pairs = score_pairs(viewers, candidates, row[order], candidate[order], now, parameters)
+    matches = ranked(candidates, pairs, parameters.top_k)
+    counts = np.bincount(matches.pairs.viewer, minlength=len(viewers))
+    lost = np.zeros(len(viewers), bool)
+    lost[full] = counts[full] < parameters.top_k
+    # Hidden, deleted or blocked since the snapshot: rare, and scored anew.
+    gone = np.setdiff1d(candidates.ids, live.still_candidates(connection, candidates.ids))
+    chosen = matches.candidates.ids[matches.pairs.candidate]
+    lost[matches.pairs.viewer[np.isin(chosen, gone)]] = True
+    blocker, other = live.blocked_pairs(connection, viewers.ids[affected])
+    blocked = set(zip(blocker.tolist(), other.tolist(), strict=True))
+    if blocked:
+        found = zip(viewers.ids[matches.pairs.viewer].tolist(), chosen.tolist(), strict=True)
+        lost[matches.pairs.viewer[np.fromiter((pair in blocked for pair in found), bool, len(chosen))]] = True
+    again = affected[lost[affected]]
+    stays = np.flatnonzero(~lost[matches.pairs.viewer])
+    kept = Matches(matches.candidates, matches.pairs.take(stays), matches.rank[stays])
+    return Refreshed(kept, affected[~lost[affected]], again)
+
+
+def _entering(
+    viewers: Users, changed: Users, floor: NDArray[np.float32], now: float, parameters: Parameters, world: World
+) -> tuple[Indices, Indices]:
+    """Pairs of a viewer and a changed candidate whose key reaches the viewer's floor."""
+    empty = np.empty(0, np.int64)
+    if not len(changed):
+        return empty, empty
+    kernel = Kernel(viewers, parameters, world.bits, world.popularity)
+    matchup = kernel.against(Shelf.of(changed, now, parameters, world.bits, world.popularity))
+    rows, found = np.arange(len(viewers)), [(empty, empty)]
+    for start in range(0, len(changed), STRIP_USERS):
+        columns = slice(start, min(start + STRIP_USERS, len(changed)))
+        oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
+        pairs = kernel.settled(kernel.reaching(rows, matchup, columns, floor, near=True, left_out=oneself), matchup)
+        pairs = pairs.take(pairs.key >= floor[pairs.viewer])
+        found.append((pairs.viewer, pairs.candidate))
+    viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
+    return viewer, candidate
+
+
+def _at(stored: StoredSnapshot, ids: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+    """Positions of candidates by id, and whether they are there."""
+    known_ids, positions = stored.candidates_by_id
+    if not len(positions):
+        return np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+    at = np.minimum(np.searchsorted(known_ids, ids), len(known_ids) - 1)
+    return positions[at], known_ids[at] == ids

@@ -1,0 +1,222 @@
+"""One page of match-scores: search, check what has changed since the snapshot, write."""
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.jobs.job import PageSummary, Resources, Run
+from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.match_scores.incremental import refresh
+from sitejobs.matching.match_scores.rows import NOT_FINITE, are_finite
+from sitejobs.matching.match_scores.store import Outcome, Part, write_page
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.snapshot.candidates import open_world
+from sitejobs.matching.snapshot.encoding import block_hashes, encode
+from sitejobs.matching.snapshot.file import StoredSnapshot
+from sitejobs.matching.snapshot.population import read_population
+from sitejobs.matching.topk.search import Exclusions, Matches, World, search
+
+Indices = NDArray[np.int64]
+
+VIEWERS_AT_A_TIME = 256
+"""More viewers at a time would push the search's matrices out of the processor's cache."""
+
+NO_PROFILE = "no-profile"
+NO_CANDIDATES = "no-candidates"
+DELETED = "deleted"
+SUPERSEDED = "superseded"
+"""A later run has already written this viewer."""
+FRESH = "fresh"
+"""Nothing that the viewer's rows depend on has changed."""
+
+_WORLD = "world"
+_LOG = logging.getLogger(__name__)
+
+
+def score_page(
+    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, start: int, stop: int
+) -> PageSummary:
+    """The users at positions start..stop-1 of the snapshot; beyond its viewers come those without a profile."""
+    viewers, others = _users_at(stored, start, stop)
+    return _write(resources, run, parameters, stored, viewers, others, [])
+
+
+def score_user(
+    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, user_id: int
+) -> PageSummary:
+    """One user whose own rows are read live; the others are as the snapshot has them."""
+    population = read_population(resources.database.connection(), run.started_at, user_id)
+    viewers = encode(population, stored.dictionaries, parameters)
+    others = np.array([] if len(viewers) else [user_id], np.int64)
+    return _write(resources, run, parameters, stored, viewers, others, [])
+
+
+def refresh_page(
+    resources: Resources,
+    run: Run,
+    parameters: Parameters,
+    stored: StoredSnapshot,
+    changes: Changes,
+    start: int,
+    stop: int,
+) -> PageSummary:
+    """The same users as `score_page` in an incremental run: only what changed is computed."""
+    viewers, others = _users_at(stored, start, stop)
+    changed = changes.viewers[start:stop]
+    changed, gone = changed[: len(viewers)], others[changed[len(viewers) :]]
+    anew, fresh = viewers.take(np.flatnonzero(changed)), viewers.take(np.flatnonzero(~changed))
+    parts = []
+    if len(fresh) and (len(changes.candidates) or len(changes.left)):
+        found = refresh(
+            resources.database.connection(),
+            fresh,
+            changes,
+            stored,
+            _world(resources, run, parameters, stored),
+            run.started_at.timestamp(),
+            parameters,
+        )
+        anew = concatenate([anew, fresh.take(found.again)])
+        parts.append(Part(fresh, found.matches, found.changed, np.empty(0, np.int64)))
+    summary = _write(resources, run, parameters, stored, anew, gone, parts)
+    unchanged = stop - start - summary.processed
+    summary.processed += unchanged
+    summary.skip(FRESH, unchanged)
+    return summary
+
+
+def _users_at(stored: StoredSnapshot, start: int, stop: int) -> tuple[Users, Indices]:
+    """Viewers at these positions, and ids of those without a profile."""
+    parts = [users.take(rows) for users, rows in stored.at(start, min(stop, stored.users))]
+    others = np.empty(0, np.int64)
+    if stop > stored.users:
+        others = stored.index()["without_profile"][max(start - stored.users, 0) : stop - stored.users]
+    return concatenate(parts) if parts else stored.nobody(), others
+
+
+def _write(
+    resources: Resources,
+    run: Run,
+    parameters: Parameters,
+    stored: StoredSnapshot,
+    viewers: Users,
+    others: Indices,
+    parts: list[Part],
+) -> PageSummary:
+    """Score the viewers and write them with the parts found before; `others` are ids that end without rows."""
+    connection = resources.database.connection()
+    present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
+    absent = viewers.ids[~present]
+    others = np.concatenate([others, absent])
+    for chunk in _chunks(viewers.take(np.flatnonzero(present))):
+        world = _world(resources, run, parameters, stored)
+        matches, provisional = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
+        parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
+    parts, unfit = fit_to_store(parts)
+    outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
+    written = write_page(
+        connection,
+        run.id,
+        outcomes,
+        parts,
+        stored.dictionaries.interests[:, 1],
+        run.started_at,
+        parameters.algorithm_version,
+    )
+    return _summary(outcomes, written, unfit)
+
+
+def find_matches(
+    connection: Connection, viewers: Users, world: World, now: float, parameters: Parameters
+) -> tuple[Matches, Indices]:
+    """The viewers' best candidates who are visible, undeleted and not blocked at this moment.
+
+    Also tells for which rows of the viewers that differs from what the snapshot alone would give.
+    """
+    order = np.argsort(viewers.ids)
+    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    exclusions = Exclusions(np.arange(len(viewers)), viewers.ids)
+    exclusions = exclusions.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
+    provisional = np.zeros(len(viewers), bool)
+    provisional[order] = block_hashes(blocker, other, viewers.ids[order]) != viewers.block_hash[order]
+    while True:
+        matches = search(viewers, world, exclusions, now, parameters)
+        ids = matches.candidates.ids
+        gone = np.setdiff1d(ids, live.still_candidates(connection, ids))
+        if not len(gone):
+            return matches, np.flatnonzero(provisional)
+        provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
+        everyone = np.repeat(np.arange(len(viewers)), len(gone))
+        exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
+
+
+def _world(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> World:
+    """The candidates as of the run's start, kept for the run's next page."""
+    key = (stored.key, run.started_at, parameters)
+    known = resources.memory.get(_WORLD)
+    if isinstance(known, tuple) and known[0] == key:
+        world: World = known[1]
+        return world
+    world = open_world(stored, run.started_at.timestamp(), parameters)
+    resources.memory[_WORLD] = (key, world)
+    return world
+
+
+def _chunks(viewers: Users) -> Iterator[Users]:
+    for start in range(0, len(viewers), VIEWERS_AT_A_TIME):
+        yield viewers.take(np.arange(start, min(start + VIEWERS_AT_A_TIME, len(viewers))))
+
+
+def fit_to_store(parts: list[Part]) -> tuple[list[Part], Indices]:
+    """The parts without viewers who have a row that is not finite, and the ids of these."""
+    fit, unfit = [], [np.empty(0, np.int64)]
+    for part in parts:
+        finite = are_finite(part.matches)
+        if not finite.all():
+            rows = np.unique(part.matches.pairs.viewer[~finite])
+            unfit.append(part.viewers.ids[rows])
+            _LOG.error("scores that are no numbers: nothing is written for viewers %s", unfit[-1].tolist())
+            part = part.without(rows)
+        fit.append(part)
+    return fit, np.concatenate(unfit)
+
+
+def _outcomes(parts: list[Part]) -> list[Outcome]:
+    outcomes = []
+    for part in parts:
+        counts = np.bincount(part.matches.pairs.viewer, minlength=len(part.viewers)).tolist()
+        provisional = set(part.provisional.tolist())
+        for row in part.rows.tolist():
+            rows = counts[row]
+            skipped = None if rows else NO_CANDIDATES
+            outcomes.append(Outcome(int(part.viewers.ids[row]), rows, skipped, row in provisional))
+    return outcomes
+
+
+def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -> list[Outcome]:
+    if not len(ids):
+        return []
+    deleted = set(live.deleted_users(connection, ids).tolist())
+    return [
+        Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE, user_id in provisional)
+        for user_id in ids.tolist()
+    ]
+
+
+def _summary(outcomes: list[Outcome], written: Indices, unfit: Indices) -> PageSummary:
+    summary = PageSummary(processed=len(outcomes) + len(unfit))
+    summary.fail(NOT_FINITE, len(unfit))
+    kept = set(written.tolist())
+    for outcome in outcomes:
+        if outcome.user_id not in kept:
+            summary.skip(SUPERSEDED)
+        elif outcome.skipped:
+            summary.skip(outcome.skipped)
+        else:
+            summary.written += outcome.rows
+    return summary

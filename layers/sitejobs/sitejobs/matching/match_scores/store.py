@@ -1,0 +1,122 @@
+"""Writes a page's rows: a viewer's old rows go and the new ones come in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection, sql
+
+from sitejobs.jobs import runs
+from sitejobs.matching.match_scores.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, encode_rows
+from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.topk.search import Matches
+
+Indices = NDArray[np.int64]
+
+# One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
+# A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
+# Rows from the future are of no later run, but of one while a clock was wrong.
+_CLAIM = """
+INSERT INTO "MatchScoreViewer" AS stored
+    ("userId", "scoredAt", "algorithmVersion", "rows", "skipped", "provisional")
+SELECT given."id", %(scored_at)s, %(version)s, given."rows", given."skipped", given."provisional"
+FROM unnest(%(ids)s::bigint[], %(rows)s::smallint[], %(skipped)s::text[], %(provisional)s::boolean[])
+    AS given ("id", "rows", "skipped", "provisional")
+ORDER BY given."id"
+ON CONFLICT ("userId") DO UPDATE SET "scoredAt" = excluded."scoredAt",
+    "algorithmVersion" = excluded."algorithmVersion", "rows" = excluded."rows", "skipped" = excluded."skipped",
+    "provisional" = excluded."provisional"
+WHERE stored."scoredAt" <= excluded."scoredAt" OR stored."scoredAt" > clock_timestamp()
+RETURNING stored."userId"
+"""
+_DELETE = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
+_COPY = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)').format(
+    sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a viewer ends with: its number of rows, or why it has none.
+
+    provisional : whether this rests on something that the run's snapshot does not show.
+    """
+
+    user_id: int
+    rows: int
+    skipped: str | None
+    provisional: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some viewers, what was found for them, and which of them, by their rows, it is about.
+
+    provisional : rows whose matches rest on something that the snapshot does not show.
+    """
+
+    viewers: Users
+    matches: Matches
+    rows: Indices
+    provisional: Indices
+
+    def without(self, rows: Indices) -> "Part":
+        """The part without these viewers, by their rows."""
+        kept = np.flatnonzero(~np.isin(self.matches.pairs.viewer, rows))
+        matches = Matches(self.matches.candidates, self.matches.pairs.take(kept), self.matches.rank[kept])
+        return Part(self.viewers, matches, np.setdiff1d(self.rows, rows), np.setdiff1d(self.provisional, rows))
+
+
+def write_page(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[Outcome],
+    parts: Sequence[Part],
+    interest_ids: NDArray[np.int64],
+    scored_at: datetime,
+    algorithm_version: str,
+) -> Indices:
+    """Replace the rows of all viewers named by the outcomes.
+
+    Returns the ids that were written; those left out have results of a later run.
+
+    Raises
+    ------
+    RunClosed : the run was taken over; nothing is written.
+    """
+    by_id = sorted(outcomes, key=lambda outcome: outcome.user_id)
+    with connection.transaction():
+        runs.check_alive(connection, run_id)
+        claimed = connection.execute(
+            _CLAIM,
+            {
+                "scored_at": scored_at,
+                "version": algorithm_version,
+                "ids": [outcome.user_id for outcome in by_id],
+                "rows": [outcome.rows for outcome in by_id],
+                "skipped": [outcome.skipped for outcome in by_id],
+                "provisional": [outcome.provisional for outcome in by_id],
+            },
+        ).fetchall()
+        ids = np.array([row[0] for row in claimed], np.int64)
+        connection.execute(_DELETE, {"ids": ids.tolist()})
+        if any(len(part.matches.rank) for part in parts):
+            with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write(COPY_HEADER)
+                for part in parts:
+                    kept = _only(part, ids)
+                    copy.write(encode_rows(kept, part.viewers, interest_ids, scored_at, algorithm_version))
+                copy.write(COPY_TRAILER)
+    return ids
+
+
+def _only(part: Part, ids: Indices) -> Matches:
+    """The matches of the viewers with these ids."""
+    matches = part.matches
+    wanted = np.isin(part.viewers.ids, ids)[matches.pairs.viewer]
+    if wanted.all():
+        return matches
+    rows = np.flatnonzero(wanted)
+    return Matches(matches.candidates, matches.pairs.take(rows), matches.rank[rows])

@@ -1,0 +1,56 @@
+"""What a page reads of the site at the moment it is written: blocks, hidden profiles and deletions."""
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from sitejobs.postgres.columns import fetch_columns
+
+Indices = NDArray[np.int64]
+
+_BLOCKS = """
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
+UNION
+SELECT "blockedId", "blockerId" FROM "UserBlock"
+WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
+"""
+_PROFILES = """
+SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
+FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+"""
+_VIEWERS = """
+SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+"""
+_DELETED = """
+SELECT asked."id" FROM unnest(%(ids)s::bigint[]) AS asked ("id")
+WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedAt" IS NULL)
+"""
+
+
+def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices, Indices]:
+    """Pairs (viewer id, other id) where either blocked the other."""
+    found = fetch_columns(connection, _BLOCKS, {"ids": viewer_ids}, {"userId": "int8", "otherId": "int8"})
+    return found["userId"], found["otherId"]
+
+
+def still_candidates(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are visible and undeleted now, ascending."""
+    found = fetch_columns(connection, _PROFILES, {"ids": ids}, {"userId": "int8", "id": "int8", "visible": "int2"})
+    order = np.lexsort((found["id"], found["userId"]))
+    users = found["userId"][order]
+    # Of several profiles of one user the last one counts, as in the population.
+    counts = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
+    return np.asarray(users[counts & (found["visible"][order] == 1)])
+
+
+def still_viewers(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are undeleted and have a profile now, ascending."""
+    return np.sort(fetch_columns(connection, _VIEWERS, {"ids": ids}, {"userId": "int8"})["userId"])
+
+
+def deleted_users(connection: Connection, ids: Indices) -> Indices:
+    """Those of the ids that are no undeleted users now, ascending."""
+    return np.sort(fetch_columns(connection, _DELETED, {"ids": ids}, {"id": "int8"})["id"])

@@ -1,0 +1,1 @@
+"""The six parts of a score, and the columns that they are computed from."""

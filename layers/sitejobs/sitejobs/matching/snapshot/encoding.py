@@ -1,0 +1,247 @@
+"""From the database's columns to `Users`: codes, unit vectors, and a hash of what each side of a score reads."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.ragged import Ragged, grouped
+from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
+from sitejobs.matching.snapshot.hashing import Hash, mixed, summed
+from sitejobs.matching.snapshot.population import Population
+from sitejobs.postgres.columns import Column
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+FLAT = 1e-6
+"""Mean ratings that differ from their own mean by less say nothing about taste (docs/match-scores.md, rating fit)."""
+
+
+def make_dictionaries(population: Population) -> Dictionaries:
+    """Codes for all that occurs in the population."""
+    pairs = np.stack([population.interests["subjectId"], population.interests["interestId"]], axis=1)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    first = np.ones(len(pairs), bool)
+    first[1:] = (np.diff(pairs, axis=0) != 0).any(axis=1)
+    counts = np.diff(np.append(np.flatnonzero(first), len(pairs)))
+    popularity = np.empty(len(counts), np.int32)
+    popularity[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return Dictionaries(
+        traits=np.unique(population.traits["key"]),
+        interests=pairs[first],
+        quizzes=np.unique(population.results["quizId"]),
+        questions=np.unique(population.answers["question"]),
+        answers=np.unique(population.answers["answer"]),
+        popularity=popularity,
+    )
+
+
+def encode(population: Population, dictionaries: Dictionaries, parameters: Parameters) -> Users:
+    """Users that have a profile, by ascending id.
+
+    The dictionaries may come from another population: what they lack counts, but matches nobody.
+    """
+    kept = population.users["hasProfile"] == 1
+    users = {name: column[kept] for name, column in population.users.items()}
+    ids = users["id"]
+    xyz = unit_vectors(users["lat"], users["lng"])
+    traits, trait_count, trait_hash = _traits(population.traits, ids, dictionaries)
+    interests, interest_count, interest_hash = _interests(population.interests, ids, dictionaries)
+    quiz, latest, vectors, answers, questions, quiz_hash = _quizzes(population, ids, dictionaries)
+    averages, rating_count, gets = _ratings(population.received, ids)
+    given_averages, _, gives = _ratings(population.given, ids)
+    quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
+    where = mixed(xyz[:, 0], xyz[:, 1], xyz[:, 2], users["place"])
+    both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
+    wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
+    blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
+    looks = mixed(users["gender"], users["age"], users["visible"], users["updatedAt"], rating_count, *averages.T)
+    return Users(
+        ids=ids,
+        visible=users["visible"] == 1,
+        xyz=xyz,
+        place=users["place"],
+        gender=users["gender"].astype(np.int8),
+        age=np.maximum(users["age"], MISSING),
+        updated_at=users["updatedAt"],
+        wants=users["wants"],
+        age_min=users["ageMin"],
+        age_max=users["ageMax"],
+        distance=np.where(np.isinf(users["distance"]), np.nan, users["distance"]),
+        quality=quality.astype(np.float32),
+        averages=averages.astype(np.float32),
+        rating_count=rating_count,
+        gives=gives.astype(np.float32),
+        gets=gets.astype(np.float32),
+        traits=traits,
+        trait_count=trait_count,
+        interests=interests,
+        interest_count=interest_count,
+        quiz=quiz,
+        latest=latest,
+        vectors=vectors,
+        answers=answers,
+        questions=questions,
+        block_hash=blocks,
+        viewer_hash=mixed(both, wishes, blocks, mixed(*given_averages.T)),
+        candidate_hash=mixed(both, looks),
+    )
+
+
+def unit_vectors(lat: Floats, lng: Floats) -> Floats:
+    """(n,) degrees -> (n, 3) unit vectors, NaN where a coordinate is missing or out of range.
+
+    A pole is one point and 180 W is 180 E, so that equal places have equal vectors.
+    """
+    valid = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
+    lng = np.where(np.abs(lat) == 90, 0.0, np.where(lng == -180, 180.0, lng))
+    phi, theta = np.radians(np.where(valid, lat, np.nan)), np.radians(np.where(valid, lng, np.nan))
+    return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=1)
+
+
+def rows_of(owners: Column, ids: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+    """For each owner its index in the ascending `ids`, and whether it is there at all."""
+    if not len(ids):
+        return np.zeros(len(owners), np.int64), np.zeros(len(owners), bool)
+    rows = np.minimum(np.searchsorted(ids, owners), len(ids) - 1)
+    return rows, ids[rows] == owners
+
+
+def codes_of(values: Column, dictionary: Integers) -> Integers:
+    """Index of each value in the ascending dictionary, MISSING when it is not there."""
+    rows, known = rows_of(values, dictionary)
+    return np.where(known, rows, MISSING)
+
+
+def _traits(
+    table: dict[str, Column], ids: Integers, dictionaries: Dictionaries
+) -> tuple[NDArray[np.float32], NDArray[np.int32], Hash]:
+    owners, known = rows_of(table["userId"], ids)
+    owners, keys, values = owners[known], table["key"][known], table["value"][known]
+    largest = np.zeros(len(ids))
+    np.maximum.at(largest, owners, np.abs(values))
+    scale = np.where(largest > 0, largest, 1.0)
+    matrix = np.full((len(ids), len(dictionaries.traits)), np.nan, np.float32)
+    codes = codes_of(keys, dictionaries.traits)
+    coded = codes != MISSING
+    matrix[owners[coded], codes[coded]] = (values / scale[owners])[coded]
+    count = np.bincount(owners, minlength=len(ids)).astype(np.int32)
+    return matrix, count, summed(owners, mixed(keys, values), len(ids))
+
+
+def _interests(
+    table: dict[str, Column], ids: Integers, dictionaries: Dictionaries
+) -> tuple[Ragged, NDArray[np.int32], Hash]:
+    owners, known = rows_of(table["userId"], ids)
+    owners, subjects, interests = owners[known], table["subjectId"][known], table["interestId"][known]
+    count = np.bincount(owners, minlength=len(ids)).astype(np.int32)
+    codes = pair_codes(subjects, interests, dictionaries.interests)
+    coded = np.flatnonzero(codes != MISSING)
+    coded = coded[np.lexsort((codes[coded], owners[coded]))]
+    sets = grouped(owners[coded], codes[coded].astype(np.int32), len(ids))
+    return sets, count, summed(owners, mixed(subjects, interests), len(ids))
+
+
+def pair_codes(subjects: Column, interests: Column, dictionary: Integers) -> Integers:
+    """Index of each (subject, interest) in the dictionary of pairs."""
+    subject_ids, interest_ids = np.unique(dictionary[:, 0]), np.unique(dictionary[:, 1])
+    width = len(interest_ids) + 1
+    keys = codes_of(dictionary[:, 0], subject_ids) * width + codes_of(dictionary[:, 1], interest_ids)
+    subject_codes, interest_codes = codes_of(subjects, subject_ids), codes_of(interests, interest_ids)
+    known = (subject_codes != MISSING) & (interest_codes != MISSING)
+    return codes_of(np.where(known, subject_codes * width + interest_codes, MISSING), keys)
+
+
+def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[np.int32], Floats]:
+    """Averages (n, 4), how many ratings, and the averages' direction about their own mean."""
+    owners, known = rows_of(table["userId"], ids)
+    averages = np.full((len(ids), 4), np.nan)
+    found = np.stack([table[name] for name in ("attractive", "smart", "funny", "interesting")], axis=1)
+    averages[owners[known]] = found[known]
+    count = np.zeros(len(ids), np.int32)
+    count[owners[known]] = table["count"][known]
+    return averages, count, directions(averages)
+
+
+def directions(averages: Floats) -> Floats:
+    """(n, 4) average ratings, NaN without any -> (n, 4) unit vectors about their own mean, zero when flat."""
+    centred = np.where(np.isnan(averages), 0.0, averages / 5)
+    centred -= centred.mean(axis=1, keepdims=True)
+    centred[(np.abs(centred) < FLAT).all(axis=1)] = 0
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 0))
+
+
+def _quizzes(
+    population: Population, ids: Integers, dictionaries: Dictionaries
+) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged, Hash]:
+    results = population.results
+    owners, known = rows_of(results["userId"], ids)
+    codes = codes_of(results["quizId"], dictionaries.quizzes)
+    width = len(dictionaries.quizzes)
+
+    # The most recent comes last in this order; of equally recent ones the higher quiz id. Its quiz may be one
+    # that the dictionaries lack: then nobody else has a result of it.
+    by_time = np.flatnonzero(known)
+    by_time = by_time[np.lexsort((results["quizId"][by_time], results["updatedAt"][by_time], owners[by_time]))]
+    latest_code = np.full(len(ids), MISSING)
+    latest_code[owners[by_time]] = codes[by_time]
+
+    order = np.flatnonzero(known & (codes != MISSING))
+    order = order[np.lexsort((codes[order], owners[order]))]
+    owners, quizzes, updated = owners[order], results["quizId"][order], results["updatedAt"][order]
+    quiz = grouped(owners, codes[order].astype(np.int32), len(ids))
+    keys = owners * width + quiz.values
+    at, found = rows_of(np.arange(len(ids)) * width + latest_code, keys)
+    latest = np.where((latest_code != MISSING) & found, at - quiz.offsets[:-1], MISSING).astype(np.int32)
+
+    def result_rows(table: dict[str, Column]) -> tuple[Integers, NDArray[np.bool_]]:
+        users, there = rows_of(table["userId"], ids)
+        codes = codes_of(table["quizId"], dictionaries.quizzes)
+        rows, found = rows_of(users * width + codes, keys)
+        return rows, there & (codes != MISSING) & found
+
+    rows, found = result_rows(population.vectors)
+    place = np.flatnonzero(found)
+    place = place[np.lexsort((population.vectors["position"][place], rows[place]))]
+    values = population.vectors["value"][place]
+    vectors = grouped(rows[place], unit_rows(rows[place], values, len(keys)).astype(np.float32), len(keys))
+    vector_hash = mixed(quizzes[rows[place]], population.vectors["position"][place], values)
+
+    answer_rows, found = result_rows(population.answers)
+    order = np.flatnonzero(found)
+    question_codes = codes_of(population.answers["question"], dictionaries.questions)
+    order = order[np.lexsort((question_codes[order], answer_rows[order]))]
+    answer_codes = codes_of(population.answers["answer"][order], dictionaries.answers).astype(np.int32)
+    answers = grouped(answer_rows[order], answer_codes, len(keys))
+    questions = grouped(answer_rows[order], question_codes[order].astype(np.int32), len(keys))
+
+    # Hashes of raw values, not of codes: codes differ from one snapshot to the next.
+    by_user = [
+        summed(owners, mixed(quizzes, updated), len(ids)),
+        summed(owners[rows[place]], vector_hash, len(ids)),
+        summed(
+            owners[answer_rows[order]],
+            mixed(
+                quizzes[answer_rows[order]], population.answers["question"][order], population.answers["answer"][order]
+            ),
+            len(ids),
+        ),
+    ]
+    return quiz, latest, vectors, answers, questions, mixed(*by_user)
+
+
+def unit_rows(rows: Integers, values: Floats, count: int) -> Floats:
+    """Scale each row's values to length 1; a zero vector stays zero."""
+    largest = np.zeros(count)
+    np.maximum.at(largest, rows, np.abs(values))
+    scaled = values / np.where(largest > 0, largest, 1)[rows]
+    length = np.sqrt(np.bincount(rows, scaled**2, minlength=count))
+    return scaled / np.where(length > 0, length, 1)[rows]
+
+
+def block_hashes(user_ids: Integers, other_ids: Integers, ids: Integers) -> Hash:
+    """For each of the ascending `ids` a hash of the others that it blocked, or that blocked it."""
+    pairs = np.unique(np.stack([user_ids, other_ids], axis=1), axis=0)
+    owners, known = rows_of(pairs[:, 0], ids)
+    return summed(owners[known], mixed(pairs[known, 1]), len(ids))

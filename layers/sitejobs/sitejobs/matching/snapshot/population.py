@@ -1,0 +1,270 @@
+"""Reads what scoring needs of the site, in key ranges, as columns.
+
+Names and free text never leave the database: a place name, a trait key or an answer travels as a 64-bit hash,
+because scoring only asks whether two are equal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import numpy as np
+from psycopg import Connection
+
+from sitejobs.matching.usable_rows import (
+    INTEREST_KEY,
+    RATED,
+    RATING_KEY,
+    RATING_ONCE,
+    RATING_ORDER,
+    RESULT_KEY,
+    RESULT_ORDER,
+    double,
+    finite,
+    is_unique,
+    moment,
+)
+from sitejobs.options import MAX_ID, MIN_ID
+from sitejobs.postgres.columns import Column, fetch_columns
+
+GENDERS = ("UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER")
+GENDERS_GIVEN = 1 << 14
+"""Bit of a gender preference that says one was given, be it of unknown names only."""
+
+RANGE_USERS = 200_000
+"""Users read by one round of queries: array_agg may hold 1 GB, and their traits are the largest column."""
+
+_IN_RANGE: LiteralString = """BETWEEN %(first)s AND %(last)s"""
+_USERS: LiteralString = f"""
+SELECT u."id",
+       (p."id" IS NOT NULL)::int AS "hasProfile", COALESCE(p."id", 0) AS "profileId",
+       COALESCE(p."isVisible", false)::int AS "visible",
+       COALESCE({double('p."lat"', "-90", "90")}, 'NaN') AS "lat",
+       COALESCE({double('p."lng"', "-180", "180")}, 'NaN') AS "lng",
+       CASE WHEN p."locationText" <> '' THEN hashtextextended(p."locationText", 0) ELSE 0 END AS "place",
+       COALESCE(array_position(%(genders)s::text[], p."gender"::text) - 1, -1) AS "gender",
+       CASE WHEN ({moment('p."birthdate"')})::date <= %(today)s::date
+            THEN LEAST(extract(year FROM age(%(today)s::date, p."birthdate"::date)), 1000) ELSE -1 END AS "age",
+       COALESCE(extract(epoch FROM {moment('p."updatedAt"')})::float8, '-Infinity') AS "updatedAt",
+       COALESCE({finite('f."preferredAgeMin"', 'LEAST(GREATEST(f."preferredAgeMin", 0), 2000)')}, -1) AS "ageMin",
+       COALESCE({finite('f."preferredAgeMax"', 'LEAST(GREATEST(f."preferredAgeMax", 0), 2000)')}, -1) AS "ageMax",
+       CASE WHEN f."preferredDistanceKm" BETWEEN -1e300 AND 1e-300 THEN 0
+            WHEN f."preferredDistanceKm" BETWEEN 0 AND 1e300 THEN f."preferredDistanceKm"::float8
+            ELSE 'NaN' END AS "distance",
+       (SELECT COALESCE(bit_or(COALESCE(1 << (array_position(%(genders)s::text[], wanted) - 1), 0)
+                               | %(given)s::int), 0)
+        FROM jsonb_array_elements_text(CASE WHEN jsonb_typeof(to_jsonb(f."preferredGenders")) = 'array'
+                                            THEN to_jsonb(f."preferredGenders") ELSE '[]' END) wanted) AS "wants"
+FROM "User" u
+LEFT JOIN "Profile" p ON p."userId" = u."id" AND p."deletedAt" IS NULL
+LEFT JOIN "UserPreference" f ON f."userId" = u."id"
+WHERE u."deletedAt" IS NULL AND u."id" {_IN_RANGE}
+ORDER BY u."id", p."id" DESC, {moment('f."updatedAt"')} DESC NULLS LAST,
+         f."preferredAgeMin", f."preferredAgeMax", f."preferredDistanceKm", to_jsonb(f."preferredGenders")
+LIMIT %(limit)s
+"""  # noqa: S608 - made of literals of our own, as all below
+_TRAITS: LiteralString = f"""
+SELECT "userId", hashtextextended("traitKey", 0) AS "key",
+       "value"::float8 * LEAST(GREATEST("n", 0) / 5.0::float8, 1) AS "value"
+FROM "UserTrait"
+WHERE "userId" {_IN_RANGE} AND "value" <> 'NaN'
+"""  # noqa: S608
+_BLOCKS: LiteralString = f"""
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+WHERE "blockerId" {_IN_RANGE} AND "blockedId" IS NOT NULL
+UNION ALL
+SELECT "blockedId", "blockerId" FROM "UserBlock"
+WHERE "blockedId" {_IN_RANGE} AND "blockerId" IS NOT NULL
+"""  # noqa: S608
+
+
+def _interests(once: LiteralString) -> LiteralString:
+    return f"""
+    SELECT {once} "userId", "subjectId", "interestId" FROM "UserInterest"
+    WHERE "userId" {_IN_RANGE} AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
+    """  # noqa: S608
+
+
+def _ratings(profile: LiteralString, once: LiteralString, order: LiteralString) -> LiteralString:
+    """Averages of what profiles were given, or have given: `profile` names the column that tells whose they are."""
+    return f"""
+    SELECT r."userId", r."profileId", count(*) AS "count",
+           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+    FROM (
+        SELECT {once} p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r.{profile}
+        WHERE p."userId" {_IN_RANGE} AND p."deletedAt" IS NULL AND {RATED} {order}
+    ) AS r
+    GROUP BY r."userId", r."profileId"
+    """  # noqa: S608
+
+
+def _results(results: LiteralString) -> LiteralString:
+    return f"""
+    SELECT r."userId", r."quizId",
+           COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt"
+    FROM {results} WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
+    """  # noqa: S608
+
+
+def _vectors(results: LiteralString) -> LiteralString:
+    """Only vectors of numbers count. The bounds keep a number that float8 cannot hold from failing the query."""
+    return f"""
+    SELECT r."userId", r."quizId", e."position",
+           CASE WHEN abs((e."value" #>> '{{}}')::numeric) < 1e-300 THEN 0
+                ELSE GREATEST(LEAST((e."value" #>> '{{}}')::numeric, 1e300), -1e300)::float8 END AS "value"
+    FROM {results}
+    CROSS JOIN LATERAL jsonb_array_elements(
+        CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
+    ) WITH ORDINALITY AS e ("value", "position")
+    WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
+      AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{{}}', true)
+    """  # noqa: S608
+
+
+def _answers(results: LiteralString) -> LiteralString:
+    return f"""
+    SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
+           jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
+    FROM {results}
+    CROSS JOIN LATERAL jsonb_each(
+        CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{{}}' END
+    ) AS e
+    WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
+    """  # noqa: S608
+
+
+_RESULT_ONCE: LiteralString = f"""(
+    SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
+    FROM "QuizResult" r WHERE r."userId" {_IN_RANGE} ORDER BY r."userId", {RESULT_ORDER}
+) AS r"""  # noqa: S608
+
+_RATING_TYPES = {
+    "userId": "int8",
+    "profileId": "int8",
+    "count": "int4",
+    "attractive": "float8",
+    "smart": "float8",
+    "funny": "float8",
+    "interesting": "float8",
+}
+_TYPES: dict[str, dict[str, str]] = {
+    "traits": {"userId": "int8", "key": "int8", "value": "float8"},
+    "interests": {"userId": "int8", "subjectId": "int8", "interestId": "int8"},
+    "received": _RATING_TYPES,
+    "given": _RATING_TYPES,
+    "results": {"userId": "int8", "quizId": "int8", "updatedAt": "float8"},
+    "vectors": {"userId": "int8", "quizId": "int8", "position": "int4", "value": "float8"},
+    "answers": {"userId": "int8", "quizId": "int8", "question": "int8", "answer": "int8"},
+    "blocks": {"userId": "int8", "otherId": "int8"},
+}
+_USER_TYPES = {
+    "id": "int8",
+    "hasProfile": "int2",
+    "profileId": "int8",
+    "visible": "int2",
+    "lat": "float8",
+    "lng": "float8",
+    "place": "int8",
+    "gender": "int2",
+    "age": "int2",
+    "updatedAt": "float8",
+    "ageMin": "int2",
+    "ageMax": "int2",
+    "distance": "float8",
+    "wants": "int2",
+}
+
+
+@dataclass(frozen=True)
+class Population:
+    """Columns as the database gave them; `users` by id, the others in any order.
+
+    Every undeleted user is there. Where a user has no (undeleted) profile `hasProfile` is 0. -1 and NaN stand for
+    what is missing; `updatedAt` is in seconds since 1970, `distance` in km, `age` in whole years at the run's date.
+    """
+
+    users: dict[str, Column]
+    traits: dict[str, Column]
+    interests: dict[str, Column]
+    received: dict[str, Column]
+    given: dict[str, Column]
+    results: dict[str, Column]
+    vectors: dict[str, Column]
+    answers: dict[str, Column]
+    blocks: dict[str, Column]
+
+
+def read_population(connection: Connection, now: datetime, user_id: int | None = None) -> Population:
+    """Read everyone, or one user, as of one moment.
+
+    `connection` must not be inside a transaction: all queries share one read-only snapshot of the database.
+    """
+    first, last = (MIN_ID, MAX_ID) if user_id is None else (user_id, user_id)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        parts = list(_read_ranges(connection, now, first, last))
+    return Population(**{name: _joined([part[name] for part in parts]) for name in ("users", *_TYPES)})
+
+
+def _queries(connection: Connection) -> dict[str, LiteralString]:
+    """What is read by key ranges. Rows of which there should be one are sorted out where the site lets in several."""
+    ratings, ratings_order = (
+        ("", "") if is_unique(connection, "ProfileRating", RATING_KEY) else (RATING_ONCE, RATING_ORDER)
+    )
+    results = """"QuizResult" r""" if is_unique(connection, "QuizResult", RESULT_KEY) else _RESULT_ONCE
+    return {
+        "traits": _TRAITS,
+        "interests": _interests("" if is_unique(connection, "UserInterest", INTEREST_KEY) else "DISTINCT"),
+        "received": _ratings('"targetProfileId"', ratings, ratings_order),
+        "given": _ratings('"raterProfileId"', ratings, ratings_order),
+        "results": _results(results),
+        "vectors": _vectors(results),
+        "answers": _answers(results),
+        "blocks": _BLOCKS,
+    }
+
+
+def _read_ranges(
+    connection: Connection, now: datetime, first: int, last: int
+) -> Iterator[dict[str, dict[str, Column]]]:
+    params: dict[str, Any] = {
+        "genders": list(GENDERS),
+        "given": GENDERS_GIVEN,
+        "today": now.date(),
+        "limit": RANGE_USERS,
+    }
+    queries = _queries(connection)
+    while True:
+        users = fetch_columns(connection, _USERS, params | {"first": first, "last": last}, _USER_TYPES)
+        whole = len(users["id"]) < RANGE_USERS
+        keys = {"first": first, "last": last if whole else int(users["id"][-1])}
+        users = _once(users)
+        part = {"users": users}
+        for name, types in _TYPES.items():
+            part[name] = fetch_columns(connection, queries[name], keys, types)
+        for name in ("received", "given"):
+            part[name] = _of_these_profiles(part[name], users)
+        yield part
+        if keys["last"] == last:
+            return
+        first = keys["last"] + 1
+
+
+def _once(users: dict[str, Column]) -> dict[str, Column]:
+    """The first row of each user: of several profiles or preferences the one that counts."""
+    first = np.ones(len(users["id"]), bool)
+    first[1:] = users["id"][1:] != users["id"][:-1]
+    return users if first.all() else {name: column[first] for name, column in users.items()}
+
+
+def _of_these_profiles(ratings: dict[str, Column], users: dict[str, Column]) -> dict[str, Column]:
+    """Without those of a user's other profiles."""
+    kept = np.isin(ratings["profileId"], users["profileId"][users["hasProfile"] == 1])
+    return {name: column[kept] for name, column in ratings.items()}
+
+
+def _joined(parts: list[dict[str, Column]]) -> dict[str, Column]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

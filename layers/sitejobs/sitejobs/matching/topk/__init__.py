@@ -1,0 +1,1 @@
+"""The exact best candidates of each viewer, found without scoring every pair."""

@@ -1,0 +1,175 @@
+"""What the candidates of a block can reach at best, so that a search may skip the block without a loss.
+
+Every bound is at least the true value for each pair of a viewer and a member of the block; a test compares them
+on random sites.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.geometry import km_of_chord
+from sitejobs.matching.scoring.pair_scores import NO_INTERESTS, SAME_PLACE, radius_km
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.quizzes import NEITHER
+from sitejobs.matching.scoring.users import MISSING, Users
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_TYPES = {
+    "low": "f8",
+    "high": "f8",
+    "places": "u8",
+    "unplaced_places": "u8",
+    "genders": "i8",
+    "age_low": "i8",
+    "age_high": "i8",
+    "static": "f8",
+    "fit": "?",
+    "traits": "?",
+    "fewest": "i8",
+    "most": "i8",
+    "none": "?",
+}
+
+SLACK = 1e-5
+"""Added to every bound: more than all rounding in the search's single precision."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """b blocks. All arrays have b rows.
+
+    low, high : (b, 3) box about the unit vectors of those with coordinates, inside out when there are none.
+    places, unplaced_places : 64 bits, of all place hashes, and of those who lack coordinates.
+    genders : bits of the genders that occur. age_low, age_high: of the known ages.
+    static : highest sum of the parts that depend on the candidate alone, at the time of the snapshot; they only
+        fall with time.
+    fit, traits : whether anyone has ratings to compare, traits or a quiz to compare.
+    fewest, most : interests of those who have any. none : whether someone has none.
+    """
+
+    low: Floats
+    high: Floats
+    places: NDArray[np.uint64]
+    unplaced_places: NDArray[np.uint64]
+    genders: NDArray[np.int64]
+    age_low: NDArray[np.int64]
+    age_high: NDArray[np.int64]
+    static: Floats
+    fit: Flags
+    traits: Flags
+    fewest: NDArray[np.int64]
+    most: NDArray[np.int64]
+    none: Flags
+
+    def __len__(self) -> int:
+        return len(self.static)
+
+
+def bounds_of(blocks: list[Users], statics: list[Floats]) -> Bounds:
+    """The bounds of blocks of candidates, none of them empty."""
+    rows = [_bound(block, static) for block, static in zip(blocks, statics, strict=True)]
+    columns = {name: np.array([row[name] for row in rows], dtype) for name, dtype in _TYPES.items()}
+    if not rows:
+        columns |= {"low": np.empty((0, 3)), "high": np.empty((0, 3))}
+    return Bounds(**columns)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What each block holds for each viewer at best. All (v, b)."""
+
+    score: Floats
+    proximity: Floats
+    """The proximity part of `score`, unweighted."""
+    tier_a: Flags
+    near: Flags
+    """Whether a member may be within the viewer's radius."""
+
+
+def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
+    """Bound the scores of all members of all blocks."""
+    weights = parameters.weights
+    nearest, possible = _nearest_km(viewers, bounds)
+    radius = radius_km(viewers, parameters)[:, None]
+    near = possible & (nearest <= radius * (1 + 1e-9) + 1e-6)
+    proximity = _proximity(viewers, bounds, nearest, near, radius)
+    score = bounds.static[None, :] + weights.proximity * proximity
+    score += weights.interests * _interests(viewers, bounds)
+    has_fit = np.asarray(viewers.gives.any(axis=1))[:, None] & bounds.fit[None, :]
+    score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
+    tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
+    comparable = tested[:, None] & bounds.traits[None, :]
+    score += weights.traits * np.where(comparable, 1.0, NEITHER)
+    return Reach(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
+
+
+def place_bits(places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """One of 64 bits for each place hash, none for no place."""
+    bits = np.left_shift(np.uint64(1), (places & 63).astype(np.uint64))
+    return np.where(places == 0, np.uint64(0), bits)
+
+
+def _bound(block: Users, static: Floats) -> dict[str, object]:
+    placed = block.has_place
+    bits = place_bits(block.place)
+    known = block.age[block.age != MISSING]
+    counts = block.interest_count[block.interest_count > 0]
+    codes = block.gender[block.gender != MISSING].astype(np.int64)
+    return {
+        "low": np.min(block.xyz[placed], axis=0, initial=np.inf),
+        "high": np.max(block.xyz[placed], axis=0, initial=-np.inf),
+        "places": np.bitwise_or.reduce(bits),
+        "unplaced_places": np.bitwise_or.reduce(bits[~placed], initial=np.uint64(0)),
+        "genders": np.bitwise_or.reduce(1 << codes, initial=0),
+        "age_low": known.min(initial=np.iinfo(np.int16).max),
+        "age_high": known.max(initial=MISSING),
+        "static": static.max(),
+        "fit": bool(block.gets.any()),
+        "traits": bool((block.trait_count > 1).any() or len(block.quiz.values)),
+        "fewest": counts.min(initial=np.iinfo(np.int32).max),
+        "most": counts.max(initial=0),
+        "none": bool((block.interest_count == 0).any()),
+    }
+
+
+def _nearest_km(viewers: Users, bounds: Bounds) -> tuple[Floats, Flags]:
+    """(v, b) least distance to the block's box, and whether a distance exists at all."""
+    placed = viewers.has_place
+    possible = placed[:, None] & np.isfinite(bounds.low[:, 0])[None, :]
+    squares = np.zeros((len(viewers), len(bounds)))
+    for axis in range(3):
+        at = np.where(placed, viewers.xyz[:, axis], 0.0)[:, None]
+        low = np.where(np.isfinite(bounds.low[:, axis]), bounds.low[:, axis], 0.0)[None, :]
+        high = np.where(np.isfinite(bounds.high[:, axis]), bounds.high[:, axis], 0.0)[None, :]
+        squares += np.maximum(np.maximum(low - at, at - high), 0.0) ** 2
+    return km_of_chord(np.sqrt(squares)), possible
+
+
+def _proximity(viewers: Users, bounds: Bounds, nearest: Floats, near: Flags, radius: Floats) -> Floats:
+    by_distance = np.where(radius > 0, 1 - nearest / np.where(radius > 0, radius, 1), 1.0)
+    places = np.where(viewers.has_place[:, None], bounds.unplaced_places[None, :], bounds.places[None, :])
+    same = (place_bits(viewers.place)[:, None] & places) != 0
+    return np.maximum(np.where(near, np.maximum(by_distance, 0), 0.0), np.where(same, SAME_PLACE, 0.0))
+
+
+def _interests(viewers: Users, bounds: Bounds) -> Floats:
+    """Jaccard at best: one set within the other, their sizes as near as the block allows."""
+    count = viewers.interest_count[:, None].astype(np.float64)
+    most, fewest = bounds.most[None, :].astype(np.float64), bounds.fewest[None, :].astype(np.float64)
+    best = np.where(count > most, most / np.maximum(count, 1), np.where(count < fewest, count / fewest, 1.0))
+    best = np.maximum(best, np.where(bounds.none[None, :], NO_INTERESTS, 0.0))
+    return np.where(count == 0, NO_INTERESTS, best)
+
+
+def _tier_a(viewers: Users, bounds: Bounds, near: Flags) -> Flags:
+    wants = viewers.wants.astype(np.int64)[:, None]
+    gender = (wants == 0) | ((wants & bounds.genders[None, :]) != 0)
+    low, high = viewers.age_min[:, None], viewers.age_max[:, None]
+    age = ((low == MISSING) | (bounds.age_high[None, :] >= low)) & (
+        (high == MISSING) | (bounds.age_low[None, :] <= high)
+    )
+    return np.asarray(gender & age & (np.isnan(viewers.distance)[:, None] | near))

@@ -1,0 +1,335 @@
+"""Keys of pairs of some viewers and the candidates of a shelf, in single precision and a few passes.
+
+A key orders a viewer's candidates: the score, plus `tier_step` for tier A. First comes what a key can be at most, for
+all pairs by matrix products; then, for the few pairs that can reach their viewer's floor, the key itself. Keys are
+within `MARGIN` of the exact score's; `exact.py` scores again what the search keeps.
+
+The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
+|v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
+So cos = (v/|v| . c/|c|) / (r s) with r = |v on the keys of c| / |v| from a table of viewers and masks, and s from one
+of masks and candidates: one matrix product, and where masks differ two factors.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM, km_between
+from sitejobs.matching.scoring.interests import Bits, InterestBits, count_bits
+from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.quizzes import latest_results, quiz_similarity
+from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.topk.segment import AGES, GENDERS, Shelf, Taste, inverse_roots, quiz_column
+
+Singles = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MARGIN = 4e-6
+"""Most that a key may differ from the exact one."""
+
+_ROUNDING = 2e-5
+"""Most that rounding may take off what a key can be at most."""
+
+_KM = np.float32(EARTH_RADIUS_KM)
+_NEARER_KM = np.float32(0.02)
+"""Most that a distance in single precision may be too long: unit vectors are a metre apart there."""
+
+_LOWEST = np.finfo(np.float32).min
+_FEW_RUNS = 12
+"""Runs of equal masks up to which going run by run beats picking a factor for each column."""
+
+
+def tier_step(parameters: Parameters) -> float:
+    """What tier A adds to a key: more than any score."""
+    return parameters.weights.total + 1.0
+
+
+@dataclass(frozen=True)
+class Matchup:
+    """The kernel's viewers against one shelf: the factors of the traits part.
+
+    viewer : (v, m) `coverage` / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
+    scales : (k, n) 1 / s for k masks, and `scale`, (v,), which of them is the viewer's; None where all are 1.
+    by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
+    namesakes : candidates whose place may count by its name, ascending.
+    """
+
+    shelf: Shelf
+    viewer: Singles
+    coverage: Singles
+    scales: Singles | None
+    scale: Indices
+    by_quiz: Flags
+    namesakes: Indices
+
+
+@dataclass(frozen=True)
+class KeyedPairs:
+    """p pairs of a viewer and a candidate, viewers ascending, and their keys. All arrays (p,).
+
+    by_quiz : which fall back on a quiz: their keys are the most that they may be, until they are settled.
+    """
+
+    viewer: Indices
+    candidate: Indices
+    key: Singles
+    by_quiz: Flags
+
+    def take(self, rows: Indices | Flags) -> "KeyedPairs":
+        return KeyedPairs(self.viewer[rows], self.candidate[rows], self.key[rows], self.by_quiz[rows])
+
+
+def joined(parts: list[KeyedPairs]) -> KeyedPairs:
+    """All pairs of all parts, again by viewer."""
+    names = ("viewer", "candidate", "key", "by_quiz")
+    pairs = KeyedPairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return pairs.take(np.argsort(pairs.viewer, kind="stable"))
+
+
+class Kernel:
+    """Keys for a fixed group of viewers."""
+
+    def __init__(
+        self, viewers: Users, parameters: Parameters, bits: InterestBits | None, popularity: NDArray[np.int32]
+    ) -> None:
+        self._viewers = viewers
+        self._weights = parameters.weights
+        self._taste = Taste.of(viewers, popularity)
+        weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
+        self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
+        self._interests = self._interests_at_most()
+        self._bits = bits or InterestBits.over(viewers)
+        self._sets = self._bits.of(viewers)
+        self._page_sets: tuple[Shelf, Bits] | None = None
+        self._xyz = viewers.xyz.astype(np.float32)
+        self._radius = radius_km(viewers, parameters)
+        self._quizzed = viewers.latest != MISSING
+        latest = np.maximum(latest_results(viewers), 0)
+        self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
+        self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
+        self._wanted_at_most = np.minimum(self._wanted, 1e6).astype(np.float32)
+        # Only viewers who prefer no distance have tier A candidates who are not near.
+        self._anywhere = np.isinf(self._wanted)
+        self._step = np.float32(tier_step(parameters))
+        codes = np.arange(GENDERS)
+        wants = viewers.wants.astype(np.int64)[:, None]
+        self._genders = (wants == 0) | ((codes < GENDERS - 1) & ((wants >> codes) & 1 == 1))
+        # A lower bound of 0 turns away unknown ages (MISSING is below it) as soon as any bound is given.
+        given = (viewers.age_min != MISSING) | (viewers.age_max != MISSING)
+        self._age_low = np.where(given, np.maximum(viewers.age_min, 0), MISSING).astype(np.int16)
+        self._age_high = np.where(viewers.age_max == MISSING, np.iinfo(np.int16).max, viewers.age_max).astype(np.int16)
+        self._steps = self._step * self._suiting().astype(np.float32)
+        """(v, GENDERS * AGES) what tier A may add for each of `person_codes`."""
+
+    def against(self, shelf: Shelf) -> Matchup:
+        """Prepare for a shelf; serves all its blocks."""
+        viewers, candidates = self._taste, shelf.taste
+        half = self._weights.traits / 2
+        present = viewers.masks[viewers.mask]
+        common = present @ candidates.masks.T
+        fallback = common < MIN_COMMON_TRAITS
+        by_quiz = fallback & self._quizzed[:, None] & candidates.quizzes[:, self._quiz].T
+        fewer = np.minimum(self._viewers.trait_count[:, None], candidates.masks.sum(axis=1)[None, :])
+        coverage = half * np.sqrt(common / np.maximum(fewer, 1))
+        # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
+        coverage = np.where(fallback, half * (1 + by_quiz), coverage)
+        viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
+        scales, scale = shelf.scales(viewers.masks)
+        return Matchup(
+            shelf=shelf,
+            viewer=(viewer * coverage).astype(np.float32),
+            coverage=coverage.astype(np.float32),
+            scales=scales,
+            scale=scale[viewers.mask],
+            by_quiz=by_quiz,
+            namesakes=self._namesakes(shelf.users),
+        )
+
+    def reaching(
+        self,
+        rows: Indices,
+        matchup: Matchup,
+        columns: slice,
+        floor: Singles,
+        *,
+        near: bool,
+        left_out: Flags | None = None,
+        excluded: tuple[Indices, Indices] | None = None,
+    ) -> KeyedPairs:
+        """The pairs that reach their viewer's floor, (v,), by viewer's row and candidate's row on the shelf.
+
+        Of the viewers `rows` (ascending) and the shelf's candidates `columns`, r and c of them. `near`: whether any of
+        these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those that
+        `excluded` indexes in (r, c).
+        """
+        sure = self._traits(rows, matchup, columns)
+        sure += self._ratings[rows] @ matchup.shelf.ratings[columns].T
+        at_most = self._interests[rows] @ matchup.shelf.interests_at_most[columns].T
+        at_most += sure
+        self._add_places(at_most, rows, matchup, columns, near=near)
+        if left_out is not None:
+            at_most[left_out] = -np.inf
+        if excluded is not None:
+            at_most[excluded] = -np.inf
+        # A floor of -inf lets everyone in but those.
+        threshold = np.maximum(floor[rows] - np.float32(_ROUNDING), _LOWEST)
+        alive = np.flatnonzero(at_most >= threshold[:, None])
+        row, column = np.divmod(alive, at_most.shape[1])
+        viewer, candidate = rows[row], columns.start + column
+        found = sure.reshape(-1)[alive] + self._parts(viewer, matchup, candidate, near=near)
+        kept = np.flatnonzero(found >= floor[viewer])
+        viewer, candidate = viewer[kept], candidate[kept]
+        by_quiz = matchup.by_quiz[viewer, matchup.shelf.taste.mask[candidate]]
+        return KeyedPairs(viewer, candidate, found[kept], by_quiz)
+
+    def settled(self, pairs: KeyedPairs, matchup: Matchup) -> KeyedPairs:
+        """The pairs of this matchup with their quizzes compared."""
+        open_ones = np.flatnonzero(pairs.by_quiz)
+        viewer, candidate = pairs.viewer[open_ones], pairs.candidate[open_ones]
+        similarity = quiz_similarity(self._viewers, matchup.shelf.users, viewer, candidate)
+        keys = pairs.key.copy()
+        keys[open_ones] += (self._weights.traits * (similarity - 1)).astype(np.float32)
+        return KeyedPairs(pairs.viewer, pairs.candidate, keys, np.zeros_like(pairs.by_quiz))
+
+    # What a key can be at most, for all pairs ------------------------------------------------------------------
+
+    def _interests_at_most(self) -> Singles:
+        """(v, BUCKETS + 2) the viewers' side of `Shelf.interests_at_most`, weighted."""
+        none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
+        fixed = self._weights.interests * NO_INTERESTS
+        shares = self._weights.interests * self._taste.shares
+        return np.asarray(np.concatenate([shares, fixed * none, fixed * (1 - none)], axis=1), np.float32)
+
+    def _suiting(self) -> Flags:
+        """(v, GENDERS * AGES) whom a preference for gender and age may allow, by `person_codes`."""
+        ages = np.arange(AGES - 1)
+        low, high = self._age_low[:, None], self._age_high[:, None]
+        # The last of the known ages stands for all beyond it, the one after it for those who gave none.
+        known = (ages >= np.minimum(low, AGES - 2)) & (ages <= high)
+        allowed = np.concatenate([known, low == MISSING], axis=1)
+        return np.asarray(self._genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
+
+    def _traits(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
+        """(r, c) weighted traits part; of a pair that falls back on a quiz, what it may reach at most."""
+        taste = matchup.shelf.taste
+        scores = self._taste.directions[rows] @ taste.directions[columns].T
+        if matchup.scales is not None:
+            scores *= matchup.scales[matchup.scale[rows], columns]
+        mask = taste.mask[columns]
+        edges = np.concatenate([[0], np.flatnonzero(mask[1:] != mask[:-1]) + 1, [len(mask)]])
+        if len(edges) - 1 <= _FEW_RUNS:
+            for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+                part = scores[:, start:stop]
+                part *= matchup.viewer[rows, mask[start], None]
+                part += matchup.coverage[rows, mask[start], None]
+        else:
+            scores *= matchup.viewer[rows].take(mask, axis=1, mode="clip")
+            scores += matchup.coverage[rows].take(mask, axis=1, mode="clip")
+        return scores
+
+    def _add_places(self, at_most: Singles, rows: Indices, matchup: Matchup, columns: slice, *, near: bool) -> None:
+        """Add what the place may, (r, c), and the step of tier A where it may be reached."""
+        shelf = matchup.shelf
+        first, stop = np.searchsorted(matchup.namesakes, (columns.start, columns.stop))
+        if first < stop:
+            among = matchup.namesakes[first:stop]
+            at_most[:, among - columns.start] += self._by_name(rows[:, None], shelf.users, among[None, :])
+        if near:
+            km = self._km_at_least(rows, shelf.xyz[columns])
+            steps = self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+            # NaN, no distance, compares as false: tier B whenever a distance is wanted.
+            kept = km <= self._wanted_at_most[rows, None]
+            kept |= self._anywhere[rows, None]
+            steps *= kept
+            at_most += steps
+            km *= (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
+            km += 1
+            np.fmax(km, 0, out=km)
+            np.fmin(km, 1, out=km)
+            km *= np.float32(self._weights.proximity)
+            at_most += km
+        else:
+            free = np.flatnonzero(self._anywhere[rows])
+            if len(free) == len(rows):
+                at_most += self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+            elif len(free):
+                at_most[free] += self._steps[rows[free]].take(shelf.person[columns], axis=1, mode="clip")
+
+    def _km_at_least(self, rows: Indices, there: Singles) -> Singles:
+        """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
+        here = self._xyz[rows]
+        squares = np.square(here[:, 0, None] - there[None, :, 0])
+        for axis in (1, 2):
+            step = here[:, axis, None] - there[None, :, axis]
+            squares += np.square(step, out=step)
+        np.sqrt(squares, out=squares)
+        squares *= _KM
+        squares -= _NEARER_KM
+        return np.asarray(squares)
+
+    def _namesakes(self, users: Users) -> Indices:
+        """Candidates without a distance to some viewer whose place has the name of theirs."""
+        placed = self._viewers.has_place
+        lost, all_names = np.unique(self._viewers.place[~placed]), np.unique(self._viewers.place)
+        by_name = np.isin(users.place, lost) | (~users.has_place & np.isin(users.place, all_names))
+        return np.flatnonzero(by_name & (users.place != 0))
+
+    # The key itself, for single pairs --------------------------------------------------------------------------
+
+    def _parts(self, viewer: Indices, matchup: Matchup, candidate: Indices, *, near: bool) -> Singles:
+        """(p,) all of the key but traits and ratings."""
+        shelf = matchup.shelf
+        parts = self._jaccard(viewer, shelf, candidate)
+        if len(matchup.namesakes):
+            parts += self._by_name(viewer, shelf.users, candidate)
+        suits = self._suits(viewer, shelf.users, candidate)
+        if near:
+            proximity, kept = self._proximity(viewer, shelf.users, candidate)
+            parts += proximity
+            suits &= kept
+        else:
+            suits &= self._anywhere[viewer]
+        parts += self._step * suits
+        return parts
+
+    def _suits(self, viewer: Indices, users: Users, candidate: Indices) -> Flags:
+        """(p,) whether gender and age allow tier A."""
+        age = users.age[candidate]
+        fits = self._genders[viewer, users.gender[candidate]]  # MISSING is the last column
+        return np.asarray(fits & (age >= self._age_low[viewer]) & (age <= self._age_high[viewer]))
+
+    def _proximity(self, viewer: Indices, users: Users, candidate: Indices) -> tuple[Singles, Flags]:
+        """(p,) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
+        # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
+        km = km_between(self._viewers.xyz[viewer], users.xyz[candidate])
+        # NaN, no distance, compares as false: tier B whenever a distance is wanted.
+        kept = self._anywhere[viewer] | (km <= self._wanted[viewer])
+        radius = self._radius[viewer]
+        part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
+        return (self._weights.proximity * np.fmax(part, 0)).astype(np.float32), kept
+
+    def _by_name(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
+        """Weighted proximity of pairs without a distance whose places have one name, 0 for others; broadcasts."""
+        apart = ~(self._viewers.has_place[viewer] & users.has_place[candidate])
+        place = self._viewers.place[viewer]
+        same = apart & (place == users.place[candidate]) & (place != 0)
+        return np.asarray(same * np.float32(self._weights.proximity * SAME_PLACE))
+
+    def _jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
+        """(p,) weighted interests part of single pairs."""
+        shared = count_bits(self._sets[viewer] & self._sets_of(shelf)[candidate])
+        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
+        union = np.maximum(left + right - shared, 1).astype(np.float32)
+        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
+        return np.asarray(parts * self._weights.interests, np.float32)
+
+    def _sets_of(self, shelf: Shelf) -> Bits:
+        """(n, words) interest sets of the shelf, over the vocabulary at hand."""
+        if shelf.interests is not None:
+            return shelf.interests
+        if self._page_sets is None or self._page_sets[0] is not shelf:
+            self._page_sets = (shelf, self._bits.of(shelf.users))
+        return self._page_sets[1]

@@ -1,0 +1,188 @@
+"""Users laid out for matrix products, viewers and candidates alike."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.interests import Bits, InterestBits
+from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, newness
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.ragged import Ragged
+from sitejobs.matching.scoring.users import MISSING, Users
+
+Singles = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+BUCKETS = 96
+"""Buckets of interests: the most popular ones have one each, the rest share the last `SHARED_BUCKETS`."""
+
+SHARED_BUCKETS = 24
+
+MOST_QUIZZES = 32
+
+MOST_SCALES = 128
+"""Rows of `Shelf.scales` that a shelf keeps: 8 MB of a shelf of 16,384."""
+
+GENDERS = 8
+AGES = 128
+"""Numbers of a gender and of an age in `person_codes`."""
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Traits and interests of n users.
+
+    directions : (n, K) traits over their length, zero where missing and for users with fewer than two.
+    masks, mask : (m, K) the different sets of trait keys, as 0 and 1, and (n,) which of them is the user's.
+    quizzes : (m, q) whether users of the mask may have a result of the quiz: those with too few traits have a mask of
+        their own for each set of quizzes. Beyond `MOST_QUIZZES` the last column stands for all others.
+    shares : (n, BUCKETS) how many interests fall into each bucket, over the root of how many there are; zero for none.
+        Two users' product is at least their Jaccard index: they share at most what a bucket's counts multiply to, and
+        |A or B| is at least the root of |A||B|.
+    """
+
+    directions: Singles
+    masks: Singles
+    mask: Indices
+    quizzes: Flags
+    shares: Singles
+
+    @classmethod
+    def of(cls, users: Users, popularity: NDArray[np.int32]) -> "Taste":
+        """`popularity`: rank of each interest code, 0 for the most popular."""
+        present = ~np.isnan(users.traits)
+        values = np.where(present, users.traits, np.float32(0))
+        comparable = users.trait_count >= MIN_COMMON_TRAITS
+        length = np.sqrt((values.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+        directions = np.divide(values, length, out=np.zeros_like(values), where=(length > 0) & comparable[:, None])
+        taken = np.zeros((len(users), MOST_QUIZZES), bool)
+        taken[users.quiz.owners(), quiz_column(users.quiz.values)] = True
+        taken |= comparable[:, None]
+        first, mask = _kinds(np.concatenate([present, taken], axis=1))
+        masks = present[first].astype(np.float32)
+        return cls(directions, masks, mask, taken[first], _shares(users.interests, len(users), popularity))
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Candidates of neighbouring blocks, ready for the kernel. Rows as in `users`.
+
+    ratings : (n, 5) direction of received ratings, and the constant part of the score.
+    interests_at_most : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
+        columns are for those who have none.
+    xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
+    interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
+    """
+
+    users: Users
+    ratings: Singles
+    interests_at_most: Singles
+    xyz: Singles
+    person: Indices
+    taste: Taste
+    interests: Bits | None
+    _scales: "_Scales" = field(default_factory=lambda: _Scales())
+
+    def scales(self, masks: Singles) -> tuple[Singles | None, Indices]:
+        """1 / |c on the mask's keys| for masks of `Taste.masks`' kind and every candidate c.
+
+        A table with a row a mask and a column a candidate, None if all asked for are 1; and the row of each mask.
+        """
+        return self._scales.of(masks, self.taste.directions)
+
+    @classmethod
+    def of(
+        cls,
+        users: Users,
+        now: float,
+        parameters: Parameters,
+        bits: InterestBits | None,
+        popularity: NDArray[np.int32],
+    ) -> "Shelf":
+        """`now`: seconds since 1970. `popularity`: rank of each interest code, 0 for the most popular."""
+        static = static_scores(users, now, parameters)
+        constant = static + parameters.weights.rating_fit / 2
+        taste = Taste.of(users, popularity)
+        ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
+        none = users.interest_count[:, None] == 0
+        return cls(
+            users=users,
+            ratings=ratings,
+            interests_at_most=np.concatenate([taste.shares, np.ones_like(none), none], axis=1, dtype=np.float32),
+            xyz=users.xyz.astype(np.float32),
+            person=person_codes(users.gender, users.age),
+            taste=taste,
+            interests=bits.of(users) if bits else None,
+        )
+
+
+class _Scales:
+    """The table behind `Shelf.scales`, kept from page to page.
+
+    Viewers of one page have few masks, and those of all pages have many in common.
+    """
+
+    def __init__(self) -> None:
+        self._row: dict[bytes, int] = {}
+        self._table = np.empty((0, 0), np.float32)
+        self._plain = np.empty(0, bool)
+
+    def of(self, masks: Singles, directions: Singles) -> tuple[Singles | None, Indices]:
+        asked = {mask.tobytes(): mask for mask in masks}
+        new = asked.keys() - self._row.keys()
+        if len(self._row) + len(new) > len(self._table):
+            # A new table: earlier searches may still hold the old one.
+            self._row, new = {}, set(asked)
+            self._table = np.empty((max(MOST_SCALES, len(new)), len(directions)), np.float32)
+            self._plain = np.empty(len(self._table), bool)
+        squares = np.square(directions) if new else directions
+        for key in new:
+            row = self._row[key] = len(self._row)
+            self._table[row] = inverse_roots(squares @ asked[key])
+            self._plain[row] = (self._table[row] == 1).all()
+        rows = np.array([self._row[mask.tobytes()] for mask in masks], np.int64)
+        return None if self._plain[rows].all() else self._table, rows
+
+
+def person_codes(gender: NDArray[np.integer[Any]], age: NDArray[np.integer[Any]]) -> Indices:
+    """One number for gender and age: `gender * AGES + age`, MISSING being the last of each, as are ages beyond it."""
+    ages = np.where(age == MISSING, AGES - 1, np.minimum(age, AGES - 2))
+    genders = np.where(gender == MISSING, GENDERS - 1, gender).astype(np.int64)
+    return np.asarray(genders * AGES + ages, np.int64)
+
+
+def quiz_column(codes: Indices) -> Indices:
+    """The column of `Taste.quizzes` that stands for a quiz."""
+    return np.minimum(codes, MOST_QUIZZES - 1)
+
+
+def static_scores(candidates: Users, now: float, parameters: Parameters) -> NDArray[np.float64]:
+    """(n,) weighted parts that depend on the candidate alone: rating quality and newness."""
+    weights = parameters.weights
+    return weights.rating_quality * candidates.quality.astype(np.float64) + weights.newness * newness(
+        candidates.updated_at, now, parameters
+    )
+
+
+def inverse_roots(squares: Singles) -> Singles:
+    """1 / sqrt of shares of a squared length: 0 for 0, and exactly 1 but for rounding."""
+    roots = np.sqrt(np.where(np.abs(squares - 1) < 2e-6, np.float32(1), squares))
+    return np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
+
+
+def _kinds(flags: Flags) -> tuple[Indices, Indices]:
+    """Index of the first of each kind of row, and for each row which kind it is."""
+    _, first, kind = np.unique(np.packbits(flags, axis=1), axis=0, return_index=True, return_inverse=True)
+    return first, kind.reshape(-1)
+
+
+def _shares(interests: Ragged, users: int, popularity: NDArray[np.int32]) -> Singles:
+    own = BUCKETS - SHARED_BUCKETS
+    rank = popularity[interests.values]
+    bucket = np.where(rank < own, rank, own + rank % SHARED_BUCKETS)
+    cells = np.bincount(interests.owners() * BUCKETS + bucket, minlength=users * BUCKETS).reshape(users, BUCKETS)
+    counts = cells.sum(axis=1, keepdims=True)
+    return np.asarray(cells / np.sqrt(np.maximum(counts, 1)), np.float32)

@@ -1,0 +1,1 @@
+"""The connection to PostgreSQL, and columns to and from numpy."""

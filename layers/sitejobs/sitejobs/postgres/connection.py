@@ -1,0 +1,292 @@
+"""One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
+
+Nothing here needs a session of its own where a pooler hands them out: settings travel in the startup packet, no
+statement is prepared, no temporary table is made.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
+
+from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
+
+# Failures that a later try can survive: lost or refused connections, restarts, too many clients, a server that takes
+# no writes until a failover is done, and two transactions in each other's way.
+TRANSIENT_ERRORS: tuple[type[psycopg.Error], ...] = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    pg.SerializationFailure,
+    pg.DeadlockDetected,
+    pg.ReadOnlySqlTransaction,
+    pg.IdleInTransactionSessionTimeout,
+)
+# OperationalErrors all the same that no retry mends.
+PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
+    pg.InvalidPassword,
+    pg.InvalidAuthorizationSpecification,
+    pg.InvalidCatalogName,
+    pg.QueryCanceled,
+    pg.DiskFull,
+    pg.OutOfMemory,
+)
+
+_SETTINGS: Final = {
+    # How times, bytes and numbers are written: a database or a role may have others, which psycopg does not read.
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    # How our statements and their values are understood.
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+}
+ENCODING: Final = "UTF8"
+
+# A host that vanishes answers nothing: what is sent to it, or waited for from it, fails after 25 s or so, and a new
+# connection after 10 s for each address. Both together are less than any function's time limit (a test compares them).
+# Not sooner: a server that waits for a lock while a page is copied takes nothing for a while, too.
+TIMEOUTS: Final = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 10,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+_OF_ENVIRONMENT: Final = {
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "host": "PGHOST",
+}
+"""libpq's variables of the parameters that have one."""
+
+_SETTLE = """
+SELECT set_config(given."name", given."value", false)
+FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
+JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
+WHERE now."setting" <> given."value"
+"""
+_TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+
+
+def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> psycopg.Connection:
+    """Open a connection that speaks UTC, UTF-8 and ISO dates, whatever the database's own settings are.
+
+    Where the URL names several hosts and does not say which it wants, it is the one that takes writes.
+
+    Parameters
+    ----------
+    url : libpq connection string or URI; what it says of timeouts holds.
+    search_path : schemas to look in first, comma separated; the server's default when None.
+    statement_timeout_ms : server-side limit of one statement, in milliseconds; the server's own when None.
+
+    Raises
+    ------
+    psycopg.OperationalError : the server cannot be reached or refuses the login.
+    InvalidInput : the URL is none, or the database's encoding is not UTF8.
+    """
+    settings = _settings(search_path, statement_timeout_ms)
+    try:
+        connection = _connect(url, settings)
+    except psycopg.OperationalError as error:
+        if not any(text in str(error) for text in NO_OPTIONS_TAKEN):
+            raise
+        connection = _connect(url, {})
+    try:
+        _check_encoding(connection)
+        _settle(connection, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict[str, str]:
+    settings = dict(_SETTINGS)
+    if search_path:
+        settings["search_path"] = search_path
+    if statement_timeout_ms is not None:
+        settings["statement_timeout"] = str(int(statement_timeout_ms))
+    return settings
+
+
+def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
+    """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one holds."""
+    given = _parts(url)
+    options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
+    for name, value in settings.items():
+        options.append(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ "))
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=None,
+        client_encoding=ENCODING,
+        options=" ".join(filter(None, options)),
+        **_defaults(given),
+    )
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:  # its message may quote the password
+        raise InvalidInput("the database's address is no PostgreSQL connection string") from None
+
+
+def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Connection parameters that neither the URL nor the environment has."""
+    environment = {name: value for name, variable in _OF_ENVIRONMENT.items() if (value := os.environ.get(variable))}
+    known = environment | {name: value for name, value in given.items() if value is not None}
+    wanted: dict[str, Any] = dict(TIMEOUTS)
+    if "," in str(known.get("host") or known.get("hostaddr") or ""):
+        wanted["target_session_attrs"] = "read-write"
+    return {name: value for name, value in wanted.items() if name not in known} | {
+        name: value for name, value in environment.items() if name in wanted and name not in given
+    }
+
+
+def _check_encoding(connection: psycopg.Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in (None, ENCODING):
+        raise InvalidInput(
+            f"the database's encoding is {encoding} and must be {ENCODING}: make one with"
+            f" CREATE DATABASE ... ENCODING '{ENCODING}' TEMPLATE template0, and move the data with pg_dump and psql"
+        )
+
+
+def _settle(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
+    """Set what differs: a pooler may have dropped the startup packet's options, and says nothing of it.
+
+    PgBouncer gives each of its sessions the time zone, the styles and the encoding that it asked for. The rest stays
+    with the server's session, as search_path and statement_timeout do: docs/deploying.md says what that asks for.
+    """
+    connection.execute(_SETTLE, [list(settings), list(settings.values())])
+
+
+class Database:
+    """The one connection of an execution environment, opened on first use and reopened once it is lost.
+
+    `url` may be a function that reads it from where it is kept: it is asked again once a login is refused, since a
+    password may have been changed meanwhile. With `renewed` it is asked for every connection: what it holds opens
+    connections for some minutes only.
+    """
+
+    def __init__(
+        self,
+        url: str | Callable[[], str],
+        *,
+        renewed: bool = False,
+        search_path: str | None = None,
+        statement_timeout_ms: int | None = None,
+    ) -> None:
+        self._read_url = url if callable(url) else lambda: url
+        self._renewed = renewed
+        self._url: str | None = None
+        self._search_path = search_path
+        self._statement_timeout_ms = statement_timeout_ms
+        self._connection: psycopg.Connection | None = None
+
+    def connection(self) -> psycopg.Connection:
+        """A connection in autocommit mode that answered just now, to a server that takes writes.
+
+        Raises
+        ------
+        psycopg.OperationalError : the server cannot be reached or refuses the login.
+        Transient : it takes no writes now.
+        """
+        if self._connection is not None and not _is_good(self._connection):
+            self.close()
+        if self._connection is None or self._connection.closed:
+            self._connection = self._login()
+            if _takes_no_writes(self._connection):
+                # Such a session stays as it is when the database takes writes again.
+                self.close()
+                raise Transient("the database is read-only: a standby, or in the middle of a failover")
+        return self._connection
+
+    def _login(self) -> psycopg.Connection:
+        if self._renewed:
+            return self._connect(self._read_url())
+        known, self._url = self._url, self._url or self._read_url()
+        try:
+            return self._connect(self._url)
+        except psycopg.OperationalError as error:
+            if known is None or is_transient(error) or (current := self._read_url()) == known:
+                raise
+            self._url = current
+        return self._connect(self._url)
+
+    def _connect(self, url: str) -> psycopg.Connection:
+        return connect(url, search_path=self._search_path, statement_timeout_ms=self._statement_timeout_ms)
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+def _is_good(connection: psycopg.Connection) -> bool:
+    try:
+        return not _takes_no_writes(connection)
+    except psycopg.Error:
+        return False
+
+
+def _takes_no_writes(connection: psycopg.Connection) -> bool:
+    row = connection.execute(_TAKES_NO_WRITES).fetchone()
+    return row is not None and bool(row[0])
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn psycopg's errors into the two kinds a state machine knows: `Transient` and permanent ones.
+
+    Only the class, the SQLSTATE and a known reason are passed on: the server's messages may quote a row.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        text = describe(error)
+        if is_transient(error):
+            raise Transient(text) from error
+        if isinstance(error, pg.UndefinedTable | pg.UndefinedColumn | pg.InsufficientPrivilege):
+            raise InvalidInput(f"{text}; `sitejobs check` lists what the database lacks") from error
+        raise DatabaseFailure(text) from error
+
+
+def is_transient(error: psycopg.Error) -> bool:
+    """Whether the same call may succeed when tried again later."""
+    if isinstance(error, PERMANENT_ERRORS):
+        return False
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] == "08":
+        # A refused login has no SQLSTATE; PgBouncer tells of one by a protocol violation.
+        reason = reason_of(str(error))
+        return reason is None or reason.passes
+    return isinstance(error, TRANSIENT_ERRORS)
+
+
+def describe(error: psycopg.Error) -> str:
+    """Name an error without quoting data: its class, SQLSTATE, and the object or reason it concerns.
+
+    The message of schema errors (classes 42 and 3D) names objects only, so it is kept.
+    """
+    parts = [type(error).__name__]
+    if error.sqlstate:
+        parts.append(f"SQLSTATE {error.sqlstate}")
+    if (error.sqlstate or "")[:2] in ("42", "3D", "28") and error.diag.message_primary:
+        parts.append(error.diag.message_primary)
+    elif error.sqlstate is None or error.sqlstate[:2] in ("08", "25", "53", "57"):
+        reason = reason_of(str(error))
+        if reason is not None:
+            parts.append(reason.phrase)
+        elif error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+            parts.append(UNKNOWN)
+    return ": ".join(parts)

@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL, the migrations, and the database that a command works on."""

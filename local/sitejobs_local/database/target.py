@@ -1,0 +1,207 @@
+"""The database that a command works on: the embedded one, or that of DATABASE_URL. Its password is never shown."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sitejobs.errors import InvalidInput, SitejobsError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+EXAMPLE = "postgresql://user:password@host:5432/name"
+# What PostgreSQL or libpq says, and what a person can do about it.
+_ADVICE: tuple[tuple[str, str], ...] = (
+    ("password authentication failed", "wrong password, or no such user: mend it in DATABASE_URL"),
+    (
+        "certificate verify failed",
+        "its certificate is signed by nobody that is trusted: see sslrootcert in DATABASE_URL",
+    ),
+    ("does not match host name", "its certificate is another host's: use the name that stands in it"),
+    ("root certificate file", "the file of sslrootcert in DATABASE_URL cannot be read"),
+    ("requires a valid client certificate", "it wants a certificate: see sslcert and sslkey in DATABASE_URL"),
+    ("does not support SSL", "it does not encrypt: see sslmode in DATABASE_URL"),
+    ("no password supplied", "it asks for a password and DATABASE_URL has none"),
+    ("no pg_hba.conf entry", "its pg_hba.conf does not let this user in from here (or only with sslmode=require)"),
+    ("Peer authentication failed", "it takes only the operating system's user of that name over a socket"),
+    ('role ".*" does not exist', "there is no such user: mend it in DATABASE_URL"),
+    (
+        'database ".*" does not exist',
+        "there is no such database: create it (createdb) or mend its name in DATABASE_URL",
+    ),
+    ("Connection refused", "nothing listens there: is it running, are host and port right?"),
+    ("No such file or directory", "nothing listens there: is it running, is the socket's folder right?"),
+    ("permission denied for database", "this user may not connect to it: GRANT CONNECT ON DATABASE"),
+    ("is not permitted to log in", "this role may not log in: ALTER ROLE ... LOGIN"),
+    ("Permission denied", "this user may not use its socket"),
+    ("failed to resolve host", "the host's name is unknown: mend it in DATABASE_URL"),
+    ("could not translate host name", "the host's name is unknown: mend it in DATABASE_URL"),
+    ("timeout", "no answer: a firewall or security group in between, or a wrong address?"),
+    ("invalid port number", "the port must be a number from 1 to 65535"),
+    ("too many clients", "it has no connection left: try again later or raise max_connections"),
+    ("too many connections for", "it has no connection left for this user or database: try again later"),
+    ("remaining connection slots", "it has no connection left: try again later or raise max_connections"),
+    ("starting up", "it is still starting: try again in a moment"),
+    ("shutting down", "it is being shut down"),
+    ("in recovery mode", "it is recovering from a crash: try again in a moment"),
+    ("accepting connections", "it takes no connections now: try again later"),
+    ("read-only|hot standby", "none of its hosts takes writes: a failover? see target_session_attrs in DATABASE_URL"),
+    ("SSL", "encryption could not be agreed on: see sslmode in DATABASE_URL"),
+)
+_ANY_TABLE = """
+SELECT EXISTS (
+    SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY(current_schemas(false)) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+)
+"""
+
+
+class CannotConnect(SitejobsError):  # noqa: N818 - says what happened
+    """The database cannot be reached or refuses the login."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A database to work on. `search_path`: schemas to look in first, comma separated."""
+
+    url: str = field(repr=False)
+    embedded: bool
+    search_path: str | None
+
+    def connect(self) -> "Connection":
+        """Open a connection; whoever takes it closes it.
+
+        Raises
+        ------
+        CannotConnect : says what is wrong and what to do, without the password.
+        """
+        import psycopg
+
+        from sitejobs.postgres.connection import connect, describe
+
+        try:
+            return connect(self.url, search_path=self.search_path)
+        except psycopg.OperationalError as error:
+            advice = _advice(str(error)) or describe(error)
+            raise CannotConnect(f"cannot connect to {self.label}: {advice}") from None
+
+    @property
+    def label(self) -> str:
+        """The database as messages name it: without a password."""
+        if self.embedded:
+            return "the embedded database"
+        return place_of(self.url)
+
+
+@contextmanager
+def open_target(environ: Mapping[str, str]) -> Iterator[Target]:
+    """The database of DATABASE_URL, or the embedded one, which is started and held while the block runs."""
+    from sitejobs_local.database.postgres import site_database
+
+    given = environ.get("DATABASE_URL", "")
+    if given:
+        check_url(given)
+    search_path = environ.get("DATABASE_SEARCH_PATH") or None
+    with site_database(environ) as url:
+        yield Target(url, embedded=not given, search_path=search_path)
+
+
+def check_url(url: str) -> dict[str, str]:
+    """The parts of a connection string.
+
+    Raises
+    ------
+    InvalidInput : it is none. libpq's message is not passed on: it may quote the password.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise InvalidInput(f"DATABASE_URL is no PostgreSQL address; it looks like {EXAMPLE}") from None
+    return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def place_of(url: str) -> str:
+    """User, host, port and database name of a connection string."""
+    parts = check_url(url)
+    where = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    port = parts.get("port", "5432")
+    user = f" as {parts['user']}" if "user" in parts else ""
+    name = parts.get("dbname") or parts.get("user") or ""
+    return f"database {name!r} on {where}:{port}{user}" if name else f"the database on {where}:{port}{user}"
+
+
+def without_password(url: str) -> str:
+    """The connection string with its password left out: `user@host` stays."""
+    from psycopg.conninfo import make_conninfo
+
+    parts = check_url(url)
+    if "password" not in parts:
+        return url
+    if re.match(r"postgres(ql)?://", url):
+        shorn = re.sub(r"(?<=://)([^:@/?]*):[^@/?]*@", r"\1@", url)
+        if "password" not in check_url(shorn):
+            return shorn
+    del parts["password"]
+    return make_conninfo("", **parts)
+
+
+def prepare(target: Target, connection: "Connection", jobs: Collection[str]) -> None:
+    """See that the tables of `jobs` are there: the embedded database is given them, another is only looked at.
+
+    Raises
+    ------
+    InvalidInput : names the missing tables and the command that makes them.
+    """
+    from sitejobs_local.contract.check import missing_tables
+    from sitejobs_local.database import migrations
+
+    if target.embedded:
+        migrations.apply_site_schema(connection)
+        migrations.apply(connection)
+        return
+    of_site, of_bundle = missing_tables(connection, jobs)
+    if of_site:
+        raise InvalidInput(
+            f"{target.label} lacks the site's {_names(of_site)}: `sitejobs check` says how to mend it"
+            " (`sitejobs population` fills an empty database with a synthetic site)"
+        )
+    if of_bundle:
+        raise InvalidInput(f"{target.label} lacks the bundle's {_names(of_bundle)}: `sitejobs db migrate` creates them")
+
+
+def prepare_for_population(target: Target, connection: "Connection") -> None:
+    """See that a synthetic site can be loaded: an own database without any table is given all of them, too.
+
+    Raises
+    ------
+    InvalidInput : it has tables of its own, but not those of a site.
+    """
+    from sitejobs_local.database import migrations
+
+    if target.embedded or _is_blank(connection):
+        migrations.apply_site_schema(connection)
+        migrations.apply(connection)
+        return
+    row = connection.execute("""SELECT to_regclass('"User"') IS NULL""").fetchone()
+    if row is None or row[0]:
+        raise InvalidInput(
+            f"{target.label} has tables, but none of a site: a synthetic site goes into an empty database only"
+        )
+
+
+def _is_blank(connection: "Connection") -> bool:
+    row = connection.execute(_ANY_TABLE).fetchone()
+    return row is not None and not row[0]
+
+
+def _names(tables: list[str]) -> str:
+    return ("tables " if len(tables) > 1 else "table ") + ", ".join(f'"{name}"' for name in tables)
+
+
+def _advice(text: str) -> str | None:
+    return next((advice for sign, advice in _ADVICE if re.search(sign, text)), None)

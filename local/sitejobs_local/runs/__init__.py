@@ -1,0 +1,1 @@
+"""A run followed from start to end, here or on AWS."""

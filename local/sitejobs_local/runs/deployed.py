@@ -1,0 +1,227 @@
+"""A job or workflow on AWS: its state machine found in a stack, started, and followed to its end.
+
+Only CloudFormation and Step Functions are asked, with the caller's own credentials: this machine need not reach the
+database. What it takes: cloudformation:ListStackResources, states:StartExecution, states:DescribeExecution,
+states:GetExecutionHistory, states:ListMapRuns and states:DescribeMapRun.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sitejobs.errors import InvalidInput, SitejobsError
+from sitejobs_local.runs.progress import RunProgress, Totals
+from sitejobs_local.runs.runner import (
+    EXIT_ALREADY_RUNNING,
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_SUCCEEDED,
+    Outcome,
+    message_of,
+)
+
+POLL_SECONDS = 2.0
+_STATE_MACHINE = "AWS::StepFunctions::StateMachine"
+# Adaptive: a throttled look at an execution waits, and does not end the following of it.
+_CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+_EVENTS_LOOKED_AT = 100
+"""An answer that is looked for is among the first or last ten events, unless its step had to be tried again."""
+
+
+class AwsRefused(SitejobsError):  # noqa: N818 - says what happened
+    """AWS cannot be asked, or refuses."""
+
+
+@dataclass(frozen=True)
+class DeployedJob:
+    """The state machine of a job or workflow on AWS."""
+
+    job: str
+    machine: str
+    client: Any = field(repr=False)
+
+    def start(self, payload: Mapping[str, Any]) -> str:
+        """Start an execution; its ARN."""
+        with told("states:StartExecution"):
+            answer = self.client.start_execution(
+                stateMachineArn=self.machine, name=f"cli-{uuid.uuid4()}", input=json.dumps(payload)
+            )
+        return str(answer["executionArn"])
+
+    def follow(self, execution: str, progress: RunProgress, poll_seconds: float = POLL_SECONDS) -> Outcome:
+        """Follow an execution to its end. An interrupt ends the following, not the execution."""
+        look = Pages(self.client, execution, progress)
+        try:
+            described = self.watch(execution, look.again, poll_seconds)
+        except KeyboardInterrupt:
+            return self.left(execution, progress.totals.run_id)
+        return _outcome(self.job, described, progress.totals)
+
+    def watch(self, execution: str, look: Callable[[], None], poll_seconds: float = POLL_SECONDS) -> Mapping[str, Any]:
+        """`look` every few seconds until an execution has ended; its description then."""
+        with told("states:DescribeExecution"):
+            while (described := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+                look()
+                time.sleep(poll_seconds)
+        return dict(described)
+
+    def left(self, execution: str, run_id: str | None = None) -> Outcome:
+        """What to say of an execution that is no longer followed."""
+        cause = f"no longer followed; the execution goes on: {execution}"
+        summary = {"job": self.job, "runId": run_id, "status": "RUNNING", "error": "Interrupted"}
+        return Outcome(EXIT_INTERRUPTED, {**summary, "cause": cause})
+
+
+def find(stack: str, job: str) -> DeployedJob:
+    """The state machine of a job in a stack, by its logical id: `match-scores` is `MatchScoresStateMachine`.
+
+    Raises
+    ------
+    InvalidInput : there is no such stack, or it has no such job.
+    AwsRefused : there are no credentials or no region, or they are not enough.
+    """
+    wanted = "".join(part.capitalize() for part in job.split("-")) + "StateMachine"
+    try:
+        with told("cloudformation:ListStackResources"):
+            machines = _state_machines(boto3.client("cloudformation", config=_CONFIG), stack)
+            client = boto3.client("stepfunctions", config=_CONFIG)
+    except ClientError as error:
+        raise InvalidInput(f"there is no stack {stack!r} in this account and region ({_message(error)})") from None
+    if wanted not in machines:
+        known = ", ".join(sorted(machines)) or "none"
+        raise InvalidInput(f"stack {stack!r} has no state machine {wanted} for {job} (its state machines: {known})")
+    return DeployedJob(job, machines[wanted], client)
+
+
+def pages_of(totals: Totals, noun: str = "users") -> str:
+    """What is known of a run on AWS while it works: `12/40 pages`, whatever it goes through."""
+    return f"{totals.pages:,}/{max(totals.planned_pages, totals.pages):,} pages"
+
+
+def answers(client: Any, execution: str, *, newest_first: bool = False) -> Iterator[Mapping[str, Any]]:
+    """What an execution's functions returned, the first ones or the last ones of its history."""
+    history = client.get_execution_history(
+        executionArn=execution, maxResults=_EVENTS_LOOKED_AT, reverseOrder=newest_first, includeExecutionData=True
+    )
+    for event in history["events"]:
+        answer = _answer(event.get("taskSucceededEventDetails"))
+        if answer is not None:
+            yield answer
+
+
+@contextmanager
+def if_begun() -> Iterator[None]:
+    """Look at an execution that another one is about to start: nothing is said while it has not begun."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ExecutionDoesNotExist":
+            raise
+
+
+class Pages:
+    """Counts an execution's pages: Step Functions keeps them for each Map, one a chapter."""
+
+    def __init__(self, client: Any, execution: str, progress: RunProgress) -> None:
+        self._client = client
+        self._execution = execution
+        self._progress = progress
+        self._ended: dict[str, int] = {}
+        self._planned = False
+
+    def again(self) -> None:
+        """Tell the progress how many pages have ended by now."""
+        if not self._planned:
+            self._read_plan()
+        pages = 0
+        for arn, over in self._map_runs():
+            if arn not in self._ended:
+                ended = _ended_items(self._client.describe_map_run(mapRunArn=arn)["itemCounts"])
+                if over:
+                    self._ended[arn] = ended
+                pages += ended
+            else:
+                pages += self._ended[arn]
+        self._progress.set_pages(pages)
+
+    def _map_runs(self) -> Iterator[tuple[str, bool]]:
+        for answer in self._client.get_paginator("list_map_runs").paginate(executionArn=self._execution):
+            yield from ((run["mapRunArn"], run.get("stopDate") is not None) for run in answer["mapRuns"])
+
+    def _read_plan(self) -> None:
+        for answer in answers(self._client, self._execution):
+            if "planned" in answer:
+                self._planned = True
+                self._progress.add(answer)
+                return
+
+
+def _answer(details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What a function returned, where it is a function's task that succeeded."""
+    if not details:
+        return None
+    try:
+        output = json.loads(details.get("output") or "{}")
+    except ValueError:  # cut short
+        return None
+    payload = output.get("Payload") if isinstance(output, dict) else None
+    return payload if isinstance(payload, dict) else None
+
+
+def _ended_items(counts: Mapping[str, int]) -> int:
+    return sum(counts[name] for name in ("succeeded", "failed", "timedOut", "aborted"))
+
+
+def _state_machines(client: Any, stack: str) -> dict[str, str]:
+    """ARN by logical id."""
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == _STATE_MACHINE and resource.get("PhysicalResourceId")
+    }
+
+
+def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:
+    if described["status"] == "SUCCEEDED":
+        summary = {"job": job, **json.loads(described["output"])}
+        already = summary.get("status") == "ALREADY_RUNNING"
+        return Outcome(EXIT_ALREADY_RUNNING if already else EXIT_SUCCEEDED, summary)
+    error = described.get("error") or described["status"]
+    summary = {
+        "job": job,
+        "runId": totals.run_id,
+        "status": "FAILED",
+        "error": error,
+        "cause": message_of(described.get("cause")),
+        "execution": described["executionArn"],
+    }
+    return Outcome(EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED, summary)
+
+
+@contextmanager
+def told(action: str) -> Iterator[None]:
+    """What boto3 raises, in words; a stack that does not exist is left to the caller."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"].get("Code") == "ValidationError":
+            raise
+        raise AwsRefused(f"AWS refuses {action}: {_message(error)}") from None
+    except BotoCoreError as error:
+        raise AwsRefused(f"AWS cannot be asked: {error}") from None
+
+
+def _message(error: ClientError) -> str:
+    details = error.response["Error"]
+    return f"{details.get('Code')}: {details.get('Message')}"

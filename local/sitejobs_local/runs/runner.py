@@ -1,0 +1,242 @@
+"""One run of a job's state machine on this machine: started, followed to its end, closed when interrupted."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sitejobs.errors import InvalidInput
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.runs.progress import RunProgress, Totals
+from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+    from sitejobs_local.database.target import Target
+
+EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+_FAILED_PAGES = """
+SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
+"""
+INTERRUPTED = ("Interrupted", "interrupted by the user")
+# Set here for every function, or not the business of a run at home.
+_NOT_TAKEN_OVER = {
+    "DATABASE_URL",
+    "DATABASE_AUTHENTICATION",
+    "DATABASE_SECRET_ARN",
+    "DATABASE_HOST",
+    "DATABASE_PORT",
+    "DATABASE_NAME",
+    "DATABASE_USER",
+    "WORK_BUCKET",
+    "MEDIA_BUCKET",
+    "QUEUE_URL",
+}
+MEDIA_BUCKET = "MediaBucket"
+"""The uploads' bucket, by its name in the template."""
+
+
+@dataclass(frozen=True)
+class FailedPage:
+    """A page that no retry saved."""
+
+    page: int
+    error: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `summary` is what Finish returned, or as much of it as there is: one JSON object."""
+
+    exit_status: int
+    summary: Mapping[str, Any]
+    failed_pages: tuple[FailedPage, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a run's files go: work files and uploads survive between commands, beside the database."""
+
+    log_file: Path
+    work_folder: Path
+    media_folder: Path
+
+
+def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Workshop:
+    """Where a job's files go: the embedded database's beside it, those of another database under a name of its own."""
+    from sitejobs_local.database.postgres import default_home
+
+    home = default_home(environ)
+    name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
+    workshop = Workshop(
+        log_file=home / "logs" / f"{job}.log", work_folder=home / name, media_folder=home / f"{name}-media"
+    )
+    for folder in (workshop.log_file.parent, workshop.work_folder, workshop.media_folder):
+        # Snapshots hold birthdates and places: nobody else's business.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return workshop
+
+
+def run_job(
+    job: str,
+    options: Mapping[str, Any],
+    *,
+    target: "Target",
+    workshop: Workshop,
+    environ: Mapping[str, str],
+    progress: RunProgress,
+) -> Outcome:
+    """Run a job's state machine to its end.
+
+    An interrupt (KeyboardInterrupt) aborts the execution, ends the workers, closes the run as ABORTED in the database
+    and comes back as an outcome of its own.
+
+    Raises
+    ------
+    InvalidInput : template.yaml or the definition cannot be used, or has no such state machine.
+    """
+    name = f"cli-{uuid.uuid4()}"
+    try:
+        ended = execute(
+            job, options, name, target=target, workshop=workshop, environ=environ, listen=_listener(progress)
+        )
+    except KeyboardInterrupt:
+        return _interrupted(job, target, name, progress.totals)
+    with target.connect() as connection:
+        return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
+
+
+def execute(
+    state_machine: str,
+    options: Mapping[str, Any],
+    name: str,
+    *,
+    target: "Target",
+    workshop: Workshop,
+    environ: Mapping[str, str],
+    listen: "Callable[[LocalMachine, Event], None]",
+) -> "Execution":
+    """Run one execution called `name` to its end; an interrupt aborts it and ends the workers.
+
+    Raises
+    ------
+    InvalidInput : template.yaml or the definition cannot be used, or has no such state machine.
+    KeyboardInterrupt : its runs are still open in the database.
+    """
+    from sitejobs_local.aws.machine import LocalMachine
+    from sitejobs_local.template.template import TemplateError
+
+    def on_event(event: "Event") -> None:
+        listen(machine, event)
+
+    machine = LocalMachine(
+        TEMPLATE,
+        database_url=target.url,
+        environment=taken_over(environ, TEMPLATE),
+        log_file=workshop.log_file,
+        work_folder=workshop.work_folder,
+        kept_buckets={MEDIA_BUCKET: workshop.media_folder},
+        on_event=on_event,
+        prewarm=(state_machine,),
+    )
+    try:
+        with machine:
+            execution = machine.start(state_machine, dict(options), name)
+            try:
+                return machine.wait(execution)
+            except KeyboardInterrupt:
+                machine.stop(execution, *INTERRUPTED)
+                raise
+    except TemplateError as error:
+        raise InvalidInput(str(error)) from error
+
+
+def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
+    """The variables of this environment that the template's functions know, such as MATCH_ALGO_VERSION."""
+    from sitejobs_local.template.template import load_template
+
+    known = {name for function in load_template(template).functions.values() for name in function.environment}
+    return {name: environ[name] for name in sorted(known - _NOT_TAKEN_OVER) if name in environ}
+
+
+def message_of(cause: str | None) -> str:
+    """What the error says, where a function's failure gives it as JSON with a stack trace."""
+    if not cause:
+        return ""
+    try:
+        described = json.loads(cause)
+    except ValueError:
+        return cause
+    if isinstance(described, dict) and "errorMessage" in described:
+        return str(described["errorMessage"])
+    return cause
+
+
+def _listener(progress: RunProgress) -> "Callable[[LocalMachine, Event], None]":
+    def listen(machine: "LocalMachine", event: "Event") -> None:
+        if isinstance(event.result, dict):
+            progress.add(event.result)
+
+    return listen
+
+
+def _outcome(
+    job: str,
+    status: str,
+    output: Any,
+    error: str | None,
+    cause: str | None,
+    progress: RunProgress,
+    connection: "Connection",
+) -> Outcome:
+    finished = progress.totals.finished
+    if status == "SUCCEEDED" and isinstance(output, dict) and output.get("status") == "ALREADY_RUNNING":
+        return Outcome(EXIT_ALREADY_RUNNING, {"job": job, **output})
+    if status == "SUCCEEDED":
+        summary = output if isinstance(output, dict) else dict(finished or {})
+        return Outcome(EXIT_SUCCEEDED, summary, _failed_pages(connection, summary))
+    summary = {
+        "job": job,
+        "runId": progress.totals.run_id,
+        **(finished or {}),
+        "status": "FAILED",
+        "error": error or status,
+        "cause": message_of(cause),
+    }
+    exit_status = EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED
+    return Outcome(exit_status, summary, _failed_pages(connection, summary))
+
+
+def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: int = 20) -> tuple[FailedPage, ...]:
+    if not summary.get("failedPages") or not summary.get("runId"):
+        return ()
+    rows = connection.execute(_FAILED_PAGES, [int(summary["runId"]), limit]).fetchall()
+    return tuple(FailedPage(*row) for row in rows)
+
+
+def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outcome:
+    """Sum up the run that the interrupt ended, and close it where the machine could not: its workers have gone."""
+    from sitejobs.jobs.endings import Ending
+    from sitejobs.jobs.runs import close_ended, close_run, run_of
+
+    # The interrupt may have come before anybody was told the ARN.
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{job}"
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    error, cause = INTERRUPTED
+    summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}
+    with target.connect() as connection:
+        close_ended(connection, Ending(execution, machine, "ABORTED", datetime.now(UTC), error, cause), None)
+        run_id = run_of(connection, execution)
+        if run_id is not None:
+            # Pages of a chapter that was not recorded have been written all the same.
+            done = {"pages": totals.ended_pages, "processed": totals.processed, "written": totals.written}
+            summary = {**close_run(connection, run_id, {"Error": error, "Cause": cause}), **done, "message": None}
+    return Outcome(EXIT_INTERRUPTED, {**summary, "error": error, "cause": cause})

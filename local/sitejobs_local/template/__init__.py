@@ -1,0 +1,1 @@
+"""template.yaml as the machine at home reads it."""
