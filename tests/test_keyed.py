@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 from pydantic import Field
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Job, PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
 from sitejobs.options import MAX_ID, MIN_ID, OptionalUserId, PagedOptions, Whole

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sitejobs.catalog import JOBS, JobEntry
+from sitejobs.catalog import JOBS
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.machine import Event, LocalMachine
 from sitejobs_local.cost.rates import RATES_FILE, Rates, RunRate, SizeRate

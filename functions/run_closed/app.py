@@ -1,5 +1,5 @@
 """After an execution that failed, was stopped or took too long: closes its JobRun, if nobody has yet."""
 
-from sitejobs.handlers.paged import closed_handler
+from sitejobs.handlers.runs import closed_handler
 
 handler = closed_handler()

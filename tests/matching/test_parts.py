@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.codes import codes_of, rows_of
 from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM, chord_of_km, km_of_chord
 from sitejobs.matching.scoring.ragged import Ragged, grouped, joined, offsets_of
 from sitejobs.matching.scoring.users import MISSING
-from sitejobs.matching.snapshot.encoding import codes_of, rows_of, unit_vectors
+from sitejobs.matching.snapshot.encoding import unit_vectors
 from sitejobs.matching.snapshot.hashing import mixed, summed
 from tests.matching.oracle import Person, distance_km, place
 

@@ -2,7 +2,7 @@
 
 from typing import Any, LiteralString
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.options import PagedOptions
 from sitejobs_local.contract.roles import role_script

@@ -3,8 +3,6 @@
 Only options are imported here: listing the jobs must not load what they compute with.
 """
 
-from dataclasses import dataclass
-
 from sitejobs.feed.options import (
     AffinityOptions,
     ContentFeaturesOptions,
@@ -12,23 +10,11 @@ from sitejobs.feed.options import (
     FeedPresortOptions,
     TrendingOptions,
 )
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.matching.options import CompatibilityOptions, MatchScoresOptions
 from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
-from sitejobs.options import JobOptions
 from sitejobs.search.options import ProfileSearchIndexOptions, SearchableUserOptions
 from sitejobs.traits.options import BuildUserTraitsOptions, UserInterestSetsOptions
-
-
-@dataclass(frozen=True)
-class JobEntry:
-    """A job as people know it. `name` is also the name of its state machine; `noun`: what it goes through."""
-
-    name: str
-    group: str
-    summary: str
-    options: type[JobOptions]
-    noun: str = "users"
-
 
 JOBS: dict[str, JobEntry] = {
     entry.name: entry

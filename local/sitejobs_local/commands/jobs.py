@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sitejobs.catalog import JobEntry
 from sitejobs.errors import InvalidInput, SitejobsError
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
 from sitejobs_local.commands import media
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import parse_options
 from sitejobs_local.commands.common import note_if_empty, notes, prepared
 from sitejobs_local.commands.jobs import job_command, run_and_show, start_and_follow

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.keyed import LOOK, SCAN, ranges_a_page
 from sitejobs_local.cost.prices import Prices
 from sitejobs_local.cost.ranges import Range

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import JobOptions, Options
 from sitejobs.postgres.connection import Database
 from sitejobs.workstore import WorkStore

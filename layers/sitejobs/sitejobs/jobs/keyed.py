@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JobEntry
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions

@@ -1,6 +1,7 @@
 """Every workflow by name, beside the catalog of jobs."""
 
-from sitejobs.catalog import JOBS, JobEntry
+from sitejobs.catalog import JOBS
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import JobOptions, id_to_json, parse_options
 from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
 

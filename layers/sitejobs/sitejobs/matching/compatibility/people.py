@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.compatibility.inputs import inputs_of
+from sitejobs.matching.scoring.codes import codes_of, directions, pair_codes, unit_rows
 from sitejobs.matching.scoring.ragged import Ragged, grouped, offsets_of
 from sitejobs.matching.scoring.users import MISSING, QUIZZES
-from sitejobs.matching.snapshot.encoding import codes_of, directions, pair_codes, unit_rows
 from sitejobs.postgres.columns import Column, fetch_columns
 
 Floats = NDArray[np.float64]

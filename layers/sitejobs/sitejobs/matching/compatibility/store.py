@@ -11,18 +11,10 @@ from psycopg import Connection, sql
 from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
 from sitejobs.matching.compatibility.targets import fingerprint
-from sitejobs.matching.match_scores.rows import (
-    COPY_HEADER,
-    COPY_TRAILER,
-    LAST_COLUMNS,
-    Values,
-    encode_table,
-    microseconds,
-    small,
-)
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.postgres.columns import Column, fetch_columns
+from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER, LAST_COLUMNS, Values, encode_table, microseconds, small
 
 Indices = NDArray[np.int64]
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from psycopg import Connection, sql
 
 from sitejobs.jobs import runs
-from sitejobs.matching.match_scores.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, encode_rows
+from sitejobs.matching.match_scores.rows import COPY_COLUMNS, encode_rows
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.search import Matches
+from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
 Indices = NDArray[np.int64]
 

@@ -3,18 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.codes import Floats, Integers, codes_of, directions, pair_codes, rows_of, unit_rows
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged, grouped
 from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
 from sitejobs.matching.snapshot.hashing import Hash, mixed, summed
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.postgres.columns import Column
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-FLAT = 1e-6
-"""Mean ratings that differ from their own mean by less say nothing about taste (docs/match-scores.md, rating fit)."""
 
 
 def make_dictionaries(population: Population) -> Dictionaries:
@@ -99,20 +94,6 @@ def unit_vectors(lat: Floats, lng: Floats) -> Floats:
     return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=1)
 
 
-def rows_of(owners: Column, ids: Integers) -> tuple[Integers, NDArray[np.bool_]]:
-    """For each owner its index in the ascending `ids`, and whether it is there at all."""
-    if not len(ids):
-        return np.zeros(len(owners), np.int64), np.zeros(len(owners), bool)
-    rows = np.minimum(np.searchsorted(ids, owners), len(ids) - 1)
-    return rows, ids[rows] == owners
-
-
-def codes_of(values: Column, dictionary: Integers) -> Integers:
-    """Index of each value in the ascending dictionary, MISSING when it is not there."""
-    rows, known = rows_of(values, dictionary)
-    return np.where(known, rows, MISSING)
-
-
 def _traits(
     table: dict[str, Column], ids: Integers, dictionaries: Dictionaries
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], Hash]:
@@ -142,16 +123,6 @@ def _interests(
     return sets, count, summed(owners, mixed(subjects, interests), len(ids))
 
 
-def pair_codes(subjects: Column, interests: Column, dictionary: Integers) -> Integers:
-    """Index of each (subject, interest) in the dictionary of pairs."""
-    subject_ids, interest_ids = np.unique(dictionary[:, 0]), np.unique(dictionary[:, 1])
-    width = len(interest_ids) + 1
-    keys = codes_of(dictionary[:, 0], subject_ids) * width + codes_of(dictionary[:, 1], interest_ids)
-    subject_codes, interest_codes = codes_of(subjects, subject_ids), codes_of(interests, interest_ids)
-    known = (subject_codes != MISSING) & (interest_codes != MISSING)
-    return codes_of(np.where(known, subject_codes * width + interest_codes, MISSING), keys)
-
-
 def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[np.int32], Floats]:
     """Averages (n, 4), how many ratings, and the averages' direction about their own mean."""
     owners, known = rows_of(table["userId"], ids)
@@ -161,15 +132,6 @@ def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[n
     count = np.zeros(len(ids), np.int32)
     count[owners[known]] = table["count"][known]
     return averages, count, directions(averages)
-
-
-def directions(averages: Floats) -> Floats:
-    """(n, 4) average ratings, NaN without any -> (n, 4) unit vectors about their own mean, zero when flat."""
-    centred = np.where(np.isnan(averages), 0.0, averages / 5)
-    centred -= centred.mean(axis=1, keepdims=True)
-    centred[(np.abs(centred) < FLAT).all(axis=1)] = 0
-    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 0))
 
 
 def _quizzes(
@@ -229,15 +191,6 @@ def _quizzes(
         ),
     ]
     return quiz, latest, vectors, answers, questions, mixed(*by_user)
-
-
-def unit_rows(rows: Integers, values: Floats, count: int) -> Floats:
-    """Scale each row's values to length 1; a zero vector stays zero."""
-    largest = np.zeros(count)
-    np.maximum.at(largest, rows, np.abs(values))
-    scaled = values / np.where(largest > 0, largest, 1)[rows]
-    length = np.sqrt(np.bincount(rows, scaled**2, minlength=count))
-    return scaled / np.where(length > 0, length, 1)[rows]
 
 
 def block_hashes(user_ids: Integers, other_ids: Integers, ids: Integers) -> Hash:

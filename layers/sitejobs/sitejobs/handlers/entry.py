@@ -1,0 +1,58 @@
+"""What every handler repeats: logging, tracing, metrics, and errors by names that the definitions know."""
+
+import os
+from collections.abc import Callable
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from sitejobs.errors import SitejobsError, Unexpected
+from sitejobs.handlers.metrics import metrics, timed
+from sitejobs.jobs.job import JsonObject
+from sitejobs.postgres.connection import translated_errors
+
+Handler = Callable[[JsonObject, LambdaContext], JsonObject]
+
+logger = Logger()
+
+
+def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
+    """What every handler repeats: logging, tracing, metrics, and errors by a name the definition knows."""
+
+    @logger.inject_lambda_context
+    @_traced
+    @metrics.log_metrics
+    def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+        try:
+            with timed(context), translated_errors():
+                return function(event)
+        except SitejobsError as error:
+            logger.warning("failed", error=type(error).__name__, detail=str(error))
+            raise error from None  # the chain may quote a row
+        except Exception as error:
+            text = type(error).__name__ + place_of(error)
+            logger.error("failed", error="Unexpected", detail=text)
+            raise Unexpected(text).with_traceback(error.__traceback__) from None
+
+    entry: Handler = handler
+    return entry
+
+
+def _traced(handler: Handler) -> Handler:
+    """Trace with X-Ray. Where that is off, its SDK is not even imported: it takes as long as all the rest."""
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in ("1", "true"):
+        return handler
+    from aws_lambda_powertools import Tracer
+
+    traced: Handler = Tracer().capture_lambda_handler(capture_response=False)(handler)
+    return traced
+
+
+def place_of(error: Exception) -> str:
+    """Where an unexpected error arose: a line of code, never a value."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return ""
+    return f" at {os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"  # noqa: PTH119

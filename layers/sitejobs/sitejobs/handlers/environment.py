@@ -1,0 +1,55 @@
+"""What a function's environment gives it, made once: settings, database, work bucket, queue."""
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from sitejobs.errors import InvalidInput
+from sitejobs.handlers.credentials import read_secret, sign_token
+from sitejobs.handlers.settings import Settings, database_url, read_settings
+from sitejobs.jobs.job import Resources
+from sitejobs.postgres.connection import Database
+from sitejobs.workstore import S3WorkStore, WorkStore
+
+
+@lru_cache(maxsize=1)
+def cached_settings() -> Settings:
+    return read_settings(os.environ)
+
+
+@lru_cache(maxsize=1)
+def queue_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # Within a VPC that has no way to SQS the messages rest for the queue's own time: that must not take long to learn.
+    return boto3.client("sqs", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
+
+
+@lru_cache(maxsize=1)
+def cached_resources() -> Resources:
+    settings = cached_settings()
+    database = Database(
+        lambda: database_url(settings, read_secret, sign_token),
+        renewed=settings.database_authentication == "iam",
+        search_path=settings.database_search_path or None,
+        statement_timeout_ms=settings.statement_timeout_ms or None,
+    )
+    return Resources(database, _LazyWorkStore(settings.work_bucket), dict(os.environ))
+
+
+class _LazyWorkStore:
+    """The work bucket, whose client (0.2 s to make) exists once a page needs it."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._store: WorkStore | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._store is None:
+            import boto3
+
+            if not self._bucket:
+                raise InvalidInput("set WORK_BUCKET: the run's work files need a bucket")
+            self._store = S3WorkStore(boto3.client("s3"), self._bucket)
+        return getattr(self._store, name)

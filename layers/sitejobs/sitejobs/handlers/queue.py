@@ -1,0 +1,32 @@
+"""A queue's messages, handed to whatever consumes them."""
+
+from random import Random
+
+from sitejobs.handlers.entry import Handler, entry, logger
+from sitejobs.handlers.environment import cached_resources, cached_settings, queue_client
+from sitejobs.handlers.metrics import count
+from sitejobs.jobs import runs
+from sitejobs.jobs.job import JsonObject
+from sitejobs.jobs.queues import Consume, delay, failures, messages_of
+
+
+def queue_handler(consume: Consume) -> Handler:
+    """A queue's messages: what is done is forgotten, the rest is handed out again after a growing pause."""
+
+    def handle(event: JsonObject) -> JsonObject:
+        handled = consume(cached_resources(), messages_of(event))
+        settings, jitter = cached_settings(), Random()  # noqa: S311 - no secret
+        refused = delay(queue_client, settings.queue_url, handled, settings.queue_retry_seconds, jitter)
+        for name in runs.COUNTERS:
+            count(name, getattr(handled.summary, name))
+        logger.info(
+            "messages done",
+            messages=len(event["Records"]),
+            again=len(handled.again),
+            delays_refused=refused,
+            reasons=dict(handled.summary.reasons),
+            **{name: getattr(handled.summary, name) for name in runs.COUNTERS},
+        )
+        return failures(handled)
+
+    return entry(handle)

@@ -1,0 +1,75 @@
+"""The steps that close a chapter, a run, and a run whose execution was ended from outside."""
+
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from sitejobs.catalog import JOBS
+from sitejobs.errors import InvalidInput
+from sitejobs.handlers.entry import Handler, entry, logger
+from sitejobs.handlers.environment import cached_resources, cached_settings
+from sitejobs.handlers.metrics import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job
+from sitejobs.jobs import runs
+from sitejobs.jobs.endings import METRIC_OF, job_of, read_ending
+from sitejobs.jobs.job import JsonObject, Run
+from sitejobs.workflows.catalog import WORKFLOWS
+
+
+def record_handler() -> Handler:
+    """After each chapter: adds the pages' summaries to the JobRun."""
+
+    def record(event: JsonObject) -> JsonObject:
+        connection = cached_resources().database.connection()
+        return runs.record_chapter(connection, event["run"]["id"], int(event["chapter"]), event["results"])
+
+    return entry(record)
+
+
+def finish_handler() -> Handler:
+    """The last state: closes the JobRun, if there is one, and says whether the execution succeeded.
+
+    A Plan that failed may have opened the run without having been able to say so: its execution names it.
+    """
+
+    def finish(event: JsonObject) -> JsonObject:
+        connection = cached_resources().database.connection()
+        run, error = event.get("run"), event.get("error")
+        run_id = run["id"] if run else runs.run_of(connection, event["execution"])
+        if run_id is not None:
+            summary = runs.close_run(connection, run_id, error)
+        elif error is not None:
+            summary = runs.never_opened(error)
+        else:
+            raise InvalidInput(f"execution {event['execution']} has no run to close")
+        if run and summary["status"] == "SUCCEEDED":
+            _measure(Run.from_json(run), summary)
+        logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
+        return summary
+
+    return entry(finish)
+
+
+def closed_handler() -> Handler:
+    """After an execution's end that was no success: closes the JobRun if it is still open, and counts the ending.
+
+    It may be called twice, late, or for executions that closed their run themselves.
+    """
+
+    def closed(event: JsonObject) -> JsonObject:
+        ending = read_ending(event)
+        job = job_of(ending.machine, cached_settings().state_machine_prefix, JOBS | WORKFLOWS)
+        # Before anything can fail: the alarm hears of the ending even when the database does not answer.
+        count(METRIC_OF[ending.status], 1)
+        count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
+        run_id = runs.close_ended(cached_resources().database.connection(), ending, job)
+        logger.info("execution ended", execution=ending.execution, ended=ending.status, closed_run=run_id)
+        return {"execution": ending.execution, "ended": ending.status, "closedRun": run_id}
+
+    return entry(closed)
+
+
+def _measure(run: Run, summary: JsonObject) -> None:
+    """What a run that succeeded adds to the dashboard; the others are counted by how their execution ended."""
+    count_of_job(RUNS_SUCCEEDED, run.job)
+    count_of_job(RUN_SECONDS, run.job, (datetime.now(UTC) - run.started_at).total_seconds(), MetricUnit.Seconds)
+    count_of_job(FAILED_PAGES, run.job, summary["failedPages"])
