@@ -5,10 +5,9 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
-from sitejobs.feed.options import AffinityOptions
+from sitejobs.feed.options import AFFINITY, AffinityOptions
 from sitejobs.feed.times import of_later_run
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
@@ -152,7 +151,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
 
 
 JOB = keyed_job(
-    JOBS["affinity"],
+    AFFINITY,
     Keys(users_and('"UserAffinityProfile"'), STALE, 'SELECT count(*) FROM "User"', losses.AFFINITY),
     refresh,
     parameters=_parameters,

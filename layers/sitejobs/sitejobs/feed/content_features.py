@@ -5,10 +5,9 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.media import MEDIA_COUNT
-from sitejobs.feed.options import ContentFeaturesOptions
+from sitejobs.feed.options import CONTENT_FEATURES, ContentFeaturesOptions
 from sitejobs.feed.times import AFTER_ALL_TIMES
 from sitejobs.feed.topics import topics_of
 from sitejobs.jobs.job import PageSummary
@@ -133,7 +132,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
 
 
 JOB = keyed_job(
-    JOBS["content-features"],
+    CONTENT_FEATURES,
     Keys(KNOWN, STALE, COUNT, losses.FEATURES),
     refresh,
     parameters=_parameters,

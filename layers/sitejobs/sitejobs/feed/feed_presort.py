@@ -5,12 +5,11 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
 from sitejobs.feed.feeds import make_feeds
 from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_people
-from sitejobs.feed.options import FeedPresortOptions
+from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import NOTHING, write_feeds
 from sitejobs.feed.times import of_later_run
@@ -68,7 +67,7 @@ def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> 
 
 
 JOB = keyed_job(
-    JOBS["feed-presort"],
+    FEED_PRESORT,
     Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"', losses.FEEDS),
     refresh,
     parameters=_parameters,

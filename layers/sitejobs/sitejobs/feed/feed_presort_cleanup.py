@@ -5,9 +5,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
-from sitejobs.feed.options import FeedPresortCleanupOptions
+from sitejobs.feed.options import FEED_PRESORT_CLEANUP, FeedPresortCleanupOptions
 from sitejobs.feed.rules import read_version
 from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.jobs.job import PageSummary
@@ -150,7 +149,7 @@ def _parameters(options: FeedPresortCleanupOptions, environment: Mapping[str, st
 
 
 JOB = keyed_job(
-    JOBS["feed-presort-cleanup"],
+    FEED_PRESORT_CLEANUP,
     Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"', losses.FEEDS),
     refresh,
     parameters=_parameters,

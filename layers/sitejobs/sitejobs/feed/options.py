@@ -1,7 +1,10 @@
 """Options of the feed's jobs."""
 
+from typing import Final
+
 from pydantic import Field
 
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import OptionalUserId, PagedOptions, Whole
 
 OptionalPostId = OptionalUserId
@@ -19,6 +22,15 @@ class ContentFeaturesOptions(PagedOptions):
     max_topics: Whole = Field(default=8, ge=1, le=50, description="topics kept of a post")
 
 
+CONTENT_FEATURES: Final = JobEntry(
+    "content-features",
+    "feed",
+    "topics and quality of posts: their hashtags and most telling words, how much they offer",
+    ContentFeaturesOptions,
+    noun="posts",
+)
+
+
 class TrendingOptions(PagedOptions):
     """trending: posts that draw likes now."""
 
@@ -30,12 +42,26 @@ class TrendingOptions(PagedOptions):
     expiry_hours: Whole = Field(default=48, ge=1, le=8760, description="hours after which a stored score has expired")
 
 
+TRENDING: Final = JobEntry(
+    "trending",
+    "feed",
+    "posts that draw likes now: popularity and velocity of each, and when it peaked",
+    TrendingOptions,
+    noun="posts",
+)
+
+
 class AffinityOptions(PagedOptions):
     """affinity: whose posts and which topics a user likes."""
 
     user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
     batch_size: Whole = Field(default=500, ge=1, le=10_000, description="users in one batch")
     lookback_days: Whole = Field(default=90, ge=1, le=36_500, description="only likes of so many days count")
+
+
+AFFINITY: Final = JobEntry(
+    "affinity", "feed", "whose posts and which topics each user likes, as shares of the user's likes", AffinityOptions
+)
 
 
 class FeedPresortOptions(PagedOptions):
@@ -47,9 +73,25 @@ class FeedPresortOptions(PagedOptions):
     max_segments: Whole = Field(default=3, ge=1, le=20, description="segments kept of a feed")
 
 
+FEED_PRESORT: Final = JobEntry(
+    "feed-presort",
+    "feed",
+    "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
+    FeedPresortOptions,
+)
+
+
 class FeedPresortCleanupOptions(PagedOptions):
     """feed-presort-cleanup: segments that should not be shown any more."""
 
     user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")
     batch_size: Whole = Field(default=500, ge=1, le=10_000, description="users in one batch")
     max_segments: Whole = Field(default=3, ge=1, le=20, description="segments kept of a feed")
+
+
+FEED_PRESORT_CLEANUP: Final = JobEntry(
+    "feed-presort-cleanup",
+    "feed",
+    "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
+    FeedPresortCleanupOptions,
+)

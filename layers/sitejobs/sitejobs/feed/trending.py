@@ -6,9 +6,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.feed import losses
-from sitejobs.feed.options import TrendingOptions
+from sitejobs.feed.options import TRENDING, TrendingOptions
 from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.feed.times import of_later_run
 from sitejobs.jobs.job import PageSummary
@@ -122,6 +121,4 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = keyed_job(
-    JOBS["trending"], Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post"
-)
+JOB = keyed_job(TRENDING, Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post")

@@ -1,7 +1,10 @@
 """Options of the matching jobs."""
 
+from typing import Final
+
 from pydantic import Field
 
+from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import OptionalUserId, PagedOptions, Whole
 
 
@@ -17,6 +20,14 @@ class MatchScoresOptions(PagedOptions):
     top_k: Whole = Field(default=200, ge=1, le=1000, description="rows kept for a viewer")
 
 
+MATCH_SCORES: Final = JobEntry(
+    "match-scores",
+    "matching",
+    "compatibility scores between users: the best candidates of each viewer, tier A before tier B",
+    MatchScoresOptions,
+)
+
+
 class CompatibilityOptions(PagedOptions):
     """compatibility: the detailed score between a viewer and each user it has to do with."""
 
@@ -26,3 +37,11 @@ class CompatibilityOptions(PagedOptions):
     max_suggestion_targets: Whole = Field(
         default=100, ge=0, le=1000, description="best matches of match-scores that are targets of a viewer"
     )
+
+
+COMPATIBILITY: Final = JobEntry(
+    "compatibility",
+    "matching",
+    "detailed scores between each user and its matches, conversations, accesses and best suggestions",
+    CompatibilityOptions,
+)

@@ -9,12 +9,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput, Transient
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.media import records
 from sitejobs.media.checking import checker_of
-from sitejobs.media.options import MediaMetadataAllOptions, MediaMetadataBatchOptions, MediaMetadataOptions
+from sitejobs.media.options import (
+    MEDIA_METADATA,
+    MEDIA_METADATA_ALL,
+    MEDIA_METADATA_BATCH,
+    MediaMetadataAllOptions,
+    MediaMetadataBatchOptions,
+    MediaMetadataOptions,
+)
 
 ALL_PAGE_SIZE: Final = 25
 PAGE_SECONDS: Final = 540
@@ -90,15 +96,15 @@ def _recent(run: Run, options: MediaMetadataBatchOptions) -> records.Place:
     return records.start_at(run.started_at - timedelta(hours=options.max_age_hours))
 
 
-ONE: Job[MediaMetadataOptions] = Job(JOBS["media-metadata"], MediaMetadataOptions, plan=_plan_one, batch=_batch_one)
+ONE: Job[MediaMetadataOptions] = Job(MEDIA_METADATA, MediaMetadataOptions, plan=_plan_one, batch=_batch_one)
 ALL: Job[MediaMetadataAllOptions] = Job(
-    JOBS["media-metadata-all"],
+    MEDIA_METADATA_ALL,
     MediaMetadataAllOptions,
     plan=_plan_unchecked(lambda options: ALL_PAGE_SIZE, _oldest),
     batch=_batch_unchecked,
 )
 RECENT: Job[MediaMetadataBatchOptions] = Job(
-    JOBS["media-metadata-batch"],
+    MEDIA_METADATA_BATCH,
     MediaMetadataBatchOptions,
     plan=_plan_unchecked(lambda options: int(options.batch_size), _recent),
     batch=_batch_unchecked,

@@ -5,11 +5,11 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment, number
+from sitejobs.search.options import PROFILE_SEARCH_INDEX
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
@@ -187,4 +187,4 @@ KEYS = Keys(
     losses=(lost("ProfileSearchIndex", LIVE_PROFILE),),
 )
 
-JOB = keyed_job(JOBS["profile-search-index"], KEYS, refresh, size="user_batch_size")
+JOB = keyed_job(PROFILE_SEARCH_INDEX, KEYS, refresh, size="user_batch_size")

@@ -6,12 +6,11 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.jobs.losses import lost
-from sitejobs.search.options import SearchableUserOptions
+from sitejobs.search.options import SEARCHABLE_USER, SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
 
 FIELDS = ("displayName", "birthdate", "gender", "location", "bio", "avatar", "interest")
@@ -161,4 +160,4 @@ KEYS = Keys(
     ),
 )
 
-JOB = keyed_job(JOBS["searchable-user"], KEYS, refresh, parameters=read_parameters)
+JOB = keyed_job(SEARCHABLE_USER, KEYS, refresh, parameters=read_parameters)

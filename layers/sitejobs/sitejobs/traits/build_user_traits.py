@@ -7,11 +7,11 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.jobs.losses import Loss
 from sitejobs.postgres.values import moment
+from sitejobs.traits.options import BUILD_USER_TRAITS
 from sitejobs.traits.quiz_options import OPTIONS, note_changed_options
 
 LONGEST_KEY = 200
@@ -214,4 +214,4 @@ KEYS = Keys(
     losses=(Loss("UserTrait", _LOST),),
 )
 
-JOB = keyed_job(JOBS["build-user-traits"], KEYS, refresh, prepare=note_changed_options)
+JOB = keyed_job(BUILD_USER_TRAITS, KEYS, refresh, prepare=note_changed_options)

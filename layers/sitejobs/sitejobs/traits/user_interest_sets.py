@@ -7,11 +7,11 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment
+from sitejobs.traits.options import USER_INTEREST_SETS
 
 _FINGERPRINT = """
 hash_numeric_extended(
@@ -151,4 +151,4 @@ KEYS = Keys(
     ),
 )
 
-JOB = keyed_job(JOBS["user-interest-sets"], KEYS, refresh)
+JOB = keyed_job(USER_INTEREST_SETS, KEYS, refresh)

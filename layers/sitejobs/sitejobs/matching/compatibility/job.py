@@ -7,7 +7,6 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, one_moment
 from sitejobs.jobs.losses import Loss, guard
@@ -16,7 +15,7 @@ from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
 from sitejobs.matching.match_scores.rows import NOT_FINITE
-from sitejobs.matching.options import CompatibilityOptions
+from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions
 from sitejobs.matching.passed_over import RELATIONS, count_passed_over, note_passed_over
 from sitejobs.options import MAX_ID, MIN_ID
 
@@ -63,7 +62,7 @@ LOSSES = (
 )
 """Rows of viewers who have gone."""
 
-_KEYED = keyed_job(JOBS["compatibility"], Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
+_KEYED = keyed_job(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
 
 
 def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:
@@ -130,4 +129,4 @@ def _renew_around(connection: Connection, user_id: int, parameters: Parameters) 
         inputs.renew(connection, sorted({user_id, *found.target.tolist()}))
 
 
-JOB = Job(JOBS["compatibility"], CompatibilityOptions, plan, batch)
+JOB = Job(COMPATIBILITY, CompatibilityOptions, plan, batch)

@@ -4,12 +4,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
-from sitejobs.matching.options import MatchScoresOptions
+from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
 from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
 from sitejobs.matching.scoring.parameters import Parameters, read_parameters
 from sitejobs.matching.snapshot import work_files as snapshots
@@ -129,4 +128,4 @@ def _state_of(connection: Connection, user_id: int) -> tuple[bool, bool]:
     return bool(row[0]), bool(row[1])
 
 
-JOB = Job(JOBS["match-scores"], MatchScoresOptions, plan, batch)
+JOB = Job(MATCH_SCORES, MatchScoresOptions, plan, batch)
