@@ -39,10 +39,10 @@ class PartFigures:
     """What one thread needs for the parts of a run.
 
     read_seconds, snapshot_seconds : reading the population; that and making the snapshot's file.
-    page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, shelves ready.
-    shelf_seconds : processor time of making one candidate's place on a shelf.
-    touched : share of the candidates on shelves that a page needs. looked_at, scored: shares of pairs.
-    plain_seconds : the plain kernel for everyone, of which `plain_viewers` were measured.
+    page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, segments ready.
+    shelf_seconds : processor time of making one candidate's place on a segment.
+    touched : share of the candidates on segments that a page needs. looked_at, scored: shares of pairs.
+    plain_seconds : the plain screening for everyone, of which `plain_viewers` were measured.
     cell_bytes, cell_seconds : memory and processor time of a viewer and a block when bounds are compared.
     """
 
@@ -54,7 +54,7 @@ class PartFigures:
     pages: int
     page_viewers: int
     page_seconds: float
-    shelf_seconds: float
+    segment_seconds: float
     touched: float
     looked_at: float
     scored: float

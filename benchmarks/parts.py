@@ -18,19 +18,19 @@ from psycopg import Connection
 
 from benchmarks import plain
 from benchmarks.figures import PartFigures
-from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores import visibility as visibility
 from sitejobs.matching.match_scores.rows import encode_rows
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.candidates import open_world
+from sitejobs.matching.snapshot.candidates import open_pool
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
-from sitejobs.matching.topk.bounds import Bounds, reach_of
+from sitejobs.matching.topk.bounds import Bounds, upper_bounds_of
 from sitejobs.matching.topk.screening import tier_step
-from sitejobs.matching.topk.search import Exclusions, Matches, Work, World, search
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, Work, search
+from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.connection import connect
 
 PAGE_VIEWERS = 100
@@ -39,7 +39,7 @@ BLOCK_USERS = 500
 """candidateBatchSize as it is by default."""
 SAMPLED_PAGES = 24
 PLAIN_PAIRS = 200_000_000
-"""Beyond so many pairs the plain kernel runs for a sample of the viewers."""
+"""Beyond so many pairs the plain screening runs for a sample of the viewers."""
 MANY_BLOCKS = 20_000
 """Those of ten million candidates."""
 TOLERANCE = 1e-5
@@ -65,10 +65,10 @@ class OneFile:
 
 @dataclass(frozen=True)
 class Opened:
-    """A stored snapshot, and the world that it holds, at `now`."""
+    """A stored snapshot, and the pool that it holds, at `now`."""
 
     stored: StoredSnapshot
-    world: World
+    pool: CandidatePool
     moment: datetime
     parameters: Parameters
 
@@ -86,7 +86,7 @@ class Pages:
 
     pages: int
     seconds: float
-    shelf_seconds: float
+    segment_seconds: float
     touched: float
     work: Work
 
@@ -109,7 +109,7 @@ def measure(connection: Connection, path: Path) -> PartFigures:
     taken = time.perf_counter() - started
     del population
     stored = StoredSnapshot(OneFile(path), "snapshot")
-    opened = Opened(stored, open_world(stored, moment.timestamp(), parameters), moment, parameters)
+    opened = Opened(stored, open_pool(stored, moment.timestamp(), parameters), moment, parameters)
     pages = _pages(connection, opened)
     plain_seconds, plain_viewers = _plain(opened)
     cell_bytes, cell_seconds = _cells(opened)
@@ -122,7 +122,7 @@ def measure(connection: Connection, path: Path) -> PartFigures:
         pages=pages.pages,
         page_viewers=PAGE_VIEWERS,
         page_seconds=pages.seconds / pages.pages,
-        shelf_seconds=pages.shelf_seconds / stored.candidates,
+        segment_seconds=pages.segment_seconds / stored.candidates,
         touched=pages.touched,
         looked_at=pages.work.looked_at / pages.work.pairs,
         scored=pages.work.scored / pages.work.pairs,
@@ -136,8 +136,8 @@ def measure(connection: Connection, path: Path) -> PartFigures:
 def _pages(connection: Connection, opened: Opened) -> Pages:
     """Search and encode pages from all over the snapshot."""
     started = time.process_time()
-    shelves = [opened.world.shelf(index) for index in range(len(opened.world.shelves) - 1)]
-    shelf_seconds = time.process_time() - started
+    segments = [opened.pool.segment(index) for index in range(len(opened.pool.segments) - 1)]
+    segment_seconds = time.process_time() - started
     starts = list(range(0, opened.stored.users - PAGE_VIEWERS + 1, PAGE_VIEWERS)) or [0]
     sample = [starts[at] for at in np.unique(np.linspace(0, len(starts) - 1, SAMPLED_PAGES).astype(int)).tolist()]
     work, seconds, touched = Work(), 0.0, 0
@@ -146,23 +146,23 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
         exclusions = _exclusions(connection, viewers)
         used: set[int] = set()
 
-        def shelf(index: int, used: set[int] = used) -> Shelf:
+        def segment(index: int, used: set[int] = used) -> Segment:
             used.add(index)
-            return shelves[index]
+            return segments[index]
 
         begun = time.process_time()
-        world = replace(opened.world, shelf=shelf)
-        matches = search(viewers, world, exclusions, opened.now, opened.parameters, work)
+        pool = replace(opened.pool, segment=segment)
+        matches = search(viewers, pool, exclusions, opened.now, opened.parameters, work)
         _encode(opened, matches, viewers)
         seconds += time.process_time() - begun
-        touched += sum(len(shelves[index].users) for index in used)
-    return Pages(len(sample), seconds, shelf_seconds, touched / len(sample) / opened.stored.candidates, work)
+        touched += sum(len(segments[index].users) for index in used)
+    return Pages(len(sample), seconds, segment_seconds, touched / len(sample) / opened.stored.candidates, work)
 
 
 def _exclusions(connection: Connection, viewers: Users) -> Exclusions:
     """A viewer's own pair, and the blocked ones."""
     order = np.argsort(viewers.ids)
-    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    blocker, other = visibility.blocked_pairs(connection, viewers.ids)
     own = Exclusions(np.arange(len(viewers)), viewers.ids)
     return own.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
 
@@ -173,7 +173,7 @@ def _encode(opened: Opened, matches: Matches, viewers: Users) -> bytes:
 
 
 def _plain(opened: Opened) -> tuple[float, int]:
-    """Seconds of the plain kernel for everyone, and of how many viewers they were measured."""
+    """Seconds of the plain screening for everyone, and of how many viewers they were measured."""
     stored, parameters = opened.stored, opened.parameters
     dictionaries = stored.dictionaries
     bits = vocabulary_of(dictionaries) or InterestBits(np.arange(len(dictionaries.interests), dtype=np.int32))
@@ -191,9 +191,9 @@ def _plain(opened: Opened) -> tuple[float, int]:
 
 
 def _compare(opened: Opened, viewers: Users, keys: plain.Singles) -> None:
-    """The plain kernel must have found what the search finds; else its time means nothing."""
+    """The plain screening must have found what the search finds; else its time means nothing."""
     own = Exclusions(np.arange(len(viewers)), viewers.ids)
-    matches = search(viewers, opened.world, own, opened.now, opened.parameters)
+    matches = search(viewers, opened.pool, own, opened.now, opened.parameters)
     found = np.full(keys.shape, -np.inf)
     pairs = matches.pairs
     found[pairs.viewer, matches.rank - 1] = pairs.score + tier_step(opened.parameters) * pairs.tier_a
@@ -204,15 +204,15 @@ def _compare(opened: Opened, viewers: Users, keys: plain.Singles) -> None:
 def _cells(opened: Opened) -> tuple[float, float]:
     """Bytes and seconds that a viewer and a block cost when a page compares bounds with ten million candidates'."""
     viewers = opened.viewers(0, PAGE_VIEWERS)
-    bounds = opened.world.bounds
+    bounds = opened.pool.bounds
     many = np.arange(MANY_BLOCKS) % len(bounds)
     tiled = Bounds(**{item.name: getattr(bounds, item.name)[many] for item in fields(Bounds)})
     cells = len(viewers) * MANY_BLOCKS
     started = time.process_time()
-    reach_of(viewers, tiled, opened.parameters)
+    upper_bounds_of(viewers, tiled, opened.parameters)
     seconds = time.process_time() - started
     tracemalloc.start()
-    reach_of(viewers, tiled, opened.parameters)
+    upper_bounds_of(viewers, tiled, opened.parameters)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / cells, seconds / cells

@@ -26,7 +26,7 @@ VIEWERS_AT_A_TIME = 128
 
 @dataclass(frozen=True)
 class Side:
-    """Users as the kernel takes them; made once, outside of what is timed."""
+    """Users as the screening takes them; made once, outside of what is timed."""
 
     users: Users
     values: Singles

@@ -110,9 +110,9 @@ def functions() -> tuple[Function, Function]:
 
 
 def _page_cpu(known: Sequence[SizeFigures], users: int) -> Range:
-    """Low: the search's time has grown by a power of the size, and goes on so; the shelves are always ready.
+    """Low: the search's time has grown by a power of the size, and goes on so; the segments are always ready.
 
-    High: it grows along a line, and every page makes the shelves anew that it touches and cannot keep. Comparing
+    High: it grows along a line, and every page makes the segments anew that it touches and cannot keep. Comparing
     bounds grows with the number of blocks in any case, and was measured for as many.
     """
     power = _power(known, users)
@@ -121,7 +121,7 @@ def _page_cpu(known: Sequence[SizeFigures], users: int) -> Range:
     cells = parts.page_viewers * users / MatchScoresOptions().candidate_batch_size * parts.cell_seconds
     low, high = sorted((max(power, cells), max(line, cells)))
     touched = parts.touched * users
-    anew = touched * parts.shelf_seconds if touched > READY_USERS else 0.0
+    anew = touched * parts.segment_seconds if touched > READY_USERS else 0.0
     return Range(low, high + anew)
 
 

@@ -23,7 +23,7 @@ def machine_table(figures: Figures) -> str:
 
 
 def whole_table(figures: Figures) -> str:
-    """Whole runs beside the raw COPY and the plain kernel, and how they grow."""
+    """Whole runs beside the raw COPY and the plain screening, and how they grow."""
     head = (
         "users", "rows", "whole run", "x raw", "pauseMs=0", "x raw", "raw COPY", "plain kernel", "pairs looked at",
         "a worker's peak",
@@ -68,7 +68,7 @@ def parts_table(figures: Figures) -> str:
             _seconds(size.parts.snapshot_seconds),
             f"{size.parts.snapshot_bytes / size.users:,.0f} bytes",
             f"{size.parts.page_seconds * 1000:,.0f} ms",
-            f"{size.parts.shelf_seconds * 1e6:.1f} us",
+            f"{size.parts.segment_seconds * 1e6:.1f} us",
             _percent(size.parts.touched),
             _percent(size.parts.scored),
             f"{size.plan_peak_kb / 1024:,.0f} MB",

@@ -156,7 +156,7 @@ def draw_place(random: Random, kind: Flavour) -> tuple[float | None, float | Non
             (52.5, 13.4),
             (52.5, 13.4 + 1e-9),
             (52.5 + 1e-7, 13.4),
-            (-52.5, -166.6),  # the other side of the world
+            (-52.5, -166.6),  # the other side of the pool
             (random.uniform(-90, 90), random.uniform(-180, 180)),
         ]
         return random.choice(odd)

@@ -9,107 +9,107 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.scoring.pair_scores import radius_km
-from sitejobs.matching.topk.bounds import SLACK, reach_of
-from sitejobs.matching.topk.screening import MARGIN, Kernel, tier_step
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.bounds import SLACK, upper_bounds_of
+from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
+from sitejobs.matching.topk.segment import Segment
+from tests.matching.pools import LATER, Opened, open_site
 from tests.matching.random_sites import FLAVOURS, draw, load
-from tests.matching.worlds import LATER, Opened, open_site
 
 
 @pytest.fixture(params=list(FLAVOURS))
-def worlds(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
+def pools(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
     """A site of each kind, cut into blocks of different sizes, now and some days later."""
     load(site, draw(1, 80, request.param))
     return [open_site(site, 1), open_site(site, 7), open_site(site, 50), open_site(site, 7, later=LATER)]
 
 
-def strips(opened: Opened) -> Iterator[tuple[Shelf, slice, range]]:
-    """Each shelf as a whole and each of its blocks: their place on it, and the blocks."""
-    world = opened.world
-    for number in range(len(world.shelves) - 1):
-        shelf, blocks = world.shelf(number), range(world.shelves[number], world.shelves[number + 1])
-        base = int(world.starts[blocks.start])
+def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
+    """Each segment as a whole and each of its blocks: their place on it, and the blocks."""
+    pool = opened.pool
+    for number in range(len(pool.segments) - 1):
+        segment, blocks = pool.segment(number), range(pool.segments[number], pool.segments[number + 1])
+        base = int(pool.starts[blocks.start])
         for first, stop in {(blocks.start, blocks.stop), *((block, block + 1) for block in blocks)}:
-            yield shelf, slice(int(world.starts[first]) - base, int(world.starts[stop]) - base), range(first, stop)
+            yield segment, slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base), range(first, stop)
 
 
-def kernel_of(opened: Opened) -> Kernel:
-    return Kernel(opened.viewers, opened.parameters, opened.world.bits, opened.world.popularity)
+def screening_of(opened: Opened) -> Screening:
+    return Screening(opened.viewers, opened.parameters, opened.pool.bits, opened.pool.popularity)
 
 
-def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(worlds: list[Opened]) -> None:
-    for opened in worlds:
-        reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
+def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(pools: list[Opened]) -> None:
+    for opened in pools:
+        upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
         radius = radius_km(opened.viewers, opened.parameters)
         shape = (len(opened.viewers), -1)
         for block in opened.blocks:
             pairs = opened.exact(opened.positions_of(block))
-            assert (reach.score[:, block] >= pairs.score.reshape(shape).max(axis=1)).all()
-            assert (reach.proximity[:, block] >= pairs.proximity.reshape(shape).max(axis=1) - SLACK).all()
-            assert (reach.tier_a[:, block] >= pairs.tier_a.reshape(shape).any(axis=1)).all()
+            assert (upper.score[:, block] >= pairs.score.reshape(shape).max(axis=1)).all()
+            assert (upper.proximity[:, block] >= pairs.proximity.reshape(shape).max(axis=1) - SLACK).all()
+            assert (upper.tier_a[:, block] >= pairs.tier_a.reshape(shape).any(axis=1)).all()
             within = pairs.distance_km <= radius[pairs.viewer]
-            assert (reach.near[:, block] >= within.reshape(shape).any(axis=1)).all()
+            assert (upper.near[:, block] >= within.reshape(shape).any(axis=1)).all()
 
 
 @pytest.mark.parametrize("step", [1, 3], ids=["all viewers", "every third viewer"])
-def test_keys_are_within_the_margin_of_the_exact_ones(worlds: list[Opened], step: int) -> None:
-    for opened in worlds:
-        kernel, floor = kernel_of(opened), np.full(len(opened.viewers), -9, np.float32)
+def test_keys_are_within_the_margin_of_the_exact_ones(pools: list[Opened], step: int) -> None:
+    for opened in pools:
+        screening, threshold = screening_of(opened), np.full(len(opened.viewers), -9, np.float32)
         rows = np.arange(0, len(opened.viewers), step)
-        for shelf, columns, blocks in strips(opened):
-            viewer, candidate, keys = reaching(kernel, opened, rows, shelf, columns, blocks, floor)
+        for segment, columns, blocks in chunks(opened):
+            viewer, candidate, keys = above_threshold(screening, opened, rows, segment, columns, blocks, threshold)
             assert len(keys) == len(rows) * (columns.stop - columns.start)
             assert_within_margin(keys, exact_keys(opened, blocks)[viewer, candidate - columns.start])
 
 
-def test_a_floor_leaves_out_only_pairs_below_it(worlds: list[Opened]) -> None:
-    for opened in worlds:
-        kernel, rows = kernel_of(opened), np.arange(len(opened.viewers))
-        for shelf, columns, blocks in strips(opened):
+def test_a_floor_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None:
+    for opened in pools:
+        screening, rows = screening_of(opened), np.arange(len(opened.viewers))
+        for segment, columns, blocks in chunks(opened):
             exact = exact_keys(opened, blocks)
-            for floor in (exact.max(axis=1), np.median(exact, axis=1), np.full(len(rows), 3.0)):
-                viewer, candidate, keys = reaching(
-                    kernel, opened, rows, shelf, columns, blocks, floor.astype(np.float32)
+            for threshold in (exact.max(axis=1), np.median(exact, axis=1), np.full(len(rows), 3.0)):
+                viewer, candidate, keys = above_threshold(
+                    screening, opened, rows, segment, columns, blocks, threshold.astype(np.float32)
                 )
-                assert (keys >= floor[viewer].astype(np.float32)).all()
+                assert (keys >= threshold[viewer].astype(np.float32)).all()
                 left_out = np.ones(exact.shape, bool)
                 left_out[viewer, candidate - columns.start] = False
-                assert not (left_out & (exact > floor[:, None] + MARGIN)).any()
+                assert not (left_out & (exact > threshold[:, None] + MARGIN)).any()
 
 
-def reaching(
-    kernel: Kernel,
+def above_threshold(
+    screening: Screening,
     opened: Opened,
     rows: NDArray[np.int64],
-    shelf: Shelf,
+    segment: Segment,
     columns: slice,
     blocks: range,
-    floor: NDArray[np.float32],
+    threshold: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Viewers, rows on the shelf and keys of the pairs that reach the floor."""
-    reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
-    near = bool(reach.near[rows, blocks.start : blocks.stop].any())
-    matchup = kernel.against(shelf)
-    pairs = kernel.settled(kernel.reaching(rows, matchup, columns, floor, near=near), matchup)
-    pairs = pairs.take(pairs.key >= floor[pairs.viewer])
+    """Viewers, rows on the segment and keys of the pairs that reach the threshold."""
+    upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
+    near = bool(upper.near[rows, blocks.start : blocks.stop].any())
+    matchup = screening.against(segment)
+    pairs = screening.resolved(screening.above_threshold(rows, matchup, columns, threshold, near=near), matchup)
+    pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
     return pairs.viewer, pairs.candidate, pairs.key
 
 
 def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:
     """(v, n) of all viewers and the members of these blocks."""
-    positions = np.arange(opened.world.starts[blocks.start], opened.world.starts[blocks.stop])
+    positions = np.arange(opened.pool.starts[blocks.start], opened.pool.starts[blocks.stop])
     pairs = opened.exact(positions)
     keys = pairs.score + tier_step(opened.parameters) * pairs.tier_a
     return keys.reshape(len(opened.viewers), -1)
 
 
-def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_name(worlds: list[Opened]) -> None:
-    for opened in worlds:
-        reach = reach_of(opened.viewers, opened.world.bounds, opened.parameters)
+def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_name(pools: list[Opened]) -> None:
+    for opened in pools:
+        upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
         anywhere = np.isnan(opened.viewers.distance)
         for block in opened.blocks:
             pairs = opened.exact(opened.positions_of(block))
-            far = np.flatnonzero(~reach.near[pairs.viewer, block])
+            far = np.flatnonzero(~upper.near[pairs.viewer, block])
             measured = far[~np.isnan(pairs.distance_km[far])]
             assert not pairs.proximity[measured].any()
             assert not (pairs.tier_a[far] & ~anywhere[pairs.viewer[far]]).any()

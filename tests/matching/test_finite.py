@@ -16,8 +16,8 @@ from sitejobs.matching.match_scores.page import fit_to_store
 from sitejobs.matching.match_scores.store import Part
 from sitejobs.matching.topk.search import Exclusions, search
 from tests.matching import compatibility_runs as compatibility
+from tests.matching.pools import open_site
 from tests.matching.random_sites import NOW, SiteRows, draw, load, someone
-from tests.matching.worlds import open_site
 
 
 @pytest.mark.parametrize("part", ["score", "distance_km"])
@@ -26,7 +26,7 @@ def test_a_score_that_is_no_number_fails_its_viewer_alone(site: Connection, part
     opened = open_site(site, 7, 5)
     everyone = np.arange(len(opened.viewers))
     own = Exclusions(everyone, opened.viewers.ids)
-    matches = search(opened.viewers, opened.world, own, opened.now, opened.parameters)
+    matches = search(opened.viewers, opened.pool, own, opened.now, opened.parameters)
     bad = int(matches.pairs.viewer[7])
     values = getattr(matches.pairs, part).copy()
     values[7] = np.inf

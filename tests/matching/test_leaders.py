@@ -1,10 +1,10 @@
-"""More keys within the rounding of single precision than `Leaders` has places for."""
+"""More keys within the rounding of single precision than `TopKBuffer` has places for."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sitejobs.matching.topk.best import EXTRA, Leaders
+from sitejobs.matching.topk.buffer import EXTRA, TopKBuffer
 from sitejobs.matching.topk.screening import MARGIN
 
 Indices = NDArray[np.int64]
@@ -30,12 +30,12 @@ def test_of_more_near_ties_than_there_are_places_the_exactly_best_stay(seed: int
     def rescore(row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
         return exact[positions], ids[positions]
 
-    leaders = Leaders(1, TOP_K, AT_ONCE, rescore)
+    buffer = TopKBuffer(1, TOP_K, AT_ONCE, rescore)
     for start in range(0, TIES, AT_ONCE):
         positions = order[start : start + AT_ONCE]
         keys = np.where(positions < ahead, np.float32(0.6), np.float32(0.5))
-        leaders.add(np.zeros(len(positions), np.int64), keys.astype(np.float32), positions)
-    rows, found = leaders.found()
+        buffer.add(np.zeros(len(positions), np.int64), keys.astype(np.float32), positions)
+    rows, found = buffer.found()
     best = np.lexsort((ids, -exact.round(9)))[:TOP_K]
     assert set(best.tolist()) <= set(found.tolist())
     assert len(rows) <= TOP_K + EXTRA

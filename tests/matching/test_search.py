@@ -19,9 +19,9 @@ from sitejobs_local.population import generate
 from sitejobs_local.population import load as load_population
 from tests.matching.comparing import assert_viewer_equal, stored_rows
 from tests.matching.oracle import read_site, score_viewer, viewers
+from tests.matching.pools import LATER, Opened, all_pairs, open_site
 from tests.matching.random_sites import FLAVOURS, NOW, draw, load
 from tests.matching.running import Site
-from tests.matching.worlds import LATER, Opened, all_pairs, open_site
 
 
 def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matches:
@@ -61,21 +61,21 @@ def test_a_search_finds_what_sorting_all_pairs_finds(site: Connection, flavour: 
     for block_size, top_k, later in ((1, 3, timedelta()), (7, 1, LATER), (20, 10, timedelta()), (500, 200, LATER)):
         opened = open_site(site, block_size, top_k, later)
         exclusions = own_and_some(opened, block_size)
-        found = search(opened.viewers, opened.world, exclusions, opened.now, opened.parameters)
+        found = search(opened.viewers, opened.pool, exclusions, opened.now, opened.parameters)
         assert_same(found, sorted_whole(opened, opened.viewers, exclusions))
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize(("every", "said"), [(2, 2), (5, 5), (1, 1000)])
 def test_a_sample_looked_through_first_changes_nothing(site: Connection, flavour: str, every: int, said: int) -> None:
-    """The last one is everybody, said to be few: no floor expected of it holds."""
+    """The last one is everybody, said to be few: no threshold expected of it holds."""
     load(site, draw(3, 120, flavour))
     for block_size, top_k in ((1, 3), (7, 1), (20, 10), (500, 30)):
         opened = open_site(site, block_size, top_k)
-        sample = sample_of(opened.world, every, opened.now, opened.parameters)
+        sample = sample_of(opened.pool, every, opened.now, opened.parameters)
         exclusions = own_and_some(opened, block_size)
-        world = replace(opened.world, sample=partial(Sample, sample.world, said))
-        found = search(opened.viewers, world, exclusions, opened.now, opened.parameters)
+        pool = replace(opened.pool, sample=partial(Sample, sample.pool, said))
+        found = search(opened.viewers, pool, exclusions, opened.now, opened.parameters)
         assert_same(found, sorted_whole(opened, opened.viewers, exclusions))
 
 
@@ -85,7 +85,7 @@ def test_a_search_for_one_viewer_finds_the_same_as_for_all_together(site: Connec
     everyone = sorted_whole(opened, opened.viewers, Exclusions(np.arange(len(opened.viewers)), opened.viewers.ids))
     for row in range(len(opened.viewers)):
         viewer = opened.viewers.take(np.array([row]))
-        found = search(viewer, opened.world, Exclusions(np.array([0]), viewer.ids), opened.now, opened.parameters)
+        found = search(viewer, opened.pool, Exclusions(np.array([0]), viewer.ids), opened.now, opened.parameters)
         assert np.array_equal(ids_of(found), ids_of(everyone)[everyone.pairs.viewer == row])
 
 
@@ -94,7 +94,7 @@ def test_with_everybody_excluded_a_search_finds_nobody(site: Connection) -> None
     opened = open_site(site, 5)
     rows, columns = all_pairs(len(opened.viewers), len(opened.viewers))
     nobody = Exclusions(rows, opened.viewers.ids[columns])
-    assert len(search(opened.viewers, opened.world, nobody, opened.now, opened.parameters).rank) == 0
+    assert len(search(opened.viewers, opened.pool, nobody, opened.now, opened.parameters).rank) == 0
 
 
 # A site of thousands ---------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Conne
         some = opened.viewers.take(rows)
         own = Exclusions(np.arange(len(rows)), some.ids)
         work = Work()
-        found = search(some, opened.world, own, opened.now, opened.parameters, work)
+        found = search(some, opened.pool, own, opened.now, opened.parameters, work)
         assert_same(found, sorted_whole(opened, some, own))
         assert work.pairs == len(some) * len(opened.candidates)
         assert 0 < work.scored < work.looked_at <= work.pairs
@@ -122,12 +122,12 @@ def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Conne
 def test_a_sample_leaves_fewer_to_score(city: Connection) -> None:
     opened = open_site(city, 100, 100)
     own = Exclusions(np.arange(len(opened.viewers)), opened.viewers.ids)
-    sample = sample_of(opened.world, 16, opened.now, opened.parameters)
+    sample = sample_of(opened.pool, 16, opened.now, opened.parameters)
     with_it, without = Work(), Work()
     found = search(
-        opened.viewers, replace(opened.world, sample=lambda: sample), own, opened.now, opened.parameters, with_it
+        opened.viewers, replace(opened.pool, sample=lambda: sample), own, opened.now, opened.parameters, with_it
     )
-    assert_same(found, search(opened.viewers, opened.world, own, opened.now, opened.parameters, without))
+    assert_same(found, search(opened.viewers, opened.pool, own, opened.now, opened.parameters, without))
     assert with_it.scored < without.scored * 0.8
 
 

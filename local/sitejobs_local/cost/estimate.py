@@ -226,11 +226,11 @@ def _storage(size: SizeRate, users: int, concurrency: int) -> tuple[float, int]:
 
 
 def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:
-    """GETs by which so many environments read a snapshot and the shelves that they need of it."""
-    from sitejobs.matching.snapshot.candidates import SHELF_USERS
+    """GETs by which so many environments read a snapshot and the segments that they need of it."""
+    from sitejobs.matching.snapshot.candidates import SEGMENT_USERS
     from sitejobs.matching.snapshot.file import READ_BYTES
 
-    return concurrency * (snapshot_bytes / READ_BYTES + users / SHELF_USERS + 3)
+    return concurrency * (snapshot_bytes / READ_BYTES + users / SEGMENT_USERS + 3)
 
 
 def _a_key(rate: RunRate) -> float:

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores import visibility as visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.scoring.pair_scores import score_pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.file import StoredSnapshot
-from sitejobs.matching.topk.screening import MARGIN, Kernel, tier_step
-from sitejobs.matching.topk.search import STRIP_USERS, Matches, World, gather, ranked
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
+from sitejobs.matching.topk.search import CHUNK_USERS, CandidatePool, Matches, gather, ranked
+from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.columns import fetch_columns
 
 Indices = NDArray[np.int64]
@@ -48,7 +48,7 @@ def refresh(
     viewers: Users,
     changes: Changes,
     stored: StoredSnapshot,
-    world: World,
+    pool: CandidatePool,
     now: float,
     parameters: Parameters,
 ) -> Refreshed:
@@ -65,10 +65,12 @@ def refresh(
         {"userId": "int8", "score": "float8", "tierA": "int4"},
     )
     # A list that is not full holds every candidate: whoever is new enters.
-    floor = np.full(len(viewers), -np.inf, np.float32)
+    threshold = np.full(len(viewers), -np.inf, np.float32)
     full = rows_of(last["userId"])
-    floor[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
-    entering, candidate = _entering(viewers, gather(viewers, world, changes.candidates), floor, now, parameters, world)
+    threshold[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
+    entering, candidate = _entering(
+        viewers, gather(viewers, pool, changes.candidates), threshold, now, parameters, pool
+    )
     held = fetch_columns(connection, _HOLDERS, {"viewers": viewers.ids, "left": changes.left}, {"userId": "int8"})
     affected = np.union1d(entering, rows_of(held["userId"]))
     kept = fetch_columns(
@@ -78,7 +80,7 @@ def refresh(
     at, known = _at(stored, kept["candidateUserId"][stays])
     row = np.concatenate([rows_of(kept["userId"][stays])[known], entering])
     position = np.concatenate([at[known], changes.candidates[candidate]])
-    return _merged(connection, viewers, affected, full, row, position, world, now, parameters)
+    return _merged(connection, viewers, affected, full, row, position, pool, now, parameters)
 
 
 def _merged(
@@ -88,12 +90,12 @@ def _merged(
     full: Indices,
     row: Indices,
     position: Indices,
-    world: World,
+    pool: CandidatePool,
     now: float,
     parameters: Parameters,
 ) -> Refreshed:
     distinct, candidate = np.unique(position, return_inverse=True)
-    candidates = gather(viewers, world, distinct)
+    candidates = gather(viewers, pool, distinct)
     order = np.argsort(row, kind="stable")
     pairs = score_pairs(viewers, candidates, row[order], candidate[order], now, parameters)
     matches = ranked(candidates, pairs, parameters.top_k)
@@ -101,10 +103,10 @@ def _merged(
     lost = np.zeros(len(viewers), bool)
     lost[full] = counts[full] < parameters.top_k
     # Hidden, deleted or blocked since the snapshot: rare, and scored anew.
-    gone = np.setdiff1d(candidates.ids, live.still_candidates(connection, candidates.ids))
+    gone = np.setdiff1d(candidates.ids, visibility.still_candidates(connection, candidates.ids))
     chosen = matches.candidates.ids[matches.pairs.candidate]
     lost[matches.pairs.viewer[np.isin(chosen, gone)]] = True
-    blocker, other = live.blocked_pairs(connection, viewers.ids[affected])
+    blocker, other = visibility.blocked_pairs(connection, viewers.ids[affected])
     blocked = set(zip(blocker.tolist(), other.tolist(), strict=True))
     if blocked:
         found = zip(viewers.ids[matches.pairs.viewer].tolist(), chosen.tolist(), strict=True)
@@ -116,20 +118,27 @@ def _merged(
 
 
 def _entering(
-    viewers: Users, changed: Users, floor: NDArray[np.float32], now: float, parameters: Parameters, world: World
+    viewers: Users,
+    changed: Users,
+    threshold: NDArray[np.float32],
+    now: float,
+    parameters: Parameters,
+    pool: CandidatePool,
 ) -> tuple[Indices, Indices]:
-    """Pairs of a viewer and a changed candidate whose key reaches the viewer's floor."""
+    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold."""
     empty = np.empty(0, np.int64)
     if not len(changed):
         return empty, empty
-    kernel = Kernel(viewers, parameters, world.bits, world.popularity)
-    matchup = kernel.against(Shelf.of(changed, now, parameters, world.bits, world.popularity))
+    screening = Screening(viewers, parameters, pool.bits, pool.popularity)
+    matchup = screening.against(Segment.of(changed, now, parameters, pool.bits, pool.popularity))
     rows, found = np.arange(len(viewers)), [(empty, empty)]
-    for start in range(0, len(changed), STRIP_USERS):
-        columns = slice(start, min(start + STRIP_USERS, len(changed)))
+    for start in range(0, len(changed), CHUNK_USERS):
+        columns = slice(start, min(start + CHUNK_USERS, len(changed)))
         oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
-        pairs = kernel.settled(kernel.reaching(rows, matchup, columns, floor, near=True, left_out=oneself), matchup)
-        pairs = pairs.take(pairs.key >= floor[pairs.viewer])
+        pairs = screening.resolved(
+            screening.above_threshold(rows, matchup, columns, threshold, near=True, left_out=oneself), matchup
+        )
+        pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
         found.append((pairs.viewer, pairs.candidate))
     viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
     return viewer, candidate

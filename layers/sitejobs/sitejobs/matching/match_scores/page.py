@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary, Resources, Run
-from sitejobs.matching.match_scores import visibility as live
+from sitejobs.matching.match_scores import visibility as visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import refresh
 from sitejobs.matching.match_scores.rows import NOT_FINITE, are_finite
 from sitejobs.matching.match_scores.store import Outcome, Part, write_page
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.candidates import open_world
+from sitejobs.matching.snapshot.candidates import open_pool
 from sitejobs.matching.snapshot.encoding import block_hashes, encode
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
-from sitejobs.matching.topk.search import Exclusions, Matches, World, search
+from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, search
 
 Indices = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ SUPERSEDED = "superseded"
 FRESH = "fresh"
 """Nothing that the viewer's rows depend on has changed."""
 
-_WORLD = "world"
+_POOL = "world"
 _LOG = logging.getLogger(__name__)
 
 
@@ -77,7 +77,7 @@ def refresh_page(
             fresh,
             changes,
             stored,
-            _world(resources, run, parameters, stored),
+            _pool(resources, run, parameters, stored),
             run.started_at.timestamp(),
             parameters,
         )
@@ -110,12 +110,12 @@ def _write(
 ) -> PageSummary:
     """Score the viewers and write them with the parts found before; `others` are ids that end without rows."""
     connection = resources.database.connection()
-    present = np.isin(viewers.ids, live.still_viewers(connection, viewers.ids))
+    present = np.isin(viewers.ids, visibility.still_viewers(connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
     for chunk in _chunks(viewers.take(np.flatnonzero(present))):
-        world = _world(resources, run, parameters, stored)
-        matches, provisional = find_matches(connection, chunk, world, run.started_at.timestamp(), parameters)
+        pool = _pool(resources, run, parameters, stored)
+        matches, provisional = find_matches(connection, chunk, pool, run.started_at.timestamp(), parameters)
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
     parts, unfit = fit_to_store(parts)
     outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
@@ -132,22 +132,22 @@ def _write(
 
 
 def find_matches(
-    connection: Connection, viewers: Users, world: World, now: float, parameters: Parameters
+    connection: Connection, viewers: Users, pool: CandidatePool, now: float, parameters: Parameters
 ) -> tuple[Matches, Indices]:
     """The viewers' best candidates who are visible, undeleted and not blocked at this moment.
 
     Also tells for which rows of the viewers that differs from what the snapshot alone would give.
     """
     order = np.argsort(viewers.ids)
-    blocker, other = live.blocked_pairs(connection, viewers.ids)
+    blocker, other = visibility.blocked_pairs(connection, viewers.ids)
     exclusions = Exclusions(np.arange(len(viewers)), viewers.ids)
     exclusions = exclusions.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
     provisional = np.zeros(len(viewers), bool)
     provisional[order] = block_hashes(blocker, other, viewers.ids[order]) != viewers.block_hash[order]
     while True:
-        matches = search(viewers, world, exclusions, now, parameters)
+        matches = search(viewers, pool, exclusions, now, parameters)
         ids = matches.candidates.ids
-        gone = np.setdiff1d(ids, live.still_candidates(connection, ids))
+        gone = np.setdiff1d(ids, visibility.still_candidates(connection, ids))
         if not len(gone):
             return matches, np.flatnonzero(provisional)
         provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
@@ -155,16 +155,16 @@ def find_matches(
         exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
 
 
-def _world(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> World:
+def _pool(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> CandidatePool:
     """The candidates as of the run's start, kept for the run's next page."""
     key = (stored.key, run.started_at, parameters)
-    known = resources.memory.get(_WORLD)
+    known = resources.memory.get(_POOL)
     if isinstance(known, tuple) and known[0] == key:
-        world: World = known[1]
-        return world
-    world = open_world(stored, run.started_at.timestamp(), parameters)
-    resources.memory[_WORLD] = (key, world)
-    return world
+        pool: CandidatePool = known[1]
+        return pool
+    pool = open_pool(stored, run.started_at.timestamp(), parameters)
+    resources.memory[_POOL] = (key, pool)
+    return pool
 
 
 def _chunks(viewers: Users) -> Iterator[Users]:
@@ -201,7 +201,7 @@ def _outcomes(parts: list[Part]) -> list[Outcome]:
 def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -> list[Outcome]:
     if not len(ids):
         return []
-    deleted = set(live.deleted_users(connection, ids).tolist())
+    deleted = set(visibility.deleted_users(connection, ids).tolist())
     return [
         Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE, user_id in provisional)
         for user_id in ids.tolist()

@@ -12,11 +12,11 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import concatenate
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.snapshot import vocabulary_of
-from sitejobs.matching.topk.search import Sample, World
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.search import CandidatePool, Sample
+from sitejobs.matching.topk.segment import Segment
 
-SHELF_USERS = 16_384
-"""Users of a shelf, in whole blocks."""
+SEGMENT_USERS = 16_384
+"""Users of a segment, in whole blocks."""
 
 SAMPLE_EVERY = 64
 """One candidate in so many is in the sample."""
@@ -25,71 +25,71 @@ FEWEST_TO_SAMPLE = 4096
 """Candidates of whom a sample is worth looking through."""
 
 READY_USERS = 250_000
-"""Users whose shelves are kept in memory at a time: about 1.5 KB each with 30 traits."""
+"""Users whose segments are kept in memory at a time: about 1.5 KB each with 30 traits."""
 
 
-def open_world(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> World:
+def open_pool(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> CandidatePool:
     """The candidates scored as of `now`, seconds since 1970."""
     starts = snapshot.starts[: len(snapshot.bounds) + 1]
     bits = vocabulary_of(snapshot.dictionaries)
-    shelves = _shelves(starts)
-    ready = _ReadyShelves(snapshot, shelves, now, parameters, bits)
+    segments = _segments(starts)
+    ready = _ReadySegments(snapshot, segments, now, parameters, bits)
     popularity = snapshot.dictionaries.popularity
-    world = World(snapshot.bounds, starts, shelves, ready.get, bits, popularity)
+    pool = CandidatePool(snapshot.bounds, starts, segments, ready.get, bits, popularity)
 
     @cache
     def sample() -> Sample | None:
-        return sample_of(world, SAMPLE_EVERY, now, parameters) if starts[-1] >= FEWEST_TO_SAMPLE else None
+        return sample_of(pool, SAMPLE_EVERY, now, parameters) if starts[-1] >= FEWEST_TO_SAMPLE else None
 
-    return replace(world, sample=sample)
+    return replace(pool, sample=sample)
 
 
-def sample_of(world: World, every: int, now: float, parameters: Parameters) -> Sample:
-    """One in `every` of the world's candidates, in the order of the blocks."""
-    positions = np.arange(every // 2, int(world.starts[-1]), every)
-    shelves, bases = world.shelf_of(positions), world.starts[world.shelves]
+def sample_of(pool: CandidatePool, every: int, now: float, parameters: Parameters) -> Sample:
+    """One in `every` of the pool's candidates, in the order of the blocks."""
+    positions = np.arange(every // 2, int(pool.starts[-1]), every)
+    segments, bases = pool.segment_of(positions), pool.starts[pool.segments]
     parts = [
-        world.shelf(number).users.take(positions[shelves == number] - bases[number])
-        for number in np.unique(shelves).tolist()
+        pool.segment(number).users.take(positions[segments == number] - bases[number])
+        for number in np.unique(segments).tolist()
     ]
-    shelf = Shelf.of(concatenate(parts), now, parameters, world.bits, world.popularity)
-    starts = np.searchsorted(positions, world.starts)
+    segment = Segment.of(concatenate(parts), now, parameters, pool.bits, pool.popularity)
+    starts = np.searchsorted(positions, pool.starts)
     only = np.array([0, len(starts) - 1])
-    return Sample(World(world.bounds, starts, only, lambda _: shelf, world.bits, world.popularity), every)
+    return Sample(CandidatePool(pool.bounds, starts, only, lambda _: segment, pool.bits, pool.popularity), every)
 
 
-def _shelves(starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(s + 1,) first block of each shelf, and the number of blocks."""
-    shelf = starts[:-1] // SHELF_USERS
-    first = np.flatnonzero(np.diff(shelf, prepend=-1))
-    return np.append(first, len(shelf))
+def _segments(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(s + 1,) first block of each segment, and the number of blocks."""
+    segment = starts[:-1] // SEGMENT_USERS
+    first = np.flatnonzero(np.diff(segment, prepend=-1))
+    return np.append(first, len(segment))
 
 
 @dataclass
-class _ReadyShelves:
-    """The shelves used last, up to `READY_USERS`."""
+class _ReadySegments:
+    """The segments used last, up to `READY_USERS`."""
 
     snapshot: StoredSnapshot
-    shelves: NDArray[np.int64]
+    segments: NDArray[np.int64]
     now: float
     parameters: Parameters
     bits: InterestBits | None
 
     def __post_init__(self) -> None:
-        self._ready: OrderedDict[int, Shelf] = OrderedDict()
+        self._ready: OrderedDict[int, Segment] = OrderedDict()
         self._users = 0
 
-    def get(self, index: int) -> Shelf:
-        shelf = self._ready.get(index)
-        if shelf is not None:
+    def get(self, index: int) -> Segment:
+        segment = self._ready.get(index)
+        if segment is not None:
             self._ready.move_to_end(index)
-            return shelf
-        blocks = np.arange(self.shelves[index], self.shelves[index + 1])
+            return segment
+        blocks = np.arange(self.segments[index], self.segments[index + 1])
         self.snapshot.need(blocks)
         users = concatenate([self.snapshot.block(block) for block in blocks.tolist()])
-        shelf = Shelf.of(users, self.now, self.parameters, self.bits, self.snapshot.dictionaries.popularity)
-        self._ready[index] = shelf
+        segment = Segment.of(users, self.now, self.parameters, self.bits, self.snapshot.dictionaries.popularity)
+        self._ready[index] = segment
         self._users += len(users)
         while self._users > READY_USERS and len(self._ready) > 1:
             self._users -= len(self._ready.popitem(last=False)[1].users)
-        return shelf
+        return segment

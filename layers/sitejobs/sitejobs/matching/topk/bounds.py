@@ -79,7 +79,7 @@ def bounds_of(blocks: list[Users], statics: list[Floats]) -> Bounds:
 
 
 @dataclass(frozen=True)
-class Reach:
+class UpperBounds:
     """What each block holds for each viewer at best. All (v, b)."""
 
     score: Floats
@@ -90,7 +90,7 @@ class Reach:
     """Whether a member may be within the viewer's radius."""
 
 
-def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
+def upper_bounds_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> UpperBounds:
     """Bound the scores of all members of all blocks."""
     weights = parameters.weights
     nearest, possible = _nearest_km(viewers, bounds)
@@ -104,7 +104,7 @@ def reach_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> Reach:
     tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
     comparable = tested[:, None] & bounds.traits[None, :]
     score += weights.traits * np.where(comparable, 1.0, NEITHER)
-    return Reach(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
+    return UpperBounds(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
 
 
 def place_bits(places: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -1,8 +1,8 @@
-"""Keys of pairs of some viewers and the candidates of a shelf, in single precision and a few passes.
+"""Keys of pairs of some viewers and the candidates of a segment, in single precision and a few passes.
 
 A key orders a viewer's candidates: the score, plus `tier_step` for tier A. First comes what a key can be at most, for
-all pairs by matrix products; then, for the few pairs that can reach their viewer's floor, the key itself. Keys are
-within `MARGIN` of the exact score's; `exact.py` scores again what the search keeps.
+all pairs by matrix products; then, for the few pairs that can reach their viewer's threshold, the key itself. Keys are
+within `MARGIN` of the exact score's; `pair_scores.py` scores again what the search keeps.
 
 The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
 |v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
@@ -21,7 +21,7 @@ from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTEREST
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import latest_results, quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
-from sitejobs.matching.topk.segment import AGES, GENDERS, Shelf, Taste, inverse_roots, quiz_column
+from sitejobs.matching.topk.segment import AGES, GENDERS, Segment, Taste, inverse_roots, quiz_column
 
 Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -49,15 +49,15 @@ def tier_step(parameters: Parameters) -> float:
 
 @dataclass(frozen=True)
 class Matchup:
-    """The kernel's viewers against one shelf: the factors of the traits part.
+    """The screening's viewers against one segment: the factors of the traits part.
 
-    viewer : (v, m) `coverage` / r for each of the shelf's masks. coverage: (v, m) half the weight times the coverage.
+    viewer : (v, m) `coverage` / r for each of the segment's masks. coverage: (v, m) half the weight times the coverage.
     scales : (k, n) 1 / s for k masks, and `scale`, (v,), which of them is the viewer's; None where all are 1.
     by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
     namesakes : candidates whose place may count by its name, ascending.
     """
 
-    shelf: Shelf
+    segment: Segment
     viewer: Singles
     coverage: Singles
     scales: Singles | None
@@ -70,7 +70,7 @@ class Matchup:
 class KeyedPairs:
     """p pairs of a viewer and a candidate, viewers ascending, and their keys. All arrays (p,).
 
-    by_quiz : which fall back on a quiz: their keys are the most that they may be, until they are settled.
+    by_quiz : which fall back on a quiz: their keys are the most that they may be, until they are resolved.
     """
 
     viewer: Indices
@@ -89,7 +89,7 @@ def joined(parts: list[KeyedPairs]) -> KeyedPairs:
     return pairs.take(np.argsort(pairs.viewer, kind="stable"))
 
 
-class Kernel:
+class Screening:
     """Keys for a fixed group of viewers."""
 
     def __init__(
@@ -103,7 +103,7 @@ class Kernel:
         self._interests = self._interests_at_most()
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
-        self._page_sets: tuple[Shelf, Bits] | None = None
+        self._page_sets: tuple[Segment, Bits] | None = None
         self._xyz = viewers.xyz.astype(np.float32)
         self._radius = radius_km(viewers, parameters)
         self._quizzed = viewers.latest != MISSING
@@ -124,9 +124,9 @@ class Kernel:
         self._steps = self._step * self._suiting().astype(np.float32)
         """(v, GENDERS * AGES) what tier A may add for each of `person_codes`."""
 
-    def against(self, shelf: Shelf) -> Matchup:
-        """Prepare for a shelf; serves all its blocks."""
-        viewers, candidates = self._taste, shelf.taste
+    def against(self, segment: Segment) -> Matchup:
+        """Prepare for a segment; serves all its blocks."""
+        viewers, candidates = self._taste, segment.taste
         half = self._weights.traits / 2
         present = viewers.masks[viewers.mask]
         common = present @ candidates.masks.T
@@ -137,59 +137,59 @@ class Kernel:
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
         coverage = np.where(fallback, half * (1 + by_quiz), coverage)
         viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
-        scales, scale = shelf.scales(viewers.masks)
+        scales, scale = segment.scales(viewers.masks)
         return Matchup(
-            shelf=shelf,
+            segment=segment,
             viewer=(viewer * coverage).astype(np.float32),
             coverage=coverage.astype(np.float32),
             scales=scales,
             scale=scale[viewers.mask],
             by_quiz=by_quiz,
-            namesakes=self._namesakes(shelf.users),
+            namesakes=self._namesakes(segment.users),
         )
 
-    def reaching(
+    def above_threshold(
         self,
         rows: Indices,
         matchup: Matchup,
         columns: slice,
-        floor: Singles,
+        threshold: Singles,
         *,
         near: bool,
         left_out: Flags | None = None,
         excluded: tuple[Indices, Indices] | None = None,
     ) -> KeyedPairs:
-        """The pairs that reach their viewer's floor, (v,), by viewer's row and candidate's row on the shelf.
+        """The pairs that reach their viewer's threshold, (v,), by viewer's row and candidate's row on the segment.
 
-        Of the viewers `rows` (ascending) and the shelf's candidates `columns`, r and c of them. `near`: whether any of
+        Of the viewers `rows` (ascending) and the segment's candidates `columns`, r and c of them. `near`: whether any of
         these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those that
         `excluded` indexes in (r, c).
         """
         sure = self._traits(rows, matchup, columns)
-        sure += self._ratings[rows] @ matchup.shelf.ratings[columns].T
-        at_most = self._interests[rows] @ matchup.shelf.interests_at_most[columns].T
+        sure += self._ratings[rows] @ matchup.segment.ratings[columns].T
+        at_most = self._interests[rows] @ matchup.segment.interests_at_most[columns].T
         at_most += sure
         self._add_places(at_most, rows, matchup, columns, near=near)
         if left_out is not None:
             at_most[left_out] = -np.inf
         if excluded is not None:
             at_most[excluded] = -np.inf
-        # A floor of -inf lets everyone in but those.
-        threshold = np.maximum(floor[rows] - np.float32(_ROUNDING), _LOWEST)
-        alive = np.flatnonzero(at_most >= threshold[:, None])
+        # A threshold of -inf lets everyone in but those.
+        lowered = np.maximum(threshold[rows] - np.float32(_ROUNDING), _LOWEST)
+        alive = np.flatnonzero(at_most >= lowered[:, None])
         row, column = np.divmod(alive, at_most.shape[1])
         viewer, candidate = rows[row], columns.start + column
         found = sure.reshape(-1)[alive] + self._parts(viewer, matchup, candidate, near=near)
-        kept = np.flatnonzero(found >= floor[viewer])
+        kept = np.flatnonzero(found >= threshold[viewer])
         viewer, candidate = viewer[kept], candidate[kept]
-        by_quiz = matchup.by_quiz[viewer, matchup.shelf.taste.mask[candidate]]
+        by_quiz = matchup.by_quiz[viewer, matchup.segment.taste.mask[candidate]]
         return KeyedPairs(viewer, candidate, found[kept], by_quiz)
 
-    def settled(self, pairs: KeyedPairs, matchup: Matchup) -> KeyedPairs:
+    def resolved(self, pairs: KeyedPairs, matchup: Matchup) -> KeyedPairs:
         """The pairs of this matchup with their quizzes compared."""
         open_ones = np.flatnonzero(pairs.by_quiz)
         viewer, candidate = pairs.viewer[open_ones], pairs.candidate[open_ones]
-        similarity = quiz_similarity(self._viewers, matchup.shelf.users, viewer, candidate)
+        similarity = quiz_similarity(self._viewers, matchup.segment.users, viewer, candidate)
         keys = pairs.key.copy()
         keys[open_ones] += (self._weights.traits * (similarity - 1)).astype(np.float32)
         return KeyedPairs(pairs.viewer, pairs.candidate, keys, np.zeros_like(pairs.by_quiz))
@@ -197,7 +197,7 @@ class Kernel:
     # What a key can be at most, for all pairs ------------------------------------------------------------------
 
     def _interests_at_most(self) -> Singles:
-        """(v, BUCKETS + 2) the viewers' side of `Shelf.interests_at_most`, weighted."""
+        """(v, BUCKETS + 2) the viewers' side of `Segment.interests_at_most`, weighted."""
         none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
         fixed = self._weights.interests * NO_INTERESTS
         shares = self._weights.interests * self._taste.shares
@@ -214,7 +214,7 @@ class Kernel:
 
     def _traits(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
         """(r, c) weighted traits part; of a pair that falls back on a quiz, what it may reach at most."""
-        taste = matchup.shelf.taste
+        taste = matchup.segment.taste
         scores = self._taste.directions[rows] @ taste.directions[columns].T
         if matchup.scales is not None:
             scores *= matchup.scales[matchup.scale[rows], columns]
@@ -232,14 +232,14 @@ class Kernel:
 
     def _add_places(self, at_most: Singles, rows: Indices, matchup: Matchup, columns: slice, *, near: bool) -> None:
         """Add what the place may, (r, c), and the step of tier A where it may be reached."""
-        shelf = matchup.shelf
+        segment = matchup.segment
         first, stop = np.searchsorted(matchup.namesakes, (columns.start, columns.stop))
         if first < stop:
             among = matchup.namesakes[first:stop]
-            at_most[:, among - columns.start] += self._by_name(rows[:, None], shelf.users, among[None, :])
+            at_most[:, among - columns.start] += self._by_name(rows[:, None], segment.users, among[None, :])
         if near:
-            km = self._km_at_least(rows, shelf.xyz[columns])
-            steps = self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+            km = self._km_at_least(rows, segment.xyz[columns])
+            steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
             # NaN, no distance, compares as false: tier B whenever a distance is wanted.
             kept = km <= self._wanted_at_most[rows, None]
             kept |= self._anywhere[rows, None]
@@ -254,9 +254,9 @@ class Kernel:
         else:
             free = np.flatnonzero(self._anywhere[rows])
             if len(free) == len(rows):
-                at_most += self._steps[rows].take(shelf.person[columns], axis=1, mode="clip")
+                at_most += self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
             elif len(free):
-                at_most[free] += self._steps[rows[free]].take(shelf.person[columns], axis=1, mode="clip")
+                at_most[free] += self._steps[rows[free]].take(segment.person[columns], axis=1, mode="clip")
 
     def _km_at_least(self, rows: Indices, there: Singles) -> Singles:
         """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
@@ -281,13 +281,13 @@ class Kernel:
 
     def _parts(self, viewer: Indices, matchup: Matchup, candidate: Indices, *, near: bool) -> Singles:
         """(p,) all of the key but traits and ratings."""
-        shelf = matchup.shelf
-        parts = self._jaccard(viewer, shelf, candidate)
+        segment = matchup.segment
+        parts = self._jaccard(viewer, segment, candidate)
         if len(matchup.namesakes):
-            parts += self._by_name(viewer, shelf.users, candidate)
-        suits = self._suits(viewer, shelf.users, candidate)
+            parts += self._by_name(viewer, segment.users, candidate)
+        suits = self._suits(viewer, segment.users, candidate)
         if near:
-            proximity, kept = self._proximity(viewer, shelf.users, candidate)
+            proximity, kept = self._proximity(viewer, segment.users, candidate)
             parts += proximity
             suits &= kept
         else:
@@ -303,7 +303,7 @@ class Kernel:
 
     def _proximity(self, viewer: Indices, users: Users, candidate: Indices) -> tuple[Singles, Flags]:
         """(p,) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
-        # In double precision and by the steps of exact.py: a preference is kept or not, there is no nearly.
+        # In double precision and by the steps of pair_scores.py: a preference is kept or not, there is no nearly.
         km = km_between(self._viewers.xyz[viewer], users.xyz[candidate])
         # NaN, no distance, compares as false: tier B whenever a distance is wanted.
         kept = self._anywhere[viewer] | (km <= self._wanted[viewer])
@@ -318,18 +318,18 @@ class Kernel:
         same = apart & (place == users.place[candidate]) & (place != 0)
         return np.asarray(same * np.float32(self._weights.proximity * SAME_PLACE))
 
-    def _jaccard(self, viewer: Indices, shelf: Shelf, candidate: Indices) -> Singles:
+    def _jaccard(self, viewer: Indices, segment: Segment, candidate: Indices) -> Singles:
         """(p,) weighted interests part of single pairs."""
-        shared = count_bits(self._sets[viewer] & self._sets_of(shelf)[candidate])
-        left, right = self._viewers.interest_count[viewer], shelf.users.interest_count[candidate]
+        shared = count_bits(self._sets[viewer] & self._sets_of(segment)[candidate])
+        left, right = self._viewers.interest_count[viewer], segment.users.interest_count[candidate]
         union = np.maximum(left + right - shared, 1).astype(np.float32)
         parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
         return np.asarray(parts * self._weights.interests, np.float32)
 
-    def _sets_of(self, shelf: Shelf) -> Bits:
-        """(n, words) interest sets of the shelf, over the vocabulary at hand."""
-        if shelf.interests is not None:
-            return shelf.interests
-        if self._page_sets is None or self._page_sets[0] is not shelf:
-            self._page_sets = (shelf, self._bits.of(shelf.users))
+    def _sets_of(self, segment: Segment) -> Bits:
+        """(n, words) interest sets of the segment, over the vocabulary at hand."""
+        if segment.interests is not None:
+            return segment.interests
+        if self._page_sets is None or self._page_sets[0] is not segment:
+            self._page_sets = (segment, self._bits.of(segment.users))
         return self._page_sets[1]

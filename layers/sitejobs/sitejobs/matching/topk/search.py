@@ -1,4 +1,4 @@
-"""The best candidates of each viewer, exactly, without scoring the whole world.
+"""The best candidates of each viewer, exactly, without scoring the whole pool.
 
 Blocks come in the order of what they can reach; a viewer skips a block that cannot reach its K-th best key so
 far, and of the other blocks scores only the candidates that could. What remains is scored again in double
@@ -16,20 +16,20 @@ from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs, score_pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.topk.best import Leaders
-from sitejobs.matching.topk.bounds import Bounds, Reach, reach_of
-from sitejobs.matching.topk.screening import Kernel, KeyedPairs, Matchup, joined, tier_step
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
+from sitejobs.matching.topk.buffer import TopKBuffer
+from sitejobs.matching.topk.screening import KeyedPairs, Matchup, Screening, joined, tier_step
+from sitejobs.matching.topk.segment import Segment
 
 Indices = NDArray[np.int64]
 
-STRIP_USERS = 1024
-"""Candidates looked at together, as long as no floors are known: each strip raises them for the next one."""
+CHUNK_USERS = 1024
+"""Candidates looked at together, as long as no thresholds are known: each chunk raises them for the next one."""
 
-LONG_STRIP_USERS = 3072
-"""The same with floors to begin with: fewer steps, and a strip's matrices still stay in the processor's cache."""
+LONG_CHUNK_USERS = 3072
+"""The same with thresholds to begin with: fewer steps, and a chunk's matrices still stay in the processor's cache."""
 
-MOST_UNSETTLED = 8192
+MOST_UNRESOLVED = 8192
 """Pairs whose quizzes wait to be compared."""
 
 FEWEST_TO_FORECAST = 16
@@ -38,9 +38,9 @@ FEWEST_TO_FORECAST = 16
 
 @dataclass
 class Work:
-    """How much of the world was looked at, in pairs of a viewer and a candidate.
+    """How much of the pool was looked at, in pairs of a viewer and a candidate.
 
-    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached a viewer's floor.
+    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached a viewer's threshold.
     """
 
     pairs: int = 0
@@ -49,38 +49,38 @@ class Work:
 
 
 @dataclass(frozen=True)
-class World:
-    """The candidates of a snapshot: b blocks, on shelves of neighbouring ones.
+class CandidatePool:
+    """The candidates of a snapshot: b blocks, on segments of neighbouring ones.
 
     starts : (b + 1,) position of each block's first candidate, and the number of candidates.
-    shelves : (s + 1,) first block of each shelf, and the number of blocks. `shelf(i)` holds their candidates.
-    bits : the vocabulary that the shelves' interest bits were made for, when they have them.
+    segments : (s + 1,) first block of each segment, and the number of blocks. `segment(i)` holds their candidates.
+    bits : the vocabulary that the segments' interest bits were made for, when they have them.
     popularity : rank of each interest code, 0 for the most popular.
     sample : a part of the candidates to look through first, if there is one to have.
     """
 
     bounds: Bounds
     starts: Indices
-    shelves: Indices
-    shelf: Callable[[int], Shelf]
+    segments: Indices
+    segment: Callable[[int], Segment]
     bits: InterestBits | None
     popularity: NDArray[np.int32]
     sample: Callable[[], "Sample | None"] = lambda: None
 
-    def shelf_of(self, position: Indices) -> Indices:
-        """The shelf on which each position stands."""
-        return np.searchsorted(self.starts[self.shelves], position, side="right") - 1
+    def segment_of(self, position: Indices) -> Indices:
+        """The segment on which each position stands."""
+        return np.searchsorted(self.starts[self.segments], position, side="right") - 1
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One in `every` of the candidates of each block of a world, by the same bounds."""
+    """One in `every` of the candidates of each block of a pool, by the same bounds."""
 
-    world: World
+    pool: CandidatePool
     every: int
 
     def rank_for(self, top_k: int) -> int:
-        """The rank in the sample that lies, but for a viewer in hundreds, beyond the whole world's `top_k`.
+        """The rank in the sample that lies, but for a viewer in hundreds, beyond the whole pool's `top_k`.
 
         Of the best K a sample holds K / every, give or take the root of that.
         """
@@ -122,7 +122,7 @@ class Matches:
 
 def search(
     viewers: Users,
-    world: World,
+    pool: CandidatePool,
     exclusions: Exclusions,
     now: float,
     parameters: Parameters,
@@ -132,9 +132,9 @@ def search(
 
     `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to.
     """
-    reach = reach_of(viewers, world.bounds, parameters)
-    kernel = Kernel(viewers, parameters, world.bits, world.popularity)
-    return _Search(viewers, world, exclusions, now, parameters, work or Work(), kernel, reach).run()
+    upper = upper_bounds_of(viewers, pool.bounds, parameters)
+    screening = Screening(viewers, parameters, pool.bits, pool.popularity)
+    return _Search(viewers, pool, exclusions, now, parameters, work or Work(), screening, upper).run()
 
 
 class _Search:
@@ -143,107 +143,113 @@ class _Search:
     def __init__(
         self,
         viewers: Users,
-        world: World,
+        pool: CandidatePool,
         exclusions: Exclusions,
         now: float,
         parameters: Parameters,
         work: Work,
-        kernel: Kernel,
-        reach: Reach,
+        screening: Screening,
+        upper: UpperBounds,
     ) -> None:
-        self._viewers, self._world, self._exclusions = viewers, world, exclusions
+        self._viewers, self._pool, self._exclusions = viewers, pool, exclusions
         self._now, self._parameters, self._work = now, parameters, work
-        self._kernel, self._reach = kernel, reach
-        self._top = (reach.score + tier_step(parameters) * reach.tier_a).astype(np.float32)
-        largest = max(LONG_STRIP_USERS, int(np.diff(world.starts).max(initial=0)))
-        self._leaders = Leaders(len(viewers), parameters.top_k, largest, self._exact_keys)
+        self._screening, self._upper = screening, upper
+        self._top = (upper.score + tier_step(parameters) * upper.tier_a).astype(np.float32)
+        largest = max(LONG_CHUNK_USERS, int(np.diff(pool.starts).max(initial=0)))
+        self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys)
         self._done = np.zeros(self._top.shape, bool)
         """(v, b) blocks that a viewer has been through."""
         self._matchups: dict[int, Matchup] = {}
         self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
-        self._unsettled: list[tuple[int, KeyedPairs]] = []
-        self._unsettled_pairs = 0
-        self._strip_users = STRIP_USERS
+        self._unresolved: list[tuple[int, KeyedPairs]] = []
+        self._unresolved_pairs = 0
+        self._chunk_users = CHUNK_USERS
 
     def run(self) -> Matches:
-        self._work.pairs += len(self._viewers) * int(self._world.starts[-1])
+        self._work.pairs += len(self._viewers) * int(self._pool.starts[-1])
         self._forecast()
         self._go_through()
-        disproved = self._leaders.disproved()
+        disproved = self._buffer.disproved()
         if len(disproved):
-            self._strip_users = STRIP_USERS
-            self._leaders.forget(disproved)
+            self._chunk_users = CHUNK_USERS
+            self._buffer.forget(disproved)
             self._done[disproved] = False
             self._go_through()
-        return _ranked(self._viewers, self._world, self._leaders, self._now, self._parameters)
+        return _ranked(self._viewers, self._pool, self._buffer, self._now, self._parameters)
 
     def _forecast(self) -> None:
-        """Begin with the floors that a sample of the candidates lets expect: low ones let too many in."""
-        sample = self._world.sample() if len(self._viewers) >= FEWEST_TO_FORECAST else None
+        """Begin with the thresholds that a sample of the candidates lets expect: low ones let too many in."""
+        sample = self._pool.sample() if len(self._viewers) >= FEWEST_TO_FORECAST else None
         if sample is None:
             return
         fewer = replace(self._parameters, top_k=sample.rank_for(self._parameters.top_k))
         part = _Search(
-            self._viewers, sample.world, Exclusions(), self._now, fewer, self._work, self._kernel, self._reach
+            self._viewers, sample.pool, Exclusions(), self._now, fewer, self._work, self._screening, self._upper
         )
         part._go_through()
-        self._leaders.expect(part._leaders.floor)
-        self._strip_users = LONG_STRIP_USERS
+        self._buffer.expect(part._buffer.threshold)
+        self._chunk_users = LONG_CHUNK_USERS
 
     def _go_through(self) -> None:
         """Look at every block where a viewer may find one of its best."""
-        self._visit(self._reach.near)
-        self._leaders.raise_floor()
-        # Whoever has too few yet takes the most promising blocks whole: without a floor nothing can be left out.
+        self._visit(self._upper.near)
+        self._buffer.raise_thresholds()
+        # Whoever has too few yet takes the most promising blocks whole: without a threshold nothing can be left out.
         for block in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
-            waiting = np.isneginf(self._leaders.floor)
+            waiting = np.isneginf(self._buffer.threshold)
             if not waiting.any():
                 break
             self._look_at(block, block + 1, waiting[:, None])
-            self._settle()
+            self._resolve()
         self._visit(np.ones_like(self._done))
-        self._leaders.raise_floor()
+        self._buffer.raise_thresholds()
 
     def _visit(self, wanted: NDArray[np.bool_]) -> None:
-        """Go through the wanted blocks, (v, b), strip by strip, the most promising strips first."""
+        """Go through the wanted blocks, (v, b), chunk by chunk, the most promising chunks first."""
         wanted = wanted & ~self._done
-        strips = list(_strips(self._world, np.asarray(wanted.any(axis=0)), self._strip_users))
+        chunks = list(_chunks(self._pool, np.asarray(wanted.any(axis=0)), self._chunk_users))
         best = self._top.mean(axis=0)
-        for first, stop in sorted(strips, key=lambda strip: -best[strip[0] : strip[1]].max()):
+        for first, stop in sorted(chunks, key=lambda chunk: -best[chunk[0] : chunk[1]].max()):
             self._look_at(first, stop, wanted[:, first:stop])
-        self._settle()
+        self._resolve()
 
     def _look_at(self, first: int, stop: int, wanted: NDArray[np.bool_]) -> None:
-        """Take up whom viewers may find among their best in the blocks first..stop-1, which share a shelf."""
-        world, floor = self._world, self._leaders.floor
-        wanted = wanted & ~self._done[:, first:stop] & (self._top[:, first:stop] >= floor[:, None])
+        """Take up whom viewers may find among their best in the blocks first..stop-1, which share a segment."""
+        pool, threshold = self._pool, self._buffer.threshold
+        wanted = wanted & ~self._done[:, first:stop] & (self._top[:, first:stop] >= threshold[:, None])
         rows = np.flatnonzero(wanted.any(axis=1))
         if not len(rows):
             return
         self._done[rows, first:stop] |= wanted[rows]
-        number = int(np.searchsorted(world.shelves, first, side="right")) - 1
-        matchup, base = self._matchup(number), int(world.starts[world.shelves[number]])
-        columns = slice(int(world.starts[first]) - base, int(world.starts[stop]) - base)
+        number = int(np.searchsorted(pool.segments, first, side="right")) - 1
+        matchup, base = self._matchup(number), int(pool.starts[pool.segments[number]])
+        columns = slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base)
         if columns.start == columns.stop:
             return
-        near = bool(self._reach.near[rows, first:stop].any())
-        sizes = np.diff(world.starts[first : stop + 1])
+        near = bool(self._upper.near[rows, first:stop].any())
+        sizes = np.diff(pool.starts[first : stop + 1])
         self._work.looked_at += int((wanted[rows] @ sizes).sum())
         left_out = None if wanted[rows].all() else np.repeat(~wanted[rows], sizes, axis=1)
-        pairs = self._kernel.reaching(
-            rows, matchup, columns, floor, near=near, left_out=left_out, excluded=self._excluded(number, rows, columns)
+        pairs = self._screening.above_threshold(
+            rows,
+            matchup,
+            columns,
+            threshold,
+            near=near,
+            left_out=left_out,
+            excluded=self._excluded(number, rows, columns),
         )
         if not pairs.by_quiz.any():
             self._take_up(number, pairs)
             return
         self._take_up(number, pairs.take(~pairs.by_quiz))
-        self._unsettled.append((number, pairs.take(pairs.by_quiz)))
-        self._unsettled_pairs += int(pairs.by_quiz.sum())
-        if self._unsettled_pairs > MOST_UNSETTLED:
-            self._settle()
+        self._unresolved.append((number, pairs.take(pairs.by_quiz)))
+        self._unresolved_pairs += int(pairs.by_quiz.sum())
+        if self._unresolved_pairs > MOST_UNRESOLVED:
+            self._resolve()
 
     def _excluded(self, number: int, rows: Indices, columns: slice) -> tuple[Indices, Indices]:
-        """The excluded pairs in a part of a shelf: indices into `rows` and into the columns."""
+        """The excluded pairs in a part of a segment: indices into `rows` and into the columns."""
         viewer, candidate = self._excluded_on[number]
         first, stop = np.searchsorted(candidate, (columns.start, columns.stop))
         at = np.searchsorted(rows, viewer[first:stop])
@@ -251,43 +257,43 @@ class _Search:
         return at[present], candidate[first:stop][present] - columns.start
 
     def _take_up(self, number: int, pairs: KeyedPairs) -> None:
-        """Add pairs with candidates on a shelf to the leaders."""
+        """Add pairs with candidates on a segment to the top-K buffer."""
         self._work.scored += len(pairs.viewer)
         if len(pairs.viewer):
-            base = self._world.starts[self._world.shelves[number]]
-            self._leaders.add(pairs.viewer, pairs.key, base + pairs.candidate)
+            base = self._pool.starts[self._pool.segments[number]]
+            self._buffer.add(pairs.viewer, pairs.key, base + pairs.candidate)
 
-    def _settle(self) -> None:
+    def _resolve(self) -> None:
         """Compare the quizzes of those who fall back on them: many pairs at a time, for each call is costly."""
-        waiting, self._unsettled, self._unsettled_pairs = self._unsettled, [], 0
+        waiting, self._unresolved, self._unresolved_pairs = self._unresolved, [], 0
         for number in sorted({number for number, _ in waiting}):
-            pairs = joined([part for shelf, part in waiting if shelf == number])
-            pairs = pairs.take(pairs.key >= self._leaders.floor[pairs.viewer])
-            pairs = self._kernel.settled(pairs, self._matchup(number))
-            self._take_up(number, pairs.take(pairs.key >= self._leaders.floor[pairs.viewer]))
+            pairs = joined([part for segment, part in waiting if segment == number])
+            pairs = pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer])
+            pairs = self._screening.resolved(pairs, self._matchup(number))
+            self._take_up(number, pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer]))
 
     def _exact_keys(self, row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
         distinct, candidate = np.unique(positions, return_inverse=True)
-        candidates = gather(self._viewers, self._world, distinct)
+        candidates = gather(self._viewers, self._pool, distinct)
         viewer = np.full(len(positions), row)
         pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
         return pairs.score + tier_step(self._parameters) * pairs.tier_a, candidates.ids[candidate]
 
     def _matchup(self, number: int) -> Matchup:
         if number not in self._matchups:
-            shelf = self._world.shelf(number)
-            self._matchups[number] = self._kernel.against(shelf)
-            self._excluded_on[number] = self._exclusions.among(shelf.users)
+            segment = self._pool.segment(number)
+            self._matchups[number] = self._screening.against(segment)
+            self._excluded_on[number] = self._exclusions.among(segment.users)
         return self._matchups[number]
 
 
-def _strips(world: World, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
-    """Runs of wanted blocks on one shelf of up to so many candidates: first block, and the one after."""
-    shelf = np.searchsorted(world.shelves, np.arange(len(wanted)), side="right")
+def _chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
+    """Runs of wanted blocks on one segment of up to so many candidates: first block, and the one after."""
+    segment = np.searchsorted(pool.segments, np.arange(len(wanted)), side="right")
     begin: int | None = None
     for index in range(len(wanted)):
         full = begin is not None and (
-            shelf[index] != shelf[begin] or world.starts[index + 1] - world.starts[begin] > users
+            segment[index] != segment[begin] or pool.starts[index + 1] - pool.starts[begin] > users
         )
         if begin is not None and (full or not wanted[index]):
             yield begin, index
@@ -298,11 +304,11 @@ def _strips(world: World, wanted: NDArray[np.bool_], users: int) -> Iterator[tup
         yield begin, len(wanted)
 
 
-def _ranked(viewers: Users, world: World, leaders: Leaders, now: float, parameters: Parameters) -> Matches:
-    """Score the leaders exactly and put them in order."""
-    viewer, positions = leaders.found()
+def _ranked(viewers: Users, pool: CandidatePool, buffer: TopKBuffer, now: float, parameters: Parameters) -> Matches:
+    """Score the top-K buffer exactly and put them in order."""
+    viewer, positions = buffer.found()
     distinct, candidate = np.unique(positions, return_inverse=True)
-    candidates = gather(viewers, world, distinct)
+    candidates = gather(viewers, pool, distinct)
     pairs = score_pairs(viewers, candidates, viewer, candidate, now, parameters)
     return ranked(candidates, pairs, parameters.top_k)
 
@@ -317,11 +323,11 @@ def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
     return Matches(candidates, pairs.take(order[kept]), rank[kept])
 
 
-def gather(viewers: Users, world: World, positions: Indices) -> Users:
+def gather(viewers: Users, pool: CandidatePool, positions: Indices) -> Users:
     """The users at ascending positions; none of the viewers when there are none."""
-    shelves = world.shelf_of(positions)
+    segments = pool.segment_of(positions)
     parts = []
-    for number in np.unique(shelves).tolist():
-        base = world.starts[world.shelves[number]]
-        parts.append(world.shelf(number).users.take(positions[shelves == number] - base))
+    for number in np.unique(segments).tolist():
+        base = pool.starts[pool.segments[number]]
+        parts.append(pool.segment(number).users.take(positions[segments == number] - base))
     return concatenate(parts) if parts else viewers.take(np.empty(0, np.int64))

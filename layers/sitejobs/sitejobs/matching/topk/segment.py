@@ -24,7 +24,7 @@ SHARED_BUCKETS = 24
 MOST_QUIZZES = 32
 
 MOST_SCALES = 128
-"""Rows of `Shelf.scales` that a shelf keeps: 8 MB of a shelf of 16,384."""
+"""Rows of `Segment.scales` that a segment keeps: 8 MB of a segment of 16,384."""
 
 GENDERS = 8
 AGES = 128
@@ -67,8 +67,8 @@ class Taste:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Candidates of neighbouring blocks, ready for the kernel. Rows as in `users`.
+class Segment:
+    """Candidates of neighbouring blocks, ready for the screening. Rows as in `users`.
 
     ratings : (n, 5) direction of received ratings, and the constant part of the score.
     interests_at_most : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
@@ -101,7 +101,7 @@ class Shelf:
         parameters: Parameters,
         bits: InterestBits | None,
         popularity: NDArray[np.int32],
-    ) -> "Shelf":
+    ) -> "Segment":
         """`now`: seconds since 1970. `popularity`: rank of each interest code, 0 for the most popular."""
         static = static_scores(users, now, parameters)
         constant = static + parameters.weights.rating_fit / 2
@@ -120,7 +120,7 @@ class Shelf:
 
 
 class _Scales:
-    """The table behind `Shelf.scales`, kept from page to page.
+    """The table behind `Segment.scales`, kept from page to page.
 
     Viewers of one page have few masks, and those of all pages have many in common.
     """

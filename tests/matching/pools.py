@@ -13,21 +13,21 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
-from sitejobs.matching.topk.search import World
-from sitejobs.matching.topk.segment import Shelf
+from sitejobs.matching.topk.search import CandidatePool
+from sitejobs.matching.topk.segment import Segment
 from tests.matching.random_sites import NOW
 
 LATER = timedelta(days=5)
 """Searches may use a snapshot that is not of today."""
 
-BLOCKS_A_SHELF = 3
+BLOCKS_A_SEGMENT = 3
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A world at `now`, and everyone who is a viewer in it."""
+    """A pool at `now`, and everyone who is a viewer in it."""
 
-    world: World
+    pool: CandidatePool
     viewers: Users
     candidates: Users
     parameters: Parameters
@@ -35,10 +35,10 @@ class Opened:
 
     @property
     def blocks(self) -> range:
-        return range(len(self.world.bounds))
+        return range(len(self.pool.bounds))
 
     def positions_of(self, block: int) -> NDArray[np.int64]:
-        return np.arange(self.world.starts[block], self.world.starts[block + 1])
+        return np.arange(self.pool.starts[block], self.pool.starts[block + 1])
 
     def exact(self, positions: NDArray[np.int64]) -> Pairs:
         """All pairs of a viewer and the candidates at these positions, (v * n,), viewer by viewer."""
@@ -52,25 +52,25 @@ def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def open_site(connection: Connection, block_size: int, top_k: int = 200, later: timedelta = timedelta()) -> Opened:
-    """Take the site's snapshot at `NOW` and open it some time `later`, a few blocks a shelf."""
+    """Take the site's snapshot at `NOW` and open it some time `later`, a few blocks a segment."""
     parameters = Parameters(top_k=top_k)
     population = read_population(connection, NOW)
     snapshot = take_snapshot(population, np.empty(0, np.int64), NOW.timestamp(), parameters, block_size)
     now = (NOW + later).timestamp()
     everyone = concatenate(snapshot.blocks)
     candidates = everyone.take(np.arange(snapshot.candidates))
-    return Opened(_world(snapshot, now), everyone, candidates, parameters, now)
+    return Opened(_pool(snapshot, now), everyone, candidates, parameters, now)
 
 
-def _world(snapshot: Snapshot, now: float) -> World:
+def _pool(snapshot: Snapshot, now: float) -> CandidatePool:
     bits = vocabulary_of(snapshot.dictionaries)
     blocks = len(snapshot.bounds)
-    shelves = np.append(np.arange(0, blocks, BLOCKS_A_SHELF), blocks)
+    segments = np.append(np.arange(0, blocks, BLOCKS_A_SEGMENT), blocks)
 
     @lru_cache
-    def shelf(index: int) -> Shelf:
-        users = concatenate(snapshot.blocks[shelves[index] : shelves[index + 1]])
-        return Shelf.of(users, now, snapshot.parameters, bits, snapshot.dictionaries.popularity)
+    def segment(index: int) -> Segment:
+        users = concatenate(snapshot.blocks[segments[index] : segments[index + 1]])
+        return Segment.of(users, now, snapshot.parameters, bits, snapshot.dictionaries.popularity)
 
     starts = snapshot.starts[: blocks + 1]
-    return World(snapshot.bounds, starts, shelves, shelf, bits, snapshot.dictionaries.popularity)
+    return CandidatePool(snapshot.bounds, starts, segments, segment, bits, snapshot.dictionaries.popularity)

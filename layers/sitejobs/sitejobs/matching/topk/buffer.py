@@ -19,10 +19,10 @@ EXTRA = 256
 
 
 ENOUGH = 80
-"""Keys beyond K at which the floor is raised: a higher floor leaves out more, and each rise costs a pass."""
+"""Keys beyond K at which the threshold is raised: a higher threshold leaves out more, and each rise costs a pass."""
 
 
-class Leaders:
+class TopKBuffer:
     """Keeps, for each of v viewers, every key that may belong to its best `top_k`.
 
     `most_at_once`: keys of one viewer that are taken up together. `rescore`: exact keys of a viewer's candidates.
@@ -38,23 +38,23 @@ class Leaders:
         self._keys = np.full((viewers, width), -np.inf, np.float32)
         self._positions = np.zeros((viewers, width), np.int64)
         self._fill = np.zeros(viewers, np.int64)
-        self.floor = np.full(viewers, -np.inf, np.float32)
+        self.threshold = np.full(viewers, -np.inf, np.float32)
         """(v,) a key below it cannot be among the viewer's best: the K-th best so far, less rounding."""
-        self._expected, self._proved = self.floor.copy(), self.floor.copy()
+        self._expected, self._proved = self.threshold.copy(), self.threshold.copy()
 
-    def expect(self, floor: Singles) -> None:
-        """Begin with floors, (v,), that may be too high: `disproved` tells."""
-        self.floor = np.maximum(self.floor, floor)
-        self._expected = floor
+    def expect(self, threshold: Singles) -> None:
+        """Begin with thresholds, (v,), that may be too high: `disproved` tells."""
+        self.threshold = np.maximum(self.threshold, threshold)
+        self._expected = threshold
 
     def disproved(self) -> Indices:
-        """The viewers of whom there were too few keys above the floor that was expected."""
+        """The viewers of whom there were too few keys above the threshold that was expected."""
         return np.flatnonzero(~np.isneginf(self._expected) & (self._proved < self._expected))
 
     def forget(self, rows: Indices) -> None:
         """Begin again with these viewers, and expect nothing."""
         self._keys[rows], self._fill[rows] = -np.inf, 0
-        self.floor[rows] = self._proved[rows] = self._expected[rows] = -np.inf
+        self.threshold[rows] = self._proved[rows] = self._expected[rows] = -np.inf
 
     def add(self, viewer: Indices, keys: Singles, positions: Indices) -> None:
         """Take the keys of p > 0 pairs, (p,) each: viewers in ascending order, candidates by position."""
@@ -73,14 +73,14 @@ class Leaders:
         self._keys[viewer, slots] = keys
         self._positions[viewer, slots] = positions
         self._fill[rows] += counts
-        # A first floor as soon as there is one to have: without it nothing can be skipped.
-        full = np.where(np.isneginf(self.floor[rows]), self._top_k, self._enough)
+        # A first threshold as soon as there is one to have: without it nothing can be skipped.
+        full = np.where(np.isneginf(self.threshold[rows]), self._top_k, self._enough)
         risen = rows[self._fill[rows] >= full]
         if len(risen):
             self._thin_out(risen)
 
-    def raise_floor(self) -> None:
-        """Bring every floor up to what the keys seen so far allow."""
+    def raise_thresholds(self) -> None:
+        """Bring every threshold up to what the keys seen so far allow."""
         self._thin_out(np.flatnonzero(self._fill > self._top_k))
 
     def found(self) -> tuple[Indices, Indices]:
@@ -90,16 +90,16 @@ class Leaders:
         return row, self._positions[row, slot]
 
     def _thin_out(self, rows: Indices) -> None:
-        """Drop what can no longer be among the best, and raise the floor."""
+        """Drop what can no longer be among the best, and raise the threshold."""
         width = int(self._fill[rows].max(initial=0))
         if width <= self._top_k:
             return
         keys = self._keys[rows, :width]
         last = np.partition(keys, width - self._top_k, axis=1)[:, width - self._top_k]
-        floor = last - np.float32(2 * MARGIN)
-        self._proved[rows] = np.maximum(self._proved[rows], floor)
-        self.floor[rows] = np.maximum(self.floor[rows], floor)
-        kept = (keys >= floor[:, None]) & np.isfinite(keys)
+        threshold = last - np.float32(2 * MARGIN)
+        self._proved[rows] = np.maximum(self._proved[rows], threshold)
+        self.threshold[rows] = np.maximum(self.threshold[rows], threshold)
+        kept = (keys >= threshold[:, None]) & np.isfinite(keys)
         counts = kept.sum(axis=1)
         for index in np.flatnonzero(counts > self._kept):
             kept[index] = self._without_late_ties(rows[index], keys[index], kept[index], float(last[index]))
