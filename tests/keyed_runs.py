@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, JsonObject, PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
@@ -45,7 +45,7 @@ class Runner:
 
     def __init__(
         self,
-        job: Job[Any],
+        job: PagedJob,
         url: str,
         environment: dict[str, str] | None = None,
         *,

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
@@ -36,7 +35,7 @@ def populated(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("job", [module.JOB for module in MODULES], ids=lambda job: job.entry.name)
-def test_the_ready_event_is_one_that_plan_makes(populated: str, job: Job[Any]) -> None:
+def test_the_ready_event_is_one_that_plan_makes(populated: str, job: PagedJob) -> None:
     ready = json.loads((EVENTS / f"{job.entry.name}.json").read_text())
     runner = Runner(job, populated)
     ran = runner.run(ready["run"]["options"], at=datetime.fromisoformat(ready["run"]["startedAt"]))

@@ -10,8 +10,8 @@ from psycopg import Connection
 from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Job, PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, Refresh, keyed_job, ranges_a_page
+from sitejobs.jobs.job import PAGES_A_CHAPTER, PagedJob, PageSummary
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, Refresh, ranges_a_page
 from sitejobs.options import MAX_ID, MIN_ID, OptionalUserId, PagedOptions, Whole
 from sitejobs.postgres.connection import connect, is_transient
 from tests.keyed_runs import NOW, Runner
@@ -54,8 +54,8 @@ def note_plan(connection: Connection) -> None:
     connection.execute('INSERT INTO "Prepared" SELECT count(*) FROM "Length"')
 
 
-def toy_job(refresh: Refresh = lengths, scan: int = 10) -> Job[Any]:
-    return keyed_job(
+def toy_job(refresh: Refresh = lengths, scan: int = 10) -> PagedJob:
+    return KeyedJob(
         JobEntry("toy", "toys", "lengths of words", ToyOptions),
         KEYS,
         refresh,

@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SuspiciousLoss
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import Job, JsonObject
+from sitejobs.jobs.job import JsonObject, PagedJob
 from sitejobs.jobs.losses import LEAST_ROWS
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
@@ -38,7 +38,7 @@ OPTIONS: dict[str, JsonObject] = {
     "match-scores": {"topK": 20, "pauseMs": 0},
     "profile-search-index": {"pauseMs": 0},
 }
-IN_ORDER: tuple[Job[Any], ...] = (
+IN_ORDER: tuple[PagedJob, ...] = (
     *(user_traits.JOB, interest_sets.JOB, searchable_user.JOB, profile_search_index.JOB, content_features.JOB),
     *(trending.JOB, affinity.JOB, match_scores.JOB, compatibility.JOB, feed_presort.JOB, feed_presort_cleanup.JOB),
 )

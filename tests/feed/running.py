@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import JsonObject, PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
@@ -39,7 +39,7 @@ class Finished:
 
 def run(
     url: str,
-    job: Job[Any],
+    job: PagedJob,
     at: datetime,
     meanwhile: Callable[[], object] = lambda: None,
     environment: Mapping[str, str] = MappingProxyType({}),

@@ -13,7 +13,7 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.feed import affinity, content_features, trending
-from sitejobs.jobs.job import Job, PageSummary, Resources, Run
+from sitejobs.jobs.job import PagedJob, PageSummary, Resources, Run
 from sitejobs.postgres.connection import Database, connect, is_transient
 from tests.fakes import FolderWorkStore
 from tests.feed.running import rows, run, versions
@@ -29,7 +29,7 @@ TABLES = pytest.mark.parametrize("table", JOBS)
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
 
 
-def page_of_all(url: str, job: Job[Any], at: datetime = NOW) -> PageSummary:
+def page_of_all(url: str, job: PagedJob, at: datetime = NOW) -> PageSummary:
     """One page with every key, in an environment of its own."""
     resources = Resources(Database(url), FolderWorkStore(Path("nowhere")), {})
     try:

@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.database.postgres import Server
@@ -103,7 +103,7 @@ EVERY_JOB = [content_features.JOB, trending.JOB, affinity.JOB, feed_presort.JOB,
 
 @pytest.mark.parametrize("job", EVERY_JOB, ids=lambda job: job.entry.name)
 def test_each_job_runs_with_the_rights_that_the_role_script_grants(
-    synthetic: str, connection: Connection, job: Job[Any]
+    synthetic: str, connection: Connection, job: PagedJob
 ) -> None:
     role = f"feed_{job.entry.name.replace('-', '_')}"
     connection.execute(role_script(role, [job.entry.name]).encode())

@@ -8,7 +8,7 @@ from typing import Any
 
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata
@@ -23,7 +23,7 @@ from sitejobs.traits import user_interest_sets as interest_sets
 from tests.fakes import FolderWorkStore
 from tests.media.sources import Bucket
 
-JOBS_IN_ORDER: tuple[Job[Any], ...] = (
+JOBS_IN_ORDER: tuple[PagedJob, ...] = (
     *(user_traits.JOB, interest_sets.JOB, match_scores.JOB, compatibility.JOB, searchable_user.JOB),
     *(profile_search_index.JOB, content_features.JOB, trending.JOB, affinity.JOB, feed_presort.JOB),
     *(feed_presort_cleanup.JOB, media_metadata.ONE, media_metadata.ALL, media_metadata.RECENT),
@@ -31,7 +31,7 @@ JOBS_IN_ORDER: tuple[Job[Any], ...] = (
 """Each after those whose results it reads."""
 
 
-def run_job(url: str, job: Job[Any], folder: Path, parser: ParserHost, **options: Any) -> Counter[str]:
+def run_job(url: str, job: PagedJob, folder: Path, parser: ParserHost, **options: Any) -> Counter[str]:
     """Run a job to its end as the role of the URL; the summed counters. An error of a page is raised."""
     database = Database(url)
     given: JsonObject = dict(options)

@@ -4,14 +4,13 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import check
@@ -51,7 +50,7 @@ def test_every_job_of_the_catalog_is_here() -> None:
 
 @pytest.mark.parametrize("job", JOBS_IN_ORDER, ids=lambda job: job.entry.name)
 def test_each_job_runs_with_the_columns_of_the_contract(
-    synthetic: str, job: Job[Any], parser: ParserHost, tmp_path: Path
+    synthetic: str, job: PagedJob, parser: ParserHost, tmp_path: Path
 ) -> None:
     role = f"columns_{uuid.uuid4().hex[:8]}"
     name = job.entry.name

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs.job import Chapter, Job, Run
+from sitejobs.jobs.job import Chapter, PagedJob, Run
 from sitejobs.media.media_metadata import ALL, ALL_PAGE_SIZE, ONE, RECENT
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.options import parse_options
@@ -27,7 +27,7 @@ def site(database_url: str, parser: ParserHost) -> Iterator[MediaSite]:
         yield made
 
 
-def planned(site: MediaSite, job: Job[Any], **given: Any) -> list[Chapter]:
+def planned(site: MediaSite, job: PagedJob, **given: Any) -> list[Chapter]:
     options, run = parse_options(job.options, given), Run("1", job.entry.name, NOW)
     chapters = [job.plan(site.resources, run, options, None)]
     while chapters[-1].cursor is not None:
@@ -35,7 +35,7 @@ def planned(site: MediaSite, job: Job[Any], **given: Any) -> list[Chapter]:
     return chapters
 
 
-def ran(site: MediaSite, job: Job[Any], **given: Any) -> dict[str, int]:
+def ran(site: MediaSite, job: PagedJob, **given: Any) -> dict[str, int]:
     options, run = parse_options(job.options, given), Run("1", job.entry.name, NOW)
     counts = {"processed": 0, "written": 0, "failed": 0}
     for chapter in planned(site, job, **given):

@@ -6,7 +6,7 @@ from typing import Any
 
 from sitejobs.catalog import JOBS
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import Job, JsonObject
+from sitejobs.jobs.job import JsonObject, PagedJob
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata
@@ -40,7 +40,7 @@ class Described:
     no_vanish : why rows of a vanished key stay.
     """
 
-    job: Job[Any]
+    job: PagedJob
     tables: dict[str, tuple[str, ...]]
     change: str
     vanish: str | None = None

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
@@ -35,7 +34,7 @@ class Finished:
 
 def run(
     url: str,
-    job: Job[Any],
+    job: PagedJob,
     at: datetime,
     options: JsonObject | None = None,
     environment: Mapping[str, str] | None = None,
@@ -48,7 +47,7 @@ def run(
         database.close()
 
 
-def _run(resources: Resources, job: Job[Any], at: datetime, given: JsonObject) -> Finished:
+def _run(resources: Resources, job: PagedJob, at: datetime, given: JsonObject) -> Finished:
     options = parse_options(job.options, given)
     connection = resources.database.connection()
     opened = runs.open_run(

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from psycopg import Connection
 
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
@@ -19,7 +18,7 @@ from tests.search.random_sites import NOW, load
 from tests.search.running import run
 
 Stored = Callable[[Connection], dict[int, Row]]
-JOBS: dict[str, tuple[Job[Any], Stored, Callable[..., dict[int, Row]]]] = {
+JOBS: dict[str, tuple[PagedJob, Stored, Callable[..., dict[int, Row]]]] = {
     "profile-search-index": (profile_search_index.JOB, test_profile_search_index.stored, index_rows),
     "searchable-user": (searchable_user.JOB, test_searchable_user.stored, searchable_rows),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import Job, JsonObject
+from sitejobs.jobs.job import JsonObject, PagedJob
 from sitejobs.postgres.connection import connect
 from tests.keyed_runs import Ran, Runner
 
@@ -56,7 +56,7 @@ class Site:
         return cursor.fetchall() if cursor.description is not None else []
 
     def run(
-        self, job: Job[Any], options: JsonObject | None = None, meanwhile: Callable[[], object] = lambda: None
+        self, job: PagedJob, options: JsonObject | None = None, meanwhile: Callable[[], object] = lambda: None
     ) -> Ran:
         runner = Runner(job, self.url)
         try:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.jobs.keyed import Refresh
 from sitejobs.postgres.connection import connect, is_transient
 from sitejobs.traits import build_user_traits as user_traits
@@ -66,7 +66,7 @@ def stored(site: Site) -> Any:
     return oracle.stored_sets(site), oracle.stored_traits(site)
 
 
-def assert_right(site: Site, job: Job[Any]) -> None:
+def assert_right(site: Site, job: PagedJob) -> None:
     if job is interest_sets.JOB:
         assert oracle.stored_sets(site) == oracle.interest_sets(site)
     else:
@@ -85,7 +85,7 @@ def at_an_earlier_moment(url: str) -> Iterator[Connection]:
 @pytest.mark.parametrize("first", [True, False], ids=["first run", "later run"])
 @pytest.mark.parametrize(("job", "refresh"), JOBS)
 def test_an_older_page_never_mixes_its_rows_into_newer_ones(
-    site: Site, job: Job[Any], refresh: Refresh, first: bool
+    site: Site, job: PagedJob, refresh: Refresh, first: bool
 ) -> None:
     make_site(site)
     if not first:
@@ -102,7 +102,7 @@ def test_an_older_page_never_mixes_its_rows_into_newer_ones(
 
 @pytest.mark.parametrize(("job", "refresh"), JOBS)
 def test_an_older_page_of_a_user_whose_rows_went_meanwhile_gives_way(
-    site: Site, job: Job[Any], refresh: Refresh
+    site: Site, job: PagedJob, refresh: Refresh
 ) -> None:
     make_site(site)
     site.run(job)
@@ -116,7 +116,7 @@ def test_an_older_page_of_a_user_whose_rows_went_meanwhile_gives_way(
 
 
 @contextmanager
-def page_under_way(site: Site, job: Job[Any]) -> Iterator[tuple[list[BaseException], int, Connection]]:
+def page_under_way(site: Site, job: PagedJob) -> Iterator[tuple[list[BaseException], int, Connection]]:
     """A run that stands still in the middle of its page: what it raises, its session, and who holds it up."""
     raised: list[BaseException] = []
 
@@ -148,7 +148,7 @@ def waiting(site: Site) -> int:
 
 @pytest.mark.parametrize(("job", "refresh"), JOBS)
 def test_a_reader_in_the_middle_of_a_page_sees_the_old_rows_and_then_the_new_ones(
-    site: Site, job: Job[Any], refresh: Refresh
+    site: Site, job: PagedJob, refresh: Refresh
 ) -> None:
     make_site(site)
     site.run(job)
@@ -162,7 +162,7 @@ def test_a_reader_in_the_middle_of_a_page_sees_the_old_rows_and_then_the_new_one
 
 @pytest.mark.parametrize(("job", "refresh"), JOBS)
 def test_a_page_that_is_cut_off_leaves_the_old_rows_and_the_next_run_makes_it_good(
-    site: Site, job: Job[Any], refresh: Refresh
+    site: Site, job: PagedJob, refresh: Refresh
 ) -> None:
     make_site(site)
     site.run(job)

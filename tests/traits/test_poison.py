@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sitejobs.jobs.job import Job
+from sitejobs.jobs.job import PagedJob
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.traits import build_user_traits as user_traits
 from sitejobs.traits import user_interest_sets as interest_sets
@@ -80,7 +80,7 @@ def sets_of(site: Site) -> dict[Any, Any]:
     }
 
 
-CASES: dict[str, tuple[Job[Any], Callable[[Site, int], None], dict[str, str], Callable[[Site], dict[Any, Any]]]] = {
+CASES: dict[str, tuple[PagedJob, Callable[[Site, int], None], dict[str, str], Callable[[Site], dict[Any, Any]]]] = {
     "build-user-traits": (user_traits.JOB, draw_quizzes, TRAITS, traits_of),
     "user-interest-sets": (interest_sets.JOB, draw_interests, INTERESTS, sets_of),
 }

@@ -8,9 +8,9 @@ from psycopg import Connection
 from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AFFINITY, AffinityOptions
-from sitejobs.feed.times import of_later_run
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.postgres.values import of_later_run
 
 RULES = 1
 """Raised whenever the same likes would give another profile: an incremental run then computes all of them anew."""
@@ -150,7 +150,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = keyed_job(
+JOB = KeyedJob(
     AFFINITY,
     Keys(users_and('"UserAffinityProfile"'), STALE, 'SELECT count(*) FROM "User"', losses.AFFINITY),
     refresh,

@@ -8,10 +8,10 @@ from psycopg import Connection
 from sitejobs.feed import losses
 from sitejobs.feed.media import MEDIA_COUNT
 from sitejobs.feed.options import CONTENT_FEATURES, ContentFeaturesOptions
-from sitejobs.feed.times import AFTER_ALL_TIMES
 from sitejobs.feed.topics import topics_of
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
+from sitejobs.postgres.values import AFTER_ALL_TIMES
 
 RULES = 2
 """Raised whenever the same post would get other features: an incremental run then computes all of them anew."""
@@ -131,7 +131,7 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = keyed_job(
+JOB = KeyedJob(
     CONTENT_FEATURES,
     Keys(KNOWN, STALE, COUNT, losses.FEATURES),
     refresh,

@@ -12,9 +12,9 @@ from sitejobs.feed.inputs import read_inputs, read_people
 from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import NOTHING, write_feeds
-from sitejobs.feed.times import of_later_run
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.postgres.values import of_later_run
 
 SCAN = 1000
 """Users that a page of an incremental run looks at. A new public post makes all of them stale: pages share the work."""
@@ -66,7 +66,7 @@ def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> 
     return read_rules(environment, options.segment_size, options.max_segments).to_parameters()
 
 
-JOB = keyed_job(
+JOB = KeyedJob(
     FEED_PRESORT,
     Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"', losses.FEEDS),
     refresh,

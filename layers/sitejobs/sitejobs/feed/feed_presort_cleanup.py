@@ -10,7 +10,7 @@ from sitejobs.feed.options import FEED_PRESORT_CLEANUP, FeedPresortCleanupOption
 from sitejobs.feed.rules import read_version
 from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
 
 KNOWN: LiteralString = """
 SELECT "userId" FROM (
@@ -148,7 +148,7 @@ def _parameters(options: FeedPresortCleanupOptions, environment: Mapping[str, st
     return {"version": read_version(environment), "maxSegments": options.max_segments}
 
 
-JOB = keyed_job(
+JOB = KeyedJob(
     FEED_PRESORT_CLEANUP,
     Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"', losses.FEEDS),
     refresh,

@@ -18,7 +18,7 @@ from sitejobs.feed.sources import (
     PUBLIC_POSTS,
     QUESTIONS,
 )
-from sitejobs.feed.times import of_later_run
+from sitejobs.postgres.values import of_later_run
 
 SHARED: LiteralString = f"""
 SELECT hashtextextended(concat(%(settings)s::text, '|',

@@ -7,7 +7,7 @@ time is %(now)s: what came later is the next run's.
 from typing import LiteralString
 
 from sitejobs.feed.media import SHOWN_TYPES
-from sitejobs.feed.times import usable
+from sitejobs.postgres.values import moment
 
 IS_VISIBLE: LiteralString = """a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible" """
 """Condition on `"User" a` and `"Profile" c`: may appear in others' feeds."""
@@ -76,7 +76,7 @@ SELECT {_FIGURES} FROM (
 OWN_AND_FOLLOWED_POSTS: LiteralString = f"{_OWN_POSTS} UNION ALL {_FOLLOWED_POSTS}"
 """Posts that only `k."userId"` has as candidates: the own ones, and private ones of users who let this one in."""
 
-_CHANGED: LiteralString = usable('q."updatedAt"')
+_CHANGED: LiteralString = moment('q."updatedAt"')
 QUIZ: LiteralString = f"""
 SELECT q."id", {_CHANGED} AS "updatedAt" FROM "Quiz" q WHERE q."isActive"
 ORDER BY {_CHANGED} DESC NULLS LAST, q."id" DESC LIMIT 1
@@ -111,7 +111,7 @@ WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUser
 """Whom `k."userId"` need not be suggested again."""
 
 MATCHES: LiteralString = f"""
-SELECT m."other", {usable('m."updatedAt"')} AS "updatedAt" FROM (
+SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
     SELECT m."userBId" AS "other", m."updatedAt" FROM "Match" m
     WHERE m."userAId" = k."userId" AND m."state"::text = 'ACTIVE'
     UNION ALL

@@ -9,9 +9,9 @@ from psycopg import Connection
 from sitejobs.feed import losses
 from sitejobs.feed.options import TRENDING, TrendingOptions
 from sitejobs.feed.sources import IS_VISIBLE
-from sitejobs.feed.times import of_later_run
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
+from sitejobs.postgres.values import of_later_run
 
 YOUNGEST_HOURS = 1 / 60
 """A post counts as no younger: the first like of a new one is no storm."""
@@ -121,4 +121,4 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = keyed_job(TRENDING, Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post")
+JOB = KeyedJob(TRENDING, Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post")

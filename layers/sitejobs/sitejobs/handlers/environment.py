@@ -35,7 +35,12 @@ def cached_resources() -> Resources:
         search_path=settings.database_search_path or None,
         statement_timeout_ms=settings.statement_timeout_ms or None,
     )
-    return Resources(database, _LazyWorkStore(settings.work_bucket), dict(os.environ))
+    return Resources(
+        database,
+        _LazyWorkStore(settings.work_bucket),
+        dict(os.environ),
+        max_loss_percent=settings.max_loss_percent,
+    )
 
 
 class _LazyWorkStore:

@@ -14,14 +14,14 @@ from sitejobs.handlers.entry import Handler, entry, logger, place_of
 from sitejobs.handlers.environment import cached_resources, cached_settings
 from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Job, JsonObject, Resources, Run, scope_of
+from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
 from sitejobs.jobs.row_security import refuse_hidden_rows
 from sitejobs.jobs.tables import tables_of
 from sitejobs.options import Options, parse_options
 from sitejobs.postgres.connection import describe
 
 
-def plan_handler(job: Job[Options]) -> Handler:
+def plan_handler(job: PagedJob) -> Handler:
     """The first state of every chapter: checks the options, opens the run, returns the pages.
 
     The first one also refuses tables that hide rows, before anything is read or written.
@@ -57,7 +57,7 @@ def plan_handler(job: Job[Options]) -> Handler:
     return entry(plan)
 
 
-def batch_handler(job: Job[Options]) -> Handler:
+def batch_handler(job: PagedJob) -> Handler:
     """One page: computes and writes it. What it fails of is noted in the database before it is raised."""
 
     def batch(event: JsonObject) -> JsonObject:
@@ -92,7 +92,7 @@ def batch_handler(job: Job[Options]) -> Handler:
     return entry(batch)
 
 
-def job_handler(job: Job[Options]) -> Handler:
+def job_handler(job: PagedJob) -> Handler:
     """Plan and Batch in one function, for jobs whose Plan needs no more than a page does: an event with a page is a
     page's."""
     plan, batch = plan_handler(job), batch_handler(job)
@@ -113,7 +113,7 @@ def _already_running(name: str, scope: str, run: runs.AlreadyRunning) -> JsonObj
     }
 
 
-def _open(job: Job[Options], options: Options, event: JsonObject, resources: Resources) -> Run | runs.AlreadyRunning:
+def _open(job: PagedJob, options: Options, event: JsonObject, resources: Resources) -> Run | runs.AlreadyRunning:
     given = options.model_dump(mode="json", exclude_defaults=True)
     opened = runs.open_run(
         resources.database.connection(),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import JobOptions, Options
@@ -100,21 +100,39 @@ class Resources:
     """What a job may use of the world: its database, the work files, and its settings.
 
     `memory` lives as long as the execution environment: what one page opened, the next may find there.
+    `max_loss_percent`: share of a table, in percent, that a run may remove because its source has gone.
     """
 
     database: Database
     work: WorkStore
     environment: Mapping[str, str]
     memory: dict[str, object] = field(default_factory=dict)
+    max_loss_percent: int = 20
 
 
-@dataclass(frozen=True)
-class Job(Generic[Options]):
-    """A paged job.
+class PagedJob(Protocol):
+    """What the handlers ask of a job.
 
     `plan(resources, run, options, cursor)` returns the next chapter; `batch(resources, run, options, page)`
     computes and writes one page in one transaction and may be called twice for the same page.
     """
+
+    @property
+    def entry(self) -> JobEntry: ...
+
+    @property
+    def options(self) -> type[Any]: ...
+
+    @property
+    def plan(self) -> Callable[[Resources, Run, Any, Any], Chapter]: ...
+
+    @property
+    def batch(self) -> Callable[[Resources, Run, Any, JsonObject], PageSummary]: ...
+
+
+@dataclass(frozen=True)
+class Job(Generic[Options]):
+    """A paged job made of its two functions, as `PagedJob` describes them."""
 
     entry: JobEntry
     options: type[Options]

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, JsonObject, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 
@@ -99,51 +99,87 @@ def users_and(stored: LiteralString) -> LiteralString:
     """  # noqa: S608 - the table's name is a literal of our own
 
 
-def keyed_job(
-    entry: JobEntry,
-    keys: Keys,
-    refresh: Refresh,
-    *,
-    parameters: ReadParameters = no_parameters,
-    prepare: Prepare = no_preparation,
-    noun: str = "user",
-    only: str = "user_id",
-    size: str = "batch_size",
-    scan: int = SCAN,
-) -> Job[Any]:
-    """Make a paged job of its keys and the function that refreshes some of them.
+@dataclass(frozen=True)
+class KeyedJob:
+    """A paged job made of its keys and the function that refreshes some of them.
 
     A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run looks for
     stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
 
-    `only` and `size` name the options' fields of the one key asked for, and of the keys in a transaction; `noun` is
-    what a key is called; `scan` is how many keys a page of an incremental run looks at, at most, unless a transaction
-    has more.
+    Attributes
+    ----------
+    parameters : what Plan reads of options and environment for all pages.
+    prepare : what Plan does first, once a run.
+    noun : what a key is called.
+    only, size : the options' fields of the one key asked for, and of the keys in a transaction.
+    scan : most keys that a page of an incremental run looks at, unless a transaction has more.
     """
 
-    def plan(resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
+    entry: JobEntry
+    keys: Keys
+    refresh: Refresh
+    parameters: ReadParameters = no_parameters
+    prepare: Prepare = no_preparation
+    noun: str = "user"
+    only: str = "user_id"
+    size: str = "batch_size"
+    scan: int = SCAN
+
+    @property
+    def options(self) -> type[Any]:
+        """The model of the job's options."""
+        return self.entry.options
+
+    def plan(self, resources: Resources, run: Run, options: Any, cursor: Any) -> Chapter:
+        """The next chapter of key ranges."""
         connection = resources.database.connection()
-        context = run.context if cursor else {"parameters": parameters(options, resources.environment)}
+        context = run.context if cursor else {"parameters": self.parameters(options, resources.environment)}
         values = _values(run, context)
-        key = getattr(options, only, None)
+        key = getattr(options, self.only, None)
         if not cursor:
             if key is None:
-                guard(resources, run, options, keys.losses, values)
-            prepare(connection)
+                guard(resources, run, options, self.keys.losses, values)
+            self.prepare(connection)
         if key is not None:
-            return _plan_one(connection, keys, values, context, noun, key)
+            return self._plan_one(connection, values, context, key)
         first, number = (int(cursor["first"]), int(cursor["page"])) if cursor else (MIN_ID, 0)
-        looked_at = scan if options.incremental else 0
-        grain = max(getattr(options, size), min(LOOK, looked_at))
+        return self._chapter(connection, options, values, context, first, number)
+
+    def batch(self, resources: Resources, run: Run, options: Any, page: JsonObject) -> PageSummary:
+        """Refresh the keys of one page's range, the stale ones only if the run is incremental."""
+        connection = resources.database.connection()
+        values = _values(run, run.context)
+        total = PageSummary()
+        statement = self.keys.stale if options.incremental else self.keys.known
+        with one_moment(connection):
+            found = _find(connection, statement, values, int(page["first"]), int(page["last"]), None)
+            at_once = getattr(options, self.size) if options.incremental else max(len(found), 1)
+            if found:
+                total.add(self.refresh(connection, found[:at_once], values))
+        for start in range(at_once, len(found), at_once):
+            with one_moment(connection):
+                total.add(self.refresh(connection, found[start : start + at_once], values))
+        if options.incremental:
+            fresh = max(page["keys"] - len(found), 0)
+            total.processed += fresh
+            total.skip(FRESH, fresh)
+        return total
+
+    def _chapter(
+        self, connection: Connection, options: Any, values: Parameters, context: JsonObject, first: int, number: int
+    ) -> Chapter:
+        """Up to `PAGES_A_CHAPTER` pages from the key `first` on; `number` pages went before."""
+        looked_at = self.scan if options.incremental else 0
+        grain = max(getattr(options, self.size), min(LOOK, looked_at))
         most = max(looked_at // grain, 1)
         page_keys = grain * most
         limit = page_keys * PAGES_A_CHAPTER
-        ranges = _joined(_ranges(connection, keys, values, first, grain, limit), most, options.max_concurrency)
+        ranges = _joined(_ranges(connection, self.keys, values, first, grain, limit), most, options.max_concurrency)
         pages = [_page(number + at, *key_range) for at, key_range in enumerate(ranges, 1)]
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         full = planned_keys == limit
-        if full and not cursor:
-            planned_keys = max(planned_keys, _count(connection, keys, values))
+        if full and not number:
+            planned_keys = max(planned_keys, _count(connection, self.keys, values))
             planned_pages = max(planned_pages, -(-planned_keys // page_keys))
         return Chapter(
             pages=pages,
@@ -153,26 +189,10 @@ def keyed_job(
             context=context,
         )
 
-    def batch(resources: Resources, run: Run, options: Any, page: JsonObject) -> PageSummary:
-        connection = resources.database.connection()
-        values = _values(run, run.context)
-        total = PageSummary()
-        statement = keys.stale if options.incremental else keys.known
-        with one_moment(connection):
-            found = _find(connection, statement, values, int(page["first"]), int(page["last"]), None)
-            at_once = getattr(options, size) if options.incremental else max(len(found), 1)
-            if found:
-                total.add(refresh(connection, found[:at_once], values))
-        for start in range(at_once, len(found), at_once):
-            with one_moment(connection):
-                total.add(refresh(connection, found[start : start + at_once], values))
-        if options.incremental:
-            fresh = max(page["keys"] - len(found), 0)
-            total.processed += fresh
-            total.skip(FRESH, fresh)
-        return total
-
-    return Job(entry, entry.options, plan, batch)
+    def _plan_one(self, connection: Connection, values: Parameters, context: JsonObject, key: int) -> Chapter:
+        if not _find(connection, self.keys.known, values, key, key, 1):
+            return Chapter(pages=[], context=context, message=f"{self.noun} {key} does not exist")
+        return Chapter(pages=[_page(1, key, key, 1)], planned_pages=1, planned_users=1, context=context)
 
 
 def ranges_a_page(ranges: int, most: int, functions: int) -> int:
@@ -193,14 +213,6 @@ def one_moment(connection: Connection) -> Iterator[None]:
 
 def _values(run: Run, context: JsonObject) -> Parameters:
     return {**context["parameters"], "today": run.started_at.date(), "now": run.started_at}
-
-
-def _plan_one(
-    connection: Connection, keys: Keys, values: Parameters, context: JsonObject, noun: str, key: int
-) -> Chapter:
-    if not _find(connection, keys.known, values, key, key, 1):
-        return Chapter(pages=[], context=context, message=f"{noun} {key} does not exist")
-    return Chapter(pages=[_page(1, key, key, 1)], planned_pages=1, planned_users=1, context=context)
 
 
 def _page(number: int, first: int, last: int, keys: int) -> JsonObject:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from sitejobs.errors import SuspiciousLoss
-from sitejobs.handlers.settings import read_settings
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.options import PagedOptions
 
@@ -56,7 +55,7 @@ def guard(resources: Resources, run: Run, options: PagedOptions, losses: Sequenc
     """
     if options.allow_loss or not losses:
         return
-    percent = read_settings(resources.environment).max_loss_percent
+    percent = resources.max_loss_percent
     connection = resources.database.connection()
     with connection.transaction():
         connection.execute(_BEGIN)

@@ -8,26 +8,12 @@ from typing import LiteralString
 
 from psycopg import Connection
 
+from sitejobs.postgres.values import moment
+
 RATED: LiteralString = """(r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
     AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)"""
 """Whether a rating `r` is one: four numbers from 1 to 5. NULL where one is missing."""
-
-
-def moment(value: LiteralString) -> LiteralString:
-    """A date or time as it is from year 1 to 9999, else NULL."""
-    return f"""CASE WHEN {value} BETWEEN '0001-01-01' AND '9999-12-31' THEN {value} END"""
-
-
-def finite(value: LiteralString, kept: LiteralString) -> LiteralString:
-    """`kept`, SQL made of the number, where it is one; NULL for NaN and for what no double holds."""
-    return f"""CASE WHEN {value} BETWEEN -1e300 AND 1e300 THEN {kept} END"""
-
-
-def double(value: LiteralString, low: LiteralString, high: LiteralString) -> LiteralString:
-    """A number of any type as double precision, NULL outside of the bounds; NaN is above them."""
-    return f"""CASE WHEN {value} BETWEEN -1e-300 AND 1e-300 THEN 0
-        WHEN {value} BETWEEN {low} AND {high} THEN {value}::float8 END"""
 
 
 RATING_KEY = ("raterProfileId", "targetProfileId")

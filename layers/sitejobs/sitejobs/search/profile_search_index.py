@@ -6,7 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment, number
 from sitejobs.search.options import PROFILE_SEARCH_INDEX
@@ -187,4 +187,4 @@ KEYS = Keys(
     losses=(lost("ProfileSearchIndex", LIVE_PROFILE),),
 )
 
-JOB = keyed_job(PROFILE_SEARCH_INDEX, KEYS, refresh, size="user_batch_size")
+JOB = KeyedJob(PROFILE_SEARCH_INDEX, KEYS, refresh, size="user_batch_size")

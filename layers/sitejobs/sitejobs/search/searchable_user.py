@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.search.options import SEARCHABLE_USER, SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
@@ -160,4 +160,4 @@ KEYS = Keys(
     ),
 )
 
-JOB = keyed_job(SEARCHABLE_USER, KEYS, refresh, parameters=read_parameters)
+JOB = KeyedJob(SEARCHABLE_USER, KEYS, refresh, parameters=read_parameters)

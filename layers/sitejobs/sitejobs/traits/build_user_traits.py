@@ -8,7 +8,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import Loss
 from sitejobs.postgres.values import moment
 from sitejobs.traits.options import BUILD_USER_TRAITS
@@ -214,4 +214,4 @@ KEYS = Keys(
     losses=(Loss("UserTrait", _LOST),),
 )
 
-JOB = keyed_job(BUILD_USER_TRAITS, KEYS, refresh, prepare=note_changed_options)
+JOB = KeyedJob(BUILD_USER_TRAITS, KEYS, refresh, prepare=note_changed_options)

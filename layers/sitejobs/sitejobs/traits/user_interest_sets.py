@@ -8,7 +8,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, users_and
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment
 from sitejobs.traits.options import USER_INTEREST_SETS
@@ -151,4 +151,4 @@ KEYS = Keys(
     ),
 )
 
-JOB = keyed_job(USER_INTEREST_SETS, KEYS, refresh)
+JOB = KeyedJob(USER_INTEREST_SETS, KEYS, refresh)

@@ -8,7 +8,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.matching.usable_rows import LIVE_ORDER, RATED, RATING_ONCE, RATING_ORDER, RESULT_ORDER, moment
+from sitejobs.matching.usable_rows import LIVE_ORDER, RATED, RATING_ONCE, RATING_ORDER, RESULT_ORDER
+from sitejobs.postgres.values import moment
 
 RANGE_USERS = 2_000
 """Users of one page that renews inputs: about 0.2 s."""

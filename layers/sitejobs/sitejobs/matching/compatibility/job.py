@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
-from sitejobs.jobs.keyed import Keys, Parameters, keyed_job, one_moment
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, one_moment
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
@@ -62,7 +62,7 @@ LOSSES = (
 )
 """Rows of viewers who have gone."""
 
-_KEYED = keyed_job(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
+_KEYED = KeyedJob(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
 
 
 def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:

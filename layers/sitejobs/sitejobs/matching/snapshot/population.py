@@ -20,13 +20,11 @@ from sitejobs.matching.usable_rows import (
     RATING_ORDER,
     RESULT_KEY,
     RESULT_ORDER,
-    double,
-    finite,
     is_unique,
-    moment,
 )
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.postgres.columns import Column, fetch_columns
+from sitejobs.postgres.values import finite, moment, number
 
 GENDERS = ("UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER")
 GENDERS_GIVEN = 1 << 14
@@ -40,8 +38,8 @@ _USERS: LiteralString = f"""
 SELECT u."id",
        (p."id" IS NOT NULL)::int AS "hasProfile", COALESCE(p."id", 0) AS "profileId",
        COALESCE(p."isVisible", false)::int AS "visible",
-       COALESCE({double('p."lat"', "-90", "90")}, 'NaN') AS "lat",
-       COALESCE({double('p."lng"', "-180", "180")}, 'NaN') AS "lng",
+       COALESCE({number('p."lat"', "-90", "90")}, 'NaN') AS "lat",
+       COALESCE({number('p."lng"', "-180", "180")}, 'NaN') AS "lng",
        CASE WHEN p."locationText" <> '' THEN hashtextextended(p."locationText", 0) ELSE 0 END AS "place",
        COALESCE(array_position(%(genders)s::text[], p."gender"::text) - 1, -1) AS "gender",
        CASE WHEN ({moment('p."birthdate"')})::date <= %(today)s::date
