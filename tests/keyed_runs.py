@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sitejobs.handlers.settings import read_settings
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import Chapter, JsonObject, PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
@@ -54,7 +55,8 @@ class Runner:
     ) -> None:
         self.job = job
         database = Database(url, search_path=search_path)
-        self.resources = Resources(database, FolderWorkStore(work), environment or {})
+        percent = read_settings(environment or {}).max_loss_percent
+        self.resources = Resources(database, FolderWorkStore(work), environment or {}, max_loss_percent=percent)
 
     def close(self) -> None:
         self.resources.database.close()

@@ -1,6 +1,6 @@
 """media-metadata: Plan and Batch in one function."""
 
 from sitejobs.handlers.paged import job_handler
-from sitejobs.media.media_metadata import ONE
+from sitejobs.media.media_metadata import JOB
 
-handler = job_handler(ONE)
+handler = job_handler(JOB)

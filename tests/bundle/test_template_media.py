@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from sitejobs.media.formats import FORMATS
-from sitejobs.media.media_metadata import PAGE_SECONDS
 from sitejobs.media.rules import DEFAULT_FORMATS, Rules, read_rules
+from sitejobs.media.unchecked import PAGE_SECONDS
 from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.template.template import load_template
 from tests.bundle.resources import (

@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.errors import Transient
-from sitejobs.jobs.job import Resources
+from sitejobs.jobs.job import Memory, Resources
 from sitejobs.jobs.queues import Handled
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
@@ -115,7 +115,7 @@ def upload(database: Database, folder: Path) -> Handled:
     """What the queue's function makes of two objects."""
     with ParserHost() as parser:
         checker = Checker(Bucket(), parser, read_rules({}), prefix="media/")
-        resources = Resources(database, FolderWorkStore(folder), {}, {"media checker": checker})
+        resources = Resources(database, FolderWorkStore(folder), {}, Memory(checker))
         return handle_uploads(resources, [created("media/one"), created("media/two")])
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import JsonObject, Memory, PagedJob, Resources, Run, scope_of
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
-from sitejobs.media import media_metadata
+from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
@@ -26,7 +26,7 @@ from tests.media.sources import Bucket
 JOBS_IN_ORDER: tuple[PagedJob, ...] = (
     *(user_traits.JOB, interest_sets.JOB, match_scores.JOB, compatibility.JOB, searchable_user.JOB),
     *(profile_search_index.JOB, content_features.JOB, trending.JOB, affinity.JOB, feed_presort.JOB),
-    *(feed_presort_cleanup.JOB, media_metadata.ONE, media_metadata.ALL, media_metadata.RECENT),
+    *(feed_presort_cleanup.JOB, media_metadata.JOB, media_metadata_all.JOB, media_metadata_batch.JOB),
 )
 """Each after those whose results it reads."""
 
@@ -35,12 +35,12 @@ def run_job(url: str, job: PagedJob, folder: Path, parser: ParserHost, **options
     """Run a job to its end as the role of the URL; the summed counters. An error of a page is raised."""
     database = Database(url)
     given: JsonObject = dict(options)
-    if job is media_metadata.ONE:
+    if job is media_metadata.JOB:
         row = database.connection().execute('SELECT max("id") FROM "Media"').fetchone()
         given["mediaId"] = row[0] if row else None
     parsed = parse_options(job.options, given)
     checker = Checker(Bucket(), parser, read_rules({}), prefix="")
-    resources = Resources(database, FolderWorkStore(folder), {}, {"media checker": checker})
+    resources = Resources(database, FolderWorkStore(folder), {}, Memory(checker))
     counts: Counter[str] = Counter()
     try:
         connection = database.connection()

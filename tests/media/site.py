@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from sitejobs.jobs.job import PageSummary, Resources
+from sitejobs.jobs.job import Memory, PageSummary, Resources
 from sitejobs.jobs.queues import Handled, Message
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
@@ -39,7 +39,7 @@ class MediaSite:
 
     def environment(self) -> Resources:
         """Another execution environment over the same bucket."""
-        memory: dict[str, object] = {"media checker": self.checker}
+        memory = Memory(self.checker)
         return Resources(Database(self.url), FolderWorkStore(None), {}, memory)  # type: ignore[arg-type] # unused
 
     def add(self, name: str | None = None, type_: str = "IMAGE", *, status: str = "UPLOADED", **given: Any) -> int:

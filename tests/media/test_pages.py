@@ -8,7 +8,10 @@ import pytest
 
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs.job import Chapter, PagedJob, Run
-from sitejobs.media.media_metadata import ALL, ALL_PAGE_SIZE, ONE, RECENT
+from sitejobs.media.media_metadata import JOB as ONE
+from sitejobs.media.media_metadata_all import JOB as ALL
+from sitejobs.media.media_metadata_all import PAGE_SIZE as ALL_PAGE_SIZE
+from sitejobs.media.media_metadata_batch import JOB as RECENT
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.options import parse_options
 from tests.media.site import USER, MediaSite, media_site

@@ -9,7 +9,7 @@ from sitejobs.feed import affinity, content_features, feed_presort, feed_presort
 from sitejobs.jobs.job import JsonObject, PagedJob
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
-from sitejobs.media import media_metadata
+from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch
 from sitejobs.search import profile_search_index, searchable_user
 from sitejobs.traits import build_user_traits as user_traits
 from sitejobs.traits import user_interest_sets as interest_sets
@@ -169,9 +169,9 @@ _ALL = (
         before=("match-scores", "feed-presort"),
         keys_only=True,
     ),
-    Described(media_metadata.ONE, options={"mediaId": 902}, **_OF_MEDIA),
-    Described(media_metadata.ALL, **_OF_MEDIA),
-    Described(media_metadata.RECENT, **_OF_MEDIA),
+    Described(media_metadata.JOB, options={"mediaId": 902}, **_OF_MEDIA),
+    Described(media_metadata_all.JOB, **_OF_MEDIA),
+    Described(media_metadata_batch.JOB, **_OF_MEDIA),
 )
 _BY_NAME = {described.name: described for described in _ALL}
 

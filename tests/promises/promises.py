@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs.errors import SuspiciousLoss
-from sitejobs.losses import LEAST_ROWS
+from sitejobs.jobs.losses import LEAST_ROWS
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.places import REPOSITORY

@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, Resources, Run, scope_of
+from sitejobs.jobs.job import JsonObject, Memory, Resources, Run, scope_of
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
@@ -73,7 +73,7 @@ class PromiseSite:
         """A whole run, as the state machine has it; `user` is the role that it logs in as."""
         url = make_conninfo(self.url, user=user) if user else self.url
         given = {**(of.options if options is None else options), **more}
-        memory: dict[str, object] = {"media checker": Checker(_bucket(), self.parser, read_rules({}), prefix="media/")}
+        memory = Memory(Checker(_bucket(), self.parser, read_rules({}), prefix="media/"))
         resources = Resources(Database(url), FolderWorkStore(self.folder), {}, memory)
         try:
             return _run(resources, of, at, given)

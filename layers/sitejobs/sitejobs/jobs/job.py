@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import JobOptions, Options
@@ -15,6 +15,8 @@ PAGES_A_CHAPTER = 500
 """Pages that one Map state fans out: its results stay far under Step Functions' 256 KB."""
 
 JsonObject = dict[str, Any]
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,46 @@ class PageSummary:
         self.reasons.update(other.reasons)
 
 
+class Memory:
+    """What one page opened and the next may use: the last thing of each kind, by the key that it was made for.
+
+    `things`: what is there from the start, for the key None.
+    """
+
+    def __init__(self, *things: object) -> None:
+        self._slots: dict[type, tuple[object, object]] = {type(thing): (None, thing) for thing in things}
+
+    def kept(self, kind: type[Kind], key: object, make: Callable[[], Kind]) -> Kind:
+        """The thing of this kind made for an equal key, or a new one, which takes the last one's place."""
+        known = self._slots.get(kind)
+        if known is None or known[0] != key:
+            self._slots.pop(kind, None)  # the last one's memory is free for the new one
+            known = self._slots[kind] = (key, make())
+        value = known[1]
+        assert isinstance(value, kind)
+        return value
+
+    def holds(self, kind: type, key: object) -> bool:
+        """Whether the thing of this kind was made for an equal key."""
+        return kind in self._slots and self._slots[kind][0] == key
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._slots.clear()
+
+
 @dataclass(frozen=True)
 class Resources:
     """What a job may use of the world: its database, the work files, and its settings.
 
-    `memory` lives as long as the execution environment: what one page opened, the next may find there.
+    `memory` lives as long as the execution environment.
     `max_loss_percent`: share of a table, in percent, that a run may remove because its source has gone.
     """
 
     database: Database
     work: WorkStore
     environment: Mapping[str, str]
-    memory: dict[str, object] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     max_loss_percent: int = 20
 
 

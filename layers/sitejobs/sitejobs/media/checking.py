@@ -141,10 +141,11 @@ def _skipped(summary: PageSummary, reason: str) -> str:
 
 def checker_of(resources: Resources) -> Checker:
     """The environment's checker: its bucket, its rules, and the parser that stays alive between calls."""
-    known = resources.memory.get("media checker")
-    if isinstance(known, Checker):
-        return known
-    rules = read_rules(resources.environment)
+    return resources.memory.kept(Checker, None, lambda: _make_checker(resources.environment))
+
+
+def _make_checker(environment: Mapping[str, str]) -> Checker:
+    rules = read_rules(environment)
     limits = Limits(
         seconds=rules.parser_seconds,
         memory_mb=rules.parser_memory_mb,
@@ -153,10 +154,7 @@ def checker_of(resources: Resources) -> Checker:
         max_image_bytes=rules.max_bytes(IMAGE),
         formats=tuple(rules.allowed),
     )
-    prefix = resources.environment.get("MEDIA_PREFIX", "")
-    checker = Checker(_bucket(resources.environment), ParserHost(limits), rules, prefix)
-    resources.memory["media checker"] = checker
-    return checker
+    return Checker(_bucket(environment), ParserHost(limits), rules, environment.get("MEDIA_PREFIX", ""))
 
 
 def _bucket(environment: Mapping[str, str]) -> MediaObjects:

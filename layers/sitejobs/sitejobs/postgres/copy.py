@@ -39,9 +39,9 @@ def encode_table(
 ) -> bytes:
     """Rows of any table of `columns` (name -> big-endian numpy type), followed by `LAST_COLUMNS`.
 
-    The last column is a bigint array: `ids` of the row's `codes`, (n, most ids of a row), those that are NO_ID left out;
-    NULL where none is left. Every row is laid out at its full width; then the bytes of what is NULL or left out are
-    dropped, which numpy does for all rows at once.
+    The last column is a bigint array: `ids` of the row's `codes`, (n, most ids of a row), those that are NO_ID left
+    out; NULL where none is left. Every row is laid out at its full width; then the bytes of what is NULL or left out
+    are dropped, which numpy does for all rows at once.
     """
     version = algorithm_version.encode()
     dtype = _row_dtype(columns, len(version), codes.shape[1])

@@ -104,14 +104,11 @@ def store_changes(resources: Resources, key: str, changes: Changes) -> None:
 
 def stored_changes(resources: Resources, key: str) -> Changes:
     """The changes of a run; kept for its next page."""
-    known = resources.memory.get("changes")
-    if isinstance(known, tuple) and known[0] == key:
-        found: Changes = known[1]
-        return found
-    data = read_whole(resources.work, key)
-    found = Changes(**np.load(io.BytesIO(data), allow_pickle=False))
-    resources.memory["changes"] = (key, found)
-    return found
+
+    def read() -> Changes:
+        return Changes(**np.load(io.BytesIO(read_whole(resources.work, key)), allow_pickle=False))
+
+    return resources.memory.kept(Changes, key, read)
 
 
 def pages_of(changes: Changes, batch_size: int) -> list[tuple[int, int]]:

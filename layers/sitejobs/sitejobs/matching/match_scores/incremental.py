@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import Connection
 
-from sitejobs.matching.match_scores import visibility as visibility
+from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.scoring.pair_scores import score_pairs
-from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
-from sitejobs.matching.topk.search import CHUNK_USERS, CandidatePool, Matches, gather, ranked
+from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather, ranked
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.columns import fetch_columns
 
@@ -43,16 +42,9 @@ class Refreshed:
     again: Indices
 
 
-def refresh(
-    connection: Connection,
-    viewers: Users,
-    changes: Changes,
-    stored: StoredSnapshot,
-    pool: CandidatePool,
-    now: float,
-    parameters: Parameters,
-) -> Refreshed:
+def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
     """Merge changed candidates into the stored rows of the viewers."""
+    connection, pool, parameters = page.connection, page.pool, page.parameters
     order = np.argsort(viewers.ids)
 
     def rows_of(ids: Indices) -> Indices:
@@ -68,40 +60,32 @@ def refresh(
     threshold = np.full(len(viewers), -np.inf, np.float32)
     full = rows_of(last["userId"])
     threshold[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
-    entering, candidate = _entering(
-        viewers, gather(viewers, pool, changes.candidates), threshold, now, parameters, pool
-    )
+    entering, candidate = _entering(page, viewers, gather(viewers, pool, changes.candidates), threshold)
     held = fetch_columns(connection, _HOLDERS, {"viewers": viewers.ids, "left": changes.left}, {"userId": "int8"})
     affected = np.union1d(entering, rows_of(held["userId"]))
     kept = fetch_columns(
         connection, _STORED, {"viewers": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
     )
     stays = ~np.isin(kept["candidateUserId"], changes.left)
-    at, known = _at(stored, kept["candidateUserId"][stays])
+    at, known = _at(page.snapshot, kept["candidateUserId"][stays])
     row = np.concatenate([rows_of(kept["userId"][stays])[known], entering])
     position = np.concatenate([at[known], changes.candidates[candidate]])
-    return _merged(connection, viewers, affected, full, row, position, pool, now, parameters)
+    return _merged(page, viewers, affected, full, row, position)
 
 
 def _merged(
-    connection: Connection,
-    viewers: Users,
-    affected: Indices,
-    full: Indices,
-    row: Indices,
-    position: Indices,
-    pool: CandidatePool,
-    now: float,
-    parameters: Parameters,
+    page: PageRun, viewers: Users, affected: Indices, full: Indices, row: Indices, position: Indices
 ) -> Refreshed:
+    """Score pairs of a viewer's row and a candidate's position anew, and rank them."""
+    connection, top_k = page.connection, page.parameters.top_k
     distinct, candidate = np.unique(position, return_inverse=True)
-    candidates = gather(viewers, pool, distinct)
+    candidates = gather(viewers, page.pool, distinct)
     order = np.argsort(row, kind="stable")
-    pairs = score_pairs(viewers, candidates, row[order], candidate[order], now, parameters)
-    matches = ranked(candidates, pairs, parameters.top_k)
+    pairs = score_pairs(viewers, candidates, row[order], candidate[order], page.now, page.parameters)
+    matches = ranked(candidates, pairs, top_k)
     counts = np.bincount(matches.pairs.viewer, minlength=len(viewers))
     lost = np.zeros(len(viewers), bool)
-    lost[full] = counts[full] < parameters.top_k
+    lost[full] = counts[full] < top_k
     # Hidden, deleted or blocked since the snapshot: rare, and scored anew.
     gone = np.setdiff1d(candidates.ids, visibility.still_candidates(connection, candidates.ids))
     chosen = matches.candidates.ids[matches.pairs.candidate]
@@ -117,20 +101,14 @@ def _merged(
     return Refreshed(kept, affected[~lost[affected]], again)
 
 
-def _entering(
-    viewers: Users,
-    changed: Users,
-    threshold: NDArray[np.float32],
-    now: float,
-    parameters: Parameters,
-    pool: CandidatePool,
-) -> tuple[Indices, Indices]:
+def _entering(page: PageRun, viewers: Users, changed: Users, threshold: NDArray[np.float32]) -> tuple[Indices, Indices]:
     """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold."""
     empty = np.empty(0, np.int64)
     if not len(changed):
         return empty, empty
+    pool, parameters = page.pool, page.parameters
     screening = Screening(viewers, parameters, pool.bits, pool.popularity)
-    matchup = screening.against(Segment.of(changed, now, parameters, pool.bits, pool.popularity))
+    matchup = screening.against(Segment.of(changed, page.now, parameters, pool.bits, pool.popularity))
     rows, found = np.arange(len(viewers)), [(empty, empty)]
     for start in range(0, len(changed), CHUNK_USERS):
         columns = slice(start, min(start + CHUNK_USERS, len(changed)))

@@ -8,9 +8,10 @@ from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSum
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
+from sitejobs.matching.match_scores.page_run import page_run
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
 from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
-from sitejobs.matching.scoring.parameters import Parameters, read_parameters
+from sitejobs.matching.scoring.parameters import read_parameters
 from sitejobs.matching.snapshot import work_files as snapshots
 
 _USER = """
@@ -67,14 +68,13 @@ def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Jso
 
 
 def _batch(resources: Resources, run: Run, page: JsonObject) -> PageSummary:
-    parameters = Parameters.from_json(run.context["parameters"])
-    stored = snapshots.opened(resources, run.context["snapshot"])
+    opened = page_run(resources, run)
     if "userId" in page:
-        return score_user(resources, run, parameters, stored, int(page["userId"]))
+        return score_user(opened, int(page["userId"]))
     if "changes" in run.context:
         changes = stored_changes(resources, run.context["changes"])
-        return refresh_page(resources, run, parameters, stored, changes, page["start"], page["stop"])
-    return score_page(resources, run, parameters, stored, page["start"], page["stop"])
+        return refresh_page(opened, changes, page["start"], page["stop"])
+    return score_page(opened, page["start"], page["stop"])
 
 
 def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[JsonObject, str | None]:

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.jobs.job import PageSummary, Resources, Run
-from sitejobs.matching.match_scores import visibility as visibility
+from sitejobs.jobs.job import PageSummary
+from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import refresh
+from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.rows import NOT_FINITE, are_finite
 from sitejobs.matching.match_scores.store import Outcome, Part, write_page
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.candidates import open_pool
 from sitejobs.matching.snapshot.encoding import block_hashes, encode
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
@@ -34,56 +34,35 @@ SUPERSEDED = "superseded"
 FRESH = "fresh"
 """Nothing that the viewer's rows depend on has changed."""
 
-_POOL = "world"
 _LOG = logging.getLogger(__name__)
 
 
-def score_page(
-    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, start: int, stop: int
-) -> PageSummary:
+def score_page(page: PageRun, start: int, stop: int) -> PageSummary:
     """The users at positions start..stop-1 of the snapshot; beyond its viewers come those without a profile."""
-    viewers, others = _users_at(stored, start, stop)
-    return _write(resources, run, parameters, stored, viewers, others, [])
+    viewers, others = _users_at(page.snapshot, start, stop)
+    return _write(page, viewers, others, [])
 
 
-def score_user(
-    resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot, user_id: int
-) -> PageSummary:
+def score_user(page: PageRun, user_id: int) -> PageSummary:
     """One user whose own rows are read live; the others are as the snapshot has them."""
-    population = read_population(resources.database.connection(), run.started_at, user_id)
-    viewers = encode(population, stored.dictionaries, parameters)
+    population = read_population(page.connection, page.started_at, user_id)
+    viewers = encode(population, page.snapshot.dictionaries, page.parameters)
     others = np.array([] if len(viewers) else [user_id], np.int64)
-    return _write(resources, run, parameters, stored, viewers, others, [])
+    return _write(page, viewers, others, [])
 
 
-def refresh_page(
-    resources: Resources,
-    run: Run,
-    parameters: Parameters,
-    stored: StoredSnapshot,
-    changes: Changes,
-    start: int,
-    stop: int,
-) -> PageSummary:
+def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> PageSummary:
     """The same users as `score_page` in an incremental run: only what changed is computed."""
-    viewers, others = _users_at(stored, start, stop)
+    viewers, others = _users_at(page.snapshot, start, stop)
     changed = changes.viewers[start:stop]
     changed, gone = changed[: len(viewers)], others[changed[len(viewers) :]]
     anew, fresh = viewers.take(np.flatnonzero(changed)), viewers.take(np.flatnonzero(~changed))
     parts = []
     if len(fresh) and (len(changes.candidates) or len(changes.left)):
-        found = refresh(
-            resources.database.connection(),
-            fresh,
-            changes,
-            stored,
-            _pool(resources, run, parameters, stored),
-            run.started_at.timestamp(),
-            parameters,
-        )
+        found = refresh(page, fresh, changes)
         anew = concatenate([anew, fresh.take(found.again)])
         parts.append(Part(fresh, found.matches, found.changed, np.empty(0, np.int64)))
-    summary = _write(resources, run, parameters, stored, anew, gone, parts)
+    summary = _write(page, anew, gone, parts)
     unchanged = stop - start - summary.processed
     summary.processed += unchanged
     summary.skip(FRESH, unchanged)
@@ -99,34 +78,24 @@ def _users_at(stored: StoredSnapshot, start: int, stop: int) -> tuple[Users, Ind
     return concatenate(parts) if parts else stored.nobody(), others
 
 
-def _write(
-    resources: Resources,
-    run: Run,
-    parameters: Parameters,
-    stored: StoredSnapshot,
-    viewers: Users,
-    others: Indices,
-    parts: list[Part],
-) -> PageSummary:
-    """Score the viewers and write them with the parts found before; `others` are ids that end without rows."""
-    connection = resources.database.connection()
-    present = np.isin(viewers.ids, visibility.still_viewers(connection, viewers.ids))
+def _write(page: PageRun, viewers: Users, others: Indices, parts: list[Part]) -> PageSummary:
+    """Score the viewers and write them with the parts found before; the rows of the users `others` go."""
+    present = np.isin(viewers.ids, visibility.still_viewers(page.connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
     for chunk in _chunks(viewers.take(np.flatnonzero(present))):
-        pool = _pool(resources, run, parameters, stored)
-        matches, provisional = find_matches(connection, chunk, pool, run.started_at.timestamp(), parameters)
+        matches, provisional = find_matches(page.connection, chunk, page.pool, page.now, page.parameters)
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
     parts, unfit = fit_to_store(parts)
-    outcomes = [*_outcomes(parts), *_without_rows(connection, others, set(absent.tolist()))]
+    outcomes = [*_outcomes(parts), *_without_rows(page.connection, others, set(absent.tolist()))]
     written = write_page(
-        connection,
-        run.id,
+        page.connection,
+        page.run_id,
         outcomes,
         parts,
-        stored.dictionaries.interests[:, 1],
-        run.started_at,
-        parameters.algorithm_version,
+        page.snapshot.dictionaries.interests[:, 1],
+        page.started_at,
+        page.parameters.algorithm_version,
     )
     return _summary(outcomes, written, unfit)
 
@@ -136,7 +105,7 @@ def find_matches(
 ) -> tuple[Matches, Indices]:
     """The viewers' best candidates who are visible, undeleted and not blocked at this moment.
 
-    Also tells for which rows of the viewers that differs from what the snapshot alone would give.
+    Also returns, by row, the viewers whose result depends on data newer than the snapshot (provisional).
     """
     order = np.argsort(viewers.ids)
     blocker, other = visibility.blocked_pairs(connection, viewers.ids)
@@ -153,18 +122,6 @@ def find_matches(
         provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
         everyone = np.repeat(np.arange(len(viewers)), len(gone))
         exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
-
-
-def _pool(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> CandidatePool:
-    """The candidates as of the run's start, kept for the run's next page."""
-    key = (stored.key, run.started_at, parameters)
-    known = resources.memory.get(_POOL)
-    if isinstance(known, tuple) and known[0] == key:
-        pool: CandidatePool = known[1]
-        return pool
-    pool = open_pool(stored, run.started_at.timestamp(), parameters)
-    resources.memory[_POOL] = (key, pool)
-    return pool
 
 
 def _chunks(viewers: Users) -> Iterator[Users]:

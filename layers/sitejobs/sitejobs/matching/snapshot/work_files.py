@@ -23,7 +23,6 @@ WHERE "job" = %(job)s AND "startedAt" > %(started)s - make_interval(secs => %(se
   AND "context" ? 'snapshot'
 ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """
-_OPENED = "opened snapshot"
 
 
 def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
@@ -61,11 +60,9 @@ def recent(resources: Resources, run: Run, parameters: Parameters) -> StoredSnap
 
 def opened(resources: Resources, key: str) -> StoredSnapshot:
     """The snapshot of this key; the last one stays open for the next page."""
-    stored = resources.memory.get(_OPENED)
-    if not isinstance(stored, StoredSnapshot) or stored.key != key:
-        resources.memory.clear()  # what was made of another snapshot goes with it
-        stored = resources.memory[_OPENED] = StoredSnapshot(resources.work, key)
-    return stored
+    if not resources.memory.holds(StoredSnapshot, key):
+        resources.memory.forget()  # what was made of another snapshot goes with it
+    return resources.memory.kept(StoredSnapshot, key, lambda: StoredSnapshot(resources.work, key))
 
 
 def _max_age(resources: Resources) -> float:

@@ -161,9 +161,9 @@ class Screening:
     ) -> KeyedPairs:
         """The pairs that reach their viewer's threshold, (v,), by viewer's row and candidate's row on the segment.
 
-        Of the viewers `rows` (ascending) and the segment's candidates `columns`, r and c of them. `near`: whether any of
-        these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those that
-        `excluded` indexes in (r, c).
+        Of the viewers `rows` (ascending) and the segment's candidates `columns`, r and c of them. `near`: whether any
+        of these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those
+        that `excluded` indexes in (r, c).
         """
         sure = self._traits(rows, matchup, columns)
         sure += self._ratings[rows] @ matchup.segment.ratings[columns].T

@@ -40,7 +40,8 @@ FEWEST_TO_FORECAST = 16
 class Work:
     """How much of the pool was looked at, in pairs of a viewer and a candidate.
 
-    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached their viewer's threshold.
+    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached their viewer's
+        threshold.
     """
 
     pairs: int = 0

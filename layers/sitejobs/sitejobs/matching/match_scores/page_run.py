@@ -1,0 +1,60 @@
+"""What everything that a page of match-scores does has in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Connection
+
+from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot import work_files
+from sitejobs.matching.snapshot.candidates import open_pool
+from sitejobs.matching.snapshot.file import StoredSnapshot
+from sitejobs.matching.topk.search import CandidatePool
+
+
+@dataclass(frozen=True)
+class PageRun:
+    """One page's share of a run.
+
+    started_at : the run's start, to which all ages refer.
+    open_pool : the snapshot's candidates, read on first use and kept for the run's next page.
+    """
+
+    connection: Connection
+    run_id: str
+    started_at: datetime
+    parameters: Parameters
+    snapshot: StoredSnapshot
+    open_pool: Callable[[], CandidatePool]
+
+    @property
+    def now(self) -> float:
+        """The run's start in seconds since 1970."""
+        return self.started_at.timestamp()
+
+    @property
+    def pool(self) -> CandidatePool:
+        """The candidates as of the run's start."""
+        return self.open_pool()
+
+
+def page_run(resources: Resources, run: Run) -> PageRun:
+    """Open what a page of this run needs.
+
+    Raises
+    ------
+    DataUnavailable : the run's snapshot has gone from the work bucket.
+    """
+    parameters = Parameters.from_json(run.context["parameters"])
+    snapshot = work_files.opened(resources, run.context["snapshot"])
+
+    def pool() -> CandidatePool:
+        return resources.memory.kept(
+            CandidatePool,
+            (snapshot.key, run.started_at, parameters),
+            lambda: open_pool(snapshot, run.started_at.timestamp(), parameters),
+        )
+
+    return PageRun(resources.database.connection(), run.id, run.started_at, parameters, snapshot, pool)
