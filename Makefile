@@ -21,10 +21,11 @@ demo: local ## a synthetic site of 2,000 users, its match scores, one user's bes
 test: dev ## all tests, two at a time
 	@$(RUN) -m pytest -n 2 $(ARGS)
 
-check: dev ## lint, format and types
+check: dev ## lint, format, types, and who may import whom
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+	@.venv/bin/lint-imports --no-logo
 
 format: dev ## format the code and mend what the linter can
 	@$(RUN) -m ruff check --fix .
@@ -43,7 +44,7 @@ docs: dev ## renew the documentation's tables, diagram and picture
 
 clean: ## remove what these targets made; the embedded database stays (sitejobs db reset removes it)
 	rm -rf .venv .venv-sam .venv-runtime .aws-sam build sitejobs.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .mypy_cache .grimp_cache .import_linter_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local:

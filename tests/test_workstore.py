@@ -13,7 +13,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from sitejobs.errors import DataUnavailable, SitejobsError, Transient
-from sitejobs.workstore import S3WorkStore
+from sitejobs.handlers.work_bucket import S3WorkStore
 from tests.fakes import FolderWorkStore
 from tests.limits import PATIENCE_S
 

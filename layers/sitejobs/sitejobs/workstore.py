@@ -1,14 +1,7 @@
-"""Work files of a run, such as snapshots: an S3 bucket whose objects expire by themselves."""
+"""Work files of a run, such as snapshots, wherever they are kept."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-from sitejobs.errors import DataUnavailable, Transient
-
-_GONE_CODES = ("NoSuchKey", "404", "InvalidRange", "NoSuchBucket")
-_BUSY_CODES = ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "503", "500")
+from typing import Protocol
 
 
 class WorkStore(Protocol):
@@ -22,53 +15,3 @@ class WorkStore(Protocol):
 
     def read(self, key: str, start: int, length: int) -> bytes:
         """`length` bytes from `start`; raises `DataUnavailable` when the object is gone or shorter."""
-
-
-class S3WorkStore:
-    """The work bucket."""
-
-    def __init__(self, client: Any, bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put_file(self, key: str, path: Path) -> None:
-        # Multipart by itself above 8 MB; an upload that is broken off leaves no object.
-        with _translated(key):
-            self._client.upload_file(str(path), self._bucket, key)
-
-    def size(self, key: str) -> int:
-        with _translated(key):
-            return int(self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
-
-    def read(self, key: str, start: int, length: int) -> bytes:
-        with _translated(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
-            data: bytes = answer["Body"].read()
-        if len(data) != length:
-            raise DataUnavailable(f"work file {key} is shorter than {start + length} bytes")
-        return data
-
-
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    from boto3.exceptions import S3UploadFailedError
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (ClientError, S3UploadFailedError) as error:
-        # What S3 answers to an upload comes wrapped.
-        answer = error if isinstance(error, ClientError) else error.__context__
-        raise _of_code(key, answer) from error
-    except BotoCoreError as error:
-        raise Transient(f"work file {key}: {type(error).__name__}") from error
-
-
-def _of_code(key: str, error: Any) -> DataUnavailable | Transient:
-    """What S3's error code means: `NoSuchKey`, or only `404` where its answer has no body."""
-    code = error.response.get("Error", {}).get("Code", "")
-    if code in _GONE_CODES:
-        return DataUnavailable(f"work file {key} is not there ({code})")
-    if code in _BUSY_CODES:
-        return Transient(f"work file {key}: {code}")
-    return DataUnavailable(f"work file {key}: {code}")

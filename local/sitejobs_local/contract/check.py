@@ -12,8 +12,7 @@ from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect
 from sitejobs_local.contract.kinds import converted, fits, is_odd_id, odd_ids, wanted
-from sitejobs_local.contract.mend import identifier
-from sitejobs_local.contract.model import Column, Index, Jobs, Table, needed, needing
+from sitejobs_local.contract.model import Column, Index, Jobs, Table, identifier, needed, needing
 from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
 
 OLDEST_SERVER = 130_000

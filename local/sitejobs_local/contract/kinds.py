@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from sitejobs_local.contract.inspect import Found, FoundColumn, FoundTable
-from sitejobs_local.contract.mend import identifier
-from sitejobs_local.contract.model import FAMILIES, Column, Jobs, Table
+from sitejobs_local.contract.model import FAMILIES, Column, Jobs, Table, identifier
 
 Convert = Callable[[str], str]
 """Makes SQL of the wanted type out of SQL of the type that was found."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sitejobs_local.contract.model import Column, Extension, Index, Table
+from sitejobs_local.contract.model import Column, Extension, Index, Table, identifier
 
 if TYPE_CHECKING:
     from sitejobs_local.contract.kinds import Convert, OddId
@@ -12,11 +12,6 @@ PAGE = "docs/site-tables.md"
 NUMBER_IDS = f"-- views of these names that give each id a number: {PAGE}"
 MIGRATE = "sitejobs db migrate"
 MIGRATE_AGAIN = "sitejobs db migrate --again"
-
-
-def identifier(name: str) -> str:
-    """A name as SQL quotes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:

@@ -95,3 +95,8 @@ def needed(by: Jobs, jobs: Collection[str]) -> bool:
 def needing(by: Jobs, jobs: Collection[str]) -> tuple[str, ...]:
     """Those of `jobs` that need what is marked with `by`, in alphabetical order."""
     return tuple(sorted(job for job in jobs if by is None or job in by))
+
+
+def identifier(name: str) -> str:
+    """A name as SQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'

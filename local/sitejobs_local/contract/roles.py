@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.mend import grant, identifier, listed, literal
-from sitejobs_local.contract.model import Table, needed
+from sitejobs_local.contract.mend import grant, listed, literal
+from sitejobs_local.contract.model import Table, identifier, needed
 from sitejobs_local.contract.site import SITE_TABLES
 
 

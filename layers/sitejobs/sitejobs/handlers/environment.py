@@ -7,9 +7,10 @@ from typing import Any
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.credentials import read_secret, sign_token
 from sitejobs.handlers.settings import Settings, database_url, read_settings
+from sitejobs.handlers.work_bucket import S3WorkStore
 from sitejobs.jobs.job import Resources
 from sitejobs.postgres.connection import Database
-from sitejobs.workstore import S3WorkStore, WorkStore
+from sitejobs.workstore import WorkStore
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Records that say nothing, as a run counts them: what a rule reads leaves them out (`odd.py`)."""
+"""Records that say nothing, as a run counts them: what a rule reads leaves them out (`usable_rows.py`)."""
 
 from typing import LiteralString
 
@@ -6,6 +6,9 @@ from psycopg import Connection
 
 from sitejobs.jobs.job import JsonObject, PageSummary, Run
 from sitejobs.matching.usable_rows import RATED
+
+NOT_FINITE = "not-finite"
+"""A score came out as no number: its viewer fails, and keeps the rows that it has."""
 
 _CONTEXT = "passedOver"
 

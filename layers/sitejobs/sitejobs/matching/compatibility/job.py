@@ -14,9 +14,8 @@ from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import NO_TARGETS, fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
-from sitejobs.matching.match_scores.rows import NOT_FINITE
 from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions
-from sitejobs.matching.passed_over import RELATIONS, count_passed_over, note_passed_over
+from sitejobs.matching.passed_over import NOT_FINITE, RELATIONS, count_passed_over, note_passed_over
 from sitejobs.options import MAX_ID, MIN_ID
 
 _LOG = logging.getLogger(__name__)

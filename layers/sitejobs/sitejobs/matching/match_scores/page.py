@@ -12,8 +12,9 @@ from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import refresh
 from sitejobs.matching.match_scores.page_run import PageRun
-from sitejobs.matching.match_scores.rows import NOT_FINITE, are_finite
+from sitejobs.matching.match_scores.rows import are_finite
 from sitejobs.matching.match_scores.store import Outcome, Part, write_page
+from sitejobs.matching.passed_over import NOT_FINITE
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.encoding import block_hashes, encode

@@ -9,9 +9,6 @@ from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.search import Matches
 from sitejobs.postgres.copy import LAST_COLUMNS, Values, encode_table, microseconds, small
 
-NOT_FINITE = "not-finite"
-"""A score came out as no number: its viewer fails, and keeps the rows that it has."""
-
 COLUMNS: dict[str, str] = {
     "userId": ">i8",
     "candidateUserId": ">i8",
