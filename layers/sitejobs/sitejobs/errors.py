@@ -5,29 +5,29 @@ class SitejobsError(Exception):
     """Base of every error raised on purpose. Messages carry ids and counts, never personal data."""
 
 
-class InvalidInput(SitejobsError):  # noqa: N818 - the name is what an execution shows
+class InvalidInput(SitejobsError):
     """An option, event or setting is wrong; trying again cannot help."""
 
 
-class Transient(SitejobsError):  # noqa: N818 - the name that the definitions retry
+class Transient(SitejobsError):
     """The database or a service was briefly not available; the same call may succeed later."""
 
 
-class RunClosed(SitejobsError):  # noqa: N818
+class RunClosed(SitejobsError):
     """The run this page belongs to was closed or taken over: its late pages must not write."""
 
 
-class DatabaseFailure(SitejobsError):  # noqa: N818
+class DatabaseFailure(SitejobsError):
     """The database refused a statement for a reason that trying again does not mend."""
 
 
-class SuspiciousLoss(SitejobsError):  # noqa: N818
+class SuspiciousLoss(SitejobsError):
     """A run would remove so much of what is stored that somebody should say that it is meant."""
 
 
-class DataUnavailable(SitejobsError):  # noqa: N818
+class DataUnavailable(SitejobsError):
     """A work file that the run depends on has gone or is damaged."""
 
 
-class Unexpected(SitejobsError):  # noqa: N818
+class Unexpected(SitejobsError):
     """A mistake in our own code, named by its class and line: its own message might quote a row."""

@@ -24,7 +24,7 @@ _GRACE_SECONDS: Final = 1.0
 _HEADER_BYTES: Final = 8
 
 
-class HandlerNotFound(Exception):  # noqa: N818 - named as Lambda names it
+class HandlerNotFound(Exception):
     """The module has no function of the handler's name."""
 
 

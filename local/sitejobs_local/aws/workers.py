@@ -37,15 +37,15 @@ _INHERITED: Final = ("PATH", "HOME", "TMPDIR")
 _HEADER_BYTES: Final = 8
 
 
-class PoolClosed(Exception):  # noqa: N818 - a state, not a mistake
+class PoolClosed(Exception):
     """The pool was closed: no invocation starts any more."""
 
 
-class UnknownFunction(LookupError):  # noqa: N818 - named as the API names it
+class UnknownFunction(LookupError):
     """There is no function of that name."""
 
 
-class PayloadTooLarge(ValueError):  # noqa: N818 - named as the API names it
+class PayloadTooLarge(ValueError):
     """The event is larger than Lambda takes."""
 
 
@@ -71,7 +71,7 @@ class Invocation:
         return json.loads(self.payload)
 
 
-class _Lost(Exception):  # noqa: N818 - never leaves this module
+class _Lost(Exception):
     """The environment's process ended or closed its channel."""
 
 

@@ -38,7 +38,7 @@ class PostgresError(RuntimeError):
     """The embedded PostgreSQL cannot be had; the message says why and what to do."""
 
 
-class DatabaseInUse(PostgresError):  # noqa: N818 - reads as what happened
+class DatabaseInUse(PostgresError):
     """Refused because other processes are using the embedded PostgreSQL."""
 
 

@@ -58,7 +58,7 @@ SELECT EXISTS (
 """
 
 
-class CannotConnect(SitejobsError):  # noqa: N818 - says what happened
+class CannotConnect(SitejobsError):
     """The database cannot be reached or refuses the login."""
 
 

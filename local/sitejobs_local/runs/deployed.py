@@ -37,7 +37,7 @@ _EVENTS_LOOKED_AT = 100
 """An answer that is looked for is among the first or last ten events, unless its step had to be tried again."""
 
 
-class AwsRefused(SitejobsError):  # noqa: N818 - says what happened
+class AwsRefused(SitejobsError):
     """AWS cannot be asked, or refuses."""
 
 

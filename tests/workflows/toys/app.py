@@ -13,7 +13,7 @@ NOTE_START = 'INSERT INTO "Seen" ("job", "given") VALUES (%s, %s) RETURNING "id"
 NOTE_END = 'UPDATE "Seen" SET "ended" = clock_timestamp() WHERE "id" = %s'
 
 
-class PagesFailed(Exception):  # noqa: N818 - the error of a paged job
+class PagesFailed(Exception):
     """How a job ends that lost pages."""
 
 

@@ -39,7 +39,7 @@ JOIN "Post" p ON p."id" = l."postId" AND p."deletedAt" IS NULL AND p."visibility
              AND p."userId" <> l."userId"
 JOIN "User" c ON c."id" = p."userId" AND c."deletedAt" IS NULL
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-"""  # noqa: S608 - put together from constants
+"""
 # Of all that a profile follows from; the sum does not depend on the order of the likes.
 _FINGERPRINT: LiteralString = """
 hashtextextended(concat_ws('|', %(rules)s::int, %(days)s::int, count(*), sum(
@@ -56,7 +56,7 @@ SELECT "userId" FROM current FULL JOIN stored USING ("userId")
 WHERE CASE WHEN current."fingerprint" IS NULL THEN NOT (stored."empty" AND stored."here")
       ELSE stored."fingerprint" IS DISTINCT FROM current."fingerprint" END
 ORDER BY "userId"
-"""  # noqa: S608 - put together from constants
+"""
 
 REMOVE: LiteralString = """
 DELETE FROM "UserAffinityProfile" a
@@ -122,7 +122,7 @@ WHERE NOT {of_later_run('a."computedAt"')}
       IS DISTINCT FROM (EXCLUDED."topCreators", EXCLUDED."topCreatorShares", EXCLUDED."topTopics",
        EXCLUDED."topTopicShares", EXCLUDED."contentTypePrefs", EXCLUDED."engagementVelocity",
        EXCLUDED."explorationFactor", EXCLUDED."fingerprint")
-"""  # noqa: S608 - put together from constants
+"""
 OUTCOMES: LiteralString = """
 SELECT count(*) FILTER (WHERE u."id" IS NULL), count(*) FILTER (WHERE u."id" IS NOT NULL AND a."userId" IS NULL)
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")

@@ -36,7 +36,7 @@ UNION ALL
 SELECT p."id", p."text" FROM "Post" p
 WHERE p."id" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL
   AND {_RECENT} AND %(days)s::int > 0
-"""  # noqa: S608 - put together from constants
+"""
 # Features of posts that are gone; those of posts older than the lookback stay. The range stands at each table, or the
 # planner reads the other whole.
 _VANISHED: LiteralString = """
@@ -65,7 +65,7 @@ SELECT "id" FROM (
     ({_VANISHED}
      AND f."postId" <= (SELECT CASE WHEN count(*) = %(limit)s::bigint THEN max("id") ELSE %(last)s END FROM live))
 ) AS known ORDER BY "id" LIMIT %(limit)s
-"""  # noqa: S608 - put together from constants
+"""
 STALE: LiteralString = f"""
 SELECT p."id" FROM ({_LIVE_POSTS}) AS p
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id" AND f."postId" BETWEEN %(first)s AND %(last)s
@@ -73,17 +73,17 @@ WHERE f."fingerprint" IS DISTINCT FROM {_FINGERPRINT}
 UNION ALL
 ({_VANISHED})
 ORDER BY 1
-"""  # noqa: S608 - put together from constants
+"""
 COUNT: LiteralString = f"""
 SELECT CASE WHEN %(days)s::int = 0 THEN (SELECT count(*) FROM "Post" WHERE "deletedAt" IS NULL) ELSE
     (SELECT count(*) FROM "Post" WHERE "deletedAt" IS NULL AND {_RECENT}) END
-"""  # noqa: S608 - put together from constants
+"""
 
 READ: LiteralString = f"""
 SELECT p."id", COALESCE(p."text", ''), {MEDIA_COUNT} AS "media", {_FINGERPRINT} AS "fingerprint"
 FROM "Post" p WHERE p."id" = ANY(%(keys)s) AND p."deletedAt" IS NULL
 ORDER BY p."id"
-"""  # noqa: S608 - put together from constants
+"""
 # Topics hold no blanks, so a row's topics travel as one text.
 WRITE: LiteralString = """
 INSERT INTO "PostFeatures" AS f ("postId", "topics", "quality", "computedAt", "fingerprint")

@@ -25,7 +25,7 @@ FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 ORDER BY k."userId"
-"""  # noqa: S608 - put together from constants
+"""
 # The user's row first, as everywhere: whoever else writes this feed is then met there.
 _REMOVE_USERS: LiteralString = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
 _REMOVE_SEGMENTS: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""

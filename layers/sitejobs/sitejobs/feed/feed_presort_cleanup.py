@@ -95,7 +95,7 @@ SELECT s."userId", s."segmentIndex", COALESCE(s."reason", invalid."reason") AS "
 FROM segments s LEFT JOIN invalid ON invalid."userId" = s."userId" AND invalid."segmentIndex" = s."segmentIndex"
 WHERE COALESCE(s."reason", invalid."reason") IS NOT NULL
 ORDER BY s."userId", s."segmentIndex"
-"""  # noqa: S608 - put together from constants
+"""
 # The users' rows are locked first, where a presort begins too; what it is about to replace is left to it.
 LOCK: LiteralString = """
 SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" = ANY(%(users)s) ORDER BY "userId" FOR UPDATE SKIP LOCKED

@@ -24,12 +24,12 @@ SHARED: LiteralString = f"""
 SELECT hashtextextended(concat(%(settings)s::text, '|',
     (SELECT sum(hashtextextended(post::text, 0)) FROM ({PUBLIC_POSTS}) AS post), '|',
     (SELECT string_agg(question::text, '|') FROM ({QUESTIONS}) AS question)), 0) AS "hash"
-"""  # noqa: S608 - put together from constants
+"""
 """Hash of what all feeds rest on."""
 
 NEWEST: LiteralString = f"""
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM ({NEWEST_PEOPLE}) AS newest
-"""  # noqa: S608 - put together from constants
+"""
 
 FINGERPRINT: LiteralString = f"""
 hashtextextended(concat(
@@ -43,7 +43,7 @@ hashtextextended(concat(
     CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId" AND {IS_SCORE})
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({PERSON} AND a."id" = ANY(k."people")) AS o)), 0)
-"""  # noqa: S608 - put together from constants
+"""
 """Hash of what the feed of `k."userId"` rests on beside that, given `k."people"`; `newest` as in `NEWEST`."""
 
 # A feed is renewed once half its time is over: no reader finds an expired one as long as runs come that often.
@@ -61,5 +61,5 @@ WHERE CASE
     WHEN k."computedAt" <= %(now)s::timestamptz - make_interval(secs => %(ttlMinutes)s::int * 30) THEN true
     ELSE k."fingerprint" <> {FINGERPRINT} END
 ORDER BY 1
-"""  # noqa: S608 - put together from constants
+"""
 """Users of a range whose feed is missing, or not what a run would store."""

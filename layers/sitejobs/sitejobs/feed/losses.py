@@ -16,7 +16,7 @@ TRENDING = (
         SELECT FROM "Post" p JOIN "User" a ON a."id" = p."userId" JOIN "Profile" c ON c."userId" = a."id"
         WHERE p."id" = s."postId" AND p."deletedAt" IS NULL AND p."visibility"::text = 'PUBLIC' AND {IS_VISIBLE}
           AND EXISTS (SELECT FROM "LikedPost" l WHERE l."postId" = p."id")
-        """,  # noqa: S608 - made of constants
+        """,
         only='s."expiresAt" > %(now)s',
     ),
 )
@@ -35,14 +35,14 @@ AFFINITY = (
             JOIN "Post" p ON p."id" = liked."postId" AND p."deletedAt" IS NULL)), count(*)
         FROM (SELECT "userId", "topCreators" = '{{}}' AS "empty" FROM "UserAffinityProfile") AS a
         LEFT JOIN "User" u ON u."id" = a."userId" AND u."deletedAt" IS NULL
-        """,  # noqa: S608 - made of constants
+        """,
     ),
 )
 """Profiles of users who have gone, and those that would be emptied."""
 
 _SAMPLED: LiteralString = f"""
 SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT {SAMPLE}
-"""  # noqa: S608 - made of constants
+"""
 
 
 def _id(text: LiteralString) -> LiteralString:
@@ -77,7 +77,7 @@ FEEDS = (
         )
         SELECT GREATEST(held."left", round(held."all" * COALESCE(cards."gone", 0)))::bigint, held."all"::bigint
         FROM held, cards
-        """,  # noqa: S608 - made of constants
+        """,
     ),
 )
 """Segments of users who have gone, or of as large a share as the cards that show what has gone."""

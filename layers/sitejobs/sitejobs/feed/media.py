@@ -11,20 +11,20 @@ m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILE
 MEDIA_COUNT: LiteralString = f"""
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND {SHOWN})
-"""  # noqa: S608 - put together from constants
+"""
 """How many media the post `p` shows."""
 
 CONTENT_TYPE: LiteralString = f"""
 (SELECT CASE WHEN bool_or(m."type"::text = 'VIDEO') THEN 'videos'
              WHEN bool_or(m."type"::text = 'IMAGE') THEN 'photos' ELSE 'text' END
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
-"""  # noqa: S608 - put together from constants
+"""
 """What the post `p` is: videos if it shows one, else photos if it shows one, else text."""
 
 SHOWN_TYPES: LiteralString = f"""
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
-"""  # noqa: S608 - put together from constants
+"""
 """The types of the media that the post `p` shows, in their order; NULL if it shows none."""
 
 

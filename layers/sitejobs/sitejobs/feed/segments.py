@@ -33,7 +33,7 @@ ON CONFLICT ("userId") DO UPDATE
 SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."computedAt",
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
     "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people"
-"""  # noqa: S608 - put together from constants
+"""
 _DELETE: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(users)s)"""
 _COPY: LiteralString = """
 COPY "FeedPresorted" ("userId", "segmentIndex", "items", "phase1Json", "algorithmVersion", "computedAt", "expiresAt")

@@ -45,7 +45,7 @@ SELECT {_FIGURES} FROM (
       AND (oldest."id" IS NULL OR (p."createdAt", p."id") >= (oldest."createdAt", oldest."id"))
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
 ) AS p {_WITH_FIGURES}
-"""  # noqa: S608 - put together from constants
+"""
 """The newest public posts of people who may appear, of each the newest few: nobody fills everybody's feed."""
 
 # Whoever is asked for, as `k."userId"`.
@@ -55,7 +55,7 @@ SELECT {_FIGURES} FROM (
     WHERE p."userId" = k."userId" AND {_recent("p")}
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(ownPosts)s
 ) AS p {_WITH_FIGURES}
-"""  # noqa: S608 - put together from constants
+"""
 _FOLLOWED_POSTS: LiteralString = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM (
@@ -72,7 +72,7 @@ SELECT {_FIGURES} FROM (
     WHERE {IS_VISIBLE}
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(followedPosts)s
 ) AS p {_WITH_FIGURES}
-"""  # noqa: S608 - put together from constants
+"""
 OWN_AND_FOLLOWED_POSTS: LiteralString = f"{_OWN_POSTS} UNION ALL {_FOLLOWED_POSTS}"
 """Posts that only `k."userId"` has as candidates: the own ones, and private ones of users who let this one in."""
 
@@ -80,7 +80,7 @@ _CHANGED: LiteralString = moment('q."updatedAt"')
 QUIZ: LiteralString = f"""
 SELECT q."id", {_CHANGED} AS "updatedAt" FROM "Quiz" q WHERE q."isActive"
 ORDER BY {_CHANGED} DESC NULLS LAST, q."id" DESC LIMIT 1
-"""  # noqa: S608 - put together from constants
+"""
 QUESTIONS: LiteralString = f"""
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
@@ -89,12 +89,12 @@ SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     WHERE o."questionId" = q."id" AND o."value" IS NOT NULL AND o."label" IS NOT NULL) AS "options"
 FROM ({QUIZ}) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
-"""  # noqa: S608 - put together from constants
+"""
 ANSWERED: LiteralString = f"""
 SELECT jsonb_object_keys(r."answers") AS "question"
 FROM "QuizResult" r WHERE r."userId" = k."userId" AND r."quizId" = (SELECT "id" FROM ({QUIZ}) AS quiz)
   AND jsonb_typeof(r."answers") = 'object'
-"""  # noqa: S608 - put together from constants
+"""
 """Questions that `k."userId"` need not be asked any more."""
 
 BLOCKED: LiteralString = """
@@ -118,7 +118,7 @@ SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
     SELECT m."userAId", m."updatedAt" FROM "Match" m
     WHERE m."userBId" = k."userId" AND m."state"::text = 'ACTIVE'
 ) AS m WHERE m."other" IS NOT NULL
-"""  # noqa: S608 - put together from constants
+"""
 IS_SCORE: LiteralString = """m."score" > '-Infinity' AND m."score" < 'Infinity' """
 """Condition on `"MatchScore" m`: NaN counts as more than infinity."""
 
@@ -129,10 +129,10 @@ WHERE m."userId" = ANY(%(keys)s) AND m."rank" <= %(suggestions)s
 NEWEST_PEOPLE: LiteralString = f"""
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE {IS_VISIBLE} ORDER BY a."id" DESC LIMIT %(suggestions)s
-"""  # noqa: S608 - put together from constants
+"""
 """Who is suggested to users for whom nobody is scored."""
 
 PERSON: LiteralString = f"""
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE {IS_VISIBLE}
-"""  # noqa: S608 - put together from constants
+"""

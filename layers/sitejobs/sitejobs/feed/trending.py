@@ -29,8 +29,8 @@ SELECT "id" FROM (
     (SELECT "postId" FROM "TrendingScore" WHERE "postId" BETWEEN %(first)s AND %(last)s
      ORDER BY "postId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
-"""  # noqa: S608 - put together from constants
-COUNT: LiteralString = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WINDOW}'  # noqa: S608 - as above
+"""
+COUNT: LiteralString = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WINDOW}'
 
 READ: LiteralString = f"""
 SELECT k."id", CASE
@@ -55,13 +55,13 @@ LEFT JOIN LATERAL (
     WHERE l."postId" = p."id" AND l."userId" <> p."userId" AND l."createdAt" {_IN_WINDOW}
 ) AS likes ON true
 ORDER BY k."id"
-"""  # noqa: S608 - as above
+"""
 # A row that a later run has written stays, and so does it in `WRITE`: of two runs the later start holds.
 REMOVE: LiteralString = f"""
 DELETE FROM "TrendingScore"
 WHERE "postId" = ANY(%(keys)s) AND NOT {of_later_run('"computedAt"')}
   AND ("expiresAt" <= %(now)s OR NOT "postId" = ANY(%(posts)s))
-"""  # noqa: S608 - as above
+"""
 # A peak that is still to come was seen by a wrong clock.
 WRITE: LiteralString = f"""
 INSERT INTO "TrendingScore" AS t
@@ -81,7 +81,7 @@ SET "popularity" = EXCLUDED."popularity", "velocity" = EXCLUDED."velocity",
 WHERE NOT {of_later_run('t."computedAt"')}
   AND (t."popularity", t."velocity", t."expiresAt")
       IS DISTINCT FROM (EXCLUDED."popularity", EXCLUDED."velocity", EXCLUDED."expiresAt")
-"""  # noqa: S608 - as above
+"""
 
 
 def popularity_of(likes: int, age_hours: float) -> float:

@@ -96,7 +96,7 @@ def users_and(stored: LiteralString) -> LiteralString:
         (SELECT DISTINCT "userId" FROM {stored} WHERE "userId" BETWEEN %(first)s AND %(last)s
          ORDER BY "userId" LIMIT %(limit)s)
     ) AS known ORDER BY "id" LIMIT %(limit)s
-    """  # noqa: S608 - the table's name is a literal of our own
+    """
 
 
 @dataclass(frozen=True)

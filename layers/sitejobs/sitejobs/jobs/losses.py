@@ -42,7 +42,7 @@ def lost(table: LiteralString, source: LiteralString, *, only: LiteralString = "
         f"""
         SELECT (SELECT count(*) FROM "{table}" s WHERE {only} AND NOT EXISTS ({source})),
                (SELECT count(*) FROM "{table}" s WHERE {only})
-        """,  # noqa: S608 - made of constants
+        """,
     )
 
 

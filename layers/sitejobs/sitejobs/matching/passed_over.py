@@ -17,7 +17,7 @@ _COUNTS: dict[str, LiteralString] = {
         SELECT count(*) FROM "ProfileRating" r WHERE {RATED} IS NOT TRUE
           AND (%(user)s::bigint IS NULL
                OR r."targetProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s)
-               OR r."raterProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s))""",  # noqa: S608
+               OR r."raterProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s))""",
     "unreadable-interests": """
         SELECT count(*) FROM "UserInterest"
         WHERE ("userId" IS NULL OR "subjectId" IS NULL OR "interestId" IS NULL)

@@ -41,39 +41,37 @@ class Attributes:
 
     format: str | None = _attribute("", KINDS, "first bytes", "the container, by content: jpeg, mp4, mp3")
     kind: str | None = _attribute("", KINDS, "first bytes, tracks", "IMAGE, VIDEO or AUDIO, by content")
-    mimeType: str | None = _attribute("", KINDS, "first bytes, tracks", "the MIME type, by content")  # noqa: N815
-    sizeBytes: int | None = _attribute("bytes", KINDS, "the bucket", "size of the object")  # noqa: N815
-    durationMs: int | None = _attribute(  # noqa: N815
+    mimeType: str | None = _attribute("", KINDS, "first bytes, tracks", "the MIME type, by content")
+    sizeBytes: int | None = _attribute("bytes", KINDS, "the bucket", "size of the object")
+    durationMs: int | None = _attribute(
         "ms", KINDS, "MediaInfo; tracks, frames, pages", "length; of an image that of its animation"
     )
     width: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "width as displayed")
     height: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "height as displayed")
-    storedWidth: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "width as stored")  # noqa: N815
-    storedHeight: int | None = _attribute(  # noqa: N815
-        "pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "height as stored"
-    )
+    storedWidth: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "width as stored")
+    storedHeight: int | None = _attribute("pixels", (IMAGE, VIDEO), "Pillow, MediaInfo", "height as stored")
     rotation: int | None = _attribute(
         "degrees", (IMAGE, VIDEO), "EXIF, track matrix", "clockwise turn from stored to displayed: 0, 90, 180 or 270"
     )
     mirrored: bool | None = _attribute("", (IMAGE, VIDEO), "EXIF, track matrix", "mirrored before it is turned")
-    aspectRatio: float | None = _attribute("", (IMAGE, VIDEO), "size as displayed", "width / height")  # noqa: N815
-    hasVideo: bool | None = _attribute("", KINDS, "MediaInfo", "has a moving picture")  # noqa: N815
-    hasAudio: bool | None = _attribute("", KINDS, "MediaInfo", "has sound")  # noqa: N815
-    videoCodec: str | None = _attribute("", (VIDEO,), "MediaInfo", "h264, hevc, av1, vp9, ...")  # noqa: N815
-    videoProfile: str | None = _attribute("", (VIDEO,), "MediaInfo", "the codec's profile, e.g. Main 10")  # noqa: N815
-    bitDepth: int | None = _attribute("bits", (VIDEO,), "MediaInfo", "bits of a colour sample")  # noqa: N815
-    frameRate: float | None = _attribute("frames/s", (VIDEO,), "MediaInfo", "mean frame rate")  # noqa: N815
-    bitRate: int | None = _attribute("bit/s", (VIDEO, AUDIO), "size and duration", "mean rate of the file")  # noqa: N815
-    hdrFormat: str | None = _attribute(  # noqa: N815
+    aspectRatio: float | None = _attribute("", (IMAGE, VIDEO), "size as displayed", "width / height")
+    hasVideo: bool | None = _attribute("", KINDS, "MediaInfo", "has a moving picture")
+    hasAudio: bool | None = _attribute("", KINDS, "MediaInfo", "has sound")
+    videoCodec: str | None = _attribute("", (VIDEO,), "MediaInfo", "h264, hevc, av1, vp9, ...")
+    videoProfile: str | None = _attribute("", (VIDEO,), "MediaInfo", "the codec's profile, e.g. Main 10")
+    bitDepth: int | None = _attribute("bits", (VIDEO,), "MediaInfo", "bits of a colour sample")
+    frameRate: float | None = _attribute("frames/s", (VIDEO,), "MediaInfo", "mean frame rate")
+    bitRate: int | None = _attribute("bit/s", (VIDEO, AUDIO), "size and duration", "mean rate of the file")
+    hdrFormat: str | None = _attribute(
         "", (VIDEO,), "MediaInfo", "HDR10, HDR10+, Dolby Vision or HLG; none: standard range"
     )
-    audioCodec: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "aac, mp3, opus, ...")  # noqa: N815
+    audioCodec: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "aac, mp3, opus, ...")
     channels: int | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "channels of the first sound track")
-    sampleRate: int | None = _attribute("Hz", (VIDEO, AUDIO), "MediaInfo", "samples a second")  # noqa: N815
+    sampleRate: int | None = _attribute("Hz", (VIDEO, AUDIO), "MediaInfo", "samples a second")
     language: str | None = _attribute("", (VIDEO, AUDIO), "MediaInfo", "of the first sound track: fr, pt-BR, zh-Hant")
     animated: bool | None = _attribute("", (IMAGE,), "frames", "more than one frame")
-    frameCount: int | None = _attribute("", (IMAGE,), "frames", "frames of the animation; 1: a still")  # noqa: N815
-    capturedAt: str | None = _attribute(  # noqa: N815
+    frameCount: int | None = _attribute("", (IMAGE,), "frames", "frames of the animation; 1: a still")
+    capturedAt: str | None = _attribute(
         "", (IMAGE, VIDEO), "EXIF, MediaInfo", "when it was taken, by the camera's clock; of most videos UTC"
     )
     playable: bool | None = _attribute(
@@ -82,7 +80,7 @@ class Attributes:
     placeholder: str | None = _attribute(
         "", (IMAGE,), "Pillow", "16 pixels wide or high, WebP in base64: shown until the image is there"
     )
-    dominantColor: str | None = _attribute("", (IMAGE,), "Pillow", "the most frequent colour, #rrggbb")  # noqa: N815
+    dominantColor: str | None = _attribute("", (IMAGE,), "Pillow", "the most frequent colour, #rrggbb")
 
     def to_json(self) -> dict[str, Any]:
         """What is known, by name."""

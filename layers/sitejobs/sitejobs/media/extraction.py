@@ -41,7 +41,7 @@ _EDIT_MS: Final = 500
 _SEARCHED_BYTES: Final = 32 << 10
 
 
-class Unreadable(Exception):  # noqa: N818 - says what the file is
+class Unreadable(Exception):
     """The file cannot be understood. `code` is a word, the text a sentence of ours: nothing of the file is in it."""
 
     def __init__(self, code: str, detail: str) -> None:

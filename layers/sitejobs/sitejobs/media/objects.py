@@ -17,15 +17,15 @@ _BUSY: Final = {
 _ARCHIVED: Final = "InvalidObjectState"
 
 
-class ObjectGone(Exception):  # noqa: N818 - says what happened
+class ObjectGone(Exception):
     """There is no such object, or no more."""
 
 
-class ObjectChanged(Exception):  # noqa: N818
+class ObjectChanged(Exception):
     """The object was overwritten since it was looked at."""
 
 
-class ObjectLocked(Exception):  # noqa: N818
+class ObjectLocked(Exception):
     """The object is archived: it cannot be read as it is."""
 
 

@@ -12,7 +12,7 @@ MAX_MESSAGE: Final = 8 << 20
 JsonObject = dict[str, Any]
 
 
-class Ended(Exception):  # noqa: N818 - says what happened
+class Ended(Exception):
     """The other process has closed its end, or sends what cannot be a message."""
 
 

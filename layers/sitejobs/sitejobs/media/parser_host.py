@@ -200,7 +200,7 @@ class ParserHost:
             raise Transient("the parser's process did not start") from None
 
 
-class _DiedIdle(Exception):  # noqa: N818 - never leaves this module
+class _DiedIdle(Exception):
     """The process had gone before it asked for a byte: no fault of the file's."""
 
 

@@ -37,15 +37,15 @@ _NEXT: Final[LiteralString] = f"""
 SELECT "createdAt"::text, "id" FROM "Media"
 WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
 ORDER BY "createdAt", "id" LIMIT %(limit)s
-"""  # noqa: S608 - our own text
+"""
 _BETWEEN: Final[LiteralString] = f"""
 SELECT "id" FROM "Media"
 WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s) AND ("createdAt", "id") <= (%(upto_at)s, %(upto_id)s)
 ORDER BY "createdAt", "id"
-"""  # noqa: S608 - our own text
+"""
 _COUNT: Final[LiteralString] = f"""
 SELECT count(*) FROM "Media" WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
-"""  # noqa: S608 - our own text
+"""
 
 # One writer a record at a time: what it looks at within the lock is what it stores.
 _LOCK: Final[LiteralString] = """SELECT pg_advisory_xact_lock(hashtextextended('sitejobs media ' || %(id)s, 0))"""

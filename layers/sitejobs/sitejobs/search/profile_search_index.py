@@ -56,7 +56,7 @@ _LISTS: LiteralString = f"""
             FROM "Top5Item" t WHERE t."listId" = l."id") AS items
         WHERE l."profileId" = p."id"
     ) AS lists
-"""  # noqa: S608 - a number of our own
+"""
 
 
 def _fingerprint(years: LiteralString) -> LiteralString:
@@ -81,7 +81,7 @@ FULL JOIN (
 ) AS s ON s."userId" = c."userId"
 WHERE s."fingerprint" IS DISTINCT FROM c."fingerprint"
 ORDER BY 1
-"""  # noqa: S608
+"""
 _TEXTS: LiteralString = f"""
 SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
        ARRAY(SELECT left(l."title", {_READ_CHARACTERS}) FROM "Top5List" l
@@ -91,7 +91,7 @@ SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
        COALESCE(length(p."bio") > {INDEXED_CHARACTERS}, false)
 FROM "User" u JOIN ({_PROFILES.format("= ANY(%(keys)s::bigint[])")}) AS p ON p."userId" = u."id"
 WHERE u."id" = ANY(%(keys)s::bigint[]) AND u."deletedAt" IS NULL
-"""  # noqa: S608
+"""
 _COLUMNS = (
     *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
     *("gender", "intent", "age", "ageBucket", "birthdate", "city", "state", "country", "interestCount", "traitCount"),
@@ -134,7 +134,7 @@ _COMPUTED: LiteralString = f"""
     CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
     {_INTERESTS}{_TRAITS.format(_SUMMARY)}{_LISTS}
     WHERE u."deletedAt" IS NULL
-"""  # noqa: S608
+"""
 _WRITE: LiteralString = f"""
 WITH computed AS MATERIALIZED (
     {_COMPUTED}
@@ -154,7 +154,7 @@ WITH computed AS MATERIALIZED (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM gone)
-"""  # noqa: S608
+"""
 
 
 def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters) -> PageSummary:

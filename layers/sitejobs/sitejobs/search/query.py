@@ -129,7 +129,7 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
 ), hits AS (
     SELECT hit.* FROM found {_MAY_BE_FOUND}
 )
-{_SHOWN}"""  # noqa: S608 - parts of our own
+{_SHOWN}"""
 
 
 @dataclass(frozen=True)

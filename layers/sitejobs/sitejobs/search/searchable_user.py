@@ -66,7 +66,7 @@ def _computed(users: LiteralString) -> LiteralString:
         ELSE '{{}}' END
     AS "reasons" OFFSET 0) AS not_found
     WHERE {users.format('u."id"')}
-    """  # noqa: S608 - parts of our own
+    """
 
 
 # A row of c, what should be stored, against one of s, what is.
@@ -81,7 +81,7 @@ FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" BETWEEN %(first)s AND %
        ON s."userId" = c."userId"
 WHERE c."userId" IS NULL OR s."userId" IS NULL OR {_DIFFERS}
 ORDER BY 1
-"""  # noqa: S608
+"""
 _REFRESH: LiteralString = f"""
 WITH changed AS (
     SELECT c.* FROM ({_computed("{} = ANY(%(keys)s::bigint[])")}) AS c
@@ -104,7 +104,7 @@ WITH changed AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)
-"""  # noqa: S608
+"""
 
 
 def read_parameters(options: SearchableUserOptions, environment: Mapping[str, str]) -> Parameters:

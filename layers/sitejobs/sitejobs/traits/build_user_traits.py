@@ -54,7 +54,7 @@ JOIN "QuizResult" r ON r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" 
                    AND hashtextextended(r."answers" ->> c."question", 0) = c."valueHash"
 JOIN stored s ON s."userId" = r."userId" AND s."fingerprint" IS NOT NULL AND s."checkedAt" <= c."changedAt"
 ORDER BY "userId"
-"""  # noqa: S608 - made of constants
+"""
 
 # An array, for the planner looks an index up for its elements; of a join it might read all quizzes.
 _TAKEN = """ANY(ARRAY(SELECT DISTINCT "quizId" FROM result))"""
@@ -169,7 +169,7 @@ FROM unnest(%(keys)s::bigint[]) AS k ("id")
 LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
 LEFT JOIN print p ON p."userId" = k."id"
 LEFT JOIN changed c ON c."userId" = k."id"
-"""  # noqa: S608 - made of constants
+"""
 
 
 def refresh(connection: Connection, users: list[int], values: Parameters) -> PageSummary:

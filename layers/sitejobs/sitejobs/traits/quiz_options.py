@@ -26,7 +26,7 @@ WHERE o."fingerprint" IS DISTINCT FROM s."fingerprint" OR s."changedAt" > clock_
 ORDER BY 1, 2, 3
 ON CONFLICT ("quizId", "questionId", "valueHash") DO UPDATE
 SET "fingerprint" = excluded."fingerprint", "changedAt" = excluded."changedAt"
-"""  # noqa: S608 - made of constants
+"""
 
 
 def note_changed_options(connection: Connection) -> None:

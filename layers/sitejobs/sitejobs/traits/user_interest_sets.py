@@ -39,7 +39,7 @@ WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
    OR stored."fingerprint" IS NULL AND "userId" NOT IN (
        SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
 ORDER BY "userId"
-"""  # noqa: S608 - made of constants
+"""
 
 # A user's state row is written before the first row of its sets: `owner` hands on only users whose state is ours. The
 # state of a user without interests stays, empty, until the user has gone too: there must be a row to collide on.
@@ -120,7 +120,7 @@ FROM unnest(%(keys)s::bigint[]) AS k ("id")
 LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedAt" IS NULL
 LEFT JOIN print p ON p."userId" = k."id"
 LEFT JOIN changed c ON c."userId" = k."id"
-"""  # noqa: S608 - made of constants
+"""
 
 
 def refresh(connection: Connection, users: list[int], values: Parameters) -> PageSummary:

@@ -109,7 +109,7 @@ def inputs_of(users: LiteralString) -> LiteralString:
         ) AS given
         WHERE u."id" {users} AND u."deletedAt" IS NULL
     ) AS raw
-    """  # noqa: S608 - the condition is a literal of our own
+    """
 
 
 def _renewal(users: LiteralString) -> tuple[LiteralString, LiteralString]:
@@ -117,7 +117,7 @@ def _renewal(users: LiteralString) -> tuple[LiteralString, LiteralString]:
     DELETE FROM "UserCompatibilityInput" stored
     WHERE stored."userId" {users}
       AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = stored."userId" AND u."id" {users} AND u."deletedAt" IS NULL)
-    """  # noqa: S608
+    """
     keep: LiteralString = f"""
     INSERT INTO "UserCompatibilityInput" AS stored
         ("userId", "interests", "latestQuizId", "results", "vectors", "answers", "received", "given",

@@ -78,7 +78,7 @@ ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "ro
 WHERE stored."userId" = ANY(%(changed)s)
    OR (stored."fingerprint", stored."rows", stored."algorithmVersion")
       IS DISTINCT FROM (excluded."fingerprint", excluded."rows", excluded."algorithmVersion")
-"""  # noqa: S608
+"""
 _FORGET = """DELETE FROM "UserCompatibilityViewer" WHERE "userId" = ANY(%(gone)s)"""
 
 

@@ -51,7 +51,7 @@ def _targets(viewers: LiteralString) -> LiteralString:
         WHERE t."viewer" <> t."target"
           AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")
     )
-    """  # noqa: S608 - the condition is a literal of our own
+    """
 
 
 def fingerprint(
@@ -87,7 +87,7 @@ FULL JOIN (
 ) AS stored ON stored."userId" = wanted."userId"
 WHERE wanted."fingerprint" IS DISTINCT FROM stored."fingerprint"
 ORDER BY "id"
-"""  # noqa: S608
+"""
 """Viewers whose stored rows were computed of other inputs than there are now; the inputs must have been renewed."""
 
 KNOWN: LiteralString = """
@@ -111,7 +111,7 @@ LEFT JOIN (
 ) AS here ON here."viewer" = u."id"
 WHERE u."id" {IN_LIST} AND u."deletedAt" IS NULL
 ORDER BY u."id"
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True)

@@ -61,27 +61,27 @@ WHERE u."deletedAt" IS NULL AND u."id" {_IN_RANGE}
 ORDER BY u."id", p."id" DESC, {moment('f."updatedAt"')} DESC NULLS LAST,
          f."preferredAgeMin", f."preferredAgeMax", f."preferredDistanceKm", to_jsonb(f."preferredGenders")
 LIMIT %(limit)s
-"""  # noqa: S608 - made of literals of our own, as all below
+"""
 _TRAITS: LiteralString = f"""
 SELECT "userId", hashtextextended("traitKey", 0) AS "key",
        "value"::float8 * LEAST(GREATEST("n", 0) / 5.0::float8, 1) AS "value"
 FROM "UserTrait"
 WHERE "userId" {_IN_RANGE} AND "value" <> 'NaN'
-"""  # noqa: S608
+"""
 _BLOCKS: LiteralString = f"""
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
 WHERE "blockerId" {_IN_RANGE} AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId" FROM "UserBlock"
 WHERE "blockedId" {_IN_RANGE} AND "blockerId" IS NOT NULL
-"""  # noqa: S608
+"""
 
 
 def _interests(once: LiteralString) -> LiteralString:
     return f"""
     SELECT {once} "userId", "subjectId", "interestId" FROM "UserInterest"
     WHERE "userId" {_IN_RANGE} AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
-    """  # noqa: S608
+    """
 
 
 def _ratings(profile: LiteralString, once: LiteralString, order: LiteralString) -> LiteralString:
@@ -96,7 +96,7 @@ def _ratings(profile: LiteralString, once: LiteralString, order: LiteralString) 
         WHERE p."userId" {_IN_RANGE} AND p."deletedAt" IS NULL AND {RATED} {order}
     ) AS r
     GROUP BY r."userId", r."profileId"
-    """  # noqa: S608
+    """
 
 
 def _results(results: LiteralString) -> LiteralString:
@@ -104,7 +104,7 @@ def _results(results: LiteralString) -> LiteralString:
     SELECT r."userId", r."quizId",
            COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt"
     FROM {results} WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
-    """  # noqa: S608
+    """
 
 
 def _vectors(results: LiteralString) -> LiteralString:
@@ -119,7 +119,7 @@ def _vectors(results: LiteralString) -> LiteralString:
     ) WITH ORDINALITY AS e ("value", "position")
     WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
       AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{{}}', true)
-    """  # noqa: S608
+    """
 
 
 def _answers(results: LiteralString) -> LiteralString:
@@ -131,13 +131,13 @@ def _answers(results: LiteralString) -> LiteralString:
         CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{{}}' END
     ) AS e
     WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
-    """  # noqa: S608
+    """
 
 
 _RESULT_ONCE: LiteralString = f"""(
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" {_IN_RANGE} ORDER BY r."userId", {RESULT_ORDER}
-) AS r"""  # noqa: S608
+) AS r"""
 
 _RATING_TYPES = {
     "userId": "int8",
