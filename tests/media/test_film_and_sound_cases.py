@@ -154,6 +154,7 @@ LENGTHS: dict[str, tuple[bytes, int]] = {
     "two webm, recorded": (content("recorded.webm") * 2, 4_000),
     "three webm": (content("vp8.webm") * 3, 6_000),
     "webm and junk": (content("vp8.webm") + JUNK, 2_000),
+    "webm that ends where a cluster begins": (content("recorded.webm") + b"\x1f\x43\xb6\x75", 2_000),
     "two mp4": (content("moov-first.mp4") * 2, 2_000),
     "two fragmented mp4": (content("fragmented.mp4") * 2, 4_160),
     # ffmpeg plays all of these; no browser plays any.
@@ -241,6 +242,9 @@ HOSTILE = {
     "mp3": content(MP3) + b"\xff\xfb\x90" * (5 << 20),
     "flac": content(FLAC) + b"\xff\xf8\x79\x18" * (15 << 18),
     "ogg": content("vorbis.ogg") + b"OggS\0" * (3 << 20),
+    "ts": content("h264.ts") + b"G\0\0\0\0" * (3 << 20),
+    "webm": content("recorded.webm") + b"\x1f\x43\xb6\x75\x83\xe7\x81\0" * (15 << 17),
+    "avi": content("mpeg4.avi") + b"RIFF0000AVI LIST" * (15 << 16),
 }
 
 

@@ -8,7 +8,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from sitejobs.media.clocks import Mark, joined_seconds, windows
 from sitejobs.media.reading import RangedFile
@@ -20,6 +20,8 @@ TOLD_BYTES, THOROUGH_BYTES = 8 << 20, 32 << 20
 cluster of many megabytes."""
 MAX_PARTS = 16
 """Files joined to a large one whose ends are looked at; with more of them the rest is taken to be like those."""
+MAX_CLUSTERS = 100_000
+"""Of a file that is read whole: a real one has one in some seconds, or in some kilobytes."""
 WINDOW_BYTES = 1 << 20
 """A recording's cluster has about as many."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
@@ -78,10 +80,13 @@ def played_ms(file: RangedFile, size: int, first: Segment, *, thorough: bool) ->
 
 def _played(data: bytes) -> int:
     """The highest time of each run of clusters whose times rise, taken together."""
-    marks = [*_clusters(data), (len(data), -1.0)]
-    return sum(
+    known = list(islice(_clusters(data), MAX_CLUSTERS))
+    end = known[-1][0] if len(known) == MAX_CLUSTERS else len(data)
+    marks = [*known, (end, -1.0)]
+    total = sum(
         _latest_block(data[at:following], 0) or 0 for (at, now), (following, then) in pairwise(marks) if then <= now
     )
+    return total * len(data) // end if end else 0
 
 
 def _clusters(data: bytes, place: int = 0) -> Iterator[Mark]:
@@ -129,9 +134,10 @@ def _last_timestamp_ms(file: RangedFile, begin: int, end: int, scale_ns: int, *,
 
 def _latest_block(data: bytes, at: int) -> int | None:
     """The highest time within the cluster at `at`; None when it is no cluster."""
+    base: int | None = None
+    latest: int | None = None
     try:
-        _, width = _size(data, at + 4)
-        position, base, latest = at + 4 + width, None, None
+        position = at + 4 + _size(data, at + 4)[1]
         while position < len(data) - 8:
             kind = data[position]
             length, width = _size(data, position + 1)

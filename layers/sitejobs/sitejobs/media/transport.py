@@ -7,7 +7,7 @@ from typing import Final
 
 from sitejobs.media.clocks import Mark, joined_seconds, windows
 from sitejobs.media.reading import RangedFile
-from sitejobs.media.sound_frames import SCANNED_WHOLE, longer_of
+from sitejobs.media.sound_frames import MAX_TRIES, SCANNED_WHOLE, longer_of
 
 WINDOW_BYTES: Final = 512 << 10
 _PACKETS: Final = (188, 192, 204)
@@ -50,9 +50,10 @@ def _clocks(data: bytes, place: int) -> dict[int, list[Mark]]:
 
 def _packets(data: bytes) -> Iterator[int]:
     """Where packets begin; what lies between them is passed over."""
-    at, size, end = 0, 0, len(data) - 2 * max(_PACKETS)
-    while at < end:
+    at, size, end, tries = 0, 0, len(data) - 2 * max(_PACKETS), 0
+    while at < end and tries < MAX_TRIES:
         if not size or data[at] != _SYNC:
+            tries += 1
             at = data.find(b"G", at, end)
             if at < 0:
                 return
