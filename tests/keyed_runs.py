@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sitejobs.aliases import JsonObject
 from sitejobs.handlers.settings import read_settings
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Chapter, JsonObject, PagedJob, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore

@@ -12,11 +12,11 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput, RunClosed
 from sitejobs.jobs import runs
 from sitejobs.jobs.endings import METRIC_OF, Ending, job_of, read_ending
-from sitejobs.jobs.job import JsonObject
 from sitejobs.jobs.runs import AlreadyRunning, OpenRun
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool

@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.jobs.job import JsonObject
+from sitejobs.aliases import JsonObject
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool
 from sitejobs_local.database.postgres import Server

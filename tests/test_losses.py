@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from psycopg import Connection, sql
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SuspiciousLoss
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import JsonObject, PagedJob
+from sitejobs.jobs.job import PagedJob
 from sitejobs.jobs.losses import LEAST_ROWS
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores

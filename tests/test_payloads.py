@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import PAGES_A_CHAPTER, JsonObject, PageSummary
+from sitejobs.jobs.job import PAGES_A_CHAPTER, PageSummary
 from sitejobs.matching.match_scores import page as match_scores_page
 from sitejobs.matching.scoring.parameters import Parameters, Weights
 from sitejobs.postgres.connection import connect

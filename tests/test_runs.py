@@ -9,9 +9,9 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput, RunClosed, Transient
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject
 from sitejobs.jobs.runs import AlreadyRunning, OpenRun
 from sitejobs.postgres.connection import connect, translated_errors
 from sitejobs_local.database.postgres import Server

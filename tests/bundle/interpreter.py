@@ -15,9 +15,9 @@ import pytest
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 
+from sitejobs.aliases import JsonObject
 from tests.limits import PATIENCE_S
 
-JsonObject = dict[str, Any]
 Handler = Callable[[JsonObject], Any]
 
 

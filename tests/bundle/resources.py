@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sitejobs.aliases import JsonObject
 from sitejobs_local.template.cloudformation import read_yaml
 from sitejobs_local.template.template import load_template
 from tools.bundle import ROOT
-
-JsonObject = dict[str, Any]
 
 TEMPLATE = ROOT / "template.yaml"
 DOCUMENT = read_yaml(TEMPLATE)

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from sitejobs.aliases import JsonObject
 from sitejobs_local.template.template import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
@@ -19,7 +20,6 @@ from tools.bundle import ROOT
 pytestmark = pytest.mark.bundle
 
 Start = Callable[..., Emulated]
-JsonObject = dict[str, Any]
 
 INIT_LIMIT_MS = 10_000
 """Lambda's limit of the init phase, on a machine busy with other tests; a quiet one takes a tenth of it."""

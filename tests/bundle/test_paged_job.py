@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER
-from tests.bundle.interpreter import FunctionError, Handler, Interpreter, JsonObject, interpreted
+from tests.bundle.interpreter import FunctionError, Handler, Interpreter, interpreted
 from tools.bundle import ROOT
 
 DEFINITION = (ROOT / "statemachines" / "paged-job.asl.json").read_text()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
+from sitejobs.aliases import JsonObject
 from sitejobs_local.template.template import Template
 from tests.bundle.containers import IMAGE, Engine, NoEngineError, container_engine, import_stand_in
 from tests.postgres_wire import gatekeeper
@@ -21,7 +22,6 @@ from tools.bundle import ROOT
 
 pytestmark = pytest.mark.bundle
 
-JsonObject = dict[str, Any]
 
 EVENTS = {
     "BuildUserTraitsFunction": "build-user-traits",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.workflows.catalog import WORKFLOWS
 from tests.bundle.resources import (
@@ -19,7 +20,6 @@ from tests.bundle.resources import (
     PAGED,
     ROLES,
     SCHEDULES,
-    JsonObject,
     actions_of,
     as_list,
     branches,

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.handlers import metrics as measures
 from sitejobs.jobs.endings import METRIC_OF
 from sitejobs.jobs.runs import COUNTERS
 from sitejobs_local.cost.schedules import starts_of
 from sitejobs_local.template.cloudformation import Resolver
-from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, JsonObject, of_type
+from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, of_type
 
 OURS = {*COUNTERS, *METRIC_OF.values(), measures.RUNS_SUCCEEDED, measures.RUN_SECONDS, measures.FAILED_PAGES}
 OURS |= {measures.TIME_USED, measures.NEAR_TIME_LIMIT}

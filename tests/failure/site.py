@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from sitejobs.jobs.job import JsonObject
+from sitejobs.aliases import JsonObject
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.machine import Event, Execution, LocalMachine
 from sitejobs_local.database.postgres import Server

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sitejobs.jobs.job import JsonObject
+from sitejobs.aliases import JsonObject
 from tests.failure.site import BATCH, FINISH, OPTIONS, PLAN, RECORD, Rows, Site
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:match-scores:twice"

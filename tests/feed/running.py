@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import JsonObject, PagedJob, PageSummary, Resources, Run
+from sitejobs.aliases import JsonObject
+from sitejobs.jobs.job import PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore

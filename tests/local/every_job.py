@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sitejobs.aliases import JsonObject
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, Memory, PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import Memory, PagedJob, Resources, Run, scope_of
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch

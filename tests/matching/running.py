@@ -12,8 +12,9 @@ from typing import Any
 
 from psycopg import Connection
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, Resources, Run, scope_of
+from sitejobs.jobs.job import Resources, Run, scope_of
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database

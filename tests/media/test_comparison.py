@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
+from sitejobs.aliases import JsonObject
 from sitejobs.media.attributes import Attributes
 from sitejobs.media.parser_host import ParserHost
 from tests.media.make_files import FFMPEG, ffmpeg, images
 from tests.media.sources import FILES, content, extracted
 from tests.media.test_extraction import UNREADABLE
 from tests.skips import Lacking, program
-
-JsonObject = dict[str, Any]
 
 PROBED = sorted(
     path.name

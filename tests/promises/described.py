@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import JsonObject, PagedJob
+from sitejobs.jobs.job import PagedJob
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch

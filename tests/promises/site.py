@@ -13,8 +13,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, Memory, Resources, Run, scope_of
+from sitejobs.jobs.job import Memory, Resources, Run, scope_of
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules

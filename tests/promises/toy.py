@@ -2,8 +2,9 @@
 
 from typing import Any, LiteralString
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run
 from sitejobs.options import PagedOptions
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.contract.site import SITE_TABLES

@@ -8,8 +8,9 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore

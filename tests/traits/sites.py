@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import JsonObject, PagedJob
+from sitejobs.aliases import JsonObject
+from sitejobs.jobs.job import PagedJob
 from sitejobs.postgres.connection import connect
 from tests.keyed_runs import Ran, Runner
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs.jobs.job import JsonObject
+from sitejobs.aliases import JsonObject
 from sitejobs.postgres.connection import connect
 from sitejobs.traits import user_interest_sets as interest_sets
 from sitejobs_local.database.postgres import Server

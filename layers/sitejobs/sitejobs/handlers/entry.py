@@ -6,9 +6,9 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError, Unexpected
 from sitejobs.handlers.metrics import metrics, timed
-from sitejobs.jobs.job import JsonObject
 from sitejobs.postgres.connection import translated_errors
 
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]

@@ -9,12 +9,13 @@ from datetime import UTC
 import psycopg
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError
 from sitejobs.handlers.entry import Handler, entry, logger, place_of
 from sitejobs.handlers.environment import cached_resources, cached_settings
 from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject, PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.jobs.row_security import refuse_hidden_rows
 from sitejobs.jobs.tables import tables_of
 from sitejobs.options import Options, parse_options

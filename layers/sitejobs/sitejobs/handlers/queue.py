@@ -2,11 +2,11 @@
 
 from random import Random
 
+from sitejobs.aliases import JsonObject
 from sitejobs.handlers.entry import Handler, entry, logger
 from sitejobs.handlers.environment import cached_resources, cached_settings, queue_client
 from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject
 from sitejobs.jobs.queues import Consume, delay, failures, messages_of
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.entry import Handler, entry, logger
@@ -11,7 +12,7 @@ from sitejobs.handlers.environment import cached_resources, cached_settings
 from sitejobs.handlers.metrics import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job
 from sitejobs.jobs import runs
 from sitejobs.jobs.endings import METRIC_OF, job_of, read_ending
-from sitejobs.jobs.job import JsonObject, Run
+from sitejobs.jobs.job import Run
 from sitejobs.workflows.catalog import WORKFLOWS
 
 

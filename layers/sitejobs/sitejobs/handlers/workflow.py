@@ -1,11 +1,11 @@
 """The steps of every workflow: Plan opens its run, Ended moves it on, Finish closes it."""
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.entry import Handler, entry, logger
 from sitejobs.handlers.environment import cached_resources, cached_settings
 from sitejobs.handlers.paged import _already_running
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import JsonObject
 from sitejobs.jobs.row_security import refuse_hidden_rows
 from sitejobs.jobs.tables import RUNS
 from sitejobs.options import parse_options

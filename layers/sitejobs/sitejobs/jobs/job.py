@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import JobOptions, Options
 from sitejobs.postgres.connection import Database
@@ -14,7 +15,6 @@ from sitejobs.workstore import WorkStore
 PAGES_A_CHAPTER = 500
 """Pages that one Map state fans out: its results stay far under Step Functions' 256 KB."""
 
-JsonObject = dict[str, Any]
 
 Kind = TypeVar("Kind")
 

@@ -12,8 +12,9 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 

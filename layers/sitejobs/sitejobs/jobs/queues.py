@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PageSummary, Resources
 
 LONGEST_DELAY: Final = 900
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)

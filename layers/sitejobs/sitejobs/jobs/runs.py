@@ -12,10 +12,9 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput, RunClosed
 from sitejobs.jobs.endings import Ending
-
-JsonObject = dict[str, Any]
 
 HEARTBEAT_SECONDS = 10
 """How often a run's pages move its heartbeat; more often would make the row a bottleneck."""

@@ -4,7 +4,8 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import JsonObject, PageSummary, Run
+from sitejobs.aliases import JsonObject
+from sitejobs.jobs.job import PageSummary, Run
 from sitejobs.matching.usable_rows import RATED
 
 NOT_FINITE = "not-finite"

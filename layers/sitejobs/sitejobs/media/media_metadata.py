@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput
-from sitejobs.jobs.job import Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run
 from sitejobs.media import records
 from sitejobs.media.checking import checker_of
 from sitejobs.media.options import MEDIA_METADATA, MediaMetadataOptions

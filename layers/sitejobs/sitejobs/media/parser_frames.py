@@ -3,13 +3,13 @@
 import json
 import socket
 import time
-from typing import Any, Final
+from typing import Final
+
+from sitejobs.aliases import JsonObject
 
 _LENGTH_BYTES: Final = 4
 MAX_MESSAGE: Final = 8 << 20
 """Of what the parser may send or ask for at once; a result is a few kilobytes, a read 4 MB."""
-
-JsonObject = dict[str, Any]
 
 
 class Ended(Exception):

@@ -13,6 +13,7 @@ import socket
 import sys
 from typing import Final
 
+from sitejobs.aliases import JsonObject
 from sitejobs.media import parser_frames
 from sitejobs.media.extraction import Unreadable, extract
 from sitejobs.media.images import Depth
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> None:
             return
 
 
-def _answer(channel: socket.socket, request: parser_frames.JsonObject) -> parser_frames.JsonObject:
+def _answer(channel: socket.socket, request: JsonObject) -> JsonObject:
     file = RangedFile(_KeptSource(channel), int(request["size"]))
     depth = Depth(int(request["maxImageBytes"]), int(request["maxPixels"]), int(request["memoryBytes"]))
     formats = request.get("formats")

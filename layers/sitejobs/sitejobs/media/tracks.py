@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pymediainfo import MediaInfo
 
+from sitejobs.aliases import JsonObject
 from sitejobs.media.attributes import AUDIO, moment, number
 from sitejobs.media.boxes import Movie
 from sitejobs.media.formats import Format
@@ -27,8 +28,6 @@ _AUDIO_CODECS: Final = {
 # An MP4's cover or a sound's picture is no moving picture.
 _NOT_MOVING: Final = {"JPEG", "PNG", "GIF", "BMP", "WebP", "V_MJPEG", "V_PNG", "V_MS/VFW/FOURCC / MJPG"}
 _MAX_TRACKS: Final = 64
-
-JsonObject = dict[str, Any]
 
 
 def media_info(file: RangedFile) -> list[JsonObject]:

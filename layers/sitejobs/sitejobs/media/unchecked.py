@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import Transient
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, JsonObject, PageSummary, Resources, Run
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, Run
 from sitejobs.media import records
 from sitejobs.media.checking import checker_of
 

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import RunClosed
 from sitejobs.jobs import runs
 from sitejobs.options import JobOptions
@@ -16,8 +16,6 @@ from sitejobs.workflows import states as jobs_of
 from sitejobs.workflows.catalog import WorkflowOptions, input_of, scope_of_workflow
 from sitejobs.workflows.graph import waits_of
 from sitejobs.workflows.states import JobState, States, Status
-
-JsonObject = dict[str, Any]
 
 COUNTERS = ("pages", "failedPages", *runs.COUNTERS)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
+from sitejobs.aliases import JsonObject
 from sitejobs.workflows.graph import Waits
 
-JsonObject = dict[str, Any]
 Status = Literal["WAITING", "STARTED", "SUCCEEDED", "ALREADY_RUNNING", "FAILED", "NOT_STARTED"]
 
 DONE = frozenset({"SUCCEEDED", "ALREADY_RUNNING"})

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.compatibility import people
 from sitejobs.matching.compatibility.people import Codes, Packed
 from sitejobs.matching.compatibility.scoring import Scores, joined, score_pairs
 from sitejobs.matching.compatibility.targets import Targets
-
-Indices = NDArray[np.int64]
+from sitejobs.matching.scoring.arrays import Indices
 
 TARGETS_AT_ONCE = 10_000
 """Targets compared in one go, however few a query loads: of few rows numpy's calls cost more than what they do."""

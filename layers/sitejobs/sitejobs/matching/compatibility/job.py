@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.aliases import JsonObject
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, one_moment
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.compatibility import inputs

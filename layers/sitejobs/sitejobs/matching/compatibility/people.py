@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.compatibility.inputs import inputs_of
+from sitejobs.matching.scoring.arrays import Floats, Indices
 from sitejobs.matching.scoring.codes import codes_of, directions, pair_codes, unit_rows
 from sitejobs.matching.scoring.ragged import Ragged, grouped, offsets_of
 from sitejobs.matching.scoring.users import MISSING, QUIZZES
 from sitejobs.postgres.columns import Column, fetch_columns
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # An array's text is made several times faster than its elements are adapted one by one.
 _IDS: LiteralString = "= ANY(%(ids)s::bigint[])"
@@ -49,7 +47,7 @@ _TYPES = {
     "hasRated": "int4",
     **dict.fromkeys(("interests", "results", "vectors", "answers", "received", "given"), "bytea"),
 }
-NOBODY: Integers = np.empty(0, np.int64)
+NOBODY: Indices = np.empty(0, np.int64)
 _RESULT = np.dtype([("quiz", ">i8"), ("vector", ">i4"), ("answers", ">i4")])
 _RECEIVED = np.dtype([("averages", ">f8", 4), ("count", ">i8")])
 
@@ -64,17 +62,17 @@ class Packed:
     viewer_hash, target_hash : of what is read of a viewer and of a target; is_target: whether it is one at all.
     """
 
-    ids: Integers
-    viewer_hash: Integers
-    target_hash: Integers
+    ids: Indices
+    viewer_hash: Indices
+    target_hash: Indices
     is_target: NDArray[np.bool_]
-    interests: Integers
-    interest_count: Integers
+    interests: Indices
+    interest_count: Indices
     results: Column
-    result_count: Integers
-    latest_quiz: Integers
+    result_count: Indices
+    latest_quiz: Indices
     vectors: Floats
-    answers: Integers
+    answers: Indices
     is_rated: NDArray[np.bool_]
     received: Column
     has_rated: NDArray[np.bool_]
@@ -89,10 +87,10 @@ class Codes:
         with a vector so long is compared by it with each of them: its answers are not looked at.
     """
 
-    interests: Integers
-    quizzes: Integers
-    questions: Integers
-    vector_length: Integers
+    interests: Indices
+    quizzes: Indices
+    questions: Indices
+    vector_length: Indices
 
     @classmethod
     def of(cls, viewers: Packed) -> "Codes":
@@ -120,16 +118,16 @@ class People:
     has_rated : (n,) who has given ratings.
     """
 
-    ids: Integers
+    ids: Indices
     interests: Ragged
-    interest_count: Integers
+    interest_count: Indices
     quiz: Ragged
     latest: NDArray[np.int32]
     vectors: Ragged
     answers: Ragged
     questions: Ragged
     averages: Floats
-    rating_count: Integers
+    rating_count: Indices
     gives: Floats
     gets: Floats
     has_rated: NDArray[np.bool_]
@@ -138,17 +136,17 @@ class People:
         return len(self.ids)
 
     @cached_property
-    def result_keys(self) -> Integers:
+    def result_keys(self) -> Indices:
         """For each quiz result its user's row and its quiz's code in one ascending number."""
         return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
 
 
-def still_here(connection: Connection, ids: Integers) -> Integers:
+def still_here(connection: Connection, ids: Indices) -> Indices:
     """Those of the users, ascending, who have deleted neither account nor profile: inputs may be as old as the run."""
     return np.sort(fetch_columns(connection, _HERE, {"ids": ids}, {"id": "int8"})["id"])
 
 
-def load(connection: Connection, ids: Integers, changed: Integers = NOBODY) -> Packed:
+def load(connection: Connection, ids: Indices, changed: Indices = NOBODY) -> Packed:
     """Load the inputs of undeleted users, each named once, in any order.
 
     Who came since the inputs were renewed is read anew, and who is known to have `changed`.
@@ -212,7 +210,7 @@ def encode(packed: Packed, codes: Codes, *, viewers: bool = False) -> People:
     )
 
 
-def _fetch(connection: Connection, query: LiteralString, ids: Integers) -> dict[str, Column]:
+def _fetch(connection: Connection, query: LiteralString, ids: Indices) -> dict[str, Column]:
     return fetch_columns(connection, query, {"ids": ids}, _TYPES)
 
 

@@ -3,16 +3,13 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sitejobs.matching.compatibility.people import People
+from sitejobs.matching.scoring.arrays import Floats, Indices
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.quizzes import compare_quizzes
 from sitejobs.matching.scoring.users import MISSING
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,16 @@ from decimal import Decimal
 from typing import Any, LiteralString
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection, sql
 
 from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
 from sitejobs.matching.compatibility.targets import fingerprint
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.postgres.columns import Column, fetch_columns
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER, LAST_COLUMNS, Values, encode_table, microseconds, small
-
-Indices = NDArray[np.int64]
 
 NO_TARGETS = "no-targets"
 

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.compatibility.inputs import IN_LIST, IN_RANGE
-
-Indices = NDArray[np.int64]
+from sitejobs.matching.scoring.arrays import Indices
 
 
 def _targets(viewers: LiteralString) -> LiteralString:

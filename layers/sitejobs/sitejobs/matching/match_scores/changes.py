@@ -13,12 +13,10 @@ from psycopg import Connection
 
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
-
-Indices = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 UNCHANGED_A_PAGE = 20
 """A page may hold this many times the batch size of viewers who only need a look."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.page_run import PageRun
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.pair_scores import score_pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.file import StoredSnapshot
@@ -17,8 +18,6 @@ from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
 from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather, ranked
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.columns import fetch_columns
-
-Indices = NDArray[np.int64]
 
 _HOLDERS = """
 SELECT DISTINCT "userId" FROM "MatchScore" WHERE "userId" = ANY(%(viewers)s) AND "candidateUserId" = ANY(%(left)s)

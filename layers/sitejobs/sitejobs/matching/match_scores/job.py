@@ -4,7 +4,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, JsonObject, PageSummary, Resources, Run
+from sitejobs.aliases import JsonObject
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
@@ -15,14 +14,13 @@ from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.rows import are_finite
 from sitejobs.matching.match_scores.store import Outcome, Part, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.encoding import block_hashes, encode
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, search
-
-Indices = NDArray[np.int64]
 
 VIEWERS_AT_A_TIME = 256
 """More viewers at a time would push the search's matrices out of the processor's cache."""

@@ -10,11 +10,10 @@ from psycopg import Connection, sql
 
 from sitejobs.jobs import runs
 from sitejobs.matching.match_scores.rows import COPY_COLUMNS, encode_rows
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.search import Matches
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
-
-Indices = NDArray[np.int64]
 
 # One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
 # A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.

@@ -1,12 +1,10 @@
 """What a page reads of the site at the moment it is written: blocks, hidden profiles and deletions."""
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.postgres.columns import fetch_columns
-
-Indices = NDArray[np.int64]
 
 _BLOCKS = """
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"

@@ -1,19 +1,16 @@
 """Ids as codes, ratings as directions: the small conversions that snapshot and scoring share."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.postgres.columns import Column
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 FLAT = 1e-6
 """Mean ratings that differ from their own mean by less say nothing about taste (docs/match-scores.md, rating fit)."""
 
 
-def rows_of(owners: Column, ids: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+def rows_of(owners: Column, ids: Indices) -> tuple[Indices, Flags]:
     """For each owner its index in the ascending `ids`, and whether it is there at all."""
     if not len(ids):
         return np.zeros(len(owners), np.int64), np.zeros(len(owners), bool)
@@ -21,13 +18,13 @@ def rows_of(owners: Column, ids: Integers) -> tuple[Integers, NDArray[np.bool_]]
     return rows, ids[rows] == owners
 
 
-def codes_of(values: Column, dictionary: Integers) -> Integers:
+def codes_of(values: Column, dictionary: Indices) -> Indices:
     """Index of each value in the ascending dictionary, MISSING when it is not there."""
     rows, known = rows_of(values, dictionary)
     return np.where(known, rows, MISSING)
 
 
-def pair_codes(subjects: Column, interests: Column, dictionary: Integers) -> Integers:
+def pair_codes(subjects: Column, interests: Column, dictionary: Indices) -> Indices:
     """Index of each (subject, interest) in the dictionary of pairs."""
     subject_ids, interest_ids = np.unique(dictionary[:, 0]), np.unique(dictionary[:, 1])
     width = len(interest_ids) + 1
@@ -46,7 +43,7 @@ def directions(averages: Floats) -> Floats:
     return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 0))
 
 
-def unit_rows(rows: Integers, values: Floats, count: int) -> Floats:
+def unit_rows(rows: Indices, values: Floats, count: int) -> Floats:
     """Scale each row's values to length 1; a zero vector stays zero."""
     largest = np.zeros(count)
     np.maximum.at(largest, rows, np.abs(values))

@@ -1,11 +1,10 @@
 """Great-circle distances from unit vectors (sphere of R = 6371 km)."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.arrays import Floats
 
 EARTH_RADIUS_KM = 6371.0
-
-Floats = NDArray[np.float64]
 
 
 def km_of_chord(chord: Floats) -> Floats:

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.geometry import km_between
 from sitejobs.matching.scoring.interests import InterestBits, count_bits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 MIN_COMMON_TRAITS = 2
 NO_INTERESTS = 0.1

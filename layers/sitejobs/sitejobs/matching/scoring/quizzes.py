@@ -6,11 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Floats, Indices
 from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING, QUIZZES
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 NOT_ASKED = -2
 """In the place of an answer code: the user's result has no such question."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from sitejobs.matching.scoring.arrays import Indices
 
 
 @dataclass(frozen=True)

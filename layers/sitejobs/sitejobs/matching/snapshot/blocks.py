@@ -5,12 +5,9 @@ not as a whole: the better people are sorted, the more blocks a search can skip 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Floats, Indices
 from sitejobs.matching.scoring.users import Users
-
-Indices = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 BLOCKS_A_REGION = 16
 """Blocks cut from one region of the map, where people are sorted by trait keys, gender and static score."""

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.codes import Floats, Integers, codes_of, directions, pair_codes, rows_of, unit_rows
+from sitejobs.matching.scoring.arrays import Floats, Indices
+from sitejobs.matching.scoring.codes import codes_of, directions, pair_codes, rows_of, unit_rows
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged, grouped
 from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
@@ -95,7 +96,7 @@ def unit_vectors(lat: Floats, lng: Floats) -> Floats:
 
 
 def _traits(
-    table: dict[str, Column], ids: Integers, dictionaries: Dictionaries
+    table: dict[str, Column], ids: Indices, dictionaries: Dictionaries
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], Hash]:
     owners, known = rows_of(table["userId"], ids)
     owners, keys, values = owners[known], table["key"][known], table["value"][known]
@@ -111,7 +112,7 @@ def _traits(
 
 
 def _interests(
-    table: dict[str, Column], ids: Integers, dictionaries: Dictionaries
+    table: dict[str, Column], ids: Indices, dictionaries: Dictionaries
 ) -> tuple[Ragged, NDArray[np.int32], Hash]:
     owners, known = rows_of(table["userId"], ids)
     owners, subjects, interests = owners[known], table["subjectId"][known], table["interestId"][known]
@@ -123,7 +124,7 @@ def _interests(
     return sets, count, summed(owners, mixed(subjects, interests), len(ids))
 
 
-def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[np.int32], Floats]:
+def _ratings(table: dict[str, Column], ids: Indices) -> tuple[Floats, NDArray[np.int32], Floats]:
     """Averages (n, 4), how many ratings, and the averages' direction about their own mean."""
     owners, known = rows_of(table["userId"], ids)
     averages = np.full((len(ids), 4), np.nan)
@@ -135,7 +136,7 @@ def _ratings(table: dict[str, Column], ids: Integers) -> tuple[Floats, NDArray[n
 
 
 def _quizzes(
-    population: Population, ids: Integers, dictionaries: Dictionaries
+    population: Population, ids: Indices, dictionaries: Dictionaries
 ) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged, Hash]:
     results = population.results
     owners, known = rows_of(results["userId"], ids)
@@ -157,7 +158,7 @@ def _quizzes(
     at, found = rows_of(np.arange(len(ids)) * width + latest_code, keys)
     latest = np.where((latest_code != MISSING) & found, at - quiz.offsets[:-1], MISSING).astype(np.int32)
 
-    def result_rows(table: dict[str, Column]) -> tuple[Integers, NDArray[np.bool_]]:
+    def result_rows(table: dict[str, Column]) -> tuple[Indices, NDArray[np.bool_]]:
         users, there = rows_of(table["userId"], ids)
         codes = codes_of(table["quizId"], dictionaries.quizzes)
         rows, found = rows_of(users * width + codes, keys)
@@ -193,7 +194,7 @@ def _quizzes(
     return quiz, latest, vectors, answers, questions, mixed(*by_user)
 
 
-def block_hashes(user_ids: Integers, other_ids: Integers, ids: Integers) -> Hash:
+def block_hashes(user_ids: Indices, other_ids: Indices, ids: Indices) -> Hash:
     """For each of the ascending `ids` a hash of the others that it blocked, or that blocked it."""
     pairs = np.unique(np.stack([user_ids, other_ids], axis=1), axis=0)
     owners, known = rows_of(pairs[:, 0], ids)

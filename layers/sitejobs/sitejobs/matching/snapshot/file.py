@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.errors import DataUnavailable
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import Dictionaries, Users
 from sitejobs.matching.snapshot.snapshot import Snapshot
 from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.workstore import WorkStore
-
-Indices = NDArray[np.int64]
 
 MAGIC = b"SJSNAP01"
 _PREFIX = struct.Struct("<8sQ")

@@ -6,8 +6,8 @@ Positions number the users: candidates first, block by block, then those who are
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Dictionaries, Users
@@ -16,8 +16,6 @@ from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.matching.topk.bounds import Bounds, bounds_of
 from sitejobs.matching.topk.segment import static_scores
-
-Indices = NDArray[np.int64]
 
 WHOLE_VOCABULARY = 1024
 """Interests up to which every block keeps its bits; beyond, bits are made for the interests of a page."""

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Flags, Floats
 from sitejobs.matching.scoring.geometry import km_of_chord
 from sitejobs.matching.scoring.pair_scores import NO_INTERESTS, SAME_PLACE, radius_km
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import NEITHER
 from sitejobs.matching.scoring.users import MISSING, Users
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _TYPES = {
     "low": "f8",

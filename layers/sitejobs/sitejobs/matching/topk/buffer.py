@@ -5,13 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Floats, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS
 from sitejobs.matching.topk.screening import MARGIN
 
-Indices = NDArray[np.int64]
-Singles = NDArray[np.float32]
-
-Rescore = Callable[[int, Indices], tuple[NDArray[np.float64], Indices]]
+Rescore = Callable[[int, Indices], tuple[Floats, Indices]]
 """Row of a viewer and p positions -> (p,) exact keys and the candidates' ids."""
 
 EXTRA = 256

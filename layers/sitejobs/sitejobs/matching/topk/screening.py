@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM, km_between
 from sitejobs.matching.scoring.interests import Bits, InterestBits, count_bits
 from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
@@ -22,10 +23,6 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import latest_results, quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.segment import AGES, GENDERS, Segment, Taste, inverse_roots, quiz_column
-
-Singles = NDArray[np.float32]
-Indices = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 MARGIN = 4e-6
 """Most that a key may differ from the exact one."""

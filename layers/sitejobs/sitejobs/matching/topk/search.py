@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs, score_pairs
 from sitejobs.matching.scoring.parameters import Parameters
@@ -20,8 +21,6 @@ from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
 from sitejobs.matching.topk.screening import KeyedPairs, Matchup, Screening, joined, tier_step
 from sitejobs.matching.topk.segment import Segment
-
-Indices = NDArray[np.int64]
 
 CHUNK_USERS = 1024
 """Candidates looked at together, as long as no thresholds are known: each chunk raises them for the next one."""

@@ -6,15 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.interests import Bits, InterestBits
 from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, newness
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING, Users
-
-Singles = NDArray[np.float32]
-Indices = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 BUCKETS = 96
 """Buckets of interests: the most popular ones have one each, the rest share the last `SHARED_BUCKETS`."""
