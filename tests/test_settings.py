@@ -65,7 +65,7 @@ def test_variables_are_read_and_foreign_ones_ignored() -> None:
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
-    with pytest.raises(InvalidInput, match=f"environment variable {name}: "):
+    with pytest.raises(InvalidInput, match=f"environment variable {name} must be .* not '{value}'"):
         read_settings({name: value})
 
 

@@ -140,7 +140,7 @@ def test_every_rule_is_a_setting() -> None:
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{name}: '{value}'"):
+    with pytest.raises(InvalidInput, match=f"environment variable {name} must be .* not '{value}'"):
         read_rules({name: value})
 
 

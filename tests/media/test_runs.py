@@ -231,7 +231,8 @@ def test_a_wrong_setting_is_told_before_anything_is_uploaded(
     env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path), **{name: value})
     done = sitejobs("upload", str(FILES / "plain.jpg"), env=env)
     assert done.returncode == 2
-    assert f"{name}: '{value}'" in done.stderr
+    assert f"environment variable {name} must be " in done.stderr
+    assert f"not '{value}'" in done.stderr
     assert rows(site_url, 'SELECT count(*) FROM "Media"') == [(0,)]
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 
 from sitejobs.errors import InvalidInput
+from sitejobs.schemas import Limit, bounds, describe, shown
 
 MIN_ID, MAX_ID = -(2**63), 2**63 - 1
 """The ends of bigint: every id in between is one, both ends included."""
@@ -92,7 +93,7 @@ def parse_options(model: type[Options], given: Any) -> Options:
     InvalidInput : names each wrong option, what came, and what it takes.
     """
     if not isinstance(given, dict):
-        raise InvalidInput(f"the input must be an object of options, not {_shown(given)}")
+        raise InvalidInput(f"the input must be an object of options, not {shown(given)}")
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -102,50 +103,23 @@ def parse_options(model: type[Options], given: Any) -> Options:
 
 def describe_field(model: type[JobOptions], name: str) -> str:
     """What the option takes, in words: `a whole number from 1 to 1000`."""
-    info = model.model_fields[name]
-    if isinstance(info.json_schema_extra, dict) and "takes" in info.json_schema_extra:
-        return str(info.json_schema_extra["takes"])
-    annotation = str(info.annotation)
-    if "Literal" in annotation:
-        return "one of " + annotation[annotation.index("[") + 1 : annotation.rindex("]")].replace("'", "")
-    if info.annotation is bool:
-        return "true or false"
-    low, high = limits(model, name)
-    kind = "text" if low is None and high is None and info.annotation is str else "a whole number"
-    if low is not None and high is not None:
-        return f"{kind} from {low} to {high}"
-    return kind
+    return describe(model, _alias(model, name))
 
 
-def limits(model: type[JobOptions], name: str) -> tuple[int | None, int | None]:
-    """The lowest and highest value that an option takes, None where it has no such limit."""
-    metadata = _metadata(model, name)
-    low = next((item.ge for item in metadata if getattr(item, "ge", None) is not None), None)
-    high = next((item.le for item in metadata if getattr(item, "le", None) is not None), None)
-    return low, high
+def limits(model: type[JobOptions], name: str) -> tuple[Limit, Limit]:
+    """The lowest and highest value that an option takes; None where there is no limit."""
+    return bounds(model, _alias(model, name))
 
 
-def _metadata(model: type[JobOptions], name: str) -> list[Any]:
-    info = model.model_fields[name]
-    found = list(info.metadata)
-    # `UserId | None` keeps its limits inside the union's member.
-    for part in getattr(info.annotation, "__args__", ()):
-        for item in getattr(part, "__metadata__", ()):
-            found.extend(getattr(item, "metadata", [item]))
-    return found
+def _alias(model: type[JobOptions], name: str) -> str:
+    return model.model_fields[name].alias or name
 
 
 def _problem(model: type[JobOptions], given: dict[str, Any], detail: dict[str, Any]) -> str:
     alias = str(detail["loc"][0]) if detail["loc"] else "input"
-    by_alias = {info.alias or name: name for name, info in model.model_fields.items()}
     if detail["type"] == "extra_forbidden":
-        return f"unknown option {_shown(alias)}: the options are {', '.join(sorted(by_alias))}"
+        known = sorted(info.alias or name for name, info in model.model_fields.items())
+        return f"unknown option {shown(alias)}: the options are {', '.join(known)}"
     if detail["type"] == "missing":
-        return f"{alias} is required: {describe_field(model, by_alias[alias])}"
-    return f"{alias} must be {describe_field(model, by_alias[alias])}, not {_shown(given.get(alias))}"
-
-
-def _shown(value: Any) -> str:
-    """A value as the error quotes it: short, whatever was sent."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        return f"{alias} is required: {describe(model, alias)}"
+    return f"{alias} must be {describe(model, alias)}, not {shown(given.get(alias))}"

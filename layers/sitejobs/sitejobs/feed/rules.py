@@ -1,12 +1,13 @@
 """The numbers and the pattern that a feed is made of: data, so that another feed is another value of it."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sitejobs.errors import InvalidInput
+from pydantic import Field
+
+from sitejobs.variables import Variables, read_environment
 
 RULES = 2
 """Raised whenever the same data would give another feed: an incremental run then computes all of them anew."""
@@ -101,31 +102,37 @@ class Rules:
         return cls(weights=weights, affinity=affinity, pattern=pattern, **given)
 
 
+class VersionVariable(Variables):
+    """The variable of a job that needs no other."""
+
+    version: str = Field(default="v1", alias="FEED_ALGO_VERSION")
+
+
+class FeedVariables(VersionVariable):
+    """The FEED_* variables."""
+
+    ttl_minutes: int = Field(
+        default=30,
+        alias="FEED_TTL_MINUTES",
+        ge=1,
+        le=525_600,
+        json_schema_extra={"takes": "a whole number of minutes from 1 to 525600"},
+    )
+
+
 def read_rules(environment: Mapping[str, str], segment_size: int, max_segments: int) -> Rules:
     """Take the version and the time to live from FEED_* variables.
 
     Raises
     ------
-    InvalidInput : names the variable, what it holds and what it takes.
+    InvalidInput : names each wrong variable, what came and what it takes.
     """
+    given = read_environment(FeedVariables, environment)
     return Rules(
-        version=read_version(environment),
-        ttl_minutes=_minutes(environment.get("FEED_TTL_MINUTES", "").strip()),
-        segment_size=segment_size,
-        max_segments=max_segments,
+        version=given.version, ttl_minutes=given.ttl_minutes, segment_size=segment_size, max_segments=max_segments
     )
 
 
 def read_version(environment: Mapping[str, str]) -> str:
     """FEED_ALGO_VERSION."""
-    return environment.get("FEED_ALGO_VERSION", "").strip() or "v1"
-
-
-def _minutes(text: str) -> int:
-    try:
-        value = float(text) if text else 30.0
-    except ValueError:
-        value = math.nan
-    if not (value == value // 1 and 1 <= value <= 525_600):
-        raise InvalidInput(f"FEED_TTL_MINUTES must be a whole number of minutes from 1 to 525600, not {text[:60]!r}")
-    return int(value)
+    return read_environment(VersionVariable, environment).version

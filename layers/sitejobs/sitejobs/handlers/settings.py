@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from sitejobs.errors import InvalidInput
+from sitejobs.variables import Variables, read_environment
 
 ReadSecret = Callable[[str], str]
 """The text of the secret of an ARN."""
@@ -16,10 +17,8 @@ SignToken = Callable[[str, int, str], str]
 """A token for one login: of a host, a port and a user."""
 
 
-class Settings(BaseModel):
+class Settings(Variables):
     """What every function reads of its environment."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     database_url: str = Field(default="", alias="DATABASE_URL")
     database_authentication: Literal["password", "iam"] = Field(default="password", alias="DATABASE_AUTHENTICATION")
@@ -48,13 +47,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     Raises
     ------
-    InvalidInput : names the variable and what it takes.
+    InvalidInput : names each wrong variable, what came and what it takes.
     """
-    try:
-        return Settings.model_validate(dict(environment))
-    except ValidationError as error:
-        problems = [f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors()]
-        raise InvalidInput("environment variable " + "; ".join(problems)) from None
+    return read_environment(Settings, environment, empty_is_unset=False)
 
 
 def database_url(settings: Settings, read_secret: ReadSecret, sign_token: SignToken) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from sitejobs.errors import InvalidInput
 from sitejobs.media import mime_types
 from sitejobs.media.attributes import AUDIO, IMAGE, KINDS, VIDEO, Attributes
 from sitejobs.media.formats import FORMATS
+from sitejobs.variables import Variables, read_environment
 
 DEFAULT_FORMATS: Final = "jpeg,png,gif,webp,heic,avif,mp4,mov,webm,mkv,avi,ts,mp3,m4a,aac,ogg,flac,wav"
 
@@ -33,10 +34,8 @@ class Claim:
     mime_type: str | None = None
 
 
-class Rules(BaseModel):
+class Rules(Variables):
     """The rules and the parser's limits, as the function's environment sets them."""
-
-    model_config = ConfigDict(frozen=True)
 
     max_seconds: int = Field(default=180, alias="MEDIA_MAX_SECONDS", ge=1, le=604_800)
     max_width: int = Field(default=3840, alias="MEDIA_MAX_WIDTH", ge=1, le=1_000_000)
@@ -45,7 +44,11 @@ class Rules(BaseModel):
     max_image_mb: int = Field(default=25, alias="MEDIA_MAX_IMAGE_MB", ge=1, le=100_000)
     max_video_mb: int = Field(default=500, alias="MEDIA_MAX_VIDEO_MB", ge=1, le=100_000)
     max_audio_mb: int = Field(default=50, alias="MEDIA_MAX_AUDIO_MB", ge=1, le=100_000)
-    formats: str = Field(default=DEFAULT_FORMATS, alias="MEDIA_FORMATS")
+    formats: str = Field(
+        default=DEFAULT_FORMATS,
+        alias="MEDIA_FORMATS",
+        json_schema_extra={"takes": f"names out of {', '.join(FORMATS)}, comma separated"},
+    )
     parser_seconds: int = Field(default=20, alias="MEDIA_PARSER_SECONDS", ge=1, le=600)
     parser_memory_mb: int = Field(default=512, alias="MEDIA_PARSER_MEMORY_MB", ge=64, le=8192)
     parser_read_mb: int = Field(default=64, alias="MEDIA_PARSER_READ_MB", ge=1, le=10_000)
@@ -54,9 +57,8 @@ class Rules(BaseModel):
     @field_validator("formats")
     @classmethod
     def _known_formats(cls, value: str) -> str:
-        unknown = sorted({name.strip() for name in value.split(",")} - set(FORMATS))
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of {', '.join(FORMATS)}")
+        if not {name.strip() for name in value.split(",")} <= set(FORMATS):
+            raise ValueError(value)
         return value
 
     @property
@@ -75,26 +77,15 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
 
     Raises
     ------
-    InvalidInput : names the variable and what it takes.
+    InvalidInput : names each wrong variable, what came and what it takes.
     """
-    names = {info.alias for info in Rules.model_fields.values()}
-    given = {name: value for name, value in environment.items() if name in names and value != ""}
-    try:
-        rules = Rules.model_validate(given)
-    except ValidationError as error:
-        problems = [f"{detail['loc'][0]}: {_shortened(detail['input'])}: {detail['msg']}" for detail in error.errors()]
-        raise InvalidInput("environment variable " + "; ".join(problems)) from None
+    rules = read_environment(Rules, environment)
     if rules.parser_read_mb * 3 < rules.max_image_mb * 4:
         raise InvalidInput(
             f"environment variable MEDIA_PARSER_READ_MB: {rules.parser_read_mb}, at least a third more than"
             f" MEDIA_MAX_IMAGE_MB ({rules.max_image_mb}) is needed: an image is read whole"
         )
     return rules
-
-
-def _shortened(value: object) -> str:
-    """What came, as far as it helps to find it."""
-    return repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}...")
 
 
 def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:

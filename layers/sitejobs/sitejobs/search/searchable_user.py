@@ -1,24 +1,50 @@
 """searchable-user: who may be found, and why others may not."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import LiteralString
 
 from psycopg import Connection
+from pydantic import Field, field_validator
 
-from sitejobs.errors import InvalidInput
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.search.options import SEARCHABLE_USER, SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
+from sitejobs.variables import Variables, read_environment
 
 FIELDS = ("displayName", "birthdate", "gender", "location", "bio", "avatar", "interest")
 """What completeness is the share of."""
 
 ADULT_AGE = 18
-DEFAULT_MIN_COMPLETENESS = 0.5
-DEFAULT_REQUIRED_FIELDS = ("displayName", "birthdate")
+
+
+class SearchableVariables(Variables):
+    """The SEARCHABLE_* variables."""
+
+    min_completeness: float = Field(default=0.5, alias="SEARCHABLE_MIN_COMPLETENESS", ge=0, le=1)
+    required_fields: str = Field(
+        default="displayName,birthdate",
+        alias="SEARCHABLE_REQUIRED_FIELDS",
+        json_schema_extra={"takes": f"names out of {', '.join(FIELDS)}, comma separated"},
+    )
+
+    @field_validator("required_fields")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not _names(value) <= set(FIELDS):
+            raise ValueError(value)
+        return value
+
+    @property
+    def required(self) -> list[str]:
+        """Names in the order of `FIELDS`; the birthdate always, since no age is known without it."""
+        names = _names(self.required_fields) or {"displayName"}
+        return [name for name in FIELDS if name in names or name == "birthdate"]
+
+
+def _names(text: str) -> set[str]:
+    return {part.strip() for part in text.split(",") if part.strip()}
 
 
 def _computed(users: LiteralString) -> LiteralString:
@@ -112,12 +138,10 @@ def read_parameters(options: SearchableUserOptions, environment: Mapping[str, st
 
     Raises
     ------
-    InvalidInput : names the variable, what it holds and what it takes.
+    InvalidInput : names each wrong variable, what came and what it takes.
     """
-    return {
-        "minimum": _min_completeness(environment.get("SEARCHABLE_MIN_COMPLETENESS", "").strip()),
-        "required": _required_fields(environment.get("SEARCHABLE_REQUIRED_FIELDS", "")),
-    }
+    given = read_environment(SearchableVariables, environment)
+    return {"minimum": given.min_completeness, "required": given.required}
 
 
 def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters) -> PageSummary:
@@ -127,27 +151,6 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
     summary = PageSummary(processed=len(keys), written=int(row[0]))
     summary.skip("unchanged", len(keys) - summary.written)
     return summary
-
-
-def _min_completeness(text: str) -> float:
-    try:
-        value = float(text) if text else DEFAULT_MIN_COMPLETENESS
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise InvalidInput(f"SEARCHABLE_MIN_COMPLETENESS must be a number from 0 to 1, not {text[:60]!r}")
-    return value
-
-
-def _required_fields(text: str) -> list[str]:
-    """Names in the order of `FIELDS`. The birthdate is always among them: without it nobody is known to be of age."""
-    given = [part.strip() for part in text.split(",") if part.strip()] or DEFAULT_REQUIRED_FIELDS
-    for name in given:
-        if name not in FIELDS:
-            raise InvalidInput(
-                f"SEARCHABLE_REQUIRED_FIELDS takes names out of {', '.join(FIELDS)}, comma separated; not {name[:60]!r}"
-            )
-    return [name for name in FIELDS if name in given or name == "birthdate"]
 
 
 KEYS = Keys(

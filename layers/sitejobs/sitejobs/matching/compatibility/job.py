@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection
+from pydantic import Field
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
@@ -18,6 +19,7 @@ from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets
 from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions
 from sitejobs.matching.passed_over import NOT_FINITE, RELATIONS, count_passed_over, note_passed_over
 from sitejobs.options import MAX_ID, MIN_ID
+from sitejobs.variables import Variables, read_environment
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,10 +27,16 @@ SCAN = 1000
 """Viewers that a page of an incremental run looks at: one changed user makes all stale whom it suits."""
 
 
+class CompatibilityVariables(Variables):
+    """The COMPATIBILITY_* variables."""
+
+    version: str = Field(default="v1", alias="COMPATIBILITY_ALGO_VERSION")
+
+
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
     """What the pages of a run share."""
     return {
-        "version": environment.get("COMPATIBILITY_ALGO_VERSION", "").strip() or "v1",
+        "version": read_environment(CompatibilityVariables, environment).version,
         "suggestions": options.max_suggestion_targets,
         "targetsAtATime": options.target_batch_size,
     }

@@ -1,11 +1,12 @@
 """The numbers that match-scores is made of, with the defaults of the site's algorithm."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Annotated, Any
 
-from sitejobs.errors import InvalidInput
+from pydantic import BeforeValidator, Field
+
+from sitejobs.variables import Variables, read_environment
 
 
 @dataclass(frozen=True)
@@ -48,46 +49,43 @@ class Parameters:
         return cls(**(value | {"weights": Weights(**value["weights"])}))
 
 
+def _parse_weights(text: str) -> Weights:
+    """`traits=0.3,interests=0.15`: what is not named keeps its default."""
+    parts = (part.partition("=") for part in text.split(",") if part.strip())
+    given = {name.strip(): float(value) for name, _, value in parts}
+    if not given.keys() <= _WEIGHTS or not all(0 <= number <= 1 for number in given.values()):
+        raise ValueError(text)
+    return Weights(**given)
+
+
+_WEIGHTS = {item.name for item in fields(Weights)}
+_TAKES = f"name=number pairs, comma separated, numbers from 0 to 1, names {', '.join(sorted(_WEIGHTS))}"
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class MatchVariables(Variables):
+    """The MATCH_* variables."""
+
+    weights: Annotated[Weights, BeforeValidator(_parse_weights)] = Field(
+        default=Weights(), alias="MATCH_WEIGHTS", json_schema_extra={"takes": _TAKES}
+    )
+    default_radius_km: _Positive = Field(default=100.0, alias="MATCH_DEFAULT_RADIUS_KM")
+    half_life_days: _Positive = Field(default=30.0, alias="MATCH_NEWNESS_HALF_LIFE_DAYS")
+    algorithm_version: str = Field(default="v1", alias="MATCH_ALGO_VERSION")
+
+
 def read_parameters(environment: Mapping[str, str], top_k: int) -> Parameters:
     """Take the parameters from MATCH_* variables.
 
     Raises
     ------
-    InvalidInput : names the variable, what it holds and what it takes.
+    InvalidInput : names each wrong variable, what came and what it takes.
     """
+    given = read_environment(MatchVariables, environment)
     return Parameters(
-        weights=_weights(environment.get("MATCH_WEIGHTS", "")),
-        default_radius_km=_number(environment, "MATCH_DEFAULT_RADIUS_KM", 100.0),
-        half_life_days=_number(environment, "MATCH_NEWNESS_HALF_LIFE_DAYS", 30.0),
+        weights=given.weights,
+        default_radius_km=given.default_radius_km,
+        half_life_days=given.half_life_days,
         top_k=top_k,
-        algorithm_version=environment.get("MATCH_ALGO_VERSION", "").strip() or "v1",
+        algorithm_version=given.algorithm_version,
     )
-
-
-def _weights(text: str) -> Weights:
-    """`traits=0.3,interests=0.15`: what is not named keeps its default."""
-    known = {item.name for item in fields(Weights)}
-    given: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = part.partition("=")
-        try:
-            given[name.strip()] = number = float(value)
-        except ValueError:
-            number = math.nan
-        if name.strip() not in known or not 0 <= number <= 1:
-            raise InvalidInput(
-                f"MATCH_WEIGHTS takes name=number pairs, numbers from 0 to 1, names {', '.join(sorted(known))};"
-                f" not {part[:60]!r}"
-            )
-    return Weights(**given)
-
-
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name, "").strip()
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidInput(f"{name} must be a number above 0, not {text[:60]!r}")
-    return value

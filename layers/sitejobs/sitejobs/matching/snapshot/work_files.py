@@ -3,13 +3,16 @@
 import tempfile
 from pathlib import Path
 
-from sitejobs.errors import DataUnavailable, InvalidInput
+from pydantic import Field
+
+from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
+from sitejobs.variables import Variables, read_environment
 
 _GONE = """
 SELECT v."userId" FROM "MatchScoreViewer" v
@@ -23,6 +26,12 @@ WHERE "job" = %(job)s AND "startedAt" > %(started)s - make_interval(secs => %(se
   AND "context" ? 'snapshot'
 ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """
+
+
+class SnapshotVariables(Variables):
+    """The SNAPSHOT_* variables."""
+
+    max_age_seconds: int = Field(default=3600, alias="SNAPSHOT_MAX_AGE_SECONDS", ge=0)
 
 
 def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
@@ -42,7 +51,7 @@ def take(resources: Resources, run: Run, parameters: Parameters, block_size: int
 
 def recent(resources: Resources, run: Run, parameters: Parameters) -> StoredSnapshot | None:
     """The newest snapshot that is young enough for a single user's run and was taken with these parameters."""
-    seconds = _max_age(resources)
+    seconds = read_environment(SnapshotVariables, resources.environment).max_age_seconds
     rows = (
         resources.database.connection()
         .execute(_NEWEST, {"job": run.job, "started": run.started_at, "seconds": seconds})
@@ -63,10 +72,3 @@ def opened(resources: Resources, key: str) -> StoredSnapshot:
     if not resources.memory.holds(StoredSnapshot, key):
         resources.memory.forget()  # what was made of another snapshot goes with it
     return resources.memory.kept(StoredSnapshot, key, lambda: StoredSnapshot(resources.work, key))
-
-
-def _max_age(resources: Resources) -> float:
-    text = resources.environment.get("SNAPSHOT_MAX_AGE_SECONDS", "") or "3600"
-    if not text.isdecimal():
-        raise InvalidInput(f"SNAPSHOT_MAX_AGE_SECONDS must be a whole number of seconds, not {text[:60]!r}")
-    return int(text)
