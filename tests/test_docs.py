@@ -37,9 +37,10 @@ from tools.docs import PARTS, renewed
 
 EVERYTHING = JOBS | WORKFLOWS
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "layers" / "sitejobs" / "sitejobs"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = {"bash", "sh", "console"}
-ELSEWHERE = {"export", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo"}
+ELSEWHERE = {"export", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo", "git"}
 """Programs of which only the files that they name are checked."""
 
 OF_STATEMENTS = {"canceling", "terminating"}
@@ -475,7 +476,9 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) + re.findall(r'src="([^"]+)"', text)
     named = {page.parent / link for link in links if "://" not in link}
     quoted = re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:yaml|toml|txt|md))`", text)
-    named |= {ROOT / name for name in quoted if not name.startswith(MADE)}
+    named |= {
+        PACKAGE / name if (PACKAGE / name).exists() else ROOT / name for name in quoted if not name.startswith(MADE)
+    }
     assert {str(path.relative_to(ROOT)) for path in named if not path.resolve().exists()} == set()
 
 
