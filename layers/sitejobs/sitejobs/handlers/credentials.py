@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from sitejobs.aws_codes import BUSY, code_of
 from sitejobs.errors import InvalidInput, Transient
 
 
@@ -19,8 +20,8 @@ def read_secret(arn: str) -> str:
     try:
         return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("ThrottlingException", "InternalServiceError", "ServiceUnavailable"):
+        code = code_of(error)
+        if code in BUSY:
             raise Transient(f"the database secret: {code}") from None
         raise InvalidInput(f"the database secret {arn} cannot be read: {code}") from None
     except BotoCoreError as error:

@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sitejobs.aws_codes import BUSY, CHANGED, GONE, NO_BUCKET, code_of
 from sitejobs.errors import DataUnavailable, Transient
-
-_GONE_CODES = ("NoSuchKey", "404", "InvalidRange", "NoSuchBucket")
-_BUSY_CODES = ("SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "503", "500")
 
 
 class S3WorkStore:
@@ -53,9 +51,9 @@ def _translated(key: str) -> Iterator[None]:
 
 def _of_code(key: str, error: Any) -> DataUnavailable | Transient:
     """What S3's error code means: `NoSuchKey`, or only `404` where its answer has no body."""
-    code = error.response.get("Error", {}).get("Code", "")
-    if code in _GONE_CODES:
+    code = code_of(error)
+    if code in GONE | CHANGED | {NO_BUCKET}:
         return DataUnavailable(f"work file {key} is not there ({code})")
-    if code in _BUSY_CODES:
+    if code in BUSY:
         return Transient(f"work file {key}: {code}")
     return DataUnavailable(f"work file {key}: {code}")

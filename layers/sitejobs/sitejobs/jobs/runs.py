@@ -129,32 +129,28 @@ def open_run(
         "options": Jsonb(dict(options)),
         "stale_seconds": stale_seconds,
     }
-    with connection.transaction():
+    found: OpenRun | AlreadyRunning | None = None
+    while found is None:  # the run that was in the way finished between two statements: now the way is free
+        with connection.transaction():
+            found = _open_or_find(connection, values)
+    return found
+
+
+def _open_or_find(connection: Connection, values: Mapping[str, Any]) -> OpenRun | AlreadyRunning | None:
+    known = connection.execute(_OF_EXECUTION, values).fetchone()
+    if known is None:
+        connection.execute(_CLOSE_DEAD, values)
+        known = connection.execute(_OPEN, values).fetchone()
+    if known is None:
+        # Either another call for this execution was quicker, or another run is in the way.
         known = connection.execute(_OF_EXECUTION, values).fetchone()
-        if known is None:
-            connection.execute(_CLOSE_DEAD, values)
-            known = connection.execute(_OPEN, values).fetchone()
-        if known is None:
-            # Either another call for this very execution was quicker, or another run is in the way.
-            known = connection.execute(_OF_EXECUTION, values).fetchone()
-        if known is not None:
-            run_id, started_at, context, status = known
-            if status != "RUNNING":
-                raise RunClosed(f"run {run_id} of this execution was closed as {status}")
-            return OpenRun(str(run_id), started_at, context)
-        other = connection.execute(_RUNNING, values).fetchone()
-    if other is None:
-        # It finished between the two statements: the next try will find the way free.
-        return open_run(
-            connection,
-            job=job,
-            scope=scope,
-            execution=execution,
-            trigger=trigger,
-            options=options,
-            stale_seconds=stale_seconds,
-        )
-    return AlreadyRunning(str(other[0]), other[1])
+    if known is not None:
+        run_id, started_at, context, status = known
+        if status != "RUNNING":
+            raise RunClosed(f"run {run_id} of this execution was closed as {status}")
+        return OpenRun(str(run_id), started_at, context)
+    other = connection.execute(_RUNNING, values).fetchone()
+    return None if other is None else AlreadyRunning(str(other[0]), other[1])
 
 
 def set_context(connection: Connection, run_id: str, context: JsonObject) -> None:
@@ -316,14 +312,17 @@ def _verdict(
 
 def name_and_cause(error: JsonObject) -> tuple[str, str]:
     """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
-    cause = str(error.get("Cause") or "")
-    try:
-        described = json.loads(cause)
-    except ValueError:
-        described = None
-    if isinstance(described, dict) and "errorMessage" in described:
-        cause = str(described["errorMessage"])
+    cause = str(described_cause(error).get("errorMessage", error.get("Cause") or ""))
     return str(error.get("Error") or "Error"), cause[:MAX_CAUSE]
+
+
+def described_cause(error: JsonObject) -> JsonObject:
+    """The cause as the JSON object that a function or an execution makes of it; empty where it is plain text."""
+    try:
+        described = json.loads(str(error.get("Cause") or ""))
+    except ValueError:
+        return {}
+    return described if isinstance(described, dict) else {}
 
 
 def _message(row: JsonObject, *, failed: bool) -> str | None:

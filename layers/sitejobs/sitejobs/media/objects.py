@@ -4,17 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
+from sitejobs.aws_codes import ARCHIVED, BUSY, CHANGED, GONE, code_of
 from sitejobs.errors import InvalidInput, Transient
-
-_GONE: Final = {"NoSuchKey", "404", "NotFound"}
-_CHANGED: Final = {"PreconditionFailed", "412", "InvalidRange", "416"}
-_BUSY: Final = {
-    "SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "ThrottlingException",
-    "RequestTimeTooSkewed", "500", "502", "503", "504",
-}  # fmt: skip
-_ARCHIVED: Final = "InvalidObjectState"
 
 
 class ObjectGone(Exception):
@@ -89,20 +82,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        raise _of_code(code) from None
+        raise _of_code(code_of(error)) from None
     except BotoCoreError as error:
         raise Transient(f"the media bucket: {type(error).__name__}") from None
 
 
 def _of_code(code: str) -> Exception:
-    if code in _GONE:
+    if code in GONE:
         return ObjectGone()
-    if code in _CHANGED:
+    if code in CHANGED:
         return ObjectChanged()
-    if code == _ARCHIVED:
+    if code == ARCHIVED:
         return ObjectLocked()
-    if code in _BUSY:
+    if code in BUSY:
         return Transient(f"the media bucket: {code}")
     # A forbidden bucket is no object's fault: nothing is stored for it.
     return InvalidInput(f"the media bucket cannot be read: {code}")

@@ -1,7 +1,6 @@
 """A workflow's JobRun: opened, moved on when a job ends, closed. The states of its jobs are kept in its context."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 
 from psycopg import Connection
@@ -176,11 +175,8 @@ def _outcome(
 
 def _error_within(error: JsonObject) -> tuple[str, str]:
     """The error of an execution that was waited for: its description is the cause of the state's own error."""
-    try:
-        described = json.loads(error.get("Cause") or "")
-    except ValueError:
-        described = None
-    if isinstance(described, dict) and "Status" in described:
+    described = runs.described_cause(error)
+    if "Status" in described:
         inner = {"Error": described.get("Error") or described["Status"], "Cause": described.get("Cause")}
         return runs.name_and_cause(inner)
     return runs.name_and_cause(error)
