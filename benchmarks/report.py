@@ -25,7 +25,7 @@ def machine_table(figures: Figures) -> str:
 def whole_table(figures: Figures) -> str:
     """Whole runs beside the raw COPY and the plain screening, and how they grow."""
     head = (
-        "users", "rows", "whole run", "x raw", "pauseMs=0", "x raw", "raw COPY", "plain kernel", "pairs looked at",
+        "users", "rows", "whole run", "x raw", "pauseMs=0", "x raw", "raw COPY", "brute force", "pairs looked at",
         "a worker's peak",
     )  # fmt: skip
     growth = [
@@ -58,7 +58,7 @@ def parts_table(figures: Figures) -> str:
     """What the projection is made of."""
     head = (
         "users", "site made in", "population read", "snapshot", "snapshot a user", "page, search and rows",
-        "candidate put on a shelf", "shelves a page needs", "pairs scored", "Plan's peak", "stored row", "raw rows",
+        "candidate put on a segment", "segments a page needs", "pairs scored", "Plan's peak", "stored row", "raw rows",
     )  # fmt: skip
     rows = [
         (
@@ -183,7 +183,7 @@ _LINES: tuple[tuple[str, Callable[[Projection], str], str], ...] = (
     ("pages", lambda it: f"{it.pages:,}", "users / batchSize"),
     (
         "processor time of a page", lambda it: _span(it.page_cpu, _seconds),
-        "extrapolated: low as a power of the users, high along a line and with shelves made anew",
+        "extrapolated: low as a power of the users, high along a line and with segments made anew",
     ),
     (
         "a page's call of Lambda",
@@ -205,7 +205,7 @@ _LINES: tuple[tuple[str, Callable[[Projection], str], str], ...] = (
     (
         "memory of a page's Lambda",
         lambda it: _limited(_megabytes(it.batch_mb), it.batch_mb, _BATCH.memory, LAMBDA_MB, "MB"),
-        "extrapolated along a line up to the shelves kept ready; bounds measured for 10 million",
+        "extrapolated along a line up to the segments kept ready; bounds measured for 10 million",
     ),
     (
         "memory of Plan's Lambda",

@@ -1,6 +1,7 @@
 """What the documentation says in words: the glossary, and the worked example of a mutation."""
 
 import re
+import tomllib
 
 import pytest
 
@@ -32,3 +33,9 @@ def test_the_line_that_the_mutation_spot_check_changes_is_in_its_file() -> None:
     [file] = re.findall(r"^--- (.+)$", diff, re.MULTILINE)
     [before] = re.findall(r"^-(?!--)(.+)$", diff, re.MULTILINE)
     assert before in (ROOT / file).read_text().splitlines()
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    checked = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    assert [body.splitlines() for body in blocks(ROOT / "docs" / "development.md", {"text"})] == checked
