@@ -24,9 +24,8 @@ from tests.matching.random_sites import (
     draw_place,
     draw_quiz,
     draw_user,
-    load_more,
-    profile_id,
 )
+from tests.matching.site_loading import load_more, profile_id
 
 Change = Callable[[Connection, Random], None]
 

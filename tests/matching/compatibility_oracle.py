@@ -8,15 +8,8 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
-from tests.matching.oracle import (
-    Person,
-    Site,
-    averages,
-    cosine,
-    equal_answers_share,
-    is_vector,
-    read_site,
-)
+from tests.matching.oracle import averages, cosine, equal_answers_share, is_vector
+from tests.matching.oracle_site import Person, Site, read_site
 
 
 @dataclass(frozen=True)

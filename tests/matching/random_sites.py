@@ -1,6 +1,6 @@
 """Random small sites with everything that real tables hold: gaps, ties, extremes and nonsense.
 
-`draw` makes a site of one of the `FLAVOURS`, the same for the same seed; `load` writes it into an empty database.
+`draw` makes a site of one of the `FLAVOURS`, the same for the same seed; `site_loading.load` writes it into a database.
 """
 
 import json
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
-
-from psycopg import Connection, sql
 
 NOW = datetime(2026, 11, 20, 9, 30, 15, 123000, tzinfo=UTC)
 """When runs over these sites start, unless a test moves it: birthdays are drawn around its date."""
@@ -28,7 +26,7 @@ Stars = tuple[int, int, int, int]
 
 @dataclass
 class Draft:
-    """A user to be, and all that other tables say of them. `received`: index of the rater -> stars."""
+    """A user before it is written, with its rows of other tables. `received`: index of the rater -> stars."""
 
     created_at: datetime = datetime(2024, 1, 1, tzinfo=UTC)
     deleted_at: datetime | None = None
@@ -80,7 +78,19 @@ FLAVOURS: dict[str, Flavour] = {
 }
 
 
-def draw(seed: int, users: int, flavour: str = "mixed") -> "SiteRows":
+@dataclass
+class SiteRows:
+    """A drawn site: users with all that belongs to them, and the blocks between them."""
+
+    drafts: list[Draft]
+    blocks: set[tuple[int, int]]
+
+    @property
+    def users(self) -> int:
+        return len(self.drafts)
+
+
+def draw(seed: int, users: int, flavour: str = "mixed") -> SiteRows:
     """A site of exactly `users` rows in "User", deleted ones included."""
     random = Random(f"{seed}/{users}/{flavour}")
     kind = FLAVOURS[flavour]
@@ -156,7 +166,7 @@ def draw_place(random: Random, kind: Flavour) -> tuple[float | None, float | Non
             (52.5, 13.4),
             (52.5, 13.4 + 1e-9),
             (52.5 + 1e-7, 13.4),
-            (-52.5, -166.6),  # the other side of the pool
+            (-52.5, -166.6),  # the other side of the world
             (random.uniform(-90, 90), random.uniform(-180, 180)),
         ]
         return random.choice(odd)
@@ -335,103 +345,3 @@ def someone(user_id: int, *, preference: dict[str, Any] | None = None, **profile
     draft = Draft(profile=columns | profile, user_id=user_id)
     draft.preference = None if preference is None else wishes | preference
     return draft
-
-
-# Writing ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class SiteRows:
-    """A drawn site: users with all that belongs to them, and the blocks between them."""
-
-    drafts: list[Draft]
-    blocks: set[tuple[int, int]]
-
-    @property
-    def users(self) -> int:
-        return len(self.drafts)
-
-
-_TRAIT_OF_NOBODY = """INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n") VALUES (1000000000, 'x', 1, 1)"""
-
-
-def load(connection: Connection, site: SiteRows) -> None:
-    """Write the site into the (empty) tables, in one transaction."""
-    with connection.transaction():
-        for table, columns, rows in _tables(site):
-            _copy(connection, table, columns, rows)
-        connection.execute(_TRAIT_OF_NOBODY)
-
-
-def load_more(connection: Connection, site: SiteRows) -> None:
-    """Add users and all that belongs to them to a site that has its quizzes and interests already."""
-    shared = ("Quiz", "InterestSubject", "Interest")
-    with connection.transaction():
-        for table, columns, rows in _tables(site):
-            if table not in shared:
-                _copy(connection, table, columns, rows)
-
-
-def profile_id(user_id: int) -> int:
-    """Profile ids are no user ids: whoever confuses the two must be found out."""
-    return user_id // 2 + 900_000 if user_id % 2 == 0 else user_id // 2 + 400_000
-
-
-def _tables(site: SiteRows) -> list[tuple[str, list[str], list[list[Any]]]]:
-    drafts = site.drafts
-    profiles = [draft for draft in drafts if draft.profile is not None]
-    a_profile = next((draft.profile for draft in profiles if draft.profile), {})
-    a_preference = next((draft.preference for draft in drafts if draft.preference), {})
-    return [
-        ("User", ["id", "createdAt", "deletedAt"], [[d.user_id, d.created_at, d.deleted_at] for d in drafts]),
-        (
-            "Profile",
-            ["id", "userId", *a_profile],
-            [[profile_id(d.user_id), d.user_id, *(d.profile or {}).values()] for d in profiles],
-        ),
-        (
-            "UserPreference",
-            ["userId", *a_preference],
-            [[d.user_id, *d.preference.values()] for d in drafts if d.preference],
-        ),
-        ("UserBlock", ["blockerId", "blockedId"], [list(pair) for pair in sorted(site.blocks)]),
-        ("Quiz", ["id", "title"], [[i, f"quiz {i}"] for i in range(1, QUIZZES + 1)]),
-        (
-            "QuizResult",
-            ["userId", "quizId", "answers", "scoreVec", "updatedAt"],
-            [[d.user_id, quiz_id, *result] for d in drafts for quiz_id, result in d.quizzes.items()],
-        ),
-        ("InterestSubject", ["id", "key", "label"], [[i, f"s{i}", "subject"] for i in range(1, SUBJECTS + 1)]),
-        (
-            "Interest",
-            ["id", "subjectId", "key", "label"],
-            [[i, i % SUBJECTS + 1, f"i{i}", "interest"] for i in range(1, INTERESTS + 1)],
-        ),
-        (
-            "UserInterest",
-            ["userId", "subjectId", "interestId"],
-            [[d.user_id, *pair] for d in drafts for pair in sorted(d.interests)],
-        ),
-        (
-            "UserTrait",
-            ["userId", "traitKey", "value", "n"],
-            [[d.user_id, key, *trait] for d in drafts for key, trait in d.traits.items()],
-        ),
-        (
-            "ProfileRating",
-            ["raterProfileId", "targetProfileId", "attractive", "smart", "funny", "interesting"],
-            [
-                [profile_id(drafts[rater].user_id), profile_id(d.user_id), *stars]
-                for d in profiles
-                for rater, stars in d.received.items()
-            ],
-        ),
-    ]
-
-
-def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)

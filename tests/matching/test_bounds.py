@@ -13,7 +13,8 @@ from sitejobs.matching.topk.bounds import SLACK, upper_bounds_of
 from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
 from sitejobs.matching.topk.segment import Segment
 from tests.matching.pools import LATER, Opened, open_site
-from tests.matching.random_sites import FLAVOURS, draw, load
+from tests.matching.random_sites import FLAVOURS, draw
+from tests.matching.site_loading import load
 
 
 @pytest.fixture(params=list(FLAVOURS))

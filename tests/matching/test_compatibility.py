@@ -13,7 +13,8 @@ from sitejobs.matching.compatibility.scoring import WEIGHTS
 from tests.limits import PATIENCE_S
 from tests.matching.compatibility_oracle import expected
 from tests.matching.compatibility_runs import assert_stored, planned, relate, run, stored, suggest, whole_page, writers
-from tests.matching.random_sites import FLAVOURS, NOW, SiteRows, draw, load, someone
+from tests.matching.random_sites import FLAVOURS, NOW, SiteRows, draw, someone
+from tests.matching.site_loading import load
 
 WAYS: tuple[dict[str, int], ...] = (
     {"batchSize": 7, "targetBatchSize": 3},

@@ -9,7 +9,8 @@ from psycopg import Connection
 from tests.matching import changes
 from tests.matching.compatibility_oracle import expected
 from tests.matching.compatibility_runs import assert_stored, relate, run, suggest, writers
-from tests.matching.random_sites import NOW, draw, load
+from tests.matching.random_sites import NOW, draw
+from tests.matching.site_loading import load
 
 INCREMENTAL = {"incremental": True, "batchSize": 7}
 

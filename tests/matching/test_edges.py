@@ -10,9 +10,11 @@ import pytest
 from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, assert_viewer_equal, stored_rows, stored_viewers
-from tests.matching.oracle import Rules, read_site, score_everyone, score_viewer
-from tests.matching.random_sites import NOW, Draft, SiteRows, draw, load, someone
+from tests.matching.oracle import Rules, score_everyone, score_viewer
+from tests.matching.oracle_site import read_site
+from tests.matching.random_sites import NOW, Draft, SiteRows, draw, someone
 from tests.matching.running import Site
+from tests.matching.site_loading import load
 
 BERLIN: dict[str, Any] = {"lat": 52.5, "lng": 13.4}
 NEXT_DOOR: dict[str, Any] = {"lat": 52.5 + 1e-7, "lng": 13.4}  # a centimetre away

@@ -8,9 +8,11 @@ import pytest
 from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, stored_rows, stored_viewers
-from tests.matching.oracle import Row, read_site, score_everyone
-from tests.matching.random_sites import FLAVOURS, NOW, draw, load
+from tests.matching.oracle import Row, score_everyone
+from tests.matching.oracle_site import read_site
+from tests.matching.random_sites import FLAVOURS, NOW, draw
 from tests.matching.running import Order, Site, as_planned, backwards, shuffled
+from tests.matching.site_loading import load
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from sitejobs.matching.match_scores.store import Part
 from sitejobs.matching.topk.search import Exclusions, search
 from tests.matching import compatibility_runs as compatibility
 from tests.matching.pools import open_site
-from tests.matching.random_sites import NOW, SiteRows, draw, load, someone
+from tests.matching.random_sites import NOW, SiteRows, draw, someone
+from tests.matching.site_loading import load
 
 
 @pytest.mark.parametrize("part", ["score", "distance_km"])

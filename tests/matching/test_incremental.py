@@ -11,10 +11,12 @@ from psycopg import Connection
 
 from tests.matching.changes import CHANGES, Change, block, hide, move, register, unblock
 from tests.matching.comparing import TOLERANCE, assert_pair_equal, stored_rows, stored_viewers
-from tests.matching.oracle import STANDARD, Row, newness_part, read_site, score_everyone
-from tests.matching.oracle import Site as Population
-from tests.matching.random_sites import NOW, SiteRows, draw, load, someone
+from tests.matching.oracle import STANDARD, Row, newness_part, score_everyone
+from tests.matching.oracle_site import Site as Population
+from tests.matching.oracle_site import read_site
+from tests.matching.random_sites import NOW, SiteRows, draw, someone
 from tests.matching.running import Finished, Site, shuffled
+from tests.matching.site_loading import load
 
 TOP_K = 6
 SECOND = timedelta(seconds=1)

@@ -16,7 +16,8 @@ from sitejobs.matching.scoring.ragged import Ragged, grouped, joined, offsets_of
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.matching.snapshot.encoding import unit_vectors
 from sitejobs.matching.snapshot.hashing import mixed, summed
-from tests.matching.oracle import Person, distance_km, place
+from tests.matching.oracle import distance_km, place
+from tests.matching.oracle_site import Person
 
 settings.register_profile("matching", deadline=None, max_examples=60)
 settings.load_profile("matching")

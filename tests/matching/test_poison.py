@@ -15,10 +15,12 @@ from tests.databases import site_database
 from tests.matching import compatibility_runs as compatibility
 from tests.matching.comparing import Stored, assert_rows_equal, stored_rows
 from tests.matching.compatibility_oracle import expected
-from tests.matching.oracle import read_site, score_everyone
+from tests.matching.oracle import score_everyone
+from tests.matching.oracle_site import read_site
 from tests.matching.poisons import LOOSEN, RELATIONS, ROWS, TRAIT, VALUES, Poison
-from tests.matching.random_sites import NOW, SiteRows, draw, load, load_more, someone
+from tests.matching.random_sites import NOW, SiteRows, draw, someone
 from tests.matching.running import Site
+from tests.matching.site_loading import load, load_more
 
 SECOND = timedelta(seconds=1)
 

@@ -7,10 +7,12 @@ import pytest
 from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, assert_viewer_equal, stored_rows, stored_viewers
-from tests.matching.oracle import Rules, read_site, score_everyone, score_viewer
-from tests.matching.oracle import Site as Population
-from tests.matching.random_sites import NOW, Draft, SiteRows, draw, load, someone
+from tests.matching.oracle import Rules, score_everyone, score_viewer
+from tests.matching.oracle_site import Site as Population
+from tests.matching.oracle_site import read_site
+from tests.matching.random_sites import NOW, Draft, SiteRows, draw, someone
 from tests.matching.running import Site, as_planned, shuffled
+from tests.matching.site_loading import load
 
 HIDE = """UPDATE "Profile" SET "isVisible" = false WHERE "userId" = %s"""
 SHOW = """UPDATE "Profile" SET "isVisible" = true WHERE "userId" = %s"""

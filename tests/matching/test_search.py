@@ -18,10 +18,12 @@ from sitejobs.matching.topk.search import Exclusions, Matches, Sample, Work, ran
 from sitejobs_local.population import generate
 from sitejobs_local.population import load as load_population
 from tests.matching.comparing import assert_viewer_equal, stored_rows
-from tests.matching.oracle import read_site, score_viewer, viewers
+from tests.matching.oracle import score_viewer, viewers
+from tests.matching.oracle_site import read_site
 from tests.matching.pools import LATER, Opened, all_pairs, open_site
-from tests.matching.random_sites import FLAVOURS, NOW, draw, load
+from tests.matching.random_sites import FLAVOURS, NOW, draw
 from tests.matching.running import Site
+from tests.matching.site_loading import load
 
 
 def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matches:
