@@ -16,25 +16,25 @@ _CONTEXT = "passedOver"
 _COUNTS: dict[str, LiteralString] = {
     "unreadable-ratings": f"""
         SELECT count(*) FROM "ProfileRating" r WHERE {RATED} IS NOT TRUE
-          AND (%(user)s::bigint IS NULL
-               OR r."targetProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s)
-               OR r."raterProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user)s))""",
+          AND (%(user_id)s::bigint IS NULL
+               OR r."targetProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user_id)s)
+               OR r."raterProfileId" IN (SELECT "id" FROM "Profile" WHERE "userId" = %(user_id)s))""",
     "unreadable-interests": """
         SELECT count(*) FROM "UserInterest"
         WHERE ("userId" IS NULL OR "subjectId" IS NULL OR "interestId" IS NULL)
-          AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+          AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s)""",
     "unreadable-quiz-results": """
         SELECT count(*) FROM "QuizResult"
-        WHERE ("userId" IS NULL OR "quizId" IS NULL) AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+        WHERE ("userId" IS NULL OR "quizId" IS NULL) AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s)""",
     "unreadable-blocks": """
         SELECT count(*) FROM "UserBlock"
         WHERE ("blockerId" IS NULL OR "blockedId" IS NULL)
-          AND (%(user)s::bigint IS NULL OR %(user)s IN ("blockerId", "blockedId"))""",
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("blockerId", "blockedId"))""",
 }
 TRAITS: dict[str, LiteralString] = {
     "unreadable-traits": """
         SELECT count(*) FROM "UserTrait"
-        WHERE "value" = 'NaN' AND (%(user)s::bigint IS NULL OR "userId" = %(user)s)""",
+        WHERE "value" = 'NaN' AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s)""",
 }
 """What match-scores reads besides."""
 
@@ -42,15 +42,15 @@ RELATIONS: dict[str, LiteralString] = {
     "unreadable-matches": """
         SELECT count(*) FROM "Match"
         WHERE ("userAId" IS NULL OR "userBId" IS NULL)
-          AND (%(user)s::bigint IS NULL OR %(user)s IN ("userAId", "userBId"))""",
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
     "unreadable-accesses": """
         SELECT count(*) FROM "ProfileAccess"
         WHERE ("ownerUserId" IS NULL OR "viewerUserId" IS NULL)
-          AND (%(user)s::bigint IS NULL OR %(user)s IN ("ownerUserId", "viewerUserId"))""",
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("ownerUserId", "viewerUserId"))""",
     "unreadable-conversations": """
         SELECT count(*) FROM "Conversation"
         WHERE ("userAId" IS NULL OR "userBId" IS NULL)
-          AND (%(user)s::bigint IS NULL OR %(user)s IN ("userAId", "userBId"))""",
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
 }
 """What compatibility reads besides."""
 
@@ -61,7 +61,7 @@ def count_passed_over(
     """How many there are, for a run's context; of one user only those that are known to be its own."""
     found: JsonObject = {}
     for reason, query in (_COUNTS | besides).items():
-        row = connection.execute(query, {"user": user_id}).fetchone()
+        row = connection.execute(query, {"user_id": user_id}).fetchone()
         assert row is not None
         if row[0]:
             found[reason] = int(row[0])

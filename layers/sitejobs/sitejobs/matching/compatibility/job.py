@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 from pydantic import Field
@@ -57,18 +57,15 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     return summary
 
 
-LOSSES = (
-    Loss(
-        "UserCompatibility",
-        """
-        SELECT COALESCE((
-            SELECT sum(v."rows") FROM "UserCompatibilityViewer" v WHERE NOT EXISTS (
-                SELECT FROM "User" u WHERE u."id" = v."userId" AND u."deletedAt" IS NULL)), 0),
-            (SELECT COALESCE(sum("rows"), 0) FROM "UserCompatibilityViewer")
-        """,
-    ),
-)
-"""Rows of viewers who have gone."""
+_COUNT_LOST_ROWS: Final[LiteralString] = """
+SELECT COALESCE((
+    SELECT sum(v."rows") FROM "UserCompatibilityViewer" v WHERE NOT EXISTS (
+        SELECT FROM "User" u WHERE u."id" = v."userId" AND u."deletedAt" IS NULL)), 0),
+    (SELECT COALESCE(sum("rows"), 0) FROM "UserCompatibilityViewer")
+"""
+"""Counts the stored rows of deleted viewers, which a run removes, and all stored rows."""
+
+LOSSES = (Loss("UserCompatibility", _COUNT_LOST_ROWS),)
 
 _KEYED = KeyedJob(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
 

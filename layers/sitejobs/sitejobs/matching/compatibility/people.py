@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import LiteralString
+from typing import Final, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +15,32 @@ from sitejobs.matching.scoring.ragged import Ragged, grouped, offsets_of
 from sitejobs.matching.scoring.users import MISSING, QUIZZES
 from sitejobs.postgres.columns import Column, fetch_columns
 
-# An array's text is made several times faster than its elements are adapted one by one.
-_IDS: LiteralString = "= ANY(%(ids)s::bigint[])"
-_COLUMNS: LiteralString = """
+# Ids are passed as the text of an array: adapting them one by one takes several times as long.
+_IDS: Final[LiteralString] = "= ANY(%(ids)s::bigint[])"
+_COLUMNS: Final[LiteralString] = """
 SELECT "userId", "viewerHash", COALESCE("targetHash", 0) AS "targetHash", ("targetHash" IS NOT NULL)::int AS "isTarget",
        octet_length("interests") / 16 AS "interestCount", octet_length("results") / 16 AS "resultCount",
        COALESCE("latestQuizId", 0) AS "latestQuizId", (octet_length("received") > 0)::int AS "isRated",
        (octet_length("given") > 0)::int AS "hasRated", "interests", "results", "vectors", "answers", "received", "given"
 FROM
 """
-_STORED: LiteralString = f"""{_COLUMNS} "UserCompatibilityInput" stored WHERE "userId" {_IDS}"""
-_NEW: LiteralString = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
-# The ids stand at each table, or the planner reads the other whole.
-_HERE: LiteralString = """
+_READ_STORED_INPUTS: Final[LiteralString] = f"""{_COLUMNS} "UserCompatibilityInput" stored WHERE "userId" {_IDS}"""
+"""Reads the inputs that the run's first pages stored."""
+
+_READ_CURRENT_INPUTS: Final[LiteralString] = f"""{_COLUMNS} ({inputs_of(_IDS)}) AS fresh"""
+"""Computes the inputs from the site's tables as they are now."""
+
+_READ_UNDELETED_USERS: Final[LiteralString] = """
 SELECT u."id" FROM "User" u
 WHERE u."id" = ANY(%(ids)s) AND u."deletedAt" IS NULL AND NOT EXISTS (
     SELECT FROM "Profile" p WHERE p."userId" = u."id" AND p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NOT NULL
       AND NOT EXISTS (
-          SELECT FROM "Profile" live
-          WHERE live."userId" = p."userId" AND live."userId" = ANY(%(ids)s) AND live."deletedAt" IS NULL))
+          SELECT FROM "Profile" kept
+          WHERE kept."userId" = p."userId" AND kept."userId" = ANY(%(ids)s) AND kept."deletedAt" IS NULL))
+"""
+"""Those of the users who are undeleted and whose profiles are not all deleted.
+
+The ids are repeated for each table: without that the planner reads a whole table.
 """
 _TYPES = {
     "userId": "int8",
@@ -143,7 +150,7 @@ class People:
 
 def still_here(connection: Connection, ids: Indices) -> Indices:
     """Those of the users, ascending, who have deleted neither account nor profile: inputs may be as old as the run."""
-    return np.sort(fetch_columns(connection, _HERE, {"ids": ids}, {"id": "int8"})["id"])
+    return np.sort(fetch_columns(connection, _READ_UNDELETED_USERS, {"ids": ids}, {"id": "int8"})["id"])
 
 
 def load(connection: Connection, ids: Indices, changed: Indices = NOBODY) -> Packed:
@@ -151,10 +158,10 @@ def load(connection: Connection, ids: Indices, changed: Indices = NOBODY) -> Pac
 
     Who came since the inputs were renewed is read anew, and who is known to have `changed`.
     """
-    found = _fetch(connection, _STORED, np.setdiff1d(ids, changed, assume_unique=True))
+    found = _fetch(connection, _READ_STORED_INPUTS, np.setdiff1d(ids, changed, assume_unique=True))
     lacking = np.setdiff1d(ids, found["userId"], assume_unique=True)
     if len(lacking):
-        fresh = _fetch(connection, _NEW, lacking)
+        fresh = _fetch(connection, _READ_CURRENT_INPUTS, lacking)
         found = {name: np.concatenate([column, fresh[name]]) for name, column in found.items()}
     return Packed(
         ids=found["userId"],

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import numpy as np
 from psycopg import Connection, sql
@@ -29,10 +29,10 @@ _COLUMNS: dict[str, str] = {
     "sharedInterestCount": ">i2",
     "computedAt": ">i8",
 }
-_COPY = sql.SQL('COPY "UserCompatibility" ({}) FROM STDIN (FORMAT BINARY)').format(
+_COPY_ROWS: Final = sql.SQL('COPY "UserCompatibility" ({}) FROM STDIN (FORMAT BINARY)').format(
     sql.SQL(", ").join(map(sql.Identifier, (*_COLUMNS, *LAST_COLUMNS)))
 )
-_STORED = """
+_READ_STORED_ROWS: Final[LiteralString] = """
 SELECT "viewerUserId", "targetUserId", COALESCE("score", 'NaN') AS "score",
        "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit",
        COALESCE("avgAttractive", 'NaN') AS "avgAttractive", COALESCE("avgSmart", 'NaN') AS "avgSmart",
@@ -45,6 +45,8 @@ SELECT "viewerUserId", "targetUserId", COALESCE("score", 'NaN') AS "score",
        COALESCE("sharedInterestIds"[5], %(missing)s) AS "shared4"
 FROM "UserCompatibility" WHERE "viewerUserId" = ANY(%(ids)s)
 """
+"""Reads the viewers' stored rows. NaN and `missing` stand for NULL."""
+
 _SHARED = tuple(f"shared{index}" for index in range(SHARED_SHOWN))
 _TYPES = {
     "viewerUserId": "int8",
@@ -55,18 +57,18 @@ _TYPES = {
     "otherVersion": "int4",
     **dict.fromkeys(_SHARED, "int8"),
 }
-_DELETE = """
+_DELETE_PAIRS: Final[LiteralString] = """
 DELETE FROM "UserCompatibility" c USING unnest(%(viewers)s::bigint[], %(targets)s::bigint[]) AS old ("viewer", "target")
 WHERE c."viewerUserId" = old."viewer" AND c."targetUserId" = old."target"
 """
-# In the order of ids, so that overlapping runs wait for each other instead of deadlocking. A viewer whose rows change
-# is written even if nothing else does: that is what makes the overlapping transaction of another run fail.
-_GIVEN_FINGERPRINT = fingerprint("%(version)s", 'given."hash"', 'given."rows"', 'given."total"')
-_NOTE: LiteralString = f"""
+"""Deletes the rows of these pairs."""
+
+_GIVEN_FINGERPRINT: Final[LiteralString] = fingerprint("%(version)s", 'given."hash"', 'given."rows"', 'given."total"')
+_WRITE_VIEWERS: Final[LiteralString] = f"""
 INSERT INTO "UserCompatibilityViewer" AS stored
     ("userId", "fingerprint", "rows", "skipped", "algorithmVersion", "computedAt")
 SELECT given."id", {_GIVEN_FINGERPRINT}, given."rows",
-       CASE WHEN given."rows" = 0 THEN %(no_targets)s::text END, %(version)s, %(now)s
+       CASE WHEN given."rows" = 0 THEN %(no_targets)s::text END, %(version)s, %(computed_at)s
 FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
     AS given ("id", "hash", "rows", "total")
 ORDER BY given."id"
@@ -77,7 +79,14 @@ WHERE stored."userId" = ANY(%(changed)s)
    OR (stored."fingerprint", stored."rows", stored."algorithmVersion")
       IS DISTINCT FROM (excluded."fingerprint", excluded."rows", excluded."algorithmVersion")
 """
-_FORGET = """DELETE FROM "UserCompatibilityViewer" WHERE "userId" = ANY(%(gone)s)"""
+"""Writes the viewers' fingerprints, in the order of ids, so that overlapping runs wait instead of deadlocking.
+
+A viewer in `changed` is written even if its fingerprint is the same: two overlapping runs that change the same
+viewer's rows then conflict here, and one of them fails.
+"""
+
+_DELETE_VIEWERS: Final[LiteralString] = """DELETE FROM "UserCompatibilityViewer" WHERE "userId" = ANY(%(ids)s)"""
+"""Deletes the fingerprints of users who are deleted."""
 
 
 def fit_to_store(compared: Compared) -> tuple[Compared, Indices]:
@@ -107,26 +116,26 @@ def write(connection: Connection, compared: Compared, gone: list[int], version: 
     """
     scores, interest_ids = compared.scores, compared.interest_ids
     given = {"ids": [*compared.viewers.tolist(), *gone], "version": version, "missing": MISSING}
-    stored = fetch_columns(connection, _STORED, given, _TYPES)
+    stored = fetch_columns(connection, _READ_STORED_ROWS, given, _TYPES)
     old, new = _differences(stored, _values(scores, interest_ids))
     changed = np.union1d(stored["viewerUserId"][old], scores.viewer[new])
-    _note(connection, compared, changed, version, now)
+    _write_viewers(connection, compared, changed, version, now)
     if gone:
-        connection.execute(_FORGET, {"gone": gone})
+        connection.execute(_DELETE_VIEWERS, {"ids": gone})
     if len(old):
         pairs = {"viewers": stored["viewerUserId"][old].tolist(), "targets": stored["targetUserId"][old].tolist()}
-        connection.execute(_DELETE, pairs)
+        connection.execute(_DELETE_PAIRS, pairs)
     if len(new):
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        with connection.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
             copy.write(COPY_HEADER)
             copy.write(_encoded(scores.take(new), interest_ids, version, now))
             copy.write(COPY_TRAILER)
     return len(new)
 
 
-def _note(connection: Connection, compared: Compared, changed: Indices, version: str, now: datetime) -> None:
+def _write_viewers(connection: Connection, compared: Compared, changed: Indices, version: str, now: datetime) -> None:
     connection.execute(
-        _NOTE,
+        _WRITE_VIEWERS,
         {
             "ids": compared.viewers.tolist(),
             "hashes": compared.hashes.tolist(),
@@ -134,7 +143,7 @@ def _note(connection: Connection, compared: Compared, changed: Indices, version:
             "totals": [Decimal(total) for total in compared.totals],
             "changed": changed.tolist(),
             "version": version,
-            "now": now,
+            "computed_at": now,
             "no_targets": NO_TARGETS,
         },
     )

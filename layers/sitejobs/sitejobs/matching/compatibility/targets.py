@@ -1,7 +1,7 @@
-"""Whom a viewer has to do with, and the fingerprint of all that its rows are computed of, as SQL."""
+"""The targets of a viewer, and the fingerprint of everything that its rows are computed from, as SQL."""
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import numpy as np
 from psycopg import Connection
@@ -9,66 +9,66 @@ from psycopg import Connection
 from sitejobs.matching.compatibility.inputs import IN_LIST, IN_RANGE
 from sitejobs.matching.scoring.arrays import Indices
 
-
-def _targets(viewers: LiteralString) -> LiteralString:
-    """The common table expression `targets` (viewer, target) of the viewers that a condition on the id says.
-
-    Deleted users are among them. A target that is related in several ways is there once; suggestions, by far
-    the most, need no sorting out: MatchScore holds a pair once.
-    """
-    return f"""
-    related AS (
-        SELECT "userAId" AS "viewer", "userBId" AS "target" FROM "Match"
-        WHERE "userAId" {viewers} AND "state"::text = 'ACTIVE'
-        UNION
-        SELECT "userBId", "userAId" FROM "Match" WHERE "userBId" {viewers} AND "state"::text = 'ACTIVE'
-        UNION
-        SELECT "ownerUserId", "viewerUserId" FROM "ProfileAccess"
-        WHERE "ownerUserId" {viewers} AND "status"::text IN ('PENDING', 'GRANTED')
-        UNION
-        SELECT "viewerUserId", "ownerUserId" FROM "ProfileAccess"
-        WHERE "viewerUserId" {viewers} AND "status"::text IN ('PENDING', 'GRANTED')
-        UNION
-        SELECT "userAId", "userBId" FROM "Conversation" WHERE "userAId" {viewers}
-        UNION
-        SELECT "userBId", "userAId" FROM "Conversation" WHERE "userBId" {viewers}
-    ), blocked AS (
-        SELECT "blockerId" AS "viewer", "blockedId" AS "target" FROM "UserBlock" WHERE "blockerId" {viewers}
+_TARGETS: Final[LiteralString] = """
+related AS (
+    SELECT "userAId" AS "viewer", "userBId" AS "target" FROM "Match"
+    WHERE "userAId" <viewers> AND "state"::text = 'ACTIVE'
+    UNION
+    SELECT "userBId", "userAId" FROM "Match" WHERE "userBId" <viewers> AND "state"::text = 'ACTIVE'
+    UNION
+    SELECT "ownerUserId", "viewerUserId" FROM "ProfileAccess"
+    WHERE "ownerUserId" <viewers> AND "status"::text IN ('PENDING', 'GRANTED')
+    UNION
+    SELECT "viewerUserId", "ownerUserId" FROM "ProfileAccess"
+    WHERE "viewerUserId" <viewers> AND "status"::text IN ('PENDING', 'GRANTED')
+    UNION
+    SELECT "userAId", "userBId" FROM "Conversation" WHERE "userAId" <viewers>
+    UNION
+    SELECT "userBId", "userAId" FROM "Conversation" WHERE "userBId" <viewers>
+), blocked AS (
+    SELECT "blockerId" AS "viewer", "blockedId" AS "target" FROM "UserBlock" WHERE "blockerId" <viewers>
+    UNION ALL
+    SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" <viewers>
+), targets AS (
+    SELECT t."viewer", t."target" FROM (
+        SELECT "userId" AS "viewer", "candidateUserId" AS "target" FROM "MatchScore"
+        WHERE "userId" <viewers> AND "rank" <= %(suggestions)s
         UNION ALL
-        SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" {viewers}
-    ), targets AS (
-        SELECT t."viewer", t."target" FROM (
-            SELECT "userId" AS "viewer", "candidateUserId" AS "target" FROM "MatchScore"
-            WHERE "userId" {viewers} AND "rank" <= %(suggestions)s
-            UNION ALL
-            SELECT r."viewer", r."target" FROM related r
-            WHERE NOT EXISTS (
-                SELECT FROM "MatchScore" m
-                WHERE m."userId" = r."viewer" AND m."candidateUserId" = r."target" AND m."rank" <= %(suggestions)s)
-        ) AS t
-        WHERE t."viewer" <> t."target"
-          AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")
-    )
-    """
+        SELECT r."viewer", r."target" FROM related r
+        WHERE NOT EXISTS (
+            SELECT FROM "MatchScore" m
+            WHERE m."userId" = r."viewer" AND m."candidateUserId" = r."target" AND m."rank" <= %(suggestions)s)
+    ) AS t
+    WHERE t."viewer" <> t."target"
+      AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")
+)
+"""
+"""Common table expression `targets` (viewer, target) of the viewers whose id meets the condition `<viewers>`.
+
+Includes deleted users. A pair that is related in several ways is there once. Suggestions, by far the most, need no
+DISTINCT: MatchScore holds a pair once.
+"""
+_TARGETS_IN_RANGE: Final[LiteralString] = _TARGETS.replace("<viewers>", IN_RANGE)
+_TARGETS_IN_LIST: Final[LiteralString] = _TARGETS.replace("<viewers>", IN_LIST)
 
 
 def fingerprint(
     version: LiteralString, viewer: LiteralString, count: LiteralString, total: LiteralString
 ) -> LiteralString:
-    """SQL of a viewer's fingerprint, made of SQL.
+    """Returns the SQL expression of a viewer's fingerprint; the arguments are SQL expressions.
 
-    It is of the algorithm version, the viewer's hash, how many targets there are, and the sum of their hashes: each of
-    these names its user, and their order does not matter.
+    `version`: the algorithm's. `viewer`: the viewer's hash. `count`, `total`: number of targets, and the sum of their
+    hashes, in which their order does not matter; each target's hash includes its id.
     """
     return f"hashtextextended(concat_ws('/', {version}::text, {viewer}::text, {count}::text, {total}::text), 0)"
 
 
-_STORED_FINGERPRINT = fingerprint(
+_STORED_FINGERPRINT: Final[LiteralString] = fingerprint(
     "%(version)s", 'viewer."viewerHash"', 'count(here."target")', 'COALESCE(sum(here."targetHash"), 0)'
 )
 
-STALE: LiteralString = f"""
-WITH {_targets(IN_RANGE)}, wanted AS (
+STALE: Final[LiteralString] = f"""
+WITH {_TARGETS_IN_RANGE}, wanted AS (
     SELECT viewer."userId", {_STORED_FINGERPRINT} AS "fingerprint"
     FROM "UserCompatibilityInput" viewer
     LEFT JOIN (
@@ -86,9 +86,9 @@ FULL JOIN (
 WHERE wanted."fingerprint" IS DISTINCT FROM stored."fingerprint"
 ORDER BY "id"
 """
-"""Viewers whose stored rows were computed of other inputs than there are now; the inputs must have been renewed."""
+"""Viewers whose stored rows were computed from other inputs than the current ones. The inputs must be renewed first."""
 
-KNOWN: LiteralString = """
+KNOWN: Final[LiteralString] = """
 SELECT "id" FROM (
     (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL
      ORDER BY "id" LIMIT %(limit)s)
@@ -97,10 +97,12 @@ SELECT "id" FROM (
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """
-COUNT: LiteralString = """SELECT count(*) FROM "User" WHERE "deletedAt" IS NULL"""
+"""Users to compute, and users whose stored rows may have to go."""
+COUNT: Final[LiteralString] = """SELECT count(*) FROM "User" WHERE "deletedAt" IS NULL"""
+"""Number of viewers."""
 
-_PAGE: LiteralString = f"""
-WITH {_targets(IN_LIST)}
+_READ_TARGETS: Final[LiteralString] = f"""
+WITH {_TARGETS_IN_LIST}
 SELECT u."id"::bigint, here."targets"
 FROM "User" u
 LEFT JOIN (
@@ -110,13 +112,14 @@ LEFT JOIN (
 WHERE u."id" {IN_LIST} AND u."deletedAt" IS NULL
 ORDER BY u."id"
 """
+"""Reads the undeleted viewers of a page, and the ids of each one's targets as bytes."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Some undeleted viewers and whom each has to do with, deleted users among them.
+    """Undeleted viewers and the targets of each, deleted users included.
 
-    viewers : (n,) ids, ascending. viewer: (p,) row of the viewer, ascending. target: (p,) ids.
+    viewers : (n,) ids, ascending. viewer: (p,) index into `viewers`, ascending. target: (p,) ids.
     """
 
     viewers: Indices
@@ -125,10 +128,10 @@ class Targets:
 
 
 def targets_of(connection: Connection, ids: list[int], suggestions: int) -> Targets:
-    """Read whom these users have to do with: not blocked by either side, never themselves."""
+    """Read the targets of these users, without the users themselves and without blocked pairs."""
     given: dict[str, Any] = {"ids": ids, "suggestions": suggestions}
     with connection.cursor(binary=True) as cursor:
-        rows = cursor.execute(_PAGE, given).fetchall()
+        rows = cursor.execute(_READ_TARGETS, given).fetchall()
     packed = [targets or b"" for _, targets in rows]
     return Targets(
         viewers=np.array([viewer for viewer, _ in rows], np.int64),

@@ -5,7 +5,7 @@ import itertools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,27 @@ from sitejobs.postgres.columns import fetch_columns
 UNCHANGED_A_PAGE = 20
 """A page may hold this many times the batch size of viewers who only need a look."""
 
-# The last run that wrote everyone's rows, however it ended: rows are as it left them. One from the future, of a time
-# when a clock was wrong, is no basis: what was written since does not look newer.
-_LAST_RUN = """
-SELECT "id", "status", "context", "startedAt" <= %(started)s AS "isPast" FROM "JobRun"
-WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(id)s AND "context" ? 'snapshot'
+_READ_LAST_RUN: Final[LiteralString] = """
+SELECT "id", "status", "context", "startedAt" <= %(started_at)s AS "isPast" FROM "JobRun"
+WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(run_id)s AND "context" ? 'snapshot'
 ORDER BY "id" DESC LIMIT 1
 """
-_FAILED_PAGES = """
+"""Reads the last run that wrote everyone's rows, however it ended: the rows are as it left them.
+
+A run from the future, when a clock was wrong, is no basis: rows written after it do not look newer.
+"""
+
+_READ_FAILED_PAGES: Final[LiteralString] = """
 SELECT ("keys" ->> 'start')::int8 AS "start", ("keys" ->> 'stop')::int8 AS "stop" FROM "JobRunFailedPage"
-WHERE "runId" = %(id)s
+WHERE "runId" = %(run_id)s
 """
-_WRITTEN_OTHERWISE = """
+"""Reads the ranges of positions of a run's failed pages."""
+
+_READ_VIEWERS_WRITTEN_SINCE: Final[LiteralString] = """
 SELECT "userId" FROM "MatchScoreViewer"
-WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(id)s) OR "provisional"
+WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(run_id)s) OR "provisional"
 """
+"""Viewers whose rows depend on data newer than the run's snapshot."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,9 @@ class Changes:
 def find_changes(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> Changes | None:
     """Compare with the last run's snapshot; None when there is none to compare with, and all must be computed."""
     connection = resources.database.connection()
-    last = connection.execute(_LAST_RUN, {"job": run.job, "id": int(run.id), "started": run.started_at}).fetchone()
+    last = connection.execute(
+        _READ_LAST_RUN, {"job": run.job, "run_id": int(run.id), "started_at": run.started_at}
+    ).fetchone()
     if last is None:
         return None
     last_id, status, context, is_past = last
@@ -72,9 +80,14 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
     except DataUnavailable:
         return None
     changes = compare(before, base.candidates, after, stored.candidates)
-    again = np.concatenate([_failed(connection, int(last_id), before), _written_otherwise(connection, int(last_id))])
+    again = np.concatenate([_failed(connection, int(last_id), before), _written_since(connection, int(last_id))])
     ids = np.concatenate([after["ids"], after["without_profile"]])
     return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
+
+
+def _last_run(connection: Connection, run: Run) -> tuple[Any, ...] | None:
+    given = {"job": run.job, "run_id": int(run.id), "started_at": run.started_at}
+    return connection.execute(_READ_LAST_RUN, given).fetchone()
 
 
 def compare(
@@ -135,12 +148,12 @@ def _same(ids: Indices, hashes: NDArray[Any], asked_ids: Indices, asked_hashes: 
 
 def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]) -> Indices:
     """Users of the pages that failed though the run was let pass."""
-    failed = fetch_columns(connection, _FAILED_PAGES, {"id": run_id}, {"start": "int8", "stop": "int8"})
+    failed = fetch_columns(connection, _READ_FAILED_PAGES, {"run_id": run_id}, {"start": "int8", "stop": "int8"})
     ids = np.concatenate([before["ids"], before["without_profile"]])
     ranges = zip(failed["start"].tolist(), failed["stop"].tolist(), strict=True)
     return np.concatenate([np.empty(0, np.int64), *(ids[start:stop] for start, stop in ranges)])
 
 
-def _written_otherwise(connection: Connection, run_id: int) -> Indices:
+def _written_since(connection: Connection, run_id: int) -> Indices:
     """Users whose rows rest on more than that run's snapshot: written since by a run for them alone, or provisional."""
-    return fetch_columns(connection, _WRITTEN_OTHERWISE, {"id": run_id}, {"userId": "int8"})["userId"]
+    return fetch_columns(connection, _READ_VIEWERS_WRITTEN_SINCE, {"run_id": run_id}, {"userId": "int8"})["userId"]

@@ -3,6 +3,7 @@ that changed are scored and merged into their stored rows.
 """
 
 from dataclasses import dataclass
+from typing import Final, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,21 @@ from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather, ranked
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.columns import fetch_columns
 
-_HOLDERS = """
-SELECT DISTINCT "userId" FROM "MatchScore" WHERE "userId" = ANY(%(viewers)s) AND "candidateUserId" = ANY(%(left)s)
+_READ_VIEWERS_WITH_INVALID_ROWS: Final[LiteralString] = """
+SELECT DISTINCT "userId" FROM "MatchScore" WHERE "userId" = ANY(%(ids)s) AND "candidateUserId" = ANY(%(left)s)
 """
-_LAST_ROWS = """
+"""Viewers with a stored row of one of the candidates `left`."""
+
+_READ_LAST_ROWS: Final[LiteralString] = """
 SELECT "userId", "score", ("tier" = 'A')::int AS "tierA" FROM "MatchScore"
-WHERE "userId" = ANY(%(viewers)s) AND "rank" = %(rank)s
+WHERE "userId" = ANY(%(ids)s) AND "rank" = %(rank)s
 """
-_STORED = """SELECT "userId", "candidateUserId" FROM "MatchScore" WHERE "userId" = ANY(%(viewers)s)"""
+"""Reads the viewers' rows of this rank: with `rank` = top K only viewers with a full list have one."""
+
+_READ_PAIRS: Final[LiteralString] = """
+SELECT "userId", "candidateUserId" FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)
+"""
+"""Reads the viewers' stored pairs."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,8 @@ def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
 
     last = fetch_columns(
         connection,
-        _LAST_ROWS,
-        {"viewers": viewers.ids, "rank": parameters.top_k},
+        _READ_LAST_ROWS,
+        {"ids": viewers.ids, "rank": parameters.top_k},
         {"userId": "int8", "score": "float8", "tierA": "int4"},
     )
     # A list that is not full holds every candidate: whoever is new enters.
@@ -60,10 +68,12 @@ def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
     full = rows_of(last["userId"])
     threshold[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
     entering, candidate = _entering(page, viewers, gather(viewers, pool, changes.candidates), threshold)
-    held = fetch_columns(connection, _HOLDERS, {"viewers": viewers.ids, "left": changes.left}, {"userId": "int8"})
+    held = fetch_columns(
+        connection, _READ_VIEWERS_WITH_INVALID_ROWS, {"ids": viewers.ids, "left": changes.left}, {"userId": "int8"}
+    )
     affected = np.union1d(entering, rows_of(held["userId"]))
     kept = fetch_columns(
-        connection, _STORED, {"viewers": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
+        connection, _READ_PAIRS, {"ids": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
     )
     stays = ~np.isin(kept["candidateUserId"], changes.left)
     at, known = _at(page.snapshot, kept["candidateUserId"][stays])

@@ -1,6 +1,6 @@
 """match-scores: Plan takes a snapshot of the population and cuts the pages, a batch scores and writes one."""
 
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
@@ -13,27 +13,25 @@ from sitejobs.matching.match_scores.page_run import page_run
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
 from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
 from sitejobs.matching.scoring.parameters import read_parameters
-from sitejobs.matching.snapshot import work_files as snapshots
+from sitejobs.matching.snapshot import work_files
 
-_USER = """
+_READ_USER_STATE: Final[LiteralString] = """
 SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
-       EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(id)s AND v."rows" > 0)
-FROM (SELECT %(id)s::bigint AS "id") asked LEFT JOIN "User" u ON u."id" = asked."id"
+       EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(user_id)s AND v."rows" > 0)
+FROM (SELECT %(user_id)s::bigint AS "id") asked LEFT JOIN "User" u ON u."id" = asked."id"
 """
+"""Whether the user exists undeleted, and whether rows of it are stored."""
 
-LOSSES = (
-    Loss(
-        "MatchScore",
-        """
-        SELECT COALESCE((
-            SELECT sum(v."rows") FROM "MatchScoreViewer" v WHERE NOT EXISTS (
-                SELECT FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
-                WHERE u."id" = v."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL)), 0),
-            (SELECT COALESCE(sum("rows"), 0) FROM "MatchScoreViewer")
-        """,
-    ),
-)
-"""Rows of viewers who have gone, or whose profile has."""
+_COUNT_LOST_ROWS: Final[LiteralString] = """
+SELECT COALESCE((
+    SELECT sum(v."rows") FROM "MatchScoreViewer" v WHERE NOT EXISTS (
+        SELECT FROM "User" u JOIN "Profile" p ON p."userId" = u."id"
+        WHERE u."id" = v."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL)), 0),
+    (SELECT COALESCE(sum("rows"), 0) FROM "MatchScoreViewer")
+"""
+"""Counts the stored rows of viewers without a user or profile, which a run removes, and all stored rows."""
+
+LOSSES = (Loss("MatchScore", _COUNT_LOST_ROWS),)
 
 
 def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: Any) -> Chapter:
@@ -82,7 +80,7 @@ def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[
     """Take the snapshot; returns what the run's pages share, and what a person should know."""
     guard(resources, run, options, LOSSES, {})
     parameters = read_parameters(resources.environment, options.top_k)
-    stored = snapshots.take(resources, run, parameters, options.candidate_batch_size)
+    stored = work_files.take(resources, run, parameters, options.candidate_batch_size)
     context: JsonObject = {
         "snapshot": stored.key,
         "users": stored.users + stored.without_profile,
@@ -106,7 +104,7 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
     if not exists and not has_rows:
         return Chapter(pages=[], message=message)
     parameters = read_parameters(resources.environment, options.top_k)
-    stored = snapshots.recent(resources, run, parameters) or snapshots.take(
+    stored = work_files.recent(resources, run, parameters) or work_files.take(
         resources, run, parameters, options.candidate_batch_size
     )
     return Chapter(
@@ -124,7 +122,7 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
 
 def _state_of(connection: Connection, user_id: int) -> tuple[bool, bool]:
     """Whether the user exists undeleted, and whether rows of it are stored."""
-    row = connection.execute(_USER, {"id": user_id}).fetchone()
+    row = connection.execute(_READ_USER_STATE, {"user_id": user_id}).fetchone()
     assert row is not None
     return bool(row[0]), bool(row[1])
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,7 @@ from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.search import Matches
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
-# One row a viewer, locked in the order of ids so that overlapping runs wait for each other instead of deadlocking.
-# A viewer whose stored rows are of a later run is left out of the answer: older results never replace newer ones.
-# Rows from the future are of no later run, but of one while a clock was wrong.
-_CLAIM = """
+_CLAIM_VIEWERS: Final[LiteralString] = """
 INSERT INTO "MatchScoreViewer" AS stored
     ("userId", "scoredAt", "algorithmVersion", "rows", "skipped", "provisional")
 SELECT given."id", %(scored_at)s, %(version)s, given."rows", given."skipped", given."provisional"
@@ -31,8 +29,16 @@ ON CONFLICT ("userId") DO UPDATE SET "scoredAt" = excluded."scoredAt",
 WHERE stored."scoredAt" <= excluded."scoredAt" OR stored."scoredAt" > clock_timestamp()
 RETURNING stored."userId"
 """
-_DELETE = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
-_COPY = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)').format(
+"""Writes one row a viewer and returns the viewers that this page may write.
+
+In the order of ids, so that overlapping runs wait for each other instead of deadlocking. Leaves out viewers whose
+stored rows are of a later run; a `scoredAt` in the future is of no later run, but of one while a clock was wrong.
+"""
+
+_DELETE_ROWS: Final[LiteralString] = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
+"""Deletes all rows of these viewers."""
+
+_COPY_ROWS: Final = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)').format(
     sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
 )
 
@@ -86,30 +92,32 @@ def write_page(
     ------
     RunClosed : the run was taken over; nothing is written.
     """
-    by_id = sorted(outcomes, key=lambda outcome: outcome.user_id)
     with connection.transaction():
         runs.check_alive(connection, run_id)
-        claimed = connection.execute(
-            _CLAIM,
-            {
-                "scored_at": scored_at,
-                "version": algorithm_version,
-                "ids": [outcome.user_id for outcome in by_id],
-                "rows": [outcome.rows for outcome in by_id],
-                "skipped": [outcome.skipped for outcome in by_id],
-                "provisional": [outcome.provisional for outcome in by_id],
-            },
-        ).fetchall()
-        ids = np.array([row[0] for row in claimed], np.int64)
-        connection.execute(_DELETE, {"ids": ids.tolist()})
+        ids = _claim(connection, outcomes, scored_at, algorithm_version)
+        connection.execute(_DELETE_ROWS, {"ids": ids.tolist()})
         if any(len(part.matches.rank) for part in parts):
-            with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            with connection.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
                 copy.write(COPY_HEADER)
                 for part in parts:
                     kept = _only(part, ids)
                     copy.write(encode_rows(kept, part.viewers, interest_ids, scored_at, algorithm_version))
                 copy.write(COPY_TRAILER)
     return ids
+
+
+def _claim(connection: Connection, outcomes: Sequence[Outcome], scored_at: datetime, algorithm_version: str) -> Indices:
+    """Write the outcomes and return the ids of the viewers whose rows may be replaced."""
+    by_id = sorted(outcomes, key=lambda outcome: outcome.user_id)
+    given = {
+        "scored_at": scored_at,
+        "version": algorithm_version,
+        "ids": [outcome.user_id for outcome in by_id],
+        "rows": [outcome.rows for outcome in by_id],
+        "skipped": [outcome.skipped for outcome in by_id],
+        "provisional": [outcome.provisional for outcome in by_id],
+    }
+    return np.array([row[0] for row in connection.execute(_CLAIM_VIEWERS, given)], np.int64)
 
 
 def _only(part: Part, ids: Indices) -> Matches:

@@ -1,4 +1,6 @@
-"""What a page reads of the site at the moment it is written: blocks, hidden profiles and deletions."""
+"""Reads what may have changed since the snapshot when a page is written: blocks, hidden profiles, deletions."""
+
+from typing import Final, LiteralString
 
 import numpy as np
 from psycopg import Connection
@@ -6,49 +8,56 @@ from psycopg import Connection
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.postgres.columns import fetch_columns
 
-_BLOCKS = """
+_READ_BLOCKS: Final[LiteralString] = """
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
 WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
 UNION
 SELECT "blockedId", "blockerId" FROM "UserBlock"
 WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
 """
-_PROFILES = """
+"""Reads the blocks that the users made or received, as pairs of a user and the other side."""
+
+_READ_PROFILES: Final[LiteralString] = """
 SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
 FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
 WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 """
-_VIEWERS = """
+"""Reads the undeleted profiles of undeleted users, and whether each is visible."""
+
+_READ_VIEWERS: Final[LiteralString] = """
 SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
 WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 """
-_DELETED = """
+"""Those of the users who are undeleted and have an undeleted profile."""
+
+_READ_DELETED_USERS: Final[LiteralString] = """
 SELECT asked."id" FROM unnest(%(ids)s::bigint[]) AS asked ("id")
 WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedAt" IS NULL)
 """
+"""Those of the ids that name no undeleted user."""
 
 
 def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices, Indices]:
     """Pairs (viewer id, other id) where either blocked the other."""
-    found = fetch_columns(connection, _BLOCKS, {"ids": viewer_ids}, {"userId": "int8", "otherId": "int8"})
+    found = fetch_columns(connection, _READ_BLOCKS, {"ids": viewer_ids}, {"userId": "int8", "otherId": "int8"})
     return found["userId"], found["otherId"]
 
 
 def still_candidates(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are visible and undeleted now, ascending."""
-    found = fetch_columns(connection, _PROFILES, {"ids": ids}, {"userId": "int8", "id": "int8", "visible": "int2"})
+    found = fetch_columns(connection, _READ_PROFILES, {"ids": ids}, {"userId": "int8", "id": "int8", "visible": "int2"})
     order = np.lexsort((found["id"], found["userId"]))
     users = found["userId"][order]
-    # Of several profiles of one user the last one counts, as in the population.
+    # Of several profiles of a user the last one counts, as in the population.
     counts = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
     return np.asarray(users[counts & (found["visible"][order] == 1)])
 
 
 def still_viewers(connection: Connection, ids: Indices) -> Indices:
     """Those of the ids that are undeleted and have a profile now, ascending."""
-    return np.sort(fetch_columns(connection, _VIEWERS, {"ids": ids}, {"userId": "int8"})["userId"])
+    return np.sort(fetch_columns(connection, _READ_VIEWERS, {"ids": ids}, {"userId": "int8"})["userId"])
 
 
 def deleted_users(connection: Connection, ids: Indices) -> Indices:
-    """Those of the ids that are no undeleted users now, ascending."""
-    return np.sort(fetch_columns(connection, _DELETED, {"ids": ids}, {"id": "int8"})["id"])
+    """Those of the ids that name no undeleted user now, ascending."""
+    return np.sort(fetch_columns(connection, _READ_DELETED_USERS, {"ids": ids}, {"id": "int8"})["id"])

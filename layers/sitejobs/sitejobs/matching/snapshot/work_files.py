@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Final, LiteralString
 
 from pydantic import Field
 
@@ -14,18 +15,22 @@ from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
 from sitejobs.variables import Variables, read_environment
 
-_GONE = """
+_READ_FORMER_VIEWERS: Final[LiteralString] = """
 SELECT v."userId" FROM "MatchScoreViewer" v
 WHERE v."rows" > 0 AND NOT EXISTS (
     SELECT FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
     WHERE p."userId" = v."userId" AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL)
 """
-_NEWEST = """
+"""Users with stored rows who are viewers no longer."""
+
+_READ_RECENT_SNAPSHOTS: Final[LiteralString] = """
 SELECT "context" ->> 'snapshot' FROM "JobRun"
-WHERE "job" = %(job)s AND "startedAt" > %(started)s - make_interval(secs => %(seconds)s) AND "startedAt" <= %(started)s
+WHERE "job" = %(job)s AND "startedAt" > %(started_at)s - make_interval(secs => %(seconds)s)
+  AND "startedAt" <= %(started_at)s
   AND "context" ? 'snapshot'
 ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """
+"""Keys of the newest snapshots of the last `seconds`, newest first."""
 
 
 class SnapshotVariables(Variables):
@@ -39,7 +44,7 @@ def take(resources: Resources, run: Run, parameters: Parameters, block_size: int
     connection = resources.database.connection()
     now = run.started_at.timestamp()
     population = read_population(connection, run.started_at)
-    gone = fetch_columns(connection, _GONE, {}, {"userId": "int8"})["userId"]
+    gone = fetch_columns(connection, _READ_FORMER_VIEWERS, {}, {"userId": "int8"})["userId"]
     snapshot = take_snapshot(population, gone, now, parameters, block_size)
     key = f"snapshots/match-scores-{run.id}.snap"
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +59,7 @@ def recent(resources: Resources, run: Run, parameters: Parameters) -> StoredSnap
     seconds = read_environment(SnapshotVariables, resources.environment).max_age_seconds
     rows = (
         resources.database.connection()
-        .execute(_NEWEST, {"job": run.job, "started": run.started_at, "seconds": seconds})
+        .execute(_READ_RECENT_SNAPSHOTS, {"job": run.job, "started_at": run.started_at, "seconds": seconds})
         .fetchall()
     )
     for (key,) in rows:
