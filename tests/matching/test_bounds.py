@@ -1,4 +1,4 @@
-"""No bound is ever too low, and no key further from the exact score than the search allows for."""
+"""No upper bound is too low, and every key is within MARGIN of the exact one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ def pools(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
 
 
 def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
-    """Each segment as a whole and each of its blocks: their place on it, and the blocks."""
+    """Each segment as a whole and each of its blocks: its columns in the segment, and the blocks."""
     pool = opened.pool
     for number in range(len(pool.segments) - 1):
         segment, blocks = pool.segment(number), range(pool.segments[number], pool.segments[number + 1])
@@ -38,7 +38,7 @@ def screening_of(opened: Opened) -> Screening:
     return Screening(opened.viewers, opened.parameters, opened.pool.bits, opened.pool.popularity)
 
 
-def test_no_member_of_a_block_exceeds_what_the_block_is_said_to_reach(pools: list[Opened]) -> None:
+def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]) -> None:
     for opened in pools:
         upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
         radius = radius_km(opened.viewers, opened.parameters)
@@ -63,7 +63,7 @@ def test_keys_are_within_the_margin_of_the_exact_ones(pools: list[Opened], step:
             assert_within_margin(keys, exact_keys(opened, blocks)[viewer, candidate - columns.start])
 
 
-def test_a_floor_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None:
+def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None:
     for opened in pools:
         screening, rows = screening_of(opened), np.arange(len(opened.viewers))
         for segment, columns, blocks in chunks(opened):
@@ -87,11 +87,11 @@ def above_threshold(
     blocks: range,
     threshold: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Viewers, rows on the segment and keys of the pairs that reach the threshold."""
+    """Viewers, rows in the segment and keys of the pairs that reach the threshold."""
     upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
     near = bool(upper.near[rows, blocks.start : blocks.stop].any())
-    matchup = screening.against(segment)
-    pairs = screening.resolved(screening.above_threshold(rows, matchup, columns, threshold, near=near), matchup)
+    prepared = screening.prepare(segment)
+    pairs = screening.resolved(screening.above_threshold(rows, prepared, columns, threshold, near=near), prepared)
     pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
     return pairs.viewer, pairs.candidate, pairs.key
 
@@ -104,7 +104,7 @@ def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:
     return keys.reshape(len(opened.viewers), -1)
 
 
-def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_name(pools: list[Opened]) -> None:
+def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_the_name_of_a_place(pools: list[Opened]) -> None:
     for opened in pools:
         upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
         anywhere = np.isnan(opened.viewers.distance)

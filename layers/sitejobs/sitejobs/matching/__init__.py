@@ -1,1 +1,39 @@
-"""Who suits whom: match-scores."""
+"""Who suits whom: the jobs match-scores and compatibility.
+
+match-scores finds, for each viewer, the K candidates of the highest score, exactly, without scoring every pair:
+
+    PostgreSQL                                                                             PostgreSQL
+    population  ------>  snapshot  ------------------>  top K  ----------------------->  rows of MatchScore
+      read by Plan         encoded, in blocks             a page at a time: bound,         written by the page,
+      once a run           with upper bounds              screen, score exactly            one transaction
+
+    match_scores/    the job
+        job            Plan takes the snapshot and cuts pages; a batch computes one
+        page           search, check what changed since the snapshot, write; page_run: what a page works with
+        incremental    merges changed candidates into stored rows; changes: compares two snapshots
+        visibility     blocks, hidden profiles and deletions at the time of writing
+        rows, store    encodes rows for COPY, writes them
+    snapshot/        the population as of the run's start
+        population     reads the tables; encoding: columns to arrays; hashing: what two snapshots are compared by
+        blocks         order and cut; snapshot: blocks with their bounds
+        file           one file, read by byte ranges; work_files: files of a run; candidates: opened for a search
+    topk/            exact top-K retrieval
+        search         which blocks a viewer visits, in which order
+        bounds         upper bound of the scores in a block
+        screening      upper bound, then approximate key of single pairs; segment: candidates laid out for it
+        buffer         the best keys of each viewer so far, and the threshold
+    scoring/         the formula
+        pair_scores    all parts of a pair in double precision
+        users          people as arrays; interests, quizzes, geometry, codes, ragged, arrays: what they are made of
+        parameters     weights and other settings
+    compatibility/   the other job: detailed scores between a viewer and users it has to do with
+        job, inputs, targets, people, comparing, scoring, store
+    usable_rows      which rows of the site's tables count; passed_over: counts those that do not
+    options          the options of both jobs
+
+The search is exact top-K retrieval with block-max pruning. Candidates stand in blocks, each with an upper bound of what
+its members can score. A viewer skips a block whose bound is below the viewer's threshold, the K-th best score so far.
+Sources: MaxScore (Turtle and Flood, Query evaluation: strategies and optimizations, 1995), WAND (Broder et al.,
+Efficient query evaluation using a two-level retrieval process, 2003), Block-Max WAND (Ding and Suel, Faster top-k
+document retrieval using block-max indexes, 2011).
+"""

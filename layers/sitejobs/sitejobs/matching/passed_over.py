@@ -1,4 +1,4 @@
-"""Records that say nothing, as a run counts them: what a rule reads leaves them out (`usable_rows.py`)."""
+"""Counts the unusable records that a run leaves out (`usable_rows.py`)."""
 
 from typing import LiteralString
 
@@ -9,7 +9,7 @@ from sitejobs.jobs.job import PageSummary, Run
 from sitejobs.matching.usable_rows import RATED
 
 NOT_FINITE = "not-finite"
-"""A score came out as no number: its viewer fails, and keeps the rows that it has."""
+"""A score is not finite: its viewer fails and keeps its stored rows."""
 
 _CONTEXT = "passedOver"
 
@@ -36,7 +36,7 @@ TRAITS: dict[str, LiteralString] = {
         SELECT count(*) FROM "UserTrait"
         WHERE "value" = 'NaN' AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s)""",
 }
-"""What match-scores reads besides."""
+"""Further tables that match-scores reads."""
 
 RELATIONS: dict[str, LiteralString] = {
     "unreadable-matches": """
@@ -52,13 +52,13 @@ RELATIONS: dict[str, LiteralString] = {
         WHERE ("userAId" IS NULL OR "userBId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
 }
-"""What compatibility reads besides."""
+"""Further tables that compatibility reads."""
 
 
 def count_passed_over(
     connection: Connection, besides: dict[str, LiteralString], user_id: int | None = None
 ) -> JsonObject:
-    """How many there are, for a run's context; of one user only those that are known to be its own."""
+    """Count the unusable records, of everyone or of one user, for a run's context."""
     found: JsonObject = {}
     for reason, query in (_COUNTS | besides).items():
         row = connection.execute(query, {"user_id": user_id}).fetchone()
@@ -69,7 +69,7 @@ def count_passed_over(
 
 
 def note_passed_over(summary: PageSummary, run: Run, page: JsonObject) -> PageSummary:
-    """Tell of them once a run: with its first page."""
+    """Add the counts to the summary of a run's first page."""
     if page["page"] == 1:
         for reason, count in run.context.get(_CONTEXT, {}).items():
             summary.note(reason, count)

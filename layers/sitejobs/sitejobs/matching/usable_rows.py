@@ -1,4 +1,4 @@
-"""What the site's tables may hold beside what they should, as SQL: a value that says nothing counts as none.
+"""Which rows and values of the site's tables count, as SQL: an unusable value counts as none.
 
 Types allow more than makes sense: a double may be NaN, a date infinite, a key NULL because what it named has gone.
 """

@@ -90,8 +90,8 @@ class Packed:
 class Codes:
     """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared.
 
-    vector_length : of each quiz the length of the viewers' vectors of it, 0 where they differ or one has none. A target
-        with a vector so long is compared by it with each of them: its answers are not looked at.
+    vector_length : length of the viewers' vectors of each quiz, 0 where lengths differ or one has none. Targets with
+        that length are compared by vector with all viewers; their answers are not loaded.
     """
 
     interests: Indices

@@ -1,1 +1,6 @@
-"""The job match-scores."""
+"""The job match-scores (docs/match-scores.md).
+
+`job` plans a run and `page` computes a page of it, with what `page_run` opens. In an incremental run `changes` finds
+what differs from the last snapshot, and `incremental` merges it into stored rows. `visibility` reads what may have
+changed since the snapshot; `rows` encodes and `store` writes the result.
+"""

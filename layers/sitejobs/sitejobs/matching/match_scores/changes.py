@@ -19,7 +19,7 @@ from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
 
 UNCHANGED_A_PAGE = 20
-"""A page may hold this many times the batch size of viewers who only need a look."""
+"""Unchanged viewers who cost a page as much as one viewer to compute."""
 
 _READ_LAST_RUN: Final[LiteralString] = """
 SELECT "id", "status", "context", "startedAt" <= %(started_at)s AS "isPast" FROM "JobRun"
@@ -50,7 +50,7 @@ class Changes:
 
     viewers : (users and those without profile,) by position: whose rows must be computed anew, or must go.
     candidates : positions of candidates that are new or differ as such, ascending.
-    left : ids, ascending, whose stored rows no longer hold: the changed candidates, and those who are none any more.
+    left : ids, ascending, whose stored rows no longer hold: changed candidates, and former candidates.
     """
 
     viewers: Flags
@@ -147,7 +147,7 @@ def _same(ids: Indices, hashes: NDArray[Any], asked_ids: Indices, asked_hashes: 
 
 
 def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]) -> Indices:
-    """Users of the pages that failed though the run was let pass."""
+    """Users of the pages that failed in a run that still succeeded."""
     failed = fetch_columns(connection, _READ_FAILED_PAGES, {"run_id": run_id}, {"start": "int8", "stop": "int8"})
     ids = np.concatenate([before["ids"], before["without_profile"]])
     ranges = zip(failed["start"].tolist(), failed["stop"].tolist(), strict=True)

@@ -117,13 +117,13 @@ def _entering(page: PageRun, viewers: Users, changed: Users, threshold: NDArray[
         return empty, empty
     pool, parameters = page.pool, page.parameters
     screening = Screening(viewers, parameters, pool.bits, pool.popularity)
-    matchup = screening.against(Segment.of(changed, page.now, parameters, pool.bits, pool.popularity))
+    prepared = screening.prepare(Segment.of(changed, page.now, parameters, pool.bits, pool.popularity))
     rows, found = np.arange(len(viewers)), [(empty, empty)]
     for start in range(0, len(changed), CHUNK_USERS):
         columns = slice(start, min(start + CHUNK_USERS, len(changed)))
         oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
         pairs = screening.resolved(
-            screening.above_threshold(rows, matchup, columns, threshold, near=True, left_out=oneself), matchup
+            screening.above_threshold(rows, prepared, columns, threshold, near=True, left_out=oneself), prepared
         )
         pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
         found.append((pairs.viewer, pairs.candidate))

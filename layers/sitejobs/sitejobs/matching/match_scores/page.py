@@ -43,7 +43,7 @@ def score_page(page: PageRun, start: int, stop: int) -> PageSummary:
 
 
 def score_user(page: PageRun, user_id: int) -> PageSummary:
-    """One user whose own rows are read live; the others are as the snapshot has them."""
+    """One user whose own data is read now; the candidates are those of the snapshot."""
     population = read_population(page.connection, page.started_at, user_id)
     viewers = encode(population, page.snapshot.dictionaries, page.parameters)
     others = np.array([] if len(viewers) else [user_id], np.int64)

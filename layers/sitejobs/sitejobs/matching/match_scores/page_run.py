@@ -1,4 +1,4 @@
-"""What everything that a page of match-scores does has in common."""
+"""What the steps of a page of match-scores share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sitejobs.matching.topk.search import CandidatePool
 
 @dataclass(frozen=True)
 class PageRun:
-    """One page's share of a run.
+    """What a page works with.
 
     started_at : the run's start, to which all ages refer.
     open_pool : the snapshot's candidates, read on first use and kept for the run's next page.

@@ -1,4 +1,4 @@
-"""Rows in PostgreSQL's binary COPY format, made by numpy for a whole page at once; those of MatchScore."""
+"""Encodes a page as PostgreSQL binary COPY with numpy; and the column list of MatchScore."""
 
 from datetime import datetime
 

@@ -45,9 +45,9 @@ _COPY_ROWS: Final = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)')
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a viewer ends with: its number of rows, or why it has none.
+    """A viewer's result: its number of rows, or why it has none.
 
-    provisional : whether this rests on something that the run's snapshot does not show.
+    provisional : whether the result depends on data newer than the run's snapshot.
     """
 
     user_id: int
@@ -58,9 +58,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """Some viewers, what was found for them, and which of them, by their rows, it is about.
+    """Matches to write: `rows` are the viewers, by index, whose stored rows they replace.
 
-    provisional : rows whose matches rest on something that the snapshot does not show.
+    provisional : viewers, by index, whose matches depend on data newer than the snapshot.
     """
 
     viewers: Users

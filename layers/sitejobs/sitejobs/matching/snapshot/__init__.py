@@ -1,1 +1,6 @@
-"""The population as of one moment: read, encoded, cut in blocks, kept in a file."""
+"""The population as of a run's start, in blocks with upper bounds, as one file.
+
+`population` reads the tables, `encoding` makes arrays of them, `blocks` orders and cuts them, `snapshot` adds the
+bounds. `file` writes and reads the file, `work_files` keeps it in the work bucket, `candidates` opens it for a search.
+`hashing` tells two snapshots' users apart.
+"""

@@ -19,10 +19,10 @@ SEGMENT_USERS = 16_384
 """Users of a segment, in whole blocks."""
 
 SAMPLE_EVERY = 64
-"""One candidate in so many is in the sample."""
+"""The sample holds one candidate in this many."""
 
 FEWEST_TO_SAMPLE = 4096
-"""Candidates of whom a sample is worth looking through."""
+"""Fewest candidates for which a sample pays."""
 
 READY_USERS = 250_000
 """Users whose segments are kept in memory at a time: about 1.5 KB each with 30 traits."""

@@ -1,4 +1,4 @@
-"""What the candidates of a block can reach at best, so that a search may skip the block without a loss.
+"""Upper bounds of the scores in a block, by which a search skips the block without a loss.
 
 Every bound is at least the true value for each pair of a viewer and a member of the block; a test compares them
 on random sites.
@@ -78,7 +78,7 @@ def bounds_of(blocks: list[Users], statics: list[Floats]) -> Bounds:
 
 @dataclass(frozen=True)
 class UpperBounds:
-    """What each block holds for each viewer at best. All (v, b)."""
+    """Upper bounds of each block for each viewer. All (v, b)."""
 
     score: Floats
     proximity: Floats
@@ -155,7 +155,7 @@ def _proximity(viewers: Users, bounds: Bounds, nearest: Floats, near: Flags, rad
 
 
 def _interests(viewers: Users, bounds: Bounds) -> Floats:
-    """Jaccard at best: one set within the other, their sizes as near as the block allows."""
+    """Upper bound of Jaccard: one set within the other, their sizes as close as the block allows."""
     count = viewers.interest_count[:, None].astype(np.float64)
     most, fewest = bounds.most[None, :].astype(np.float64), bounds.fewest[None, :].astype(np.float64)
     best = np.where(count > most, most / np.maximum(count, 1), np.where(count < fewest, count / fewest, 1.0))

@@ -17,13 +17,13 @@ EXTRA = 256
 
 
 ENOUGH = 80
-"""Keys beyond K at which the threshold is raised: a higher threshold leaves out more, and each rise costs a pass."""
+"""Keys beyond K at which the threshold is raised. Raising it earlier leaves out more, but each raise costs a pass."""
 
 
 class TopKBuffer:
     """Keeps, for each of v viewers, every key that may belong to its best `top_k`.
 
-    `most_at_once`: keys of one viewer that are taken up together. `rescore`: exact keys of a viewer's candidates.
+    `most_at_once`: most keys of one viewer that one call adds together. `rescore`: exact keys of a viewer's candidates.
     """
 
     def __init__(self, viewers: int, top_k: int, most_at_once: int, rescore: Rescore) -> None:
@@ -41,16 +41,16 @@ class TopKBuffer:
         self._expected, self._proved = self.threshold.copy(), self.threshold.copy()
 
     def expect(self, threshold: Singles) -> None:
-        """Begin with thresholds, (v,), that may be too high: `disproved` tells."""
+        """Start with estimated thresholds, (v,); `disproved` returns the viewers for whom they were too high."""
         self.threshold = np.maximum(self.threshold, threshold)
         self._expected = threshold
 
     def disproved(self) -> Indices:
-        """The viewers of whom there were too few keys above the threshold that was expected."""
+        """Viewers whose expected threshold was too high: fewer than K keys reach it."""
         return np.flatnonzero(~np.isneginf(self._expected) & (self._proved < self._expected))
 
     def forget(self, rows: Indices) -> None:
-        """Begin again with these viewers, and expect nothing."""
+        """Empty the buffers of these viewers, and drop their thresholds."""
         self._keys[rows], self._fill[rows] = -np.inf, 0
         self.threshold[rows] = self._proved[rows] = self._expected[rows] = -np.inf
 
@@ -71,7 +71,7 @@ class TopKBuffer:
         self._keys[viewer, slots] = keys
         self._positions[viewer, slots] = positions
         self._fill[rows] += counts
-        # A first threshold as soon as there is one to have: without it nothing can be skipped.
+        # The first threshold is set at K keys: without one nothing can be skipped.
         full = np.where(np.isneginf(self.threshold[rows]), self._top_k, self._enough)
         risen = rows[self._fill[rows] >= full]
         if len(risen):
@@ -113,7 +113,7 @@ class TopKBuffer:
     def _without_late_ties(
         self, viewer: np.int64, keys: Singles, kept: NDArray[np.bool_], last: float
     ) -> NDArray[np.bool_]:
-        """Of more near ties at the end than there is room for, keep those that are exactly first."""
+        """If more near ties straddle the K-th place than fit, score them exactly and keep the best."""
         result = kept & (keys > last + 2 * MARGIN)
         tied = np.flatnonzero(kept & ~result)
         exact, ids = self._rescore(int(viewer), self._positions[viewer, tied])

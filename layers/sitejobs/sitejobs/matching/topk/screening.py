@@ -1,8 +1,8 @@
 """Keys of pairs of some viewers and the candidates of a segment, in single precision and a few passes.
 
-A key orders a viewer's candidates: the score, plus `tier_step` for tier A. First comes what a key can be at most, for
-all pairs by matrix products; then, for the few pairs that can reach their viewer's threshold, the key itself. Keys are
-within `MARGIN` of the exact score's; `pair_scores.py` scores again what the search keeps.
+A key orders a viewer's candidates: the score, plus `tier_step` for tier A. Step 1: an upper bound of every pair's key
+by matrix products. Step 2: the key itself, within `MARGIN` of the exact one, of the few pairs whose bound reaches the
+viewer's threshold. `pair_scores.py` scores again what the search keeps.
 
 The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
 |v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
@@ -25,18 +25,18 @@ from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.segment import AGES, GENDERS, Segment, Taste, inverse_roots, quiz_column
 
 MARGIN = 4e-6
-"""Most that a key may differ from the exact one."""
+"""Largest difference between a key and the exact one."""
 
 _ROUNDING = 2e-5
-"""Most that rounding may take off what a key can be at most."""
+"""Largest amount by which rounding may understate an upper bound."""
 
 _KM = np.float32(EARTH_RADIUS_KM)
 _NEARER_KM = np.float32(0.02)
-"""Most that a distance in single precision may be too long: unit vectors are a metre apart there."""
+"""Kilometres by which a distance in single precision may be too long: unit vectors there are about a metre apart."""
 
 _LOWEST = np.finfo(np.float32).min
 _FEW_RUNS = 12
-"""Runs of equal masks up to which going run by run beats picking a factor for each column."""
+"""Most runs of equal masks for which multiplying run by run is faster than taking a factor for each column."""
 
 
 def tier_step(parameters: Parameters) -> float:
@@ -45,13 +45,13 @@ def tier_step(parameters: Parameters) -> float:
 
 
 @dataclass(frozen=True)
-class Matchup:
-    """The screening's viewers against one segment: the factors of the traits part.
+class PreparedSegment:
+    """A segment prepared for the screening's viewers: the factors of the traits part.
 
-    viewer : (v, m) `coverage` / r for each of the segment's masks. coverage: (v, m) half the weight times the coverage.
-    scales : (k, n) 1 / s for k masks, and `scale`, (v,), which of them is the viewer's; None where all are 1.
-    by_quiz : (v, m) whether too few keys are common and there is a quiz to compare.
-    namesakes : candidates whose place may count by its name, ascending.
+    viewer : (v, m) c / r for each of the segment's masks. coverage: (v, m) c, traits weight / 2 * sqrt(common / fewer).
+    scales : (k, n) 1 / s for k masks, None where all are 1. scale: (v,) the viewer's row of `scales`.
+    by_quiz : (v, m) whether the pair falls back on a quiz: too few common keys, and a quiz to compare.
+    by_place : candidates who may be near by the name of their place, ascending.
     """
 
     segment: Segment
@@ -60,14 +60,14 @@ class Matchup:
     scales: Singles | None
     scale: Indices
     by_quiz: Flags
-    namesakes: Indices
+    by_place: Indices
 
 
 @dataclass(frozen=True)
 class KeyedPairs:
     """p pairs of a viewer and a candidate, viewers ascending, and their keys. All arrays (p,).
 
-    by_quiz : which fall back on a quiz: their keys are the most that they may be, until they are resolved.
+    by_quiz : which fall back on a quiz: their keys are upper bounds until they are resolved.
     """
 
     viewer: Indices
@@ -97,7 +97,7 @@ class Screening:
         self._taste = Taste.of(viewers, popularity)
         weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
         self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
-        self._interests = self._interests_at_most()
+        self._interests = self._interests_bound()
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
         self._page_sets: tuple[Segment, Bits] | None = None
@@ -107,7 +107,7 @@ class Screening:
         latest = np.maximum(latest_results(viewers), 0)
         self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
         self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
-        self._wanted_at_most = np.minimum(self._wanted, 1e6).astype(np.float32)
+        self._wanted_capped = np.minimum(self._wanted, 1e6).astype(np.float32)
         # Only viewers who prefer no distance have tier A candidates who are not near.
         self._anywhere = np.isinf(self._wanted)
         self._step = np.float32(tier_step(parameters))
@@ -119,9 +119,9 @@ class Screening:
         self._age_low = np.where(given, np.maximum(viewers.age_min, 0), MISSING).astype(np.int16)
         self._age_high = np.where(viewers.age_max == MISSING, np.iinfo(np.int16).max, viewers.age_max).astype(np.int16)
         self._steps = self._step * self._suiting().astype(np.float32)
-        """(v, GENDERS * AGES) what tier A may add for each of `person_codes`."""
+        """(v, GENDERS * AGES) the largest step of tier A for each of `person_codes`."""
 
-    def against(self, segment: Segment) -> Matchup:
+    def prepare(self, segment: Segment) -> PreparedSegment:
         """Prepare for a segment; serves all its blocks."""
         viewers, candidates = self._taste, segment.taste
         half = self._weights.traits / 2
@@ -135,20 +135,20 @@ class Screening:
         coverage = np.where(fallback, half * (1 + by_quiz), coverage)
         viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
         scales, scale = segment.scales(viewers.masks)
-        return Matchup(
+        return PreparedSegment(
             segment=segment,
             viewer=(viewer * coverage).astype(np.float32),
             coverage=coverage.astype(np.float32),
             scales=scales,
             scale=scale[viewers.mask],
             by_quiz=by_quiz,
-            namesakes=self._namesakes(segment.users),
+            by_place=self._by_place(segment.users),
         )
 
     def above_threshold(
         self,
         rows: Indices,
-        matchup: Matchup,
+        prepared: PreparedSegment,
         columns: slice,
         threshold: Singles,
         *,
@@ -156,45 +156,45 @@ class Screening:
         left_out: Flags | None = None,
         excluded: tuple[Indices, Indices] | None = None,
     ) -> KeyedPairs:
-        """The pairs that reach their viewer's threshold, (v,), by viewer's row and candidate's row on the segment.
+        """The pairs that reach their viewer's threshold, (v,), by viewer's row and candidate's row in the segment.
 
         Of the viewers `rows` (ascending) and the segment's candidates `columns`, r and c of them. `near`: whether any
         of these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those
         that `excluded` indexes in (r, c).
         """
-        sure = self._traits(rows, matchup, columns)
-        sure += self._ratings[rows] @ matchup.segment.ratings[columns].T
-        at_most = self._interests[rows] @ matchup.segment.interests_at_most[columns].T
-        at_most += sure
-        self._add_places(at_most, rows, matchup, columns, near=near)
+        known = self._traits(rows, prepared, columns)
+        known += self._ratings[rows] @ prepared.segment.ratings[columns].T
+        upper = self._interests[rows] @ prepared.segment.interests_bound[columns].T
+        upper += known
+        self._add_places(upper, rows, prepared, columns, near=near)
         if left_out is not None:
-            at_most[left_out] = -np.inf
+            upper[left_out] = -np.inf
         if excluded is not None:
-            at_most[excluded] = -np.inf
-        # A threshold of -inf lets everyone in but those.
+            upper[excluded] = -np.inf
+        # With a threshold of -inf everyone passes but the pairs left out and excluded.
         lowered = np.maximum(threshold[rows] - np.float32(_ROUNDING), _LOWEST)
-        alive = np.flatnonzero(at_most >= lowered[:, None])
-        row, column = np.divmod(alive, at_most.shape[1])
+        passing = np.flatnonzero(upper >= lowered[:, None])
+        row, column = np.divmod(passing, upper.shape[1])
         viewer, candidate = rows[row], columns.start + column
-        found = sure.reshape(-1)[alive] + self._parts(viewer, matchup, candidate, near=near)
+        found = known.reshape(-1)[passing] + self._parts(viewer, prepared, candidate, near=near)
         kept = np.flatnonzero(found >= threshold[viewer])
         viewer, candidate = viewer[kept], candidate[kept]
-        by_quiz = matchup.by_quiz[viewer, matchup.segment.taste.mask[candidate]]
+        by_quiz = prepared.by_quiz[viewer, prepared.segment.taste.mask[candidate]]
         return KeyedPairs(viewer, candidate, found[kept], by_quiz)
 
-    def resolved(self, pairs: KeyedPairs, matchup: Matchup) -> KeyedPairs:
-        """The pairs of this matchup with their quizzes compared."""
-        open_ones = np.flatnonzero(pairs.by_quiz)
-        viewer, candidate = pairs.viewer[open_ones], pairs.candidate[open_ones]
-        similarity = quiz_similarity(self._viewers, matchup.segment.users, viewer, candidate)
+    def resolved(self, pairs: KeyedPairs, prepared: PreparedSegment) -> KeyedPairs:
+        """The pairs with their quizzes compared. All must be of the prepared segment."""
+        unresolved = np.flatnonzero(pairs.by_quiz)
+        viewer, candidate = pairs.viewer[unresolved], pairs.candidate[unresolved]
+        similarity = quiz_similarity(self._viewers, prepared.segment.users, viewer, candidate)
         keys = pairs.key.copy()
-        keys[open_ones] += (self._weights.traits * (similarity - 1)).astype(np.float32)
+        keys[unresolved] += (self._weights.traits * (similarity - 1)).astype(np.float32)
         return KeyedPairs(pairs.viewer, pairs.candidate, keys, np.zeros_like(pairs.by_quiz))
 
-    # What a key can be at most, for all pairs ------------------------------------------------------------------
+    # Step 1: upper bounds of all pairs ------------------------------------------------------------------
 
-    def _interests_at_most(self) -> Singles:
-        """(v, BUCKETS + 2) the viewers' side of `Segment.interests_at_most`, weighted."""
+    def _interests_bound(self) -> Singles:
+        """(v, BUCKETS + 2) the viewers' side of `Segment.interests_bound`, weighted."""
         none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
         fixed = self._weights.interests * NO_INTERESTS
         shares = self._weights.interests * self._taste.shares
@@ -209,53 +209,55 @@ class Screening:
         allowed = np.concatenate([known, low == MISSING], axis=1)
         return np.asarray(self._genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
 
-    def _traits(self, rows: Indices, matchup: Matchup, columns: slice) -> Singles:
-        """(r, c) weighted traits part; of a pair that falls back on a quiz, what it may reach at most."""
-        taste = matchup.segment.taste
+    def _traits(self, rows: Indices, prepared: PreparedSegment, columns: slice) -> Singles:
+        """(r, c) weighted traits part; of a pair that falls back on a quiz, its upper bound."""
+        taste = prepared.segment.taste
         scores = self._taste.directions[rows] @ taste.directions[columns].T
-        if matchup.scales is not None:
-            scores *= matchup.scales[matchup.scale[rows], columns]
+        if prepared.scales is not None:
+            scores *= prepared.scales[prepared.scale[rows], columns]
         mask = taste.mask[columns]
         edges = np.concatenate([[0], np.flatnonzero(mask[1:] != mask[:-1]) + 1, [len(mask)]])
         if len(edges) - 1 <= _FEW_RUNS:
             for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 part = scores[:, start:stop]
-                part *= matchup.viewer[rows, mask[start], None]
-                part += matchup.coverage[rows, mask[start], None]
+                part *= prepared.viewer[rows, mask[start], None]
+                part += prepared.coverage[rows, mask[start], None]
         else:
-            scores *= matchup.viewer[rows].take(mask, axis=1, mode="clip")
-            scores += matchup.coverage[rows].take(mask, axis=1, mode="clip")
+            scores *= prepared.viewer[rows].take(mask, axis=1, mode="clip")
+            scores += prepared.coverage[rows].take(mask, axis=1, mode="clip")
         return scores
 
-    def _add_places(self, at_most: Singles, rows: Indices, matchup: Matchup, columns: slice, *, near: bool) -> None:
-        """Add what the place may, (r, c), and the step of tier A where it may be reached."""
-        segment = matchup.segment
-        first, stop = np.searchsorted(matchup.namesakes, (columns.start, columns.stop))
+    def _add_places(
+        self, upper: Singles, rows: Indices, prepared: PreparedSegment, columns: slice, *, near: bool
+    ) -> None:
+        """Add upper bounds, (r, c), of proximity and of the step of tier A."""
+        segment = prepared.segment
+        first, stop = np.searchsorted(prepared.by_place, (columns.start, columns.stop))
         if first < stop:
-            among = matchup.namesakes[first:stop]
-            at_most[:, among - columns.start] += self._by_name(rows[:, None], segment.users, among[None, :])
+            among = prepared.by_place[first:stop]
+            upper[:, among - columns.start] += self._same_place_part(rows[:, None], segment.users, among[None, :])
         if near:
-            km = self._km_at_least(rows, segment.xyz[columns])
+            km = self._km_lower_bound(rows, segment.xyz[columns])
             steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
             # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-            kept = km <= self._wanted_at_most[rows, None]
+            kept = km <= self._wanted_capped[rows, None]
             kept |= self._anywhere[rows, None]
             steps *= kept
-            at_most += steps
+            upper += steps
             km *= (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
             km += 1
             np.fmax(km, 0, out=km)
             np.fmin(km, 1, out=km)
             km *= np.float32(self._weights.proximity)
-            at_most += km
+            upper += km
         else:
             free = np.flatnonzero(self._anywhere[rows])
             if len(free) == len(rows):
-                at_most += self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
+                upper += self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
             elif len(free):
-                at_most[free] += self._steps[rows[free]].take(segment.person[columns], axis=1, mode="clip")
+                upper[free] += self._steps[rows[free]].take(segment.person[columns], axis=1, mode="clip")
 
-    def _km_at_least(self, rows: Indices, there: Singles) -> Singles:
+    def _km_lower_bound(self, rows: Indices, there: Singles) -> Singles:
         """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
         here = self._xyz[rows]
         squares = np.square(here[:, 0, None] - there[None, :, 0])
@@ -267,21 +269,21 @@ class Screening:
         squares -= _NEARER_KM
         return np.asarray(squares)
 
-    def _namesakes(self, users: Users) -> Indices:
-        """Candidates without a distance to some viewer whose place has the name of theirs."""
+    def _by_place(self, users: Users) -> Indices:
+        """Candidates whose place has the same name as a viewer's, where either has no coordinates."""
         placed = self._viewers.has_place
         lost, all_names = np.unique(self._viewers.place[~placed]), np.unique(self._viewers.place)
         by_name = np.isin(users.place, lost) | (~users.has_place & np.isin(users.place, all_names))
         return np.flatnonzero(by_name & (users.place != 0))
 
-    # The key itself, for single pairs --------------------------------------------------------------------------
+    # Step 2: keys of single pairs --------------------------------------------------------------------------
 
-    def _parts(self, viewer: Indices, matchup: Matchup, candidate: Indices, *, near: bool) -> Singles:
+    def _parts(self, viewer: Indices, prepared: PreparedSegment, candidate: Indices, *, near: bool) -> Singles:
         """(p,) all of the key but traits and ratings."""
-        segment = matchup.segment
+        segment = prepared.segment
         parts = self._jaccard(viewer, segment, candidate)
-        if len(matchup.namesakes):
-            parts += self._by_name(viewer, segment.users, candidate)
+        if len(prepared.by_place):
+            parts += self._same_place_part(viewer, segment.users, candidate)
         suits = self._suits(viewer, segment.users, candidate)
         if near:
             proximity, kept = self._proximity(viewer, segment.users, candidate)
@@ -308,7 +310,7 @@ class Screening:
         part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
         return (self._weights.proximity * np.fmax(part, 0)).astype(np.float32), kept
 
-    def _by_name(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
+    def _same_place_part(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         """Weighted proximity of pairs without a distance whose places have one name, 0 for others; broadcasts."""
         apart = ~(self._viewers.has_place[viewer] & users.has_place[candidate])
         place = self._viewers.place[viewer]

@@ -1,8 +1,8 @@
-"""The best candidates of each viewer, exactly, without scoring the whole pool.
+"""The exact top K of each viewer, without scoring the whole pool.
 
-Blocks come in the order of what they can reach; a viewer skips a block that cannot reach its K-th best key so
-far, and of the other blocks scores only the candidates that could. What remains is scored again in double
-precision and put in order.
+Blocks are visited in the order of their upper bounds. A viewer skips a block whose bound is below its threshold, the
+K-th best key so far. In other blocks only candidates whose own bound reaches the threshold are screened. What the
+buffer holds at the end is scored again in double precision and ranked.
 """
 
 import math
@@ -19,25 +19,25 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
-from sitejobs.matching.topk.screening import KeyedPairs, Matchup, Screening, joined, tier_step
+from sitejobs.matching.topk.screening import KeyedPairs, PreparedSegment, Screening, joined, tier_step
 from sitejobs.matching.topk.segment import Segment
 
 CHUNK_USERS = 1024
-"""Candidates looked at together, as long as no thresholds are known: each chunk raises them for the next one."""
+"""Candidates in a chunk while thresholds are unknown: each chunk raises them for the next one."""
 
 LONG_CHUNK_USERS = 3072
-"""The same with thresholds to begin with: fewer steps, and a chunk's matrices still stay in the processor's cache."""
+"""Candidates in a chunk when a sample gave thresholds: fewer steps, and its matrices still fit the cache."""
 
 MOST_UNRESOLVED = 8192
-"""Pairs whose quizzes wait to be compared."""
+"""Pairs that wait for their quizzes to be compared; more are compared at once."""
 
 FEWEST_TO_FORECAST = 16
-"""Viewers for whom it pays to look through the sample first."""
+"""Fewest viewers for whom searching the sample first pays."""
 
 
 @dataclass
 class Work:
-    """How much of the pool was looked at, in pairs of a viewer and a candidate.
+    """How much of the pool a search looked at, in pairs of a viewer and a candidate.
 
     pairs : all there are. looked_at: those not skipped with their block. scored: those that reached their viewer's
         threshold.
@@ -50,13 +50,13 @@ class Work:
 
 @dataclass(frozen=True)
 class CandidatePool:
-    """The candidates of a snapshot: b blocks, on segments of neighbouring ones.
+    """The candidates of a snapshot: b blocks, in segments of neighbouring blocks.
 
     starts : (b + 1,) position of each block's first candidate, and the number of candidates.
     segments : (s + 1,) first block of each segment, and the number of blocks. `segment(i)` holds their candidates.
     bits : the vocabulary that the segments' interest bits were made for, when they have them.
     popularity : rank of each interest code, 0 for the most popular.
-    sample : a part of the candidates to look through first, if there is one to have.
+    sample : some of the candidates, to be searched first; None on a small site.
     """
 
     bounds: Bounds
@@ -68,7 +68,7 @@ class CandidatePool:
     sample: Callable[[], "Sample | None"] = lambda: None
 
     def segment_of(self, position: Indices) -> Indices:
-        """The segment on which each position stands."""
+        """The segment that holds each position."""
         return np.searchsorted(self.starts[self.segments], position, side="right") - 1
 
 
@@ -80,9 +80,9 @@ class Sample:
     every: int
 
     def rank_for(self, top_k: int) -> int:
-        """The rank in the sample that lies, but for a viewer in hundreds, beyond the whole pool's `top_k`.
+        """The sample's rank whose key is below the K-th best of the pool for all but about 1 viewer in hundreds.
 
-        Of the best K a sample holds K / every, give or take the root of that.
+        It is the mean + 3 standard deviations of how many of the true top K are in the sample.
         """
         expected = top_k / self.every
         return math.ceil(expected + 3 * math.sqrt(expected) + 1)
@@ -159,7 +159,7 @@ class _Search:
         self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys)
         self._done = np.zeros(self._top.shape, bool)
         """(v, b) blocks that a viewer has been through."""
-        self._matchups: dict[int, Matchup] = {}
+        self._prepared_segments: dict[int, PreparedSegment] = {}
         self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
         self._unresolved: list[tuple[int, KeyedPairs]] = []
         self._unresolved_pairs = 0
@@ -178,7 +178,7 @@ class _Search:
         return _ranked(self._viewers, self._pool, self._buffer, self._now, self._parameters)
 
     def _forecast(self) -> None:
-        """Begin with the thresholds that a sample of the candidates lets expect: low ones let too many in."""
+        """Start with thresholds estimated from a sample: without them too many pairs pass at first."""
         sample = self._pool.sample() if len(self._viewers) >= FEWEST_TO_FORECAST else None
         if sample is None:
             return
@@ -191,10 +191,10 @@ class _Search:
         self._chunk_users = LONG_CHUNK_USERS
 
     def _go_through(self) -> None:
-        """Look at every block where a viewer may find one of its best."""
+        """Visit every block whose bound reaches a viewer's threshold."""
         self._visit(self._upper.near)
         self._buffer.raise_thresholds()
-        # Whoever has too few yet takes the most promising blocks whole: without a threshold nothing can be left out.
+        # Viewers with fewer than K keys have no threshold yet: they take the most promising blocks whole.
         for block in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
             waiting = np.isneginf(self._buffer.threshold)
             if not waiting.any():
@@ -214,7 +214,7 @@ class _Search:
         self._resolve()
 
     def _look_at(self, first: int, stop: int, wanted: NDArray[np.bool_]) -> None:
-        """Take up whom viewers may find among their best in the blocks first..stop-1, which share a segment."""
+        """Add to the buffer the pairs of the blocks first..stop-1, of one segment, that reach their threshold."""
         pool, threshold = self._pool, self._buffer.threshold
         wanted = wanted & ~self._done[:, first:stop] & (self._top[:, first:stop] >= threshold[:, None])
         rows = np.flatnonzero(wanted.any(axis=1))
@@ -222,7 +222,7 @@ class _Search:
             return
         self._done[rows, first:stop] |= wanted[rows]
         number = int(np.searchsorted(pool.segments, first, side="right")) - 1
-        matchup, base = self._matchup(number), int(pool.starts[pool.segments[number]])
+        prepared, base = self._prepared(number), int(pool.starts[pool.segments[number]])
         columns = slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base)
         if columns.start == columns.stop:
             return
@@ -232,7 +232,7 @@ class _Search:
         left_out = None if wanted[rows].all() else np.repeat(~wanted[rows], sizes, axis=1)
         pairs = self._screening.above_threshold(
             rows,
-            matchup,
+            prepared,
             columns,
             threshold,
             near=near,
@@ -257,19 +257,19 @@ class _Search:
         return at[present], candidate[first:stop][present] - columns.start
 
     def _take_up(self, number: int, pairs: KeyedPairs) -> None:
-        """Add pairs with candidates on a segment to the top-K buffer."""
+        """Add pairs with candidates of a segment to the top-K buffer."""
         self._work.scored += len(pairs.viewer)
         if len(pairs.viewer):
             base = self._pool.starts[self._pool.segments[number]]
             self._buffer.add(pairs.viewer, pairs.key, base + pairs.candidate)
 
     def _resolve(self) -> None:
-        """Compare the quizzes of those who fall back on them: many pairs at a time, for each call is costly."""
+        """Compare the quizzes of the waiting pairs, many at a time: each call has a fixed cost."""
         waiting, self._unresolved, self._unresolved_pairs = self._unresolved, [], 0
         for number in sorted({number for number, _ in waiting}):
             pairs = joined([part for segment, part in waiting if segment == number])
             pairs = pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer])
-            pairs = self._screening.resolved(pairs, self._matchup(number))
+            pairs = self._screening.resolved(pairs, self._prepared(number))
             self._take_up(number, pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer]))
 
     def _exact_keys(self, row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
@@ -279,12 +279,12 @@ class _Search:
         pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
         return pairs.score + tier_step(self._parameters) * pairs.tier_a, candidates.ids[candidate]
 
-    def _matchup(self, number: int) -> Matchup:
-        if number not in self._matchups:
+    def _prepared(self, number: int) -> PreparedSegment:
+        if number not in self._prepared_segments:
             segment = self._pool.segment(number)
-            self._matchups[number] = self._screening.against(segment)
+            self._prepared_segments[number] = self._screening.prepare(segment)
             self._excluded_on[number] = self._exclusions.among(segment.users)
-        return self._matchups[number]
+        return self._prepared_segments[number]
 
 
 def _chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
@@ -305,7 +305,7 @@ def _chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Itera
 
 
 def _ranked(viewers: Users, pool: CandidatePool, buffer: TopKBuffer, now: float, parameters: Parameters) -> Matches:
-    """Score the top-K buffer exactly and put them in order."""
+    """Score the pairs of the top-K buffer exactly and rank them."""
     viewer, positions = buffer.found()
     distinct, candidate = np.unique(positions, return_inverse=True)
     candidates = gather(viewers, pool, distinct)

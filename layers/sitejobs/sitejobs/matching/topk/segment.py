@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING, Users
 
 BUCKETS = 96
-"""Buckets of interests: the most popular ones have one each, the rest share the last `SHARED_BUCKETS`."""
+"""Buckets of interests: one for each of the most popular, the last `SHARED_BUCKETS` for the rest."""
 
 SHARED_BUCKETS = 24
 
@@ -37,8 +37,8 @@ class Taste:
     quizzes : (m, q) whether users of the mask may have a result of the quiz: those with too few traits have a mask of
         their own for each set of quizzes. Beyond `MOST_QUIZZES` the last column stands for all others.
     shares : (n, BUCKETS) how many interests fall into each bucket, over the root of how many there are; zero for none.
-        Two users' product is at least their Jaccard index: they share at most what a bucket's counts multiply to, and
-        |A or B| is at least the root of |A||B|.
+        In a bucket, shared <= a_i * b_i; the union >= sqrt(|A||B|); so the product of two users is an upper bound of
+        their Jaccard index.
     """
 
     directions: Singles
@@ -68,7 +68,7 @@ class Segment:
     """Candidates of neighbouring blocks, ready for the screening. Rows as in `users`.
 
     ratings : (n, 5) direction of received ratings, and the constant part of the score.
-    interests_at_most : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
+    interests_bound : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
         columns are for those who have none.
     xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
@@ -76,7 +76,7 @@ class Segment:
 
     users: Users
     ratings: Singles
-    interests_at_most: Singles
+    interests_bound: Singles
     xyz: Singles
     person: Indices
     taste: Taste
@@ -108,7 +108,7 @@ class Segment:
         return cls(
             users=users,
             ratings=ratings,
-            interests_at_most=np.concatenate([taste.shares, np.ones_like(none), none], axis=1, dtype=np.float32),
+            interests_bound=np.concatenate([taste.shares, np.ones_like(none), none], axis=1, dtype=np.float32),
             xyz=users.xyz.astype(np.float32),
             person=person_codes(users.gender, users.age),
             taste=taste,
