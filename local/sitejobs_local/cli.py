@@ -121,7 +121,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
 
     Its module is loaded already if the error is its: looking it up costs no import.
     """
-    server: Any = sys.modules.get("sitejobs_local.postgres_cluster")
+    server: Any = sys.modules.get("sitejobs_local.database.cluster")
     if server is not None and isinstance(error, server.PostgresError):
         return str(error), EXIT_FAILED
     psycopg: Any = sys.modules.get("psycopg")

@@ -19,7 +19,7 @@ from tests.limits import PATIENCE_S
 CLIENT = """
 import json, sys
 from pathlib import Path
-from sitejobs_local.postgres import running_postgres
+from sitejobs_local.database.postgres import running_postgres
 with running_postgres(Path(sys.argv[1])) as server:
     print(json.dumps([server.url, str(server.data_dir), str(server.socket_dir)]), flush=True)
     sys.stdin.read()
@@ -56,7 +56,7 @@ def postmaster(server: Server) -> psutil.Process:
 
 def supervisor(server: Server) -> psutil.Process:
     found = postmaster(server).parent()
-    assert found is not None and "postgres_supervisor.py" in " ".join(found.cmdline())
+    assert found is not None and "database/supervisor.py" in " ".join(found.cmdline())
     return found
 
 

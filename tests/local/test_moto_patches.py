@@ -56,7 +56,7 @@ def modules_after(statement: str, environment: dict[str, str] | None = None) -> 
 
 def test_moto_still_imports_all_of_ec2_for_its_interpreter_and_we_do_not() -> None:
     assert "moto.ec2.models" in modules_after("import moto.stepfunctions.parser.models")
-    ours = modules_after("import sitejobs_local.local_aws")
+    ours = modules_after("import sitejobs_local.aws.local_aws")
     assert "moto.stepfunctions.parser.models" in ours
     assert not {"moto.ec2", "moto.batch"} & ours
 

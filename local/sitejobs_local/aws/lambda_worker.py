@@ -1,8 +1,8 @@
 """One Lambda execution environment: a process that imports a handler once and then answers events, one at a time.
 
-`sitejobs_local.workers` runs this file by its path, with nothing of this package importable but what is installed, and
-talks to it over a private channel; what the handler prints goes to the log. Its imports are few: every cold start
-pays for them.
+`sitejobs_local.aws.workers` runs this file by its path: of this package only what is installed can be imported. It
+talks to the parent over a private channel; what the handler prints goes to the log. Its imports are few, because every
+cold start pays for them.
 
 Usage: lambda_worker.py CHANNEL LIFELINE HANDLER RESPONSE_LIMIT FOLDER...
 """

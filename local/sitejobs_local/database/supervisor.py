@@ -1,6 +1,6 @@
 """Watches over one embedded PostgreSQL and stops it once nobody uses it.
 
-Run as a script by `sitejobs_local.postgres`, never imported: `python -I -S postgres_supervisor.py PLAN`, PLAN being
+Run as a script by `sitejobs_local.database.postgres`, never imported: `python -I -S supervisor.py PLAN`, PLAN being
 JSON. It uses the standard library alone, so that it starts in a few hundredths of a second.
 
 A client holds a shared lock on the clients' file for as long as it lives; the operating system gives the lock back
