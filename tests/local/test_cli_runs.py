@@ -1,19 +1,15 @@
 """Whole runs from the command line: the state machine, worker processes and a real PostgreSQL."""
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -361,57 +357,3 @@ def test_a_second_run_of_the_job_ends_at_once_and_names_the_first(env: dict[str,
     assert "match-scores is already running" in second.stdout
     assert json.loads(as_json.stdout)["status"] == "ALREADY_RUNNING"
     assert started.interrupt()[0] == 130
-
-
-# The embedded database --------------------------------------------------------------------------------------
-
-
-def test_check_of_the_embedded_database_finds_nothing_missing(env: dict[str, str]) -> None:
-    result = sitejobs("check", env=env)
-    assert (result.returncode, "nothing is missing" in result.stdout) == (0, True)
-
-
-def test_in_a_terminal_url_holds_the_server_until_interrupted(env: dict[str, str]) -> None:
-    terminal, inside = pty.openpty()
-    process = subprocess.Popen(
-        [*PROGRAM, "db", "url"], env=env, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
-    )
-    os.close(inside)
-    shown = b""
-
-    def read() -> None:
-        nonlocal shown
-        try:
-            while chunk := os.read(terminal, 1024):
-                shown += chunk
-        except OSError:  # Linux says so when the other end is closed
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    wait_for(lambda: b"until Ctrl-C" in shown, "nothing is said of Ctrl-C")
-    address = shown.decode().splitlines()[0]
-    time.sleep(1)
-    with psycopg.connect(address) as connection:
-        assert connection.execute('SELECT count(*) FROM "User"').fetchone() == (USERS,)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE_S) == 0
-    reader.join(PATIENCE_S)
-    os.close(terminal)
-
-
-def test_reset_asks_first_refuses_while_in_use_and_deletes_everything() -> None:
-    folder = make_home()
-    env = environment(SITEJOBS_HOME=str(folder))
-    assert sitejobs("population", "--users=20", env=env).returncode == 0
-    (folder / "work").mkdir()
-    (folder / "work" / "snapshot").write_bytes(b"of this database")
-    unasked = sitejobs("db", "reset", env=env)
-    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
-    with running_postgres(folder):
-        refused = sitejobs("db", "reset", "--yes", env=env)
-        assert (refused.returncode, "in use" in refused.stderr) == (1, True)
-    assert sitejobs("db", "reset", "--yes", env=env).returncode == 0
-    assert not (folder / "work").exists()
-    assert sitejobs("db", "shell", "-At", "-c", 'SELECT count(*) FROM "User"', env=env).stdout == "0\n"
-    remove_home(folder)

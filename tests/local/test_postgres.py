@@ -15,15 +15,14 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from sitejobs_local.database.cluster import Cluster, server_account
+from sitejobs_local.database.accounts import server_account
+from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import (
     DatabaseInUse,
     PostgresError,
     Server,
-    default_home,
     reset,
     running_postgres,
-    site_database,
 )
 from tests.conftest import make_home, remove_home
 from tests.limits import PATIENCE_S
@@ -309,7 +308,7 @@ def test_as_root_a_wheel_closed_to_the_servers_user_is_copied_once(
     assert copy.stat().st_ctime_ns == made
 
 
-# Errors, reset, choices -------------------------------------------------------------------------------------------
+# Errors, reset ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -390,29 +389,3 @@ def test_reset_ends_a_server_that_lost_its_supervisor_and_its_clients(
 def test_reset_of_a_home_that_does_not_exist_makes_nothing(home: Path) -> None:
     reset(home / "none")
     assert not (home / "none").exists()
-
-
-def test_database_url_wins_and_no_server_is_touched(home: Path) -> None:
-    with site_database({"DATABASE_URL": "postgresql://elsewhere/db", "SITEJOBS_HOME": str(home / "none")}) as url:
-        assert url == "postgresql://elsewhere/db"
-    assert not (home / "none").exists()
-
-
-def test_without_database_url_the_embedded_site_database_is_given(home: Path) -> None:
-    with site_database({"DATABASE_URL": "", "SITEJOBS_HOME": str(home)}) as url, psycopg.connect(url) as connection:
-        row = connection.execute("SELECT current_database(), current_setting('TimeZone'), 'É' ILIKE 'é'").fetchone()
-    assert row == ("site", "UTC", True)
-
-
-def test_the_home_is_the_one_named_else_a_folder_of_the_user() -> None:
-    assert default_home({"SITEJOBS_HOME": "/some/where"}) == Path("/some/where")
-    assert default_home({"SITEJOBS_HOME": "relative"}) == Path.cwd() / "relative"
-    assert default_home({"HOME": "/home/ada"}).name == "sitejobs"
-    assert default_home({"HOME": "/home/ada"}).is_relative_to("/home/ada") == (os.geteuid() != 0)
-
-
-def test_a_database_url_fixture_is_a_new_database_each_time(database_url: str, postgres_server: Server) -> None:
-    with psycopg.connect(database_url) as connection:
-        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
-    assert tables == (0,)
-    assert database_url != postgres_server.url

@@ -1,0 +1,87 @@
+"""The embedded database from the command line: checked, held for other programs, deleted."""
+
+import os
+import pty
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sitejobs_local.database.postgres import running_postgres
+from tests.conftest import make_home, remove_home
+from tests.limits import PATIENCE_S
+from tests.local.command import PROGRAM, environment, sitejobs
+from tests.local.postgres_processes import wait_until
+
+USERS = 20
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A home of its own with a small synthetic site."""
+    folder = make_home()
+    filled = sitejobs("population", f"--users={USERS}", "--seed=3", env=environment(SITEJOBS_HOME=str(folder)))
+    assert filled.returncode == 0, filled.stderr
+    yield folder
+    remove_home(folder)
+
+
+@pytest.fixture
+def env(home: Path) -> dict[str, str]:
+    return environment(SITEJOBS_HOME=str(home))
+
+
+def test_check_of_the_embedded_database_finds_nothing_missing(env: dict[str, str]) -> None:
+    result = sitejobs("check", env=env)
+    assert (result.returncode, "nothing is missing" in result.stdout) == (0, True)
+
+
+def test_in_a_terminal_url_holds_the_server_until_interrupted(env: dict[str, str]) -> None:
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "db", "url"], env=env, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
+    )
+    os.close(inside)
+    shown = b""
+
+    def read() -> None:
+        nonlocal shown
+        try:
+            while chunk := os.read(terminal, 1024):
+                shown += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    wait_until(lambda: b"until Ctrl-C" in shown)
+    address = shown.decode().splitlines()[0]
+    time.sleep(1)
+    with psycopg.connect(address) as connection:
+        assert connection.execute('SELECT count(*) FROM "User"').fetchone() == (USERS,)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == 0
+    reader.join(PATIENCE_S)
+    os.close(terminal)
+
+
+def test_reset_asks_first_refuses_while_in_use_and_deletes_everything() -> None:
+    folder = make_home()
+    env = environment(SITEJOBS_HOME=str(folder))
+    assert sitejobs("population", "--users=20", env=env).returncode == 0
+    (folder / "work").mkdir()
+    (folder / "work" / "snapshot").write_bytes(b"of this database")
+    unasked = sitejobs("db", "reset", env=env)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    with running_postgres(folder):
+        refused = sitejobs("db", "reset", "--yes", env=env)
+        assert (refused.returncode, "in use" in refused.stderr) == (1, True)
+    assert sitejobs("db", "reset", "--yes", env=env).returncode == 0
+    assert not (folder / "work").exists()
+    assert sitejobs("db", "shell", "-At", "-c", 'SELECT count(*) FROM "User"', env=env).stdout == "0\n"
+    remove_home(folder)
