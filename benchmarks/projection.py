@@ -16,7 +16,8 @@ from sitejobs_local.cost.estimate import snapshot_gets
 from sitejobs_local.cost.prices import prices
 from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.steps import requests_of, transitions_of
-from sitejobs_local.template.template import Function, load_template
+from sitejobs_local.template.resources import Function
+from sitejobs_local.template.template import load_template
 
 ROOT = Path(__file__).resolve().parent.parent
 

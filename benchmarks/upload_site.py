@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from sitejobs_local.aws.machine import Event
+from sitejobs_local.aws.invocations import Event
 from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import Server, reset, running_postgres
 

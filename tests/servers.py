@@ -21,16 +21,9 @@ from typing import Final
 
 import psycopg
 
-from sitejobs_local.database.cluster import (
-    ENVIRONMENT,
-    SUPERUSER,
-    Account,
-    Cluster,
-    make_socket_folder,
-    run_as,
-    server_account,
-    server_binaries,
-)
+from sitejobs_local.database.accounts import Account, make_socket_folder, run_as, server_account
+from sitejobs_local.database.binaries import server_binaries
+from sitejobs_local.database.cluster import ENVIRONMENT, SUPERUSER, Cluster
 from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 from tests.skips import Lacking, program, skip

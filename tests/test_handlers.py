@@ -17,7 +17,7 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.template.template import Function
+from sitejobs_local.template.resources import Function
 from tests.databases import site_database
 from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 

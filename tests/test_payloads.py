@@ -18,7 +18,7 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.template.template import Function
+from sitejobs_local.template.resources import Function
 from tests.bundle.interpreter import Execution, FunctionError, Handler, Interpreter, interpreted
 from tests.databases import site_database
 

@@ -20,7 +20,8 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.errors import DatabaseFailure, Transient
 from sitejobs.postgres.connection import Database, connect, translated_errors
-from sitejobs_local.database.cluster import Cluster, run_as, server_account
+from sitejobs_local.database.accounts import run_as, server_account
+from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import Server
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S

@@ -23,7 +23,7 @@ from sitejobs_local.contract.check import tables_of as contract_tables_of
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.template.template import Function
+from sitejobs_local.template.resources import Function
 from tests.databases import site_database, temporary_database
 from tests.fakes import FolderWorkStore
 

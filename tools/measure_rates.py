@@ -20,7 +20,8 @@ from typing import Any
 from sitejobs.catalog import JOBS
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.postgres.connection import connect
-from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.cost.rates import RATES_FILE, Rates, RunRate, SizeRate
 from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import reset, running_postgres

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from sitejobs.errors import InvalidInput
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.runs.runner import MEDIA_BUCKET, Workshop, taken_over
-from sitejobs_local.template.template import Function
+from sitejobs_local.template.resources import Function
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -169,24 +169,30 @@ def upload(
         bucket = machine.template.buckets[MEDIA_BUCKET].name
         prefix = environ.get("MEDIA_PREFIX") or _prefix_of(machine.template.functions.values())
         client = machine.client("s3")
-        done: list[Uploaded] = []
-        for batch in _batches(files):
-            waiting = {}
-            for file in batch:
-                key = f"{prefix}{owner}/{uuid.uuid4()}/{_key_name(file)}"
-                try:
-                    with file.open("rb") as opened:
-                        # The record first, as a site does that hands out the address to upload to.
-                        media_id = _insert(connection, owner, type_of(file, given_type), key, file)
-                        client.upload_fileobj(opened, bucket, key)
-                except OSError as error:
-                    # Its own fault: the others are uploaded all the same.
-                    done.append(Uploaded(file, None, problem=f"it cannot be read: {error.strerror}"))
-                    on_done(1)
-                    continue
-                waiting[media_id] = file
-            done += _verdicts(connection, waiting, on_done)
-        return done
+
+        def put(file: Path) -> int:
+            key = f"{prefix}{owner}/{uuid.uuid4()}/{_key_name(file)}"
+            with file.open("rb") as opened:
+                # The record comes first, as on a site that hands out upload addresses.
+                media_id = _insert(connection, owner, type_of(file, given_type), key, file)
+                client.upload_fileobj(opened, bucket, key)
+            return media_id
+
+        return [uploaded for batch in _batches(files) for uploaded in _upload_batch(batch, put, connection, on_done)]
+
+
+def _upload_batch(
+    files: Sequence[Path], put: Callable[[Path], int], connection: "Connection", on_done: Callable[[int], None]
+) -> Iterator[Uploaded]:
+    """Upload some files, `put` returning the id of each one's record, and wait for their verdicts."""
+    waiting = {}
+    for file in files:
+        try:
+            waiting[put(file)] = file
+        except OSError as error:  # an unreadable file does not stop the others
+            on_done(1)
+            yield Uploaded(file, None, problem=f"it cannot be read: {error.strerror}")
+    yield from _verdicts(connection, waiting, on_done)
 
 
 def _prefix_of(functions: Iterable[Function]) -> str:

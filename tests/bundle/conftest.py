@@ -12,7 +12,8 @@ from moto.server import ThreadedMotoServer
 
 from sitejobs_local.database import migrations
 from sitejobs_local.population import generate, load
-from sitejobs_local.template.template import Template, load_template
+from sitejobs_local.template.resources import Template
+from sitejobs_local.template.template import load_template
 from tests.skips import Lacking, skip
 from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 

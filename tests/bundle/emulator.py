@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from sitejobs_local.template.template import Function
+from sitejobs_local.template.resources import Function
 from tests.limits import PATIENCE_S
 from tools.bundle import ROOT
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from sitejobs.aliases import JsonObject
-from sitejobs_local.template.template import Function, Template
+from sitejobs_local.template.resources import Function, Template
 from tests.bundle.conftest import USERS, Cloud
 from tests.bundle.emulator import Emulated, emulated
 from tests.media.sources import content

@@ -14,7 +14,7 @@ import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.aliases import JsonObject
-from sitejobs_local.template.template import Template
+from sitejobs_local.template.resources import Template
 from tests.bundle.containers import IMAGE, Engine, NoEngineError, container_engine, import_stand_in
 from tests.postgres_wire import gatekeeper
 from tests.skips import Lacking, skip

@@ -12,7 +12,8 @@ import pytest
 from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PAGES_A_CHAPTER
 from sitejobs.postgres.connection import connect
-from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.cost.estimate import Machine, full_run, incremental_run, machines_of, month, watching
 from sitejobs_local.cost.prices import Price, prices
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate, read_rates

@@ -16,7 +16,8 @@ from psycopg import Connection, sql
 
 from sitejobs.aliases import JsonObject
 from sitejobs.postgres.connection import connect
-from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import Execution, LocalMachine
 from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
 

@@ -24,7 +24,8 @@ from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.media.uploads import handle_uploads
 from sitejobs.postgres.connection import Database, translated_errors
-from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from tests.conftest import make_home

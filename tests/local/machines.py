@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import Execution, LocalMachine
 from tests.limits import PATIENCE_S
 
 FIXTURE = Path(__file__).parent / "fixtures" / "machine"

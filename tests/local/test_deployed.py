@@ -12,7 +12,8 @@ import pytest
 
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
-from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load

@@ -11,7 +11,8 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.postgres.connection import connect
-from sitejobs_local.aws.machine import Event, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import LocalMachine
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY, TEMPLATE
 from sitejobs_local.population import generate, load

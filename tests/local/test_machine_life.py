@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sitejobs_local.aws.machine import Event, Execution, LocalMachine, preload
-from sitejobs_local.template.template import TemplateError
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import Execution, LocalMachine, preload
+from sitejobs_local.template.cloudformation import TemplateError
 from tests.limits import PATIENCE_S
 
 from .machines import FIXTURE, Watched
@@ -152,7 +153,7 @@ USER = {
 ALONE = """
 import json, os, sys
 from pathlib import Path
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.aws.machine import LocalMachine
 
 before = dict(os.environ)
 folder = Path(sys.argv[2])
@@ -193,7 +194,7 @@ def test_the_users_own_aws_settings_are_neither_used_nor_touched(tmp_path: Path)
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from sitejobs_local.machine import LocalMachine
+from sitejobs_local.aws.machine import LocalMachine
 
 folder = Path(sys.argv[2])
 try:
@@ -229,7 +230,9 @@ def test_ctrl_c_stops_the_run_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_importing_the_machine_imports_neither_moto_nor_boto() -> None:
-    script = "import sys, sitejobs_local.machine; print([m for m in ('moto', 'boto3', 'flask') if m in sys.modules])"
+    script = (
+        "import sys, sitejobs_local.aws.machine; print([m for m in ('moto', 'boto3', 'flask') if m in sys.modules])"
+    )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert answer.stdout == "[]\n"
@@ -240,4 +243,4 @@ def test_preloading_is_an_import_in_the_background() -> None:
     thread.join()
 
     assert thread is not threading.main_thread()
-    assert "sitejobs_local.local_aws" in sys.modules
+    assert "sitejobs_local.aws.local_aws" in sys.modules

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sitejobs_local.template.template import Expiration, QueueSource, TemplateError, load_template
+from sitejobs_local.template.cloudformation import TemplateError
+from sitejobs_local.template.resources import Expiration, QueueSource
+from sitejobs_local.template.template import load_template
 
 FIXTURE = Path(__file__).parent / "fixtures" / "machine" / "template.yaml"
 GIVEN = {"Needed": "given"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sitejobs_local.template.template import TemplateError
+from sitejobs_local.template.cloudformation import TemplateError
 
 from .machines import Watched
 

@@ -281,8 +281,8 @@ def test_ctrl_c_does_not_reach_the_environments(pool: WorkerPool) -> None:
 PARENT = """
 import json, sys, threading, time
 from pathlib import Path
-from sitejobs_local.template import load_template
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.template import load_template
+from sitejobs_local.aws.workers import WorkerPool
 
 template, folder = Path(sys.argv[1]), Path(sys.argv[2])
 functions = load_template(template, {"Needed": "given"}).functions.values()
@@ -301,8 +301,8 @@ sys.stdin.read()
 STUCK_PARENT = """
 import sys, threading, time
 from pathlib import Path
-from sitejobs_local.template import Function
-from sitejobs_local.workers import WorkerPool
+from sitejobs_local.template.resources import Function
+from sitejobs_local.aws.workers import WorkerPool
 
 folder = Path(sys.argv[1])
 stuck = Function("Stuck", "stuck", folder, "app.handler", timeout=1, memory=128)

@@ -13,7 +13,8 @@ from psycopg.rows import dict_row
 
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
-from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+from sitejobs_local.aws.invocations import Event
+from sitejobs_local.aws.machine import Execution, LocalMachine
 from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S

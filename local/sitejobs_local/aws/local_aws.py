@@ -33,7 +33,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from werkzeug.serving import make_server
 
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
-from sitejobs_local.template.template import Template
+from sitejobs_local.template.resources import Template
 
 # How long moto's threads are waited for at the end: one may sleep before a retry, and is of no harm then.
 _PATIENCE_SECONDS: Final = 1.0
@@ -85,9 +85,17 @@ def bucket_of(name: str) -> Any:
 
 
 def _create_resources(template: Template) -> None:
-    # Straight into moto's backends: six boto3 clients cost more than all the rest of a start.
-
+    """Create them in moto's backends: six boto3 clients would take longer than the rest of the start."""
     role = iam_backends[ACCOUNT_ID]["aws"].create_role("local", "{}", "/", None, "", [], None).arn
+    _create_functions(template, role)
+    _create_queues(template)
+    _create_state_machines(template, role)
+    _create_buckets(template)
+    if template.rules:
+        _create_rules(template)
+
+
+def _create_functions(template: Template, role: str) -> None:
     code = _empty_zip()
     for function in template.functions.values():
         lambda_backends[ACCOUNT_ID][REGION].create_function(
@@ -102,15 +110,21 @@ def _create_resources(template: Template) -> None:
                 "Environment": {"Variables": dict(function.environment)},
             }
         )
-    # A queue wants its dead-letter queue to be there.
+
+
+def _create_queues(template: Template) -> None:
+    # A dead-letter queue must exist before the queue that names it.
     for queue in sorted(template.queues.values(), key=lambda queue: queue.dead_letter_arn is not None):
         redrive = {"deadLetterTargetArn": queue.dead_letter_arn, "maxReceiveCount": queue.max_receive_count}
         attributes: dict[str, Any] = {"VisibilityTimeout": queue.visibility_timeout}
         if queue.dead_letter_arn:
             attributes["RedrivePolicy"] = json.dumps(redrive)
         sqs_backends[ACCOUNT_ID][REGION].create_queue(queue.name, **attributes)
+
+
+def _create_state_machines(template: Template, role: str) -> None:
     for machine in template.state_machines.values():
-        # The interpreter's own method would parse every definition now; `start` does so for the one it starts.
+        # The interpreter's own method would parse every definition now; `start` parses the one it starts.
         StepFunctionBackend.create_state_machine(
             stepfunctions_parser_backends[ACCOUNT_ID][REGION],
             machine.name,
@@ -118,18 +132,18 @@ def _create_resources(template: Template) -> None:
             role,
             sm_type=machine.type,
         )
+
+
+def _create_buckets(template: Template) -> None:
+    backend = s3_backends[ACCOUNT_ID]["aws"]
     for bucket in template.buckets.values():
-        s3_backends[ACCOUNT_ID]["aws"].create_bucket(bucket.name, REGION)
+        backend.create_bucket(bucket.name, REGION)
         if bucket.sends_events:
-            s3_backends[ACCOUNT_ID]["aws"].put_bucket_notification_configuration(
-                bucket.name, {"EventBridgeConfiguration": {}}
-            )
-    if template.rules:
-        _create_rules(template)
+            backend.put_bucket_notification_configuration(bucket.name, {"EventBridgeConfiguration": {}})
 
 
 def _create_rules(template: Template) -> None:
-    # Only here: a template without rules need not wait for this import.
+    # Imported here: a template without rules does not wait for it.
     from moto.events.models import events_backends
 
     backend = events_backends[ACCOUNT_ID][REGION]

@@ -9,44 +9,26 @@ imports moto.
 
 import importlib
 import json
-import logging
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
+from sitejobs_local.aws.invocations import Event, Invocations
 from sitejobs_local.aws.status_change import status_change
-from sitejobs_local.aws.workers import Invocation, PayloadTooLarge, PoolClosed, WorkerPool
-from sitejobs_local.template.template import Rule, StateMachine, Template, TemplateError, load_template
+from sitejobs_local.aws.workers import WorkerPool
+from sitejobs_local.template.cloudformation import TemplateError
+from sitejobs_local.template.resources import Rule, StateMachine, Template
+from sitejobs_local.template.template import load_template
 
 _POLL_SECONDS: Final = 0.005
 _only_one: Final = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Event:
-    """A Lambda invocation started or finished.
-
-    `event` is its parsed payload. When finished, `result` is the handler's answer or `error` an object with
-    errorMessage and errorType; `peak_memory_kb` is the most its process ever had resident, None when it was lost.
-    """
-
-    kind: Literal["started", "finished"]
-    function: str
-    event: Any
-    result: Any = None
-    error: Mapping[str, Any] | None = None
-    seconds: float | None = None
-    cold: bool | None = None
-    peak_memory_kb: int | None = None
-    request_bytes: int = 0
-    response_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ class Execution:
 
 def preload() -> threading.Thread:
     """Import moto in a thread, for a caller that has something else to wait for before it enters a machine."""
-    thread = threading.Thread(target=importlib.import_module, args=("sitejobs_local.local_aws",), daemon=True)
+    thread = threading.Thread(target=importlib.import_module, args=("sitejobs_local.aws.local_aws",), daemon=True)
     thread.start()
     return thread
 
@@ -107,7 +89,6 @@ class LocalMachine:
         self._variables = {"DATABASE_URL": database_url, **(environment or {})}
         self._log_file = log_file
         self._on_event = on_event
-        self._on_event_lock = threading.Lock()
         self._parameters = parameters
         self._prewarm = prewarm
         self._kept_buckets = dict(kept_buckets or {})
@@ -128,6 +109,7 @@ class LocalMachine:
             listener = stack.enter_context(_listener())
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._pool = stack.enter_context(self._workers(self.template))
+            self._invoke = Invocations(self._pool, self._on_event)
             # Only now: the workers import what they need while this process imports moto.
             from sitejobs_local.aws.local_aws import end_executions, local_aws
 
@@ -279,24 +261,6 @@ class LocalMachine:
                 f"{machine.logical_id}.DefinitionUri: {machine.definition_file.name} is not understood: {error}"
             ) from error
 
-    def _invoke(self, function: str, event: str) -> tuple[str, bool]:
-        """Every Lambda invocation of this machine, whoever makes it: the payload, and whether it is an error."""
-        started = Event("started", function, None, request_bytes=len(event.encode()))
-        if self._on_event is not None:
-            started = replace(started, event=json.loads(event))
-            self._tell(started)
-        try:
-            invocation = self._pool.invoke(function, event)
-        except PoolClosed:
-            error = {"errorMessage": "the machine was closed", "errorType": "Runtime.ExitError"}
-            invocation = Invocation("", json.dumps(error), True, 0.0, False, None)
-        except PayloadTooLarge as error_:
-            error = {"errorMessage": str(error_), "errorType": "RequestTooLargeException"}
-            invocation = Invocation("", json.dumps(error), True, 0.0, False, None)
-        if self._on_event is not None:
-            self._tell(_finished(started, invocation))
-        return invocation.payload, invocation.errored
-
     def _announce(self, execution: Execution) -> None:
         """Tell the functions that wait for an execution's end, which EventBridge would do: moto does not."""
         if execution.arn in self._announced:
@@ -319,15 +283,6 @@ class LocalMachine:
                 for arn in rule.target_arns:
                     self._invoke(functions[arn].name, json.dumps(event))
 
-    def _tell(self, event: Event) -> None:
-        if self._on_event is None:
-            return
-        with self._on_event_lock:
-            try:
-                self._on_event(event)
-            except Exception:
-                logging.getLogger("moto").exception("on_event failed")
-
 
 def _hears(rule: Rule, machine: str, status: str) -> bool:
     """Whether a rule is about executions of a state machine that come to this status."""
@@ -335,19 +290,6 @@ def _hears(rule: Rule, machine: str, status: str) -> bool:
         return False
     detail = rule.pattern["detail"]
     return machine in detail["stateMachineArn"] and status in detail["status"]
-
-
-def _finished(started: Event, invocation: Invocation) -> Event:
-    return replace(
-        started,
-        kind="finished",
-        result=None if invocation.errored else invocation.value,
-        error=invocation.value if invocation.errored else None,
-        seconds=invocation.seconds,
-        cold=invocation.cold,
-        peak_memory_kb=invocation.peak_memory_kb,
-        response_bytes=len(invocation.payload.encode()),
-    )
 
 
 @contextmanager

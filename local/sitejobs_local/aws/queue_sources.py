@@ -16,7 +16,7 @@ from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
-from sitejobs_local.template.template import QueueSource, Template
+from sitejobs_local.template.resources import QueueSource, Template
 
 Invoke = Callable[[str, str], tuple[str, bool]]
 """A function's name and an event as JSON text -> the payload as JSON text, and whether it is an error."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from moto.s3.models import FakeBucket, FakeKey
 
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
-from sitejobs_local.template.template import Bucket
+from sitejobs_local.template.resources import Bucket
 
 _ORPHAN_SECONDS: Final = 3600.0
 

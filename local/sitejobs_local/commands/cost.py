@@ -1,7 +1,7 @@
 """`sitejobs cost`: what runs and a month of the schedules would cost on AWS."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sitejobs_local.cost.estimate import RunEstimate, Scheduled, Watching
     from sitejobs_local.cost.prices import Prices
     from sitejobs_local.cost.ranges import Range
+    from sitejobs_local.cost.rates import Rates
 
 
 @click.command(short_help="estimate what runs, and a month of the schedules, would cost on AWS")
@@ -58,25 +59,51 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     document = read_yaml(TEMPLATE)
     scheduled = list(month(schedules_of(document), machines, rates, users, changed / 100, listed))
     watched = watching(document["Resources"], len(JOBS), listed)
+    found = _Costs(users, changed, listed, rates, full, incremental, scheduled, watched, unknown)
     if as_json:
-        found = {
-            "users": users,
-            "prices": {"date": listed.date, "region": listed.region},
-            "rates": {"date": rates.date, "machine": rates.machine},
-            "runs": {"full": [asdict(run) for run in full], "incremental": [asdict(run) for run in incremental]},
-            "month": [{**asdict(each), "dollars": asdict(each.dollars)} for each in scheduled],
-            "watching": asdict(watched),
-            "notMeasured": unknown,
-        }
-        click.echo(json.dumps(found))
-        return
+        click.echo(json.dumps(_as_json(found)))
+    else:
+        _print(found)
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """All estimates that the command shows; `unknown` are the jobs without measured rates."""
+
+    users: int
+    changed: float
+    prices: "Prices"
+    rates: "Rates"
+    full: "list[RunEstimate]"
+    incremental: "list[RunEstimate]"
+    scheduled: "list[Scheduled]"
+    watched: "Watching"
+    unknown: list[str]
+
+
+def _as_json(costs: _Costs) -> dict[str, object]:
+    return {
+        "users": costs.users,
+        "prices": {"date": costs.prices.date, "region": costs.prices.region},
+        "rates": {"date": costs.rates.date, "machine": costs.rates.machine},
+        "runs": {
+            "full": [asdict(run) for run in costs.full],
+            "incremental": [asdict(run) for run in costs.incremental],
+        },
+        "month": [{**asdict(each), "dollars": asdict(each.dollars)} for each in costs.scheduled],
+        "watching": asdict(costs.watched),
+        "notMeasured": costs.unknown,
+    }
+
+
+def _print(costs: _Costs) -> None:
     console = output()
-    console.print(_runs(f"a full run, {users:,} users", full))
-    console.print(_runs(f"an incremental run, {changed:g} % changed", incremental))
-    console.print(_month(scheduled, watched))
-    if unknown:
-        console.print(f"not measured, so not estimated: {', '.join(unknown)}", markup=False, highlight=False)
-    console.print(_sources(listed, rates.date, rates.machine), style="dim", markup=False, highlight=False)
+    console.print(_runs(f"a full run, {costs.users:,} users", costs.full))
+    console.print(_runs(f"an incremental run, {costs.changed:g} % changed", costs.incremental))
+    console.print(_month(costs.scheduled, costs.watched))
+    if costs.unknown:
+        console.print(f"not measured, so not estimated: {', '.join(costs.unknown)}", markup=False, highlight=False)
+    console.print(_sources(costs.prices, costs.rates), style="dim", markup=False, highlight=False)
 
 
 def _runs(title: str, runs: "list[RunEstimate]") -> "Table":
@@ -116,8 +143,9 @@ def _span(value: "Range", digits: int) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _sources(listed: "Prices", date: str, machine: str) -> str:
+def _sources(listed: "Prices", rates: "Rates") -> str:
     return (
-        f"List prices of {listed.region} on {listed.date}, without free tiers; times of {date} on {machine},"
-        " extrapolated. Not in it: the database, the network, traces. docs/cost.md says how it is reckoned."
+        f"List prices of {listed.region} on {listed.date}, without free tiers; times of {rates.date} on"
+        f" {rates.machine}, extrapolated. Not in it: the database, the network, traces."
+        " docs/cost.md says how it is reckoned."
     )

@@ -132,7 +132,7 @@ def psql_call(
 
 def _psql() -> str:
     """The psql of this machine, else the one that came with the embedded server."""
-    from sitejobs_local.database.cluster import binaries, wheel_folder
+    from sitejobs_local.database.binaries import binaries, wheel_folder
 
     return shutil.which("psql") or str(binaries(wheel_folder()) / "psql")
 

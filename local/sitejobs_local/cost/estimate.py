@@ -17,7 +17,7 @@ from sitejobs_local.cost.ranges import Range
 from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
 from sitejobs_local.cost.schedules import Schedule
 from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
-from sitejobs_local.template.template import Function, Template
+from sitejobs_local.template.resources import Function, Template
 
 WHOLE_CORE_MB = 1769
 """Memory with which a function has one processor."""
@@ -189,13 +189,8 @@ def _estimate(
     gets, puts = _storage(largest, users, machine.concurrency)
     requests, transitions = requests_of(pages), transitions_of(pages)
     log_gb = largest.full.log_bytes / requests_of(largest.full.pages) * requests / 2**30
-    counted = (
-        prices["request"].of(requests)
-        + prices["transition"].of(transitions)
-        + prices["get"].of(gets)
-        + prices["put"].of(puts)
-        + prices["log_gb"].of(log_gb)
-    )
+    counts = {"request": requests, "transition": transitions, "get": gets, "put": puts, "log_gb": log_gb}
+    dollars = gb_seconds * prices["gb_second"].dollars + sum(prices[name].of(count) for name, count in counts.items())
     return RunEstimate(
         job=job,
         keys=keys,
@@ -208,7 +203,7 @@ def _estimate(
         gets=gets,
         puts=puts,
         log_gb=log_gb,
-        dollars=gb_seconds * prices["gb_second"].dollars + counted,
+        dollars=dollars,
     )
 
 

@@ -22,8 +22,29 @@ from urllib.parse import quote
 
 import psycopg
 
-from sitejobs_local.database import cluster as files
-from sitejobs_local.database.cluster import SUPERUSER, Cluster, DatabaseInUse, PostgresError
+from sitejobs_local.database.accounts import (
+    SOCKET_NAME,
+    Account,
+    check_reachable,
+    make_folder,
+    make_socket_folder,
+    run_as,
+    server_account,
+)
+from sitejobs_local.database.binaries import WHEEL, binaries, server_binaries, wheel_folder
+from sitejobs_local.database.cluster import (
+    ENVIRONMENT,
+    SUPERUSER,
+    Cluster,
+    DatabaseInUse,
+    PostgresError,
+    lock,
+    locked,
+    log_tail,
+    try_lock,
+)
+from sitejobs_local.database.data_folder import check_version, create_data
+from sitejobs_local.database.leftovers import end_leftovers, forget_crashed_server, postmaster_pid
 
 __all__ = ["DatabaseInUse", "PostgresError", "Server", "default_home", "reset", "running_postgres", "site_database"]
 
@@ -78,9 +99,9 @@ class Server:
 
     def binary(self, name: str) -> Path:
         """The path of a program of the same PostgreSQL, such as "psql" or "pg_dump"; FileNotFoundError if absent."""
-        path = files.binaries(files.wheel_folder()) / name
+        path = binaries(wheel_folder()) / name
         if not path.is_file():
-            raise FileNotFoundError(f"the wheel {files.WHEEL} has no program {name!r}")
+            raise FileNotFoundError(f"the wheel {WHEEL} has no program {name!r}")
         return path
 
 
@@ -120,9 +141,9 @@ def running_postgres(home: Path | None = None) -> Iterator[Server]:
     Raises PostgresError when it cannot be had, with the end of the server's log where that tells why.
     """
     cluster = _cluster(home)
-    files.make_folder(cluster.folder)
-    with files.locked(cluster.clients_lock, fcntl.LOCK_SH):
-        with files.locked(cluster.start_lock, fcntl.LOCK_EX):
+    make_folder(cluster.folder)
+    with locked(cluster.clients_lock, fcntl.LOCK_SH):
+        with locked(cluster.start_lock, fcntl.LOCK_EX):
             try:
                 server = _join_or_start(cluster)
             except OSError as error:  # a full disk, a damaged folder, somebody else's files
@@ -135,10 +156,10 @@ def reset(home: Path | None = None) -> None:
     cluster = _cluster(home)
     if not cluster.folder.is_dir():
         return
-    with files.locked(cluster.start_lock, fcntl.LOCK_EX):
+    with locked(cluster.start_lock, fcntl.LOCK_EX):
         held = _claim_unused(cluster)
         try:
-            held.append(files.end_leftovers(cluster))
+            held.append(end_leftovers(cluster))
             _remove(cluster)
         except OSError as error:
             raise PostgresError(f"cannot remove {error.filename}: {error.strerror}") from error
@@ -164,11 +185,11 @@ def _join_or_start(cluster: Cluster) -> Server:
     end = time.monotonic() + START_LIMIT_S
     started = False
     while True:
-        supervisor_lock = files.try_lock(cluster.supervisor_lock)
+        supervisor_lock = try_lock(cluster.supervisor_lock)
         if supervisor_lock is not None:
             try:
                 if started:
-                    raise PostgresError(f"PostgreSQL ended while starting; {files.log_tail(cluster)}")
+                    raise PostgresError(f"PostgreSQL ended while starting; {log_tail(cluster)}")
                 _start(cluster, supervisor_lock)
             finally:
                 os.close(supervisor_lock)
@@ -177,30 +198,30 @@ def _join_or_start(cluster: Cluster) -> Server:
         if socket_dir is not None and _answers(socket_dir):
             return Server(_url(socket_dir, DATABASE), cluster.data, socket_dir)
         if time.monotonic() > end:
-            raise PostgresError(f"PostgreSQL does not answer after {START_LIMIT_S:.0f} s; {files.log_tail(cluster)}")
+            raise PostgresError(f"PostgreSQL does not answer after {START_LIMIT_S:.0f} s; {log_tail(cluster)}")
         time.sleep(0.01)
 
 
 def _start(cluster: Cluster, supervisor_lock: int) -> None:
     """Starts a supervisor, which inherits the lock, over a new server or over one left by a killed supervisor."""
-    account = files.server_account(cluster)
-    files.check_reachable(cluster, account)
-    server_lock = files.try_lock(cluster.server_lock)
+    account = server_account(cluster)
+    check_reachable(cluster, account)
+    server_lock = try_lock(cluster.server_lock)
     if server_lock is None:
         socket_dir = _socket_dir(cluster)
         if socket_dir is not None and _answers(socket_dir):
             # Its clients, if any, need not notice.
-            _supervise(cluster, supervisor_lock, None, {"adopted": files.postmaster_pid(cluster)})
+            _supervise(cluster, supervisor_lock, None, {"adopted": postmaster_pid(cluster)})
             return
-        server_lock = files.end_leftovers(cluster)
+        server_lock = end_leftovers(cluster)
     try:
-        programs = files.server_binaries(cluster, account)
+        programs = server_binaries(cluster, account)
         if not cluster.data.exists():
-            files.create_data(cluster, programs, account, server_lock)
-        files.check_version(cluster)
-        files.forget_crashed_server(cluster)
+            create_data(cluster, programs, account, server_lock)
+        check_version(cluster)
+        forget_crashed_server(cluster)
         command = _command(cluster, programs, _ready_socket_dir(cluster, account))
-        plan = {"adopted": None, "command": command, "account": files.run_as(account)}
+        plan = {"adopted": None, "command": command, "account": run_as(account)}
         _supervise(cluster, supervisor_lock, server_lock, plan)
     finally:
         os.close(server_lock)
@@ -231,13 +252,13 @@ def _supervise(cluster: Cluster, supervisor_lock: int, server_lock: int | None, 
             stdout=log,
             stderr=log,
             cwd="/",
-            env=files.ENVIRONMENT,
+            env=ENVIRONMENT,
             start_new_session=True,
             pass_fds=inherited,
             check=False,
         )
     if done.returncode != 0:
-        raise PostgresError(f"cannot start the server's supervisor; {files.log_tail(cluster)}")
+        raise PostgresError(f"cannot start the server's supervisor; {log_tail(cluster)}")
 
 
 def _socket_dir(cluster: Cluster) -> Path | None:
@@ -247,7 +268,7 @@ def _socket_dir(cluster: Cluster) -> Path | None:
         return None
 
 
-def _ready_socket_dir(cluster: Cluster, account: files.Account | None) -> Path:
+def _ready_socket_dir(cluster: Cluster, account: Account | None) -> Path:
     """The folder a crashed server used, so that its clients' URLs are good again, else a fresh one."""
     owner = os.geteuid() if account is None else account.uid
     former = _socket_dir(cluster)
@@ -255,9 +276,9 @@ def _ready_socket_dir(cluster: Cluster, account: files.Account | None) -> Path:
         status = former.stat()
         if status.st_uid == owner and status.st_mode & 0o777 == 0o700:
             # Like the pid file: its lock names a process number that may be anybody's by now.
-            (former / f"{files.SOCKET_NAME}.lock").unlink(missing_ok=True)
+            (former / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
             return former
-    fresh = files.make_socket_folder(account)
+    fresh = make_socket_folder(account)
     unfinished = cluster.socket_link.with_suffix(".new")
     unfinished.write_bytes(os.fsencode(fresh))
     unfinished.replace(cluster.socket_link)
@@ -282,22 +303,22 @@ def _claim_unused(cluster: Cluster) -> list[int]:
     """The locks of the clients and the supervisor, once the server (if any) has been stopped for want of clients."""
     end = time.monotonic() + RESET_LIMIT_S
     while True:
-        clients = files.try_lock(cluster.clients_lock)
+        clients = try_lock(cluster.clients_lock)
         if clients is None:
             # A shared lock can be had beside clients, but not beside a supervisor that is stopping the server.
-            shared = files.lock(cluster.clients_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            shared = lock(cluster.clients_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             if shared is not None:
                 os.close(shared)
                 raise DatabaseInUse(
                     f"the database in {cluster.folder} is in use: end the other sitejobs commands and shells first"
                 )
         else:
-            supervisor = files.try_lock(cluster.supervisor_lock)
+            supervisor = try_lock(cluster.supervisor_lock)
             if supervisor is not None:
                 return [clients, supervisor]
             os.close(clients)  # the supervisor needs it to notice that nobody is left
         if time.monotonic() > end:
-            raise PostgresError(f"the server in {cluster.folder} does not stop; {files.log_tail(cluster)}")
+            raise PostgresError(f"the server in {cluster.folder} does not stop; {log_tail(cluster)}")
         time.sleep(0.05)
 
 

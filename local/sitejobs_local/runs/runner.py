@@ -17,7 +17,8 @@ from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+    from sitejobs_local.aws.invocations import Event
+    from sitejobs_local.aws.machine import Execution, LocalMachine
     from sitejobs_local.database.target import Target
 
 EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -132,10 +133,7 @@ def execute(
     KeyboardInterrupt : its runs are still open in the database.
     """
     from sitejobs_local.aws.machine import LocalMachine
-    from sitejobs_local.template.template import TemplateError
-
-    def on_event(event: "Event") -> None:
-        listen(machine, event)
+    from sitejobs_local.template.cloudformation import TemplateError
 
     machine = LocalMachine(
         TEMPLATE,
@@ -144,19 +142,22 @@ def execute(
         log_file=workshop.log_file,
         work_folder=workshop.work_folder,
         kept_buckets={MEDIA_BUCKET: workshop.media_folder},
-        on_event=on_event,
+        on_event=lambda event: listen(machine, event),
         prewarm=(state_machine,),
     )
     try:
         with machine:
-            execution = machine.start(state_machine, dict(options), name)
-            try:
-                return machine.wait(execution)
-            except KeyboardInterrupt:
-                machine.stop(execution, *INTERRUPTED)
-                raise
+            return _run_to_end(machine, machine.start(state_machine, dict(options), name))
     except TemplateError as error:
         raise InvalidInput(str(error)) from error
+
+
+def _run_to_end(machine: "LocalMachine", execution: str) -> "Execution":
+    try:
+        return machine.wait(execution)
+    except KeyboardInterrupt:
+        machine.stop(execution, *INTERRUPTED)
+        raise
 
 
 def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:

@@ -22,7 +22,8 @@ from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from sitejobs.jobs.endings import Ending
-    from sitejobs_local.aws.machine import Event, Execution, LocalMachine
+    from sitejobs_local.aws.invocations import Event
+    from sitejobs_local.aws.machine import Execution, LocalMachine
     from sitejobs_local.database.target import Target
 
 _CONTEXT = 'SELECT "context" FROM "JobRun" WHERE "id" = %s'

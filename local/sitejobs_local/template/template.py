@@ -1,11 +1,10 @@
-"""What template.yaml says that the machine at home needs: functions, state machines, buckets, queues.
+"""Reads from template.yaml what runs on this machine: functions, state machines, buckets, queues, rules.
 
-The template is the one place where names, handlers, time limits and variables are said. References are resolved to
-what they are here: a bucket to its local name, a function to its ARN, a parameter to its default or the given value.
+Names, handlers, time limits and variables stand in the template only. References become local values: a bucket its
+local name, a function its ARN, a parameter its default or the given value.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,19 +18,18 @@ from sitejobs_local.template.cloudformation import (
     as_text,
     read_yaml,
 )
-
-__all__ = [
-    "Bucket",
-    "Expiration",
-    "Function",
-    "Queue",
-    "QueueSource",
-    "Rule",
-    "StateMachine",
-    "Template",
-    "TemplateError",
-    "load_template",
-]
+from sitejobs_local.template.resources import (
+    Bucket,
+    Expiration,
+    Function,
+    Queue,
+    QueueSource,
+    Rule,
+    StateMachine,
+    Template,
+    function_arn,
+    state_machine_arn,
+)
 
 _FUNCTION: Final = "AWS::Serverless::Function"
 _STATE_MACHINE: Final = "AWS::Serverless::StateMachine"
@@ -47,153 +45,6 @@ _DEFAULT_BATCH_SIZE: Final = 10
 _DEFAULT_VISIBILITY_SECONDS: Final = 30
 # Lambda allows a thousand; a machine at home has fewer cores.
 _DEFAULT_CONCURRENCY: Final = 5
-
-
-@dataclass(frozen=True)
-class Function:
-    """A Lambda function. `code` and `layers` are absolute folders; `timeout` is in seconds, `memory` in MB."""
-
-    logical_id: str
-    name: str
-    code: Path
-    handler: str
-    timeout: int
-    memory: int
-    environment: Mapping[str, str] = field(default_factory=dict)
-    layers: tuple[Path, ...] = ()
-
-    @property
-    def arn(self) -> str:
-        """The function's ARN on this machine."""
-        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.name}"
-
-
-@dataclass(frozen=True)
-class StateMachine:
-    """A state machine, its definition in a file of its own."""
-
-    logical_id: str
-    name: str
-    definition_file: Path
-    substitutions: Mapping[str, str]
-    type: str
-
-    @property
-    def arn(self) -> str:
-        """The state machine's ARN on this machine."""
-        return f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{self.name}"
-
-    def definition(self) -> str:
-        """The definition's text with every ``${Placeholder}`` replaced.
-
-        Raises
-        ------
-        TemplateError : the file cannot be read, or a placeholder has no substitution.
-        """
-        try:
-            text = self.definition_file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise TemplateError(f"{self.logical_id}.DefinitionUri: {self.definition_file}: {error.strerror}") from error
-        for name, value in self.substitutions.items():
-            text = text.replace(f"${{{name}}}", value)
-        if "${" in text:
-            rest = text.split("${", 1)[1].split("}", 1)[0]
-            raise TemplateError(
-                f"{self.logical_id}.DefinitionSubstitutions: nothing is given for ${{{rest}}} "
-                f"of {self.definition_file.name}"
-            )
-        return text
-
-
-@dataclass(frozen=True)
-class Expiration:
-    """A lifecycle rule: objects whose key starts with `prefix` go `days` after they were written."""
-
-    prefix: str
-    days: int
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """An S3 bucket, when its objects expire, and whether EventBridge hears of them."""
-
-    logical_id: str
-    name: str
-    expirations: tuple[Expiration, ...] = ()
-    sends_events: bool = False
-
-
-@dataclass(frozen=True)
-class Queue:
-    """An SQS queue. `dead_letter_arn` is where a message goes after `max_receive_count` failures."""
-
-    logical_id: str
-    name: str
-    visibility_timeout: int
-    dead_letter_arn: str | None = None
-    max_receive_count: int | None = None
-
-    @property
-    def arn(self) -> str:
-        """The queue's ARN on this machine."""
-        return f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{self.name}"
-
-    @property
-    def url(self) -> str:
-        """The queue's URL; clients send to their endpoint whatever its host says."""
-        return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{self.name}"
-
-
-@dataclass(frozen=True)
-class QueueSource:
-    """A queue that feeds a function, `batch_size` messages at a time, in `max_concurrency` calls at most."""
-
-    function: str
-    queue_arn: str
-    batch_size: int
-    report_item_failures: bool
-    max_concurrency: int = _DEFAULT_CONCURRENCY
-
-
-@dataclass(frozen=True)
-class Rule:
-    """An EventBridge rule: events of `pattern` go to the targets, by ARN."""
-
-    logical_id: str
-    name: str
-    pattern: Mapping[str, Any]
-    target_arns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Template:
-    """The resources by logical id."""
-
-    path: Path
-    functions: Mapping[str, Function]
-    state_machines: Mapping[str, StateMachine]
-    buckets: Mapping[str, Bucket]
-    queues: Mapping[str, Queue]
-    queue_sources: tuple[QueueSource, ...]
-    rules: tuple[Rule, ...] = ()
-
-    def state_machine(self, name: str) -> StateMachine:
-        """The state machine of that name or logical id.
-
-        Raises
-        ------
-        TemplateError : there is none.
-        """
-        for machine in self.state_machines.values():
-            if name in (machine.name, machine.logical_id):
-                return machine
-        known = ", ".join(sorted(machine.name for machine in self.state_machines.values())) or "none"
-        raise TemplateError(f"{self.path.name} has no state machine {name!r} (it has: {known})")
-
-    def functions_of(self, machine: StateMachine) -> tuple[Function, ...]:
-        """The functions whose ARNs are substituted into a definition, in the order of the substitutions."""
-        by_arn = {function.arn: function for function in self.functions.values()}
-        return tuple(by_arn[arn] for arn in machine.substitutions.values() if arn in by_arn)
 
 
 def load_template(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
@@ -270,11 +121,11 @@ class _Reader:
         """What ``!Ref`` (as the attribute "Ref") and ``!GetAtt`` give for a resource on this machine."""
         kind = self._resources[resource].get("Type")
         if kind == _FUNCTION:
-            arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self._function_name(resource)}"
-            known = {"Ref": self._function_name(resource), "Arn": arn}
+            name = self._function_name(resource)
+            known = {"Ref": name, "Arn": function_arn(name)}
         elif kind == _STATE_MACHINE:
             name = self._text(resource, "Name", resource)
-            arn = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{name}"
+            arn = state_machine_arn(name)
             known = {"Ref": arn, "Arn": arn, "Name": name}
         elif kind == _BUCKET:
             name = self._bucket_name(resource)
