@@ -59,7 +59,7 @@ def plan_handler(job: PagedJob) -> Handler:
 
 
 def batch_handler(job: PagedJob) -> Handler:
-    """One page: computes and writes it. What it fails of is noted in the database before it is raised."""
+    """One page: computes and writes it. If it fails, JobRunFailedPage gets the reason before the error is raised."""
 
     def batch(event: JsonObject) -> JsonObject:
         run, page = Run.from_json(event["run"]), event["page"]

@@ -29,7 +29,7 @@ def record_handler() -> Handler:
 def finish_handler() -> Handler:
     """The last state: closes the JobRun, if there is one, and says whether the execution succeeded.
 
-    A Plan that failed may have opened the run without having been able to say so: its execution names it.
+    Plan may have failed after opening the run; then the run is looked up by its execution.
     """
 
     def finish(event: JsonObject) -> JsonObject:

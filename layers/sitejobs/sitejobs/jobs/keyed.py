@@ -22,7 +22,7 @@ SCAN = 10_000
 """Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
 
 LOOK = 2500
-"""And at least: what a page costs besides, a few stale keys to refresh among them, would outweigh looking at fewer."""
+"""Fewest keys an incremental page scans. Below this a page's fixed cost exceeds the scan's."""
 
 TURNS = 2
 """Pages that each function gets of an incremental run on a site where pages of `SCAN` keys would leave some idle."""
@@ -30,7 +30,7 @@ TURNS = 2
 FRESH = "fresh"
 """Why an incremental run passes a key over."""
 
-# Of an array: numbering the keys with a window function takes longer. Eight bytes a key, five million keys a chapter.
+# Ranges are cut from one sorted array, since row_number() took longer. 8 bytes a key: 40 MB for a chapter's 5 million.
 _CUT = """
 WITH known ("keys") AS MATERIALIZED (SELECT array_agg("key" ORDER BY "key") FROM ({known}) AS found ("key"))
 SELECT "keys"[least("end", cardinality("keys"))], least("end", cardinality("keys")) - "end" + %(page_size)s
@@ -206,7 +206,7 @@ def ranges_a_page(ranges: int, most: int, functions: int) -> int:
 
 @contextmanager
 def one_moment(connection: Connection) -> Iterator[None]:
-    """A transaction that sees everything as of one moment: one that another's write overtakes fails, to be retried."""
+    """A REPEATABLE READ transaction: fails if another changes a row that it writes; the page is then retried."""
     with connection.transaction():
         connection.execute(_BEGIN)
         yield

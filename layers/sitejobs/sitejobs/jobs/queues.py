@@ -58,7 +58,7 @@ def delay_seconds(receives: int, first: float, random: Random) -> int:
 
 
 def delay(client: Callable[[], Any], queue_url: str, handled: Handled, first: float, random: Random) -> int:
-    """Tell the queue when to hand out messages again (at most 10); how many it did not take.
+    """Tell the queue when to hand out messages again (at most 10). Returns how many of the changes SQS refused.
 
     Without this they would rest for the queue's visibility timeout, which is many times the function's own limit.
     """

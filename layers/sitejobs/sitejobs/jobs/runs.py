@@ -265,8 +265,8 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
 def close_ended(connection: Connection, ending: Ending, job: str | None) -> str | None:
     """Close the run of an execution that ended without closing it itself; the run's id, None where nothing was done.
 
-    A run already closed stays as it is. An execution of `job` that was ended from outside before it had opened its run
-    is given a closed one, so that a Plan still on its way finds it and stops; with None for `job` nothing is made.
+    A run already closed stays as it is. If the execution was stopped before Plan opened a run, a closed run of `job` is
+    inserted, so that a late Plan stops. job=None: none is inserted.
     """
     values = {
         "execution": ending.execution,

@@ -201,7 +201,7 @@ class ParserHost:
 
 
 class _DiedIdle(Exception):
-    """The process had gone before it asked for a byte: no fault of the file's."""
+    """The process had exited before it read the file; the file is not to blame."""
 
 
 class _Answered(Unreadable):

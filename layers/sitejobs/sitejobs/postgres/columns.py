@@ -55,7 +55,7 @@ def fetch_columns(
 
 @cache
 def _statement(query: LiteralString, types: tuple[tuple[str, str], ...]) -> bytes:
-    # Put together once: a page asks the same a dozen times, and psycopg keeps its reading of a statement in bytes.
+    # Composed once: a page runs it a dozen times, and psycopg caches its parse of a statement by its bytes.
     aggregates = sql.SQL(", ").join(
         sql.SQL("string_agg({}, ''::bytea)" if type_name == "bytea" else "array_agg({}::{})").format(
             sql.Identifier(name), *(() if type_name == "bytea" else (sql.SQL(type_name),))

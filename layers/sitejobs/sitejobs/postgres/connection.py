@@ -1,7 +1,7 @@
 """One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
 
-Nothing here needs a session of its own where a pooler hands them out: settings travel in the startup packet, no
-statement is prepared, no temporary table is made.
+It works behind a pooler (RDS Proxy, PgBouncer), since nothing relies on session state: settings travel in the startup
+packet, no statement is prepared, no temporary table is made.
 """
 
 import os
@@ -26,7 +26,7 @@ TRANSIENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.ReadOnlySqlTransaction,
     pg.IdleInTransactionSessionTimeout,
 )
-# OperationalErrors all the same that no retry mends.
+# OperationalErrors too, but a retry does not help.
 PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.InvalidPassword,
     pg.InvalidAuthorizationSpecification,
@@ -174,8 +174,8 @@ class Database:
     """The one connection of an execution environment, opened on first use and reopened once it is lost.
 
     `url` may be a function that reads it from where it is kept: it is asked again once a login is refused, since a
-    password may have been changed meanwhile. With `renewed` it is asked for every connection: what it holds opens
-    connections for some minutes only.
+    password may have been changed meanwhile. With `renewed` it is called before every connection, because its
+    IAM token expires after minutes.
     """
 
     def __init__(

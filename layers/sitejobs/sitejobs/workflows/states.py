@@ -63,7 +63,7 @@ def started(states: States, by: str) -> dict[str, JobState]:
 
 
 def ended(states: States, job: str, status: Status, summary: JsonObject) -> dict[str, JobState]:
-    """The states after a job has ended. Those that need a job that failed, or their needs do, will not start."""
+    """The states after a job has ended. Jobs that need a failed one, directly or not, become NOT_STARTED."""
     after = {**states, job: replace(states[job], status=status, summary=summary)}
     # Jobs come after those that they wait for, so one pass reaches all of them.
     for name, state in after.items():
