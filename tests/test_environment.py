@@ -27,7 +27,6 @@ optional-dependencies = { local = [], dev = [] }
 # The least that an editable install asks of a package, so that nothing is fetched.
 BACKEND = """
 import zipfile
-from tests.limits import PATIENCE_S
 
 def build_editable(folder, settings=None, metadata=None):
     with zipfile.ZipFile(f"{folder}/tiny-1-py3-none-any.whl", "w") as wheel:

@@ -20,6 +20,8 @@ _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _JOINER_INSIDE = re.compile(f"(?<=[{_SHAPED}])([{JOINERS}])[{JOINERS}]*(?=[{_SHAPED}])|[{JOINERS}]+")
 # Malayalam letters that were written with a joiner before they had a character of their own.
 _CHILLU = dict(zip("\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15", "\u0d7a\u0d7b\u0d7c\u0d7d\u0d7e\u0d7f", strict=True))
+# The last s of a Greek word, by the rule that "profileSearchPlain" has; Python asks for any letter before it.
+_LAST_SIGMA = re.compile("([\u0370-\u03ff\u1f00-\u1fff])\u03c3(?![\u0370-\u03ff\u1f00-\u1fff])")
 _OLD_CHILLU = re.compile("([\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15])\u0d4d\u200d")
 
 
@@ -34,4 +36,5 @@ def plain(text: str) -> str:
 
 def lower(text: str) -> str:
     """Lower case in the one form; the dot that Python leaves of a capital \u0130 goes."""
-    return unicodedata.normalize("NFKC", plain(text).lower().replace("i\u0307", "i"))
+    lowered = plain(text).replace("\u03a3", "\u03c3").lower().replace("i\u0307", "i")
+    return unicodedata.normalize("NFKC", _LAST_SIGMA.sub("\\1\u03c2", lowered))
