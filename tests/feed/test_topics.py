@@ -182,4 +182,5 @@ def test_no_topic_begins_or_ends_with_what_nobody_sees(text: str) -> None:
     for topic in topics_of(text, 8):
         assert not set(topic) & set(UNSEEN) - {"\u200c", "\u200d"}
         assert topic.strip("\u200c\u200d") == topic
-        assert topics_of(f"{topic} #{topic}", 8)[:1] == [topic]
+        if all(character.isalnum() for character in topic):  # a hashtag ends at a hyphen or an apostrophe
+            assert topics_of(f"{topic} #{topic}", 8)[:1] == [topic]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 LOOSEN: LiteralString = """
+ALTER TABLE "UserTrait" DROP CONSTRAINT "UserTrait_value_finite";
 ALTER TABLE "Profile" DROP CONSTRAINT "Profile_userId_key", ALTER "updatedAt" DROP NOT NULL;
 CREATE UNIQUE INDEX ON "Profile" ("userId") WHERE "deletedAt" IS NULL;
 CREATE INDEX ON "Profile" ("userId");

@@ -206,4 +206,4 @@ def words_of(text: str) -> list[str]:
 
 def _ignored(character: str) -> bool:
     tones = "\U0001f3fb" <= character <= "\U0001f3ff"
-    return tones or character in "\u200b\u200c\u200d\ufe0f"
+    return tones or character in "\u00ad\u115f\u1160\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff\uffa0"

@@ -274,7 +274,7 @@ def test_a_place_is_taken_apart(text: str | None, parts: tuple[str | None, ...])
 
 
 def test_keywords_are_words_of_three_letters_each_once_and_fifty_at_most() -> None:
-    assert keywords_of(["Top 5 Films", "top ab 3.14 x1yz2 İstanbul"]) == ["top", "films", "i̇stanbul"]
+    assert keywords_of(["Top 5 Films", "top ab 3.14 x1yz2 İstanbul"]) == ["top", "films", "istanbul"]
     assert keywords_of(["पसंद है", "好きな食べ物, книги", "e\u0301te\u0301 \u00e9t\u00e9"]) == [
         "पसंद",
         "好きな食べ物",

@@ -37,4 +37,4 @@ def plain(text: str) -> str:
 def lower(text: str) -> str:
     """Lower case in the one form; the dot that Python leaves of a capital \u0130 goes."""
     lowered = plain(text).replace("\u03a3", "\u03c3").lower().replace("i\u0307", "i")
-    return unicodedata.normalize("NFKC", _LAST_SIGMA.sub("\\1\u03c2", lowered))
+    return _LAST_SIGMA.sub("\\1\u03c2", unicodedata.normalize("NFKC", lowered))

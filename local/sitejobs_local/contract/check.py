@@ -10,7 +10,7 @@ from sitejobs.jobs.row_security import Hiding, hiding
 from sitejobs.jobs.tables import tables_of as layer_tables_of
 from sitejobs_local.contract import mend
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect
+from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect, reached
 from sitejobs_local.contract.kinds import converted, fits, is_odd_id, odd_ids, wanted
 from sitejobs_local.contract.model import Column, Index, Jobs, Table, identifier, needed, needing
 from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
@@ -75,8 +75,8 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
 def missing_tables(connection: Connection, jobs: Collection[str]) -> tuple[list[str], list[str]]:
     """Names of the site's and of the bundle's tables that `jobs` need and the search path does not lead to."""
     tables = tables_of(jobs)
-    found = inspect(connection, [table.name for table in tables])
-    absent = [table for table in tables if table.name not in found.tables]
+    found = reached(connection, [table.name for table in tables])
+    absent = [table for table in tables if table.name not in found]
     return [table.name for table in absent if not table.owned], [table.name for table in absent if table.owned]
 
 

@@ -17,6 +17,11 @@ JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+_REACHED = """
+SELECT wanted."name" FROM unnest(%(names)s::text[]) AS wanted ("name")
+JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
 # A domain counts as the type below it; a type's own length or precision matters only where it is compared exactly.
 _COLUMNS = """
 SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL), b.typcategory::text,
@@ -123,6 +128,11 @@ class Found:
     extensions: frozenset[str]
     tables: dict[str, FoundTable]
     elsewhere: dict[str, list[str]]
+
+
+def reached(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of the names that are tables or views on the search path; it waits for no lock that others hold."""
+    return {name for (name,) in connection.execute(_REACHED, {"names": list(names)}).fetchall()}
 
 
 def inspect(connection: Connection, names: Sequence[str]) -> Found:
