@@ -1,6 +1,6 @@
-"""One form for all ways to write the same: topics, keywords and queries are made of it.
+"""Normalises text: different ways to write the same word become one. Topics, keywords and queries use it.
 
-"profileSearchPlain" is its like in SQL, which takes joiners and upper case out besides.
+The SQL function "profileSearchPlain" does the same, and also removes joiners and upper case.
 """
 
 import re
@@ -10,11 +10,11 @@ INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-"""Ranges of what nobody sees: soft hyphens, marks of direction, variants of emoji, fillers, byte order marks."""
+"""Ranges of invisible characters: soft hyphens, direction marks, variation selectors, fillers, byte order marks."""
 
 JOINERS = "\u200c\u200d"
 
-# Arabic and its like, the scripts of India and Sri Lanka, Burmese, Khmer, Mongolian: a joiner there shapes letters.
+# Scripts in which a joiner shapes letters: Arabic and related ones, India's and Sri Lanka's, Burmese, Khmer, Mongolian.
 _SHAPED = "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua8ff\ua960-\uabff\ufb50-\ufdff\ufe70-\ufefc"
 _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _JOINER_INSIDE = re.compile(f"(?<=[{_SHAPED}])([{JOINERS}])[{JOINERS}]*(?=[{_SHAPED}])|[{JOINERS}]+")
@@ -26,7 +26,7 @@ _OLD_CHILLU = re.compile("([\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15])\u0d4d\u200d")
 
 
 def plain(text: str) -> str:
-    """NFKC without what nobody sees; joiners stay inside words of the scripts that need them, one at a place."""
+    """NFKC without invisible characters; joiners stay, one at a place, inside words of scripts that need them."""
     text = unicodedata.normalize("NFKC", text)
     if text.isascii():
         return text
@@ -35,6 +35,6 @@ def plain(text: str) -> str:
 
 
 def lower(text: str) -> str:
-    """Lower case in the one form; the dot that Python leaves of a capital \u0130 goes."""
+    """`plain` in lower case, without the combining dot that Python makes of a capital \u0130."""
     lowered = plain(text).replace("\u03a3", "\u03c3").lower().replace("i\u0307", "i")
     return _LAST_SIGMA.sub("\\1\u03c2", unicodedata.normalize("NFKC", lowered))

@@ -1,7 +1,7 @@
-"""affinity: whose posts a user likes, what they are about, and of which kind they are."""
+"""affinity: each user's likes as shares of authors, topics and kinds of post."""
 
 from collections.abc import Mapping
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -13,24 +13,25 @@ from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.postgres.values import of_later_run
 
 RULES = 1
-"""Raised whenever the same likes would give another profile: an incremental run then computes all of them anew."""
+"""Part of every fingerprint. Raise it when the same likes would give another profile: all are then computed anew."""
 
 _PARAMETERS: Parameters = {
     "rules": RULES,
     "creators": 20,
     "topics": 30,
-    "explored": 30,  # distinct topics from which on somebody explores as much as can be
-    "unknown": 0.5,  # exploration of somebody of whom no topic is known
+    "explored": 30,  # distinct topics at which explorationFactor reaches 1
+    "unknown": 0.5,  # explorationFactor of a user without a known topic
 }
 
-# The likes that count: of public posts that are there, by others who are there. What comes after the run's start is
-# left to the next one. Their posts' features may be missing: content-features looks back less far. The likes come
-# first, by their index: PostgreSQL takes public posts for rare and would begin with all of them.
-_LIKES: LiteralString = """
+# Likes after the run's start belong to the next run. Likes are read first, by their index: PostgreSQL estimates too few
+# public posts and would begin with all of them.
+_LIKES: Final[LiteralString] = """
 SELECT DISTINCT l."userId", l."postId" FROM "LikedPost" l
 WHERE l."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND l."createdAt" <= %(now)s
 """
-_LIKED: LiteralString = f"""
+# Counted are likes of public undeleted posts by other undeleted users. A post's features may be missing, since
+# content-features looks back less far.
+_LIKED: Final[LiteralString] = f"""
 SELECT l."userId", p."id" AS "postId", p."userId" AS "creator", {CONTENT_TYPE} AS "type",
        COALESCE(f."topics", '{{}}') AS "topics"
 FROM likes l
@@ -40,12 +41,12 @@ JOIN "Post" p ON p."id" = l."postId" AND p."deletedAt" IS NULL AND p."visibility
 JOIN "User" c ON c."id" = p."userId" AND c."deletedAt" IS NULL
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 """
-# Of all that a profile follows from; the sum does not depend on the order of the likes.
-_FINGERPRINT: LiteralString = """
+# Hash of everything that a profile is computed from. A sum, so that the order of the likes does not matter.
+_FINGERPRINT: Final[LiteralString] = """
 hashtextextended(concat_ws('|', %(rules)s::int, %(days)s::int, count(*), sum(
     hashtextextended(concat_ws('|', "postId", "creator", "type", array_to_string("topics", ' ')), 0))), 0)
 """
-STALE: LiteralString = f"""
+STALE: Final[LiteralString] = f"""
 WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" BETWEEN %(first)s AND %(last)s),
 liked AS ({_LIKED}),
 current AS (SELECT "userId", {_FINGERPRINT} AS "fingerprint" FROM liked GROUP BY "userId"),
@@ -57,14 +58,16 @@ WHERE CASE WHEN current."fingerprint" IS NULL THEN NOT (stored."empty" AND store
       ELSE stored."fingerprint" IS DISTINCT FROM current."fingerprint" END
 ORDER BY "userId"
 """
+"""Users of a key range whose stored profile is missing or differs from what a run would store."""
 
-REMOVE: LiteralString = """
+REMOVE_PROFILES: Final[LiteralString] = """
 DELETE FROM "UserAffinityProfile" a
 WHERE a."userId" = ANY(%(keys)s)
   AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = a."userId" AND u."deletedAt" IS NULL)
 """
-# Users of whom a profile is stored keep one, empty if no like is left.
-WRITE: LiteralString = f"""
+"""Removes the profiles of users who are deleted or gone."""
+
+WRITE_PROFILES: Final[LiteralString] = f"""
 WITH likes AS MATERIALIZED ({_LIKES} AND l."userId" = ANY(%(keys)s)),
 liked AS MATERIALIZED ({_LIKED}),
 whole AS (
@@ -123,24 +126,27 @@ WHERE NOT {of_later_run('a."computedAt"')}
        EXCLUDED."topTopicShares", EXCLUDED."contentTypePrefs", EXCLUDED."engagementVelocity",
        EXCLUDED."explorationFactor", EXCLUDED."fingerprint")
 """
-OUTCOMES: LiteralString = """
+"""Computes profiles and stores those that differ. A stored profile becomes empty when the user's last like goes."""
+
+COUNT_SKIPPED: Final[LiteralString] = """
 SELECT count(*) FILTER (WHERE u."id" IS NULL), count(*) FILTER (WHERE u."id" IS NOT NULL AND a."userId" IS NULL)
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 LEFT JOIN "UserAffinityProfile" a ON a."userId" = k."userId"
 """
+"""Counts the users who are gone, and those who have no profile since they never liked anything."""
 
 
 def _parameters(options: AffinityOptions, environment: Mapping[str, str]) -> Parameters:
     return {**_PARAMETERS, "days": options.lookback_days}
 
 
-def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
-    """Write the profiles of some users; empty those of users without likes, and remove those of users who left."""
-    given = {**values, "keys": keys}
-    connection.execute(REMOVE, given)
-    written = connection.execute(WRITE, given).rowcount
-    row = connection.execute(OUTCOMES, given).fetchone()
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
+    """Write the profiles of these users; empty those of users without likes, remove those of deleted users."""
+    given = {**parameters, "keys": keys}
+    connection.execute(REMOVE_PROFILES, given)
+    written = connection.execute(WRITE_PROFILES, given).rowcount
+    row = connection.execute(COUNT_SKIPPED, given).fetchone()
     assert row is not None
     left, without_likes = row
     summary = PageSummary(processed=len(keys), written=written)

@@ -1,7 +1,7 @@
 """feed-presort: the first segments of each user's feed, stored so that a request reads one row."""
 
 from collections.abc import Mapping
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -17,31 +17,36 @@ from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
 from sitejobs.postgres.values import of_later_run
 
 SCAN = 1000
-"""Users that a page of an incremental run looks at. A new public post makes all of them stale: pages share the work."""
+"""Users that a page of an incremental run scans. Few, since a new public post makes all of them stale."""
 
-_STORED: LiteralString = f"""
+_READ_STORED: Final[LiteralString] = f"""
 SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 ORDER BY k."userId"
 """
-# The user's row first, as everywhere: whoever else writes this feed is then met there.
-_REMOVE_USERS: LiteralString = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
-_REMOVE_SEGMENTS: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""
+"""Tells of each user whether the user is there, and whether a later run or this one wrote the feed."""
+
+# Every writer of a feed locks its FeedPresortedUser row first, so that two writers collide there.
+_REMOVE_USERS: Final[LiteralString] = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
+"""Removes the fingerprints of users who are deleted or gone."""
+
+_REMOVE_SEGMENTS: Final[LiteralString] = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""
+"""Removes the segments of users who are deleted or gone."""
 
 
-def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
-    """Make and write the feeds of some users; remove those of users who left."""
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
+    """Make and write the feeds of these users; remove those of deleted users."""
     summary = PageSummary(processed=len(keys))
-    now = values["now"]
-    stored = connection.execute(_STORED, {"keys": keys, "now": now}).fetchall()
+    now = parameters["now"]
+    stored = connection.execute(_READ_STORED, {"keys": keys, "now": now}).fetchall()
     gone = [user for user, here, *_ in stored if not here]
     newer = [user for user, here, later, _ in stored if here and later]
-    # Of the same run: the page runs a second time.
+    # Written by this run: the page runs a second time. Feeds that are no longer fresh are made again.
     done = [user for user, here, _, same in stored if here and same]
     if done:
-        given = {**values, "first": done[0], "last": done[-1]}
+        given = {**parameters, "first": done[0], "last": done[-1]}
         done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
     left = set(gone) | set(newer) | set(done)
     users = [user for user in keys if user not in left]
@@ -49,10 +54,10 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
         connection.execute(_REMOVE_USERS, {"gone": gone})
         connection.execute(_REMOVE_SEGMENTS, {"gone": gone})
     if users:
-        rules = Rules.from_parameters(values)
-        inputs = read_inputs(connection, users, values)
-        feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, values), rules, now)
-        summary.written = write_feeds(connection, feeds, values)
+        rules = Rules.from_parameters(parameters)
+        inputs = read_inputs(connection, users, parameters)
+        feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, parameters), rules, now)
+        summary.written = write_feeds(connection, feeds, parameters)
         summary.skip(NOTHING, sum(not feed.segments for feed in feeds))
         if inputs.unreadable:
             summary.reasons["unreadable-score"] += inputs.unreadable

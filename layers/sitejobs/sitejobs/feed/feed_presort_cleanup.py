@@ -1,18 +1,18 @@
-"""feed-presort-cleanup: removes segments that should not be shown any more, beside a presort that may be running."""
+"""feed-presort-cleanup: removes segments that must not be shown any more. It may run beside a presort."""
 
 from collections.abc import Mapping
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
 from sitejobs.feed import losses
 from sitejobs.feed.options import FEED_PRESORT_CLEANUP, FeedPresortCleanupOptions
 from sitejobs.feed.rules import read_version
-from sitejobs.feed.sources import IS_VISIBLE
+from sitejobs.feed.sources import IS_VISIBLE, card_id
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
 
-KNOWN: LiteralString = """
+KNOWN: Final[LiteralString] = """
 SELECT "userId" FROM (
     (SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
@@ -21,19 +21,10 @@ SELECT "userId" FROM (
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "userId" LIMIT %(limit)s
 """
+"""Users of a key range with segments or a FeedPresortedUser row."""
 
-
-def _id(text: LiteralString) -> LiteralString:
-    """SQL of a card's id, a text or a number in JSON; NULL if it is not within bigint."""
-    return f"""
-    CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint
-         WHEN {text} ~ '^-?[0-9]{{19}}$' THEN CASE
-             WHEN ({text})::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ({text})::bigint END
-         END"""
-
-
-# What a segment shows is looked at only if nothing else condemns it. A card without an id is no card.
-FIND: LiteralString = f"""
+# Cards are examined only where the segment itself gives no reason. A card without an id is unreadable.
+FIND: Final[LiteralString] = f"""
 WITH segments AS (
     SELECT s."userId", s."segmentIndex", CASE
         WHEN viewer."id" IS NULL THEN 'user-deleted'
@@ -48,7 +39,7 @@ WITH segments AS (
 ),
 shown AS MATERIALIZED (
     SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind",
-           {_id("item->>'id'")} AS "id", {_id("item->'author'->>'id'")} AS "author"
+           {card_id("item->>'id'")} AS "id", {card_id("item->'author'->>'id'")} AS "author"
     FROM segments s CROSS JOIN LATERAL jsonb_array_elements(s."items") AS item
     WHERE s."reason" IS NULL
 ),
@@ -76,7 +67,7 @@ invalid AS (
         WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
             THEN 'author-hidden'
         WHEN blocked."other" <> s."userId" THEN 'author-blocked'
-        -- Looked up one by one: of NOT EXISTS the planner may make a hash of all accesses there are.
+        -- Looked up one by one: for NOT EXISTS the planner may hash the whole of ProfileAccess.
         WHEN s."kind" = 'post' AND post."visibility" IS DISTINCT FROM 'PUBLIC' AND post."author" <> s."userId" AND (
             SELECT g."ownerUserId" FROM "ProfileAccess" g
             WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId" AND g."status"::text = 'GRANTED'
@@ -96,47 +87,57 @@ FROM segments s LEFT JOIN invalid ON invalid."userId" = s."userId" AND invalid."
 WHERE COALESCE(s."reason", invalid."reason") IS NOT NULL
 ORDER BY s."userId", s."segmentIndex"
 """
-# The users' rows are locked first, where a presort begins too; what it is about to replace is left to it.
-LOCK: LiteralString = """
+"""Finds the segments of users that must not be shown any more, each with its reason."""
+
+# A presort begins with these rows too. Feeds that it is replacing are left to it.
+LOCK_USERS: Final[LiteralString] = """
 SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" = ANY(%(users)s) ORDER BY "userId" FOR UPDATE SKIP LOCKED
 """
-GONE: LiteralString = """
+"""Locks the users whose feeds no presort is writing."""
+
+FIND_GONE: Final[LiteralString] = """
 SELECT k."userId", s."userId" IS NOT NULL
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 WHERE u."id" IS NULL OR s."userId" IS NULL
 """
-REMOVE: LiteralString = """
+"""Finds the users who are gone or have no FeedPresortedUser row, and tells whether they have one."""
+
+REMOVE_SEGMENTS: Final[LiteralString] = """
 DELETE FROM "FeedPresorted" s USING unnest(%(users)s::bigint[], %(indices)s::smallint[]) AS found ("userId", "index")
 WHERE s."userId" = found."userId" AND s."segmentIndex" = found."index"
 """
-# The next incremental presort makes these feeds anew.
-MARK: LiteralString = """
+"""Removes segments by user and index."""
+
+MARK_STALE: Final[LiteralString] = """
 UPDATE "FeedPresortedUser" SET "fingerprint" = NULL WHERE "userId" = ANY(%(users)s)
 """
-REMOVE_USERS: LiteralString = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(users)s)"""
+"""Marks feeds as stale: the next incremental presort makes them anew."""
+
+REMOVE_USERS: Final[LiteralString] = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(users)s)"""
+"""Removes the fingerprints of users who are deleted or gone."""
 
 
-def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
-    """Remove what should not be shown of some users' segments. Locks are held from the last look to the commit only.
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
+    """Remove the segments of these users that must not be shown. Rows are locked only from the removal to the commit.
 
-    The summary's reasons say of each removed segment why, besides of the users without one why.
+    The summary's reasons count removed segments, and users of whom none was removed.
     """
-    found = connection.execute(FIND, {**values, "keys": keys}).fetchall()
-    gone = connection.execute(GONE, {"keys": keys}).fetchall()
+    found = connection.execute(FIND, {**parameters, "keys": keys}).fetchall()
+    gone = connection.execute(FIND_GONE, {"keys": keys}).fetchall()
     unlisted = {user for user, listed in gone if not listed}
     left = {user for user, listed in gone if listed}
     wanted = sorted({user for user, *_ in found} | left)
-    locked = {user for (user,) in connection.execute(LOCK, {"users": wanted})} if wanted else set()
+    locked = {user for (user,) in connection.execute(LOCK_USERS, {"users": wanted})} if wanted else set()
     free = locked | unlisted
     removed = [(user, index, reason) for user, index, reason in found if user in free]
     summary = PageSummary(processed=len(keys))
     if removed:
         users, indices, reasons = zip(*removed, strict=True)
-        summary.written = connection.execute(REMOVE, {"users": list(users), "indices": list(indices)}).rowcount
+        summary.written = connection.execute(REMOVE_SEGMENTS, {"users": list(users), "indices": list(indices)}).rowcount
         summary.reasons.update(reasons)
-        connection.execute(MARK, {"users": sorted(set(users))})
+        connection.execute(MARK_STALE, {"users": sorted(set(users))})
     if left & locked:
         connection.execute(REMOVE_USERS, {"users": sorted(left & locked)})
     summary.skip("being-presorted", len(set(wanted) - free))

@@ -1,4 +1,4 @@
-"""Makes the feeds of a page of users from what was read for them."""
+"""Makes the feeds of a page of users from their inputs."""
 
 import itertools
 from collections import defaultdict
@@ -18,7 +18,7 @@ from sitejobs.feed.scoring import MICRO, PostFigures, boost, millionths, recency
 from sitejobs.feed.suggestions import Suggestions, candidates_of, suggest
 
 FIRST_MATCHES, SPARE = 6, 4
-"""Profiles read at first: of so many matches, and so many more than a feed has suggestions as a rule."""
+"""Profiles read at first: of FIRST_MATCHES matches, and of as many others as a feed usually suggests, + SPARE."""
 
 ReadPeople = Callable[[Iterable[int]], Mapping[int, Person]]
 Segment = list[str]
@@ -27,7 +27,7 @@ Segment = list[str]
 
 @dataclass(frozen=True)
 class Feed:
-    """A user's segments, none if there is nothing to show; `people`: users whose profiles they rest on."""
+    """A user's segments, none if there is nothing to show; `people`: users on whose profiles they depend."""
 
     user: int
     segments: list[Segment]
@@ -36,7 +36,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A user's posts, best first: indices into the page's posts, scores and affinities in millionths."""
+    """A user's posts, best first: indices into the page's posts; scores and affinities in millionths."""
 
     posts: list[int]
     scores: list[int]
@@ -48,8 +48,8 @@ def make_feeds(
 ) -> list[Feed]:
     """Make the feeds of these users, in their order.
 
-    `read_people` gives the profiles of those users who may appear; it is called once, and once more if somebody's
-    candidates ran out because so many of them are hidden.
+    `read_people` returns the profiles of visible users. It is called once, and once more if a user's first candidates
+    do not suffice, because many are hidden.
     """
     maker = _Maker(inputs, rules, now)
     ranked = _rank(inputs, users, maker.figures, rules)
@@ -85,7 +85,7 @@ def _suggestions_in_a_feed(rules: Rules) -> int:
 
 
 def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rules) -> list[_Ranked]:
-    """Each user's posts in order: public ones but for blocked authors', and those of the user alone."""
+    """Each user's posts in order: public ones, without blocked authors', and those that only the user has."""
     at = {post.id: index for index, post in enumerate(inputs.posts)}
     public = np.array([at[post] for post in inputs.public], np.int64)
     public_of: dict[int, list[int]] = defaultdict(list)
@@ -94,7 +94,7 @@ def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rul
     columns: list[NDArray[np.int64]] = []
     for user in users:
         blocked = inputs.blocked.get(user, set())
-        # The own posts come as such: no more of them than a feed takes.
+        # The user's own public posts are in `own` already, which is limited to `own_posts`.
         absent = [place for author in (user, *blocked) for place in public_of.get(author, ())]
         shown = np.delete(public, absent) if absent else public
         alone = [at[post] for post in inputs.own.get(user, ())]
@@ -116,7 +116,7 @@ def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rul
 
 
 class _Maker:
-    """What the feeds of a page share: the posts' figures, and cards that are made once."""
+    """What the feeds of a page share: the posts' figures, and the shared parts of cards, made once."""
 
     def __init__(self, inputs: Inputs, rules: Rules, now: datetime) -> None:
         self._inputs, self._rules = inputs, rules
@@ -128,7 +128,7 @@ class _Maker:
         self._trending = millionths(boost(self.figures.popularity, rules)).tolist()
 
     def feed(self, user: int, ranked: _Ranked, suggestions: Suggestions, people: Mapping[int, Person]) -> Feed | None:
-        """The user's feed; None if it might hold somebody whose profile is not known yet."""
+        """The user's feed; None if it needs a candidate whose profile has not been read."""
         answered = self._inputs.answered.get(user, set())
         questions = [question for question in self._inputs.questions if str(question.id) not in answered]
         questions = questions[: self._rules.questions]
@@ -162,7 +162,7 @@ class _Maker:
         )
 
     def _for_everybody(self, index: int) -> tuple[str, str]:
-        """A post's card, and the parts of its score, as far as they are the same for every user."""
+        """What is equal for all viewers of a post's card, and of the parts of its score."""
         post = self._inputs.posts[index]
         author = cards.author_json(post.author, post.name, post.avatar)
         media = post.media[0] if post.media else None

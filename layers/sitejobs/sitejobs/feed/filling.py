@@ -1,31 +1,32 @@
-"""Which candidates a feed shows, and in which order: the slot pattern filled from three lists, best ones first."""
+"""Fills a feed's slot pattern from three ranked lists: posts, suggestions and questions."""
 
-from collections.abc import Sequence, Set
+import itertools
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 from sitejobs.feed.rules import KIND_OF, Rules
 
 
 class Placed(NamedTuple):
-    """A filled slot: the candidate's place in the list of its kind."""
+    """A filled slot; `place`: the candidate's index in the list of its kind."""
 
     kind: str
     presentation: str
     place: int
 
 
-class _Shelf:
-    """Candidates of one kind, best ones first; `authors` is None where nobody stands behind them."""
+class _Ranking:
+    """The candidates of one kind that are left, best first. `authors`: None for candidates without authors."""
 
     def __init__(self, count: int, authors: Sequence[int] | None) -> None:
         self._authors = authors
         self._count = count
         self._next = 0
         self._waiting: list[int] = []
-        """Passed over, since their authors had their share of a segment."""
+        """Candidates passed over because their author had `limit` cards in a segment."""
 
     def take(self, of_author: dict[int, int], limit: int, banned: Set[int]) -> int | None:
-        """The best one that may be shown now; those of banned authors go for good."""
+        """Take the best candidate whose author has less than `limit` cards; drop those of banned authors."""
         if self._authors is None:
             self._next += 1
             return self._next - 1 if self._next <= self._count else None
@@ -49,6 +50,26 @@ class _Shelf:
         return None
 
 
+_OTHER = {"post": "suggestion", "suggestion": "post"}
+
+
+class _Candidates:
+    """All candidates that are left. Nobody appears both as a post's author and as a suggestion: the first card wins."""
+
+    def __init__(self, post_authors: Sequence[int], suggested: Sequence[int], questions: int) -> None:
+        self._authors = {"post": post_authors, "suggestion": suggested}
+        self._rankings = {kind: _Ranking(len(authors), authors) for kind, authors in self._authors.items()}
+        self._rankings["question"] = _Ranking(questions, None)
+        self._banned: dict[str, set[int]] = {kind: set() for kind in self._rankings}
+
+    def take(self, kind: str, of_author: dict[int, int], limit: int) -> int | None:
+        """Index of the best candidate that may be shown now, or None; counts it in `of_author`."""
+        place = self._rankings[kind].take(of_author, limit, self._banned[kind])
+        if place is not None and kind in self._authors:
+            self._banned[_OTHER[kind]].add(self._authors[kind][place])
+        return place
+
+
 def fill(
     post_authors: Sequence[int], suggested: Sequence[int], questions: int, rules: Rules, *, complete: bool = True
 ) -> list[list[Placed]] | None:
@@ -58,48 +79,44 @@ def fill(
     ----------
     post_authors : author of each post, best post first.
     suggested : user ids, each once, best first.
-    questions : how many there are.
-    complete : whether there are no more suggestions than those given.
+    questions : number of questions.
+    complete : whether there are no further suggestions than those given.
 
     Returns
     -------
-    At most `max_segments` segments of at most `segment_size` slots. One is shorter where the candidates run out, or
-    where those left are all of authors who have their share of it: these go on in the next.
-    None if a suggestion was wanted when none was left of those given, and there are more.
+    At most `max_segments` segments of at most `segment_size` cards. A segment is shorter where the candidates run out,
+    or where every remaining candidate's author is at `per_author`; these candidates go into the next segment.
+    None if a slot wanted a suggestion after the last one given, and there are further ones.
     """
-    shelves = {
-        "post": _Shelf(len(post_authors), post_authors),
-        "suggestion": _Shelf(len(suggested), suggested),
-        "question": _Shelf(questions, None),
-    }
-    slots = [(KIND_OF[presentation], presentation) for presentation, count in rules.pattern for _ in range(count)]
-    shown: dict[str, set[int]] = {"post": set(), "suggestion": set(), "question": set()}
-    # Nobody appears both as a post's author and as a suggestion.
-    banned = {"post": shown["suggestion"], "suggestion": shown["post"], "question": shown["question"]}
-    authors = {"post": post_authors, "suggestion": suggested}
+    candidates = _Candidates(post_authors, suggested, questions)
+    pattern = [(KIND_OF[presentation], presentation) for presentation, count in rules.pattern for _ in range(count)]
+    slots = itertools.cycle(pattern)
     segments: list[list[Placed]] = []
+    while len(segments) < rules.max_segments:
+        segment = _next_segment(candidates, slots, len(pattern), rules, complete=complete)
+        if segment is None:
+            return None
+        if not segment:
+            break
+        segments.append(segment)
+    return segments
+
+
+def _next_segment(
+    candidates: _Candidates, slots: Iterator[tuple[str, str]], pattern_length: int, rules: Rules, *, complete: bool
+) -> list[Placed] | None:
+    """Fill one segment, until it is full or a whole pattern of slots stays empty; None as in `fill`."""
     segment: list[Placed] = []
     of_author: dict[int, int] = {}
-    at = unfilled = 0
-    while len(segments) < rules.max_segments:
-        kind, presentation = slots[at % len(slots)]
-        at += 1
-        index = shelves[kind].take(of_author, rules.per_author, banned[kind])
-        if index is None and kind == "suggestion" and not complete:
-            return None
-        if index is None:
-            unfilled += 1
-            if unfilled < len(slots):
-                continue
-            if not segment:
-                break
-        else:
+    unfilled = 0
+    while len(segment) < rules.segment_size and unfilled < pattern_length:
+        kind, presentation = next(slots)
+        place = candidates.take(kind, of_author, rules.per_author)
+        if place is not None:
+            segment.append(Placed(kind, presentation, place))
             unfilled = 0
-            segment.append(Placed(kind, presentation, index))
-            if kind in authors:
-                shown[kind].add(authors[kind][index])
-            if len(segment) < rules.segment_size:
-                continue
-        segments.append(segment)
-        segment, of_author, unfilled = [], {}, 0
-    return segments
+        elif kind == "suggestion" and not complete:
+            return None
+        else:
+            unfilled += 1
+    return segment

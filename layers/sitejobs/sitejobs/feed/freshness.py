@@ -1,10 +1,10 @@
-"""Which stored feeds are still what a run would store: a hash of all that they rest on, compared with the one stored.
+"""Finds stale feeds: the hash of a feed's inputs is compared with the stored one.
 
-Timestamps are not trusted, and removals are seen too. What all feeds share (rules, public posts, questions) is hashed
-once; only where that is the same are the users' own inputs looked at.
+Timestamps are not trusted, and removals are seen too. Inputs of all feeds (rules, public posts, questions) are hashed
+once a statement; a user's own inputs are hashed only where that hash is equal.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from sitejobs.feed.sources import (
     ANSWERED,
@@ -20,18 +20,19 @@ from sitejobs.feed.sources import (
 )
 from sitejobs.postgres.values import of_later_run
 
-SHARED: LiteralString = f"""
+SHARED: Final[LiteralString] = f"""
 SELECT hashtextextended(concat(%(settings)s::text, '|',
     (SELECT sum(hashtextextended(post::text, 0)) FROM ({PUBLIC_POSTS}) AS post), '|',
     (SELECT string_agg(question::text, '|') FROM ({QUESTIONS}) AS question)), 0) AS "hash"
 """
-"""Hash of what all feeds rest on."""
+"""Hash of the inputs that all feeds share."""
 
-NEWEST: LiteralString = f"""
+NEWEST: Final[LiteralString] = f"""
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM ({NEWEST_PEOPLE}) AS newest
 """
+"""Hash of the newest people, who are suggested to users without match scores."""
 
-FINGERPRINT: LiteralString = f"""
+FINGERPRINT: Final[LiteralString] = f"""
 hashtextextended(concat(
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM ({BLOCKED}) AS o), '|',
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM ({DISLIKED}) AS o), '|',
@@ -44,10 +45,10 @@ hashtextextended(concat(
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({PERSON} AND a."id" = ANY(k."people")) AS o)), 0)
 """
-"""Hash of what the feed of `k."userId"` rests on beside that, given `k."people"`; `newest` as in `NEWEST`."""
+"""Hash of the other inputs of the feed of `k."userId"`, given `k."people"`; `newest` is a table of `NEWEST`."""
 
-# A feed is renewed once half its time is over: no reader finds an expired one as long as runs come that often.
-STALE: LiteralString = f"""
+# A feed is renewed once half its time to live is over, so that no reader finds an expired one between runs.
+STALE: Final[LiteralString] = f"""
 WITH shared AS MATERIALIZED ({SHARED}),
 newest AS MATERIALIZED ({NEWEST}),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
@@ -62,4 +63,4 @@ WHERE CASE
     ELSE k."fingerprint" <> {FINGERPRINT} END
 ORDER BY 1
 """
-"""Users of a range whose feed is missing, or not what a run would store."""
+"""Users of a key range whose feed is missing, due for renewal, or differs from what a run would store."""

@@ -1,4 +1,4 @@
-"""Reads what the feeds of a page of users are made of: a handful of queries, however many users there are."""
+"""Reads the inputs of a page's feeds, in about ten queries for any number of users."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import numpy as np
 from psycopg import Connection
@@ -16,26 +16,41 @@ from sitejobs.feed.scoring import Profile
 from sitejobs.jobs.keyed import Parameters
 from sitejobs.postgres.columns import fetch_columns
 
-_EACH: LiteralString = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
-_OWN_AND_FOLLOWED: LiteralString = f'SELECT k."userId", post.* {_EACH} ({sources.OWN_AND_FOLLOWED_POSTS}) AS post'
-_BLOCKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.BLOCKED}) AS o'
-_DISLIKED: LiteralString = f'SELECT k."userId", o."other" {_EACH} ({sources.DISLIKED}) AS o'
-_MATCHES: LiteralString = f"""
+_EACH: Final[LiteralString] = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
+_OWN_AND_FOLLOWED: Final[LiteralString] = (
+    f'SELECT k."userId", post.* {_EACH} ({sources.OWN_AND_FOLLOWED_POSTS}) AS post'
+)
+"""Reads the posts that are candidates of one viewer alone."""
+
+_BLOCKED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.BLOCKED}) AS o'
+"""Reads whom blocks separate from each viewer."""
+
+_DISLIKED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.DISLIKED}) AS o'
+"""Reads whom each viewer has disliked."""
+
+_MATCHES: Final[LiteralString] = f"""
 SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o
 ORDER BY k."userId", o."updatedAt" DESC NULLS LAST, o."other"
 """
-_ANSWERED: LiteralString = f'SELECT k."userId", o."question" {_EACH} ({sources.ANSWERED}) AS o'
-_PROFILES: LiteralString = """
+"""Reads each viewer's matches, latest first."""
+
+_ANSWERED: Final[LiteralString] = f'SELECT k."userId", o."question" {_EACH} ({sources.ANSWERED}) AS o'
+"""Reads which questions each viewer has answered."""
+
+_PROFILES: Final[LiteralString] = """
 SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
 FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s)
 """
-# The ids stand at both tables, or the planner reads all profiles.
-_PEOPLE: LiteralString = f'{sources.PERSON} AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s)'
+"""Reads what each viewer likes."""
+
+# The ids are a condition on both tables: otherwise the planner reads all profiles.
+_PEOPLE: Final[LiteralString] = f'{sources.PERSON} AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s)'
+"""Reads those of some users who may appear in others' feeds."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """A post as a card shows it; `media`: types of the media that it shows."""
+    """A post as a card shows it; `media`: types of its visible media."""
 
     id: int
     author: int
@@ -51,7 +66,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the newest active quiz; `updated` is the quiz's, None if nobody can say when."""
+    """A question of the newest active quiz. `updated`: when the quiz was last changed, None if unknown."""
 
     id: int
     prompt: str
@@ -62,7 +77,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may appear in others' feeds."""
+    """A user who may appear in others' feeds."""
 
     id: int
     name: str | None
@@ -72,18 +87,18 @@ class Person:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the feeds of some users are made of, as it stands in the database.
+    """What the feeds of some users are made of, as stored.
 
     Attributes
     ----------
-    posts : every post that is a candidate for anybody, newest first, of two of one moment the higher id.
-    public : ids of those that are candidates for everybody.
-    own : user -> ids of posts that are the user's own, or private ones that the user may see.
-    blocked, disliked : user -> others who must not appear, or not as a suggestion.
+    posts : all candidate posts, newest first; of two of the same time, the higher id first.
+    public : ids of the posts that are candidates for everybody.
+    own : user -> ids of the user's own posts, and of private posts that the user may see.
+    blocked, disliked : user -> others who must not appear at all, or not as a suggestion.
     matches : user -> others, latest first.
-    scored : user -> (others, scores), best first; who is not in it has no scores.
-    unreadable : how many scores are no numbers and were passed over.
-    newest : people for those.
+    scored : user -> (others, scores), best first; users without scores are absent.
+    unreadable : number of scores that are not finite; they are left out.
+    newest : the newest people, for users without scores.
     answered : user -> ids of questions, as text.
     """
 
@@ -101,9 +116,9 @@ class Inputs:
     profiles: Mapping[int, Profile]
 
 
-def read_inputs(connection: Connection, users: Sequence[int], values: Parameters) -> Inputs:
-    """Read everything but people: of these only those are read who are to be suggested, see `read_people`."""
-    given = {**values, "keys": users}
+def read_inputs(connection: Connection, users: Sequence[int], parameters: Parameters) -> Inputs:
+    """Read everything but people: `read_people` reads only those who are to be suggested."""
+    given = {**parameters, "keys": users}
     public = [_post(row) for row in connection.execute(sources.PUBLIC_POSTS, given)]
     posts = {post.id: post for post in public}
     own: dict[int, dict[int, None]] = defaultdict(dict)
@@ -135,14 +150,14 @@ def read_inputs(connection: Connection, users: Sequence[int], values: Parameters
     )
 
 
-def read_people(connection: Connection, ids: Iterable[int], values: Parameters) -> dict[int, Person]:
+def read_people(connection: Connection, ids: Iterable[int], parameters: Parameters) -> dict[int, Person]:
     """Those of these users who may appear in others' feeds."""
-    found = connection.execute(_PEOPLE, {**values, "ids": sorted(ids)})
+    found = connection.execute(_PEOPLE, {**parameters, "ids": sorted(ids)})
     return {row[0]: Person(*row) for row in found}
 
 
 def in_utc(time: datetime) -> datetime:
-    """A time of the site's: `timestamp` columns hold UTC."""
+    """A time of the site in UTC; `timestamp` columns hold UTC."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
@@ -163,7 +178,7 @@ def _post(row: Sequence[Any]) -> Post:
 
 
 def _figure(value: float | None) -> float:
-    """A figure as a score can use it: what is none, or no number, counts for nothing."""
+    """The figure, or 0 if it is missing, not finite or negative."""
     return value if value is not None and math.isfinite(value) and value > 0 else 0.0
 
 
@@ -172,7 +187,7 @@ def _shares(names: Sequence[Any], shares: Sequence[float]) -> dict[Any, float]:
 
 
 def _scored(connection: Connection, given: Parameters) -> tuple[dict[int, tuple[list[int], list[float]]], int]:
-    """Who is scored for whom, and how many scores are no numbers."""
+    """`Inputs.scored` and `Inputs.unreadable`."""
     types = {"userId": "int8", "other": "int8", "score": "float8", "rank": "int8"}
     columns = fetch_columns(connection, sources.SCORED, given, types)
     order = np.lexsort((columns["rank"], columns["userId"]))

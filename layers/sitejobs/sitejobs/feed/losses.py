@@ -1,14 +1,14 @@
-"""What the feed's jobs would remove because its source has gone, as SQL; what goes by age was meant to go."""
+"""SQL that counts what the feed's jobs would remove because its source has gone. What goes by age is not counted."""
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
-from sitejobs.feed.sources import IS_VISIBLE
+from sitejobs.feed.sources import IS_VISIBLE, card_id
 from sitejobs.jobs.losses import SAMPLE, Loss, lost
-from sitejobs.options import MAX_ID, MIN_ID
 
 FEATURES = (lost("PostFeatures", 'SELECT FROM "Post" p WHERE p."id" = s."postId" AND p."deletedAt" IS NULL'),)
+"""Features of posts that are gone."""
 
-# A post within the window without a single like had some when it was stored.
+# A stored post had likes. Within the window it is lost when none is left.
 TRENDING = (
     lost(
         "TrendingScore",
@@ -20,9 +20,10 @@ TRENDING = (
         only='s."expiresAt" > %(now)s',
     ),
 )
+"""Unexpired scores of posts that are gone, private, by hidden authors or without likes."""
 
-# The last likes of each user are looked at, by their index. Likes that are too old to count are likes all the same.
-_LOOKED_AT: LiteralString = "20"
+# Likes of each user that are looked at: the last ones, by their index. Likes older than the lookback count too.
+_LOOKED_AT: Final[LiteralString] = "20"
 AFFINITY = (
     Loss(
         "UserAffinityProfile",
@@ -38,19 +39,14 @@ AFFINITY = (
         """,
     ),
 )
-"""Profiles of users who have gone, and those that would be emptied."""
+"""Profiles of users who are gone, and those that would be emptied."""
 
-_SAMPLED: LiteralString = f"""
+_SAMPLED: Final[LiteralString] = f"""
 SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT {SAMPLE}
 """
 
-
-def _id(text: LiteralString) -> LiteralString:
-    return f"""CASE WHEN ({text}) ~ '^-?[0-9]{{1,19}}$' AND ({text})::numeric BETWEEN {MIN_ID} AND {MAX_ID}
-        THEN ({text})::bigint END"""
-
-
-# Of cards, not of segments: one popular post that goes is in everybody's first segment. Cards of questions show nobody.
+# The share is one of cards, not of segments: a popular post that goes is in everybody's first segment. Cards of
+# questions have no author and do not count.
 FEEDS = (
     Loss(
         "FeedPresorted",
@@ -60,8 +56,8 @@ FEEDS = (
                    COALESCE(sum(f."segments") FILTER (WHERE u."id" IS NULL), 0) AS "left"
             FROM "FeedPresortedUser" f LEFT JOIN "User" u ON u."id" = f."userId" AND u."deletedAt" IS NULL
         ), shown AS (
-            SELECT s."userId", item->>'kind' AS "kind", {_id("item->>'id'")} AS "id",
-                   {_id("item->'author'->>'id'")} AS "author"
+            SELECT s."userId", item->>'kind' AS "kind", {card_id("item->>'id'")} AS "id",
+                   {card_id("item->'author'->>'id'")} AS "author"
             FROM "FeedPresorted" s
             CROSS JOIN LATERAL jsonb_array_elements(
                 CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
@@ -80,4 +76,4 @@ FEEDS = (
         """,
     ),
 )
-"""Segments of users who have gone, or of as large a share as the cards that show what has gone."""
+"""Segments of users who are gone, or as large a share of all as cards of gone posts and people have in a sample."""

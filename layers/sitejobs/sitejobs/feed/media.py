@@ -1,27 +1,27 @@
-"""Which media of a post somebody sees, and what kind of post they make it: SQL that the feed's jobs share."""
+"""SQL of the media that a post shows, and of the kind of post that they make it."""
 
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import Final, LiteralString
 
-SHOWN: LiteralString = """
+SHOWN: Final[LiteralString] = """
 m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
 """
 """Condition on `"Media" m`: uploaded, not refused, not deleted."""
 
-MEDIA_COUNT: LiteralString = f"""
+MEDIA_COUNT: Final[LiteralString] = f"""
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND {SHOWN})
 """
-"""How many media the post `p` shows."""
+"""Number of media that the post `p` shows."""
 
-CONTENT_TYPE: LiteralString = f"""
+CONTENT_TYPE: Final[LiteralString] = f"""
 (SELECT CASE WHEN bool_or(m."type"::text = 'VIDEO') THEN 'videos'
              WHEN bool_or(m."type"::text = 'IMAGE') THEN 'photos' ELSE 'text' END
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
 """
-"""What the post `p` is: videos if it shows one, else photos if it shows one, else text."""
+"""Kind of the post `p`: videos if it shows one, else photos if it shows an image, else text."""
 
-SHOWN_TYPES: LiteralString = f"""
+SHOWN_TYPES: Final[LiteralString] = f"""
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND {SHOWN})
 """
@@ -29,5 +29,5 @@ SHOWN_TYPES: LiteralString = f"""
 
 
 def content_type(types: Sequence[str]) -> str:
-    """What `CONTENT_TYPE` says of a post with media of these types."""
+    """`CONTENT_TYPE` of a post with media of these types."""
     return "videos" if "VIDEO" in types else "photos" if "IMAGE" in types else "text"

@@ -8,7 +8,7 @@ from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import OptionalUserId, PagedOptions, Whole
 
 OptionalPostId = OptionalUserId
-"""A post's id, or every post when it is left out."""
+"""A post's id; every post when left out."""
 
 
 class ContentFeaturesOptions(PagedOptions):

@@ -1,4 +1,4 @@
-"""The numbers and the pattern that a feed is made of: data, so that another feed is another value of it."""
+"""The rules of a feed as data: limits, weights and the slot pattern."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pydantic import Field
 from sitejobs.variables import Variables, read_environment
 
 RULES = 2
-"""Raised whenever the same data would give another feed: an incremental run then computes all of them anew."""
+"""Part of every fingerprint. Raise it when the same data would give another feed: all are then made anew."""
 
 KIND_OF = {
     "highlight": "post",
@@ -19,23 +19,23 @@ KIND_OF = {
     "grid": "suggestion",
     "question": "question",
 }
-"""How a card is presented -> what it shows."""
+"""Presentation of a slot -> kind of card that fills it."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Share of each part in a post's score; each part lies in 0..1. `suggestion` is a match's score."""
+    """Weight of each part in a post's score, each part from 0 to 1; `suggestion`: weight of a match score."""
 
     recency: float = 0.6
     affinity: float = 0.3
     quality: float = 0.1
-    trending: float = 0.1  # on top of the others
+    trending: float = 0.1  # added to the others, which sum to 1
     suggestion: float = 0.3
 
 
 @dataclass(frozen=True)
 class AffinityWeights:
-    """Share of each part in a post's affinity."""
+    """Weight of each part in a post's affinity."""
 
     creator: float = 0.5
     topics: float = 0.3
@@ -44,15 +44,15 @@ class AffinityWeights:
 
 @dataclass(frozen=True)
 class Rules:
-    """Everything beside the data that a feed depends on.
+    """Everything but the data that a feed depends on.
 
     Attributes
     ----------
-    pattern : (presentation, how many) over and over, see `KIND_OF`; a slot that cannot be filled is passed over.
-    per_author : items of one author in a segment at most.
-    trending_half : popularity at which a trending post has half of what trending can add.
-    author_posts : of one author so many posts are candidates, public ones, and private ones for whoever may see them.
-    days : age in days from which on a post is no candidate.
+    pattern : (presentation, number of slots), repeated; see `KIND_OF`. A slot that cannot be filled is passed over.
+    per_author : most cards of one author in a segment.
+    trending_half : popularity at which trending adds half of its weight.
+    author_posts : most candidates of one author among public posts, and among the private posts that a viewer may see.
+    days : posts of this age in days, or older, are no candidates.
     """
 
     version: str = "v1"
@@ -81,7 +81,7 @@ class Rules:
     questions: int = 5
 
     def to_parameters(self) -> dict[str, Any]:
-        """As JSON values by the names that SQL uses, and the whole as `settings`, a text that can be hashed."""
+        """The JSON values that SQL uses, by their names there; `settings`: all rules as a text, to be hashed."""
         return {
             "settings": json.dumps([RULES, asdict(self)], sort_keys=True),
             "version": self.version,
@@ -121,7 +121,7 @@ class FeedVariables(VersionVariable):
 
 
 def read_rules(environment: Mapping[str, str], segment_size: int, max_segments: int) -> Rules:
-    """Take the version and the time to live from FEED_* variables.
+    """Rules with the version and the time to live of the FEED_* variables.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Scores of posts, for all users of a page at once."""
+"""Scores posts for all viewers of a page at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MICRO = 1_000_000
-"""Scores are stored and compared to six decimals."""
+"""Scores are compared and stored with six decimals: as whole millionths."""
 
 _RANK_BITS, _SCORE_BITS = 24, 22
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a user likes: shares by author, topic and kind of post, each with the highest one first."""
+    """A user's likes as shares by author, topic and kind of post, the highest share first."""
 
     creators: Mapping[int, float]
     topics: Mapping[str, float]
@@ -29,13 +29,13 @@ class Profile:
 
 @dataclass(frozen=True)
 class PostFigures:
-    """What the scores of some posts are made of, newest post first (of two of one moment the higher id).
+    """What posts are scored by, newest post first; of two of the same time, the higher id first.
 
     Attributes
     ----------
     authors : user ids.
-    age_hours, quality, popularity : one number a post; popularity is 0 where a post is not trending.
-    topics, content_types : of each post.
+    age_hours, quality, popularity : one number a post; popularity is 0 if the post is not trending.
+    topics, content_types : one entry a post.
     """
 
     authors: Sequence[int]
@@ -48,7 +48,7 @@ class PostFigures:
 
 @dataclass(frozen=True)
 class Scored:
-    """Pairs of a user and a post, by user, best post first. Each number is rounded to six decimals, in millionths."""
+    """Pairs of a viewer and a post, by viewer, best post first. Scores and affinities are whole millionths."""
 
     users: Ints
     posts: Ints
@@ -57,12 +57,12 @@ class Scored:
 
 
 def recency(age_hours: Floats) -> Floats:
-    """1 for a post of less than three quarters of an hour, falling ever more slowly."""
+    """min(1, 1 / ln(2 + age)): 1 up to an age of 43 minutes, then falling ever more slowly."""
     return np.minimum(1.0, 1.0 / np.log(2.0 + np.maximum(age_hours, 0.0)))
 
 
 def boost(popularity: Floats, rules: Rules) -> Floats:
-    """How much a post trends, 0 to 1."""
+    """Trending part of a score, 0 to 1."""
     return popularity / (popularity + rules.trending_half)
 
 
@@ -71,7 +71,7 @@ def millionths(values: Floats) -> Ints:
 
 
 def static_scores(posts: PostFigures, rules: Rules) -> Floats:
-    """The part of each post's score that is the same for every user."""
+    """The part of each post's score that is equal for all viewers."""
     weights = rules.weights
     return (
         weights.recency * recency(posts.age_hours)
@@ -83,10 +83,10 @@ def static_scores(posts: PostFigures, rules: Rules) -> Floats:
 def score(
     posts: PostFigures, profiles: Sequence[Profile | None], users: Ints, candidates: Ints, rules: Rules
 ) -> Scored:
-    """Score pairs of a user (index into `profiles`) and a post (index into `posts`), and put them into order."""
+    """Score and sort pairs of a viewer (index into `profiles`) and a post (index into `posts`)."""
     affinities = _affinities(posts, profiles, users, candidates, rules.affinity)
     scores = millionths(static_scores(posts, rules)[candidates] + rules.weights.affinity * affinities)
-    # One number to sort by: user, then score, then the posts' own order.
+    # The sort key, one number: user, then score downwards, then the posts' own order.
     key = (users << (_RANK_BITS + _SCORE_BITS)) + (((1 << _SCORE_BITS) - 1 - scores) << _RANK_BITS) + candidates
     order = np.argsort(key)
     return Scored(users[order], candidates[order], scores[order], millionths(affinities)[order])
@@ -95,7 +95,7 @@ def score(
 def _affinities(
     posts: PostFigures, profiles: Sequence[Profile | None], users: Ints, candidates: Ints, weights: AffinityWeights
 ) -> Floats:
-    """How much each user likes what a post is, 0 to 1: against what that user likes most."""
+    """Affinity of each pair, 0 to 1. Each share is divided by the viewer's highest of its sort."""
     authors = {author: column for column, author in enumerate(dict.fromkeys(posts.authors))}
     topics = {topic: column for column, topic in enumerate(dict.fromkeys(t for each in posts.topics for t in each))}
     types = {"photos": 0, "videos": 1, "text": 2}
@@ -106,7 +106,7 @@ def _affinities(
     type_of = np.array([types[kind] for kind in posts.content_types], np.int64)
     found = weights.creator * by_author[users, author_of[candidates]]
     found += weights.content_type * by_type[users, type_of[candidates]]
-    # The last column of a table is of what nobody likes: posts have different numbers of topics.
+    # Column -1 of a table is 0 for everybody: it stands in for the topics that a post has not.
     of_topics = np.zeros(len(users))
     for place in range(max((len(each) for each in posts.topics), default=0)):
         column = np.array([topics[each[place]] if place < len(each) else -1 for each in posts.topics], np.int64)
@@ -117,7 +117,7 @@ def _affinities(
 def _table(
     profiles: Sequence[Profile | None], columns: Mapping[Any, int], shares: Sequence[Mapping[Any, float]]
 ) -> Floats:
-    """A row a user: each share as a part of the user's highest one, 0 where there is none."""
+    """A row a viewer: each share divided by the viewer's highest one, 0 where there is none; the last column is 0."""
     table = np.zeros((len(profiles), len(columns) + 1))
     for row, of_user in enumerate(shares):
         highest = max(of_user.values(), default=0.0)

@@ -1,9 +1,9 @@
-"""Writes the feeds of a page: what rests on which inputs first, then the segments, whole."""
+"""Writes the feeds of a page: first the fingerprints (FeedPresortedUser), then the segments."""
 
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -11,11 +11,13 @@ from sitejobs.feed import cards
 from sitejobs.feed.feeds import Feed
 from sitejobs.feed.freshness import FINGERPRINT, NEWEST, SHARED
 from sitejobs.jobs.keyed import Parameters
+from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
 NOTHING = "nothing-to-show"
+"""Why a user has no segments."""
 
-# A user's row is written before the segments: of two runs that overlap the second one stops here and is tried again.
-_WRITE_USERS: LiteralString = f"""
+# Written before the segments: of two overlapping pages the second one fails here and is retried.
+_WRITE_USERS: Final[LiteralString] = f"""
 WITH shared AS MATERIALIZED ({SHARED}),
 newest AS MATERIALIZED ({NEWEST}),
 new AS (
@@ -34,41 +36,45 @@ SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."c
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
     "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people"
 """
-_DELETE: LiteralString = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(users)s)"""
-_COPY: LiteralString = """
+"""Stores the fingerprints of feeds, computed from what the page's transaction reads."""
+
+_REMOVE_SEGMENTS: Final[LiteralString] = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(users)s)"""
+"""Removes the users' stored segments."""
+
+_COPY_SEGMENTS: Final[LiteralString] = """
 COPY "FeedPresorted" ("userId", "segmentIndex", "items", "phase1Json", "algorithmVersion", "computedAt", "expiresAt")
 FROM STDIN (FORMAT BINARY)
 """
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
+"""Stores the rows of `encode`."""
+
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _JSONB_VERSION = b"\x01"
 _NULL = struct.pack(">i", -1)
 
 
-def write_feeds(connection: Connection, feeds: Sequence[Feed], values: Parameters) -> int:
-    """Replace the segments of these users (ascending), those beyond the new ones included; returns how many are new."""
+def write_feeds(connection: Connection, feeds: Sequence[Feed], parameters: Parameters) -> int:
+    """Replace all stored segments of these users (ascending); returns the number of new ones."""
     users = [feed.user for feed in feeds]
     connection.execute(
         _WRITE_USERS,
         {
-            **values,
+            **parameters,
             "users": users,
             "segments": [len(feed.segments) for feed in feeds],
             "people": ["{" + ",".join(map(str, feed.people)) + "}" for feed in feeds],
             "nothing": NOTHING,
         },
     )
-    connection.execute(_DELETE, {"users": users})
-    rows = encode(feeds, values["version"], values["now"], values["ttlMinutes"])
+    connection.execute(_REMOVE_SEGMENTS, {"users": users})
+    rows = encode(feeds, parameters["version"], parameters["now"], parameters["ttlMinutes"])
     if rows:
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write(b"".join((_HEADER, *rows, _TRAILER)))
+        with connection.cursor() as cursor, cursor.copy(_COPY_SEGMENTS) as copy:
+            copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
     return len(rows)
 
 
 def encode(feeds: Sequence[Feed], version: str, now: datetime, ttl_minutes: int) -> list[bytes]:
-    """The segments as rows in PostgreSQL's binary COPY format."""
+    """The segments as rows of binary COPY."""
     computed = (now - _EPOCH) // timedelta(microseconds=1)
     expires = computed + timedelta(minutes=ttl_minutes) // timedelta(microseconds=1)
     tail = _field(version.encode()) + _field(struct.pack(">q", computed)) + _field(struct.pack(">q", expires))

@@ -1,18 +1,29 @@
-"""What a feed is made of, as SQL: posts, people, questions, and what stands between users.
+"""SQL of what a feed is made of: posts, people, questions, and relations between users. `k."userId"` is the viewer.
 
-Reading and fingerprints use the same pieces, so that whatever a feed shows is what its fingerprint covers. A run's
-time is %(now)s: what came later is the next run's.
+Reading and fingerprints use the same pieces, so that a fingerprint covers everything that its feed shows. What came
+after the run's start, %(now)s, belongs to the next run.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from sitejobs.feed.media import SHOWN_TYPES
+from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.postgres.values import moment
 
-IS_VISIBLE: LiteralString = """a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible" """
+IS_VISIBLE: Final[LiteralString] = """a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible" """
 """Condition on `"User" a` and `"Profile" c`: may appear in others' feeds."""
 
-_TAKEN: LiteralString = """
+
+def card_id(text: LiteralString) -> LiteralString:
+    """SQL of a stored card's id as bigint. `text`: the id as text; NULL if it is no bigint."""
+    return f"""
+    CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint
+         WHEN {text} ~ '^-?[0-9]{{19}}$' THEN CASE
+             WHEN ({text})::numeric BETWEEN {MIN_ID} AND {MAX_ID} THEN ({text})::bigint END
+         END"""
+
+
+_TAKEN: Final[LiteralString] = """
 p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
 """
 
@@ -24,18 +35,18 @@ def _recent(post: LiteralString) -> LiteralString:
     """
 
 
-# What is looked up only for the posts that are taken.
-_FIGURES: LiteralString = f"""p.*, {SHOWN_TYPES} AS "media", f."topics", f."quality", t."popularity" """
-_WITH_FIGURES: LiteralString = """
+# Looked up only for the posts that are taken.
+_FIGURES: Final[LiteralString] = f"""p.*, {SHOWN_TYPES} AS "media", f."topics", f."quality", t."popularity" """
+_WITH_FIGURES: Final[LiteralString] = """
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 """
-PUBLIC_POSTS: LiteralString = f"""
+PUBLIC_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share: of the author alone, so that the server need not find it for each post
+    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
         WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND {_recent("o")}
@@ -46,17 +57,16 @@ SELECT {_FIGURES} FROM (
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
 ) AS p {_WITH_FIGURES}
 """
-"""The newest public posts of people who may appear, of each the newest few: nobody fills everybody's feed."""
+"""The newest public posts of visible people, at most %(authorPosts)s of each, so that nobody fills everybody's feed."""
 
-# Whoever is asked for, as `k."userId"`.
-_OWN_POSTS: LiteralString = f"""
+_OWN_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM "Post" p LEFT JOIN "Profile" c ON c."userId" = p."userId" AND c."deletedAt" IS NULL
     WHERE p."userId" = k."userId" AND {_recent("p")}
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(ownPosts)s
 ) AS p {_WITH_FIGURES}
 """
-_FOLLOWED_POSTS: LiteralString = f"""
+_FOLLOWED_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM (
         SELECT DISTINCT g."ownerUserId" FROM "ProfileAccess" g
@@ -73,15 +83,17 @@ SELECT {_FIGURES} FROM (
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(followedPosts)s
 ) AS p {_WITH_FIGURES}
 """
-OWN_AND_FOLLOWED_POSTS: LiteralString = f"{_OWN_POSTS} UNION ALL {_FOLLOWED_POSTS}"
-"""Posts that only `k."userId"` has as candidates: the own ones, and private ones of users who let this one in."""
+OWN_AND_FOLLOWED_POSTS: Final[LiteralString] = f"{_OWN_POSTS} UNION ALL {_FOLLOWED_POSTS}"
+"""Candidates of this viewer alone: own posts, and private ones of users who let the viewer in."""
 
-_CHANGED: LiteralString = moment('q."updatedAt"')
-QUIZ: LiteralString = f"""
+_CHANGED: Final[LiteralString] = moment('q."updatedAt"')
+QUIZ: Final[LiteralString] = f"""
 SELECT q."id", {_CHANGED} AS "updatedAt" FROM "Quiz" q WHERE q."isActive"
 ORDER BY {_CHANGED} DESC NULLS LAST, q."id" DESC LIMIT 1
 """
-QUESTIONS: LiteralString = f"""
+"""The newest active quiz."""
+
+QUESTIONS: Final[LiteralString] = f"""
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -90,27 +102,29 @@ SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
 FROM ({QUIZ}) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 """
-ANSWERED: LiteralString = f"""
+"""The questions of that quiz that have a prompt, with their options."""
+
+ANSWERED: Final[LiteralString] = f"""
 SELECT jsonb_object_keys(r."answers") AS "question"
 FROM "QuizResult" r WHERE r."userId" = k."userId" AND r."quizId" = (SELECT "id" FROM ({QUIZ}) AS quiz)
   AND jsonb_typeof(r."answers") = 'object'
 """
-"""Questions that `k."userId"` need not be asked any more."""
+"""Questions of the quiz that the viewer has answered."""
 
-BLOCKED: LiteralString = """
+BLOCKED: Final[LiteralString] = """
 SELECT b."blockedId" AS "other" FROM "UserBlock" b WHERE b."blockerId" = k."userId" AND b."blockedId" IS NOT NULL
 UNION ALL
 SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
 """
-"""Who must not appear to `k."userId"`: blocks count both ways."""
+"""Users who must not appear to the viewer: blocks count both ways."""
 
-DISLIKED: LiteralString = """
+DISLIKED: Final[LiteralString] = """
 SELECT l."toUserId" AS "other" FROM "Like" l
 WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUserId" IS NOT NULL
 """
-"""Whom `k."userId"` need not be suggested again."""
+"""Users whom the viewer has disliked."""
 
-MATCHES: LiteralString = f"""
+MATCHES: Final[LiteralString] = f"""
 SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
     SELECT m."userBId" AS "other", m."updatedAt" FROM "Match" m
     WHERE m."userAId" = k."userId" AND m."state"::text = 'ACTIVE'
@@ -119,20 +133,25 @@ SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
     WHERE m."userBId" = k."userId" AND m."state"::text = 'ACTIVE'
 ) AS m WHERE m."other" IS NOT NULL
 """
-IS_SCORE: LiteralString = """m."score" > '-Infinity' AND m."score" < 'Infinity' """
-"""Condition on `"MatchScore" m`: NaN counts as more than infinity."""
+"""The viewer's active matches, and when each was last changed."""
 
-SCORED: LiteralString = """
+IS_SCORE: Final[LiteralString] = """m."score" > '-Infinity' AND m."score" < 'Infinity' """
+"""Condition on `"MatchScore" m`: the score is finite. PostgreSQL sorts NaN above infinity."""
+
+SCORED: Final[LiteralString] = """
 SELECT m."userId", m."candidateUserId" AS "other", m."score", m."rank" FROM "MatchScore" m
 WHERE m."userId" = ANY(%(keys)s) AND m."rank" <= %(suggestions)s
 """
-NEWEST_PEOPLE: LiteralString = f"""
+"""The first candidates of each user by match-scores."""
+
+NEWEST_PEOPLE: Final[LiteralString] = f"""
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE {IS_VISIBLE} ORDER BY a."id" DESC LIMIT %(suggestions)s
 """
-"""Who is suggested to users for whom nobody is scored."""
+"""The newest visible users, suggested to users without match scores."""
 
-PERSON: LiteralString = f"""
+PERSON: Final[LiteralString] = f"""
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE {IS_VISIBLE}
 """
+"""What cards show of visible people."""

@@ -1,8 +1,8 @@
-"""Words that say nothing of a text's subject, in the language that the text is in.
+"""Stop words of the language that a text is in.
 
-The lists are stopwordsiso's: 58 languages as plain data, where PostgreSQL's text search has about 25 and none of
-Hebrew, Persian, Chinese, Japanese, Korean or Thai. All of them together would drop telling words ("hat" is German for
-"has"), so a text's own words choose one list for each script.
+The lists are stopwordsiso's: 58 languages as plain data. PostgreSQL's text search has about 25, without Hebrew,
+Persian, Chinese, Japanese, Korean and Thai. All lists together would drop telling words ("hat" is German for "has"),
+so the text's own words choose one list for each script.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ import stopwordsiso
 
 from sitejobs.writing import lower
 
-# Languages by the script they are written in, those of more people first: of equal guesses the first one holds.
+# Languages by script, the ones with more speakers first: of equally good guesses the first one wins.
 LANGUAGES: tuple[tuple[str, ...], ...] = (
     (
         *("en", "es", "fr", "pt", "de", "it", "id", "nl", "pl", "tr", "vi", "ro", "cs", "sv", "hu", "da", "fi", "no"),
@@ -26,18 +26,18 @@ LANGUAGES: tuple[tuple[str, ...], ...] = (
     *(("bn",), ("gu",), ("el",), ("he",), ("hy",), ("ko",), ("th",)),
 )
 
-# Vowel points and the stretching stroke of Arabic and Hebrew: the same word is written with and without them.
+# Vowel points of Arabic and Hebrew, and Arabic's tatweel: optional in writing.
 _POINTS = regex.compile(r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u0640\u064b-\u065f\u0670]")
 
 
 def normalised(text: str) -> str:
-    """One form for all ways to write the same: `writing.lower`, straight apostrophes, no vowel points."""
-    # NFKC takes Thai's "am" apart, which no keyboard does.
+    """`writing.lower` with straight apostrophes and without vowel points."""
+    # NFKC splits Thai's sara am in two, which is joined again.
     return str(_POINTS.sub("", lower(_POINTS.sub("", text)))).replace("\u2019", "'").replace("\u0e4d\u0e32", "\u0e33")
 
 
 def stop_words(words: Collection[str]) -> frozenset[str]:
-    """The stop words of the languages that normalised words are in: one a script, that of most hits."""
+    """Stop words of the languages that normalised words are in: in each script the language with most hits."""
     present = frozenset(words)
     found: frozenset[str] = frozenset()
     for languages in LANGUAGES:

@@ -1,4 +1,4 @@
-"""Who is suggested to a user: the latest matches, then whoever scores best."""
+"""Suggestions of a viewer: the latest matches, then the best by match score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from sitejobs.feed.rules import Rules
 
 @dataclass(frozen=True)
 class Candidates:
-    """Everybody who may be suggested to a user if their profile can be seen: matches, then others and their scores."""
+    """Whom a viewer may be suggested, visible or not: matches, then others with their scores."""
 
     matches: list[int]
     others: Sequence[int]
     scores: Sequence[float]
 
     def first(self, matches: int, others: int) -> list[int]:
-        """The ids of so many of each."""
+        """Ids of the first `matches` matches and the first `others` others."""
         return [*self.matches[:matches], *self.others[:others]]
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """Whom to suggest to a user, best first.
+    """Whom to suggest to a viewer, best first.
 
-    ids, scores : who, and the score as a match: 1 for a match.
-    hidden : those who would be among them if they could be seen.
-    complete : whether there are no more than those whose profiles are known.
+    ids, scores : users and their match scores; a match has 1.
+    hidden : users who would be among them if they were visible.
+    complete : whether there are no further candidates, whose profiles are still to be read.
     """
 
     ids: list[int]
@@ -36,7 +36,7 @@ class Suggestions:
 
 
 def candidates_of(inputs: Inputs, user: int) -> Candidates:
-    """Leave out who is blocked, and of the others whoever has been disliked."""
+    """Matches without blocked users; others without blocked and disliked ones."""
     barred = inputs.blocked.get(user, set()) | {user}
     unwanted = barred | inputs.disliked.get(user, set())
     matches = [other for other in dict.fromkeys(inputs.matches.get(user, ())) if other not in barred]
@@ -51,7 +51,7 @@ def candidates_of(inputs: Inputs, user: int) -> Candidates:
 
 
 def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int], rules: Rules) -> Suggestions:
-    """Order a user's candidates as far as their profiles are `known`; `people` are those who can be seen."""
+    """Suggestions up to the first candidate whose profile is not `known`; `people`: profiles of visible candidates."""
     found: dict[int, float] = {}
     hidden: set[int] = set()
     for other in candidates.matches:

@@ -1,4 +1,4 @@
-"""What a text is about: its hashtags, then its most telling words. The same text has the same topics everywhere."""
+"""Topics of a text: its hashtags, then its most telling words. They depend on the text alone."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from sitejobs.feed.stop_words import normalised, stop_words
 from sitejobs.writing import JOINERS
 
 LONGEST_TEXT = 10_000
-"""Characters that are read of a text."""
+"""Characters of a text that are read."""
 
 LONGEST_TOPIC = 40
-"""Characters; longer ones are no words that anybody else would use."""
+"""Longest topic, in characters: nobody else would use a longer word."""
 
 _NAMES = "com|org|net|info|io|me|app|dev|co|tv|ly|gl|be|example|de|fr|uk|us|ru|ua|jp|cn|br|in|it|es|nl|eu"
-# Every repetition has a limit or gives nothing back: time grows with the text's length, whatever it holds.
+# Every repetition is limited or possessive, so that the time is linear in the text's length.
 _IGNORED = regex.compile(
     rf"""
       [a-z]{{2,12}}+://\S*+                                               # addresses,
@@ -29,13 +29,12 @@ _IGNORED = regex.compile(
     """,
     regex.VERBOSE,
 )
-# A normalised text holds only joiners that a word needs. Marks around a character, such as a keycap's, are no part
-# of a word.
+# A normalised text holds only joiners that a word needs. Enclosing marks (Me), such as a keycap's, belong to no word.
 _HASHTAG = regex.compile(r"#([\p{L}\p{N}_][[\p{L}\p{M}\p{N}_\u200c\u200d]--\p{Me}]*)", regex.VERSION1)
 _JOINER = regex.compile(f"[{JOINERS}]")
 _LETTER = regex.compile(r"\p{L}")
 
-# Scripts without blanks are taken in runs; all others in words, which may hold hyphens, apostrophes and joiners.
+# Scripts without blanks are matched in runs, all others in words, which may hold hyphens, apostrophes and joiners.
 _RUN_OR_WORD = regex.compile(
     r"""
       (?P<han>[\p{Han}々]+)
@@ -47,7 +46,7 @@ _RUN_OR_WORD = regex.compile(
     """,
     regex.VERBOSE | regex.VERSION1,
 )
-# "l'amour", "dell'arte", "O'Malley": what stands before the apostrophe says nothing.
+# "l'amour", "dell'arte", "O'Malley": the part before the apostrophe is dropped.
 _ELISION = regex.compile(r"^\p{L}{1,4}'(?=\p{L}{3})")
 _SHORTEST = {"han": 2, "katakana": 2, "thai": 3, "word": 3}
 _SHORTEST_HANGUL = 2
@@ -55,11 +54,11 @@ _HANGUL = regex.compile(r"^\p{Hangul}+$")
 
 
 def topics_of(text: str, limit: int) -> list[str]:
-    """Topics of a text in any language, at most `limit`: lower case, without blanks, each once.
+    """At most `limit` topics of a text in any language: lower case, without blanks, each once.
 
-    Hashtags come first, in the order of the text. Of its other words those come first that it says most often, then
-    the longer ones, which are the rarer ones, then the earlier ones. Stop words of the text's language, addresses,
-    mentions, numbers and very short words are left out; a hashtag stands whatever word it is.
+    Hashtags come first, in the order of the text. Other words follow, the most frequent first, then the longer, which
+    are rarer, then the earlier. Stop words of the text's language, addresses, mentions, numbers and very short words
+    are left out; a hashtag may be any word.
     """
     text = _IGNORED.sub(" ", normalised(text[:LONGEST_TEXT]))
     hashtags = (tag.strip("_") for tag in _HASHTAG.findall(text))
@@ -69,7 +68,7 @@ def topics_of(text: str, limit: int) -> list[str]:
     counts = Counter(_core(word) for kind, word in words if _tells(kind, word, ignored))
     # Counter keeps the order of first occurrence, and sorting is stable.
     found |= dict.fromkeys(sorted(counts, key=lambda word: (-counts[word], -len(word))))
-    # Joiners are often left out: the same letters are one topic, as they stand there first.
+    # Joiners are often left out: words that differ by them alone are one topic, as first written.
     kept: dict[str, str] = {}
     for word in found:
         kept.setdefault(_JOINER.sub("", word), word)
@@ -77,7 +76,7 @@ def topics_of(text: str, limit: int) -> list[str]:
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """Words with their kind: one of the named groups. Hiragana on its own is grammar: it only tells what Han is."""
+    """Words with their kind, a named group of _RUN_OR_WORD. Hiragana is grammar; it only tells that Han is Japanese."""
     japanese = regex.search(r"[\p{Hiragana}\p{Katakana}]", text) is not None
     for match in _RUN_OR_WORD.finditer(text):
         kind, found = match.lastgroup, match.group()
@@ -86,7 +85,7 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
         elif kind == "thai" or (kind == "han" and not japanese):
             yield from ((kind, part) for part in _splitter(kind).parse(found))
         elif kind != "hiragana":
-            # Japanese writes what it talks about in Han or Katakana, and grammar between in Hiragana.
+            # Japanese writes content words in Han or Katakana, and grammar in Hiragana.
             yield str(kind), found
 
 
@@ -104,11 +103,11 @@ def _tells(kind: str, word: str, ignored: frozenset[str]) -> bool:
 
 
 def _core(word: str) -> str:
-    """A word without the possessive's ending and a short article before it."""
+    """A word without a possessive ending or an elided article."""
     return str(_ELISION.sub("", word.removesuffix("'s")))
 
 
 @cache
 def _splitter(kind: str) -> budoux.Parser:
-    """Finds words where nothing is written between them: small models, read once."""
+    """The word splitter of a script without blanks. The models are small and read once."""
     return budoux.load_default_thai_parser() if kind == "thai" else budoux.load_default_simplified_chinese_parser()

@@ -1,8 +1,8 @@
-"""trending: posts that draw likes now. Every score falls as its post ages, so every run computes all of them."""
+"""trending: posts that draw likes now. Scores fall as posts age, so every run computes all of them."""
 
 import math
 from collections.abc import Mapping
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -14,14 +14,14 @@ from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
 from sitejobs.postgres.values import of_later_run
 
 YOUNGEST_HOURS = 1 / 60
-"""A post counts as no younger: the first like of a new one is no storm."""
+"""Least age that a velocity is computed with: otherwise the first like of a new post would give a huge one."""
 
-# What comes after the run's start is left to the next one, so that a page that runs twice finds the same.
-_IN_WINDOW: LiteralString = """
+# Posts and likes after the run's start belong to the next run, so that a page that runs twice finds the same.
+_IN_WINDOW: Final[LiteralString] = """
 BETWEEN %(now)s::timestamptz - make_interval(hours => %(windowHours)s::int) AND %(now)s::timestamptz
 """
-# Adding 0 keeps PostgreSQL from walking all old posts by id until it has met enough recent ones.
-KNOWN: LiteralString = f"""
+# ORDER BY "id" + 0 keeps PostgreSQL from walking old posts by id until it has met enough recent ones.
+KNOWN: Final[LiteralString] = f"""
 SELECT "id" FROM (
     (SELECT "id" FROM "Post" WHERE "id" BETWEEN %(first)s AND %(last)s AND "createdAt" {_IN_WINDOW}
      ORDER BY "id" + 0 LIMIT %(limit)s)
@@ -30,9 +30,12 @@ SELECT "id" FROM (
      ORDER BY "postId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """
-COUNT: LiteralString = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WINDOW}'
+"""Posts of a key range that are within the window or have a stored score."""
 
-READ: LiteralString = f"""
+COUNT_POSTS: Final[LiteralString] = f'SELECT count(*) FROM "Post" WHERE "createdAt" {_IN_WINDOW}'
+"""Counts the posts within the window."""
+
+READ_POSTS: Final[LiteralString] = f"""
 SELECT k."id", CASE
     WHEN p."id" IS NULL OR author."id" IS NULL THEN 'deleted'
     WHEN p."visibility"::text IS DISTINCT FROM 'PUBLIC' THEN 'private'
@@ -56,14 +59,18 @@ LEFT JOIN LATERAL (
 ) AS likes ON true
 ORDER BY k."id"
 """
-# A row that a later run has written stays, and so does it in `WRITE`: of two runs the later start holds.
-REMOVE: LiteralString = f"""
+"""Reads likes and age (hours) of posts, with the reason of each that does not trend."""
+
+# Rows of a later run stay, here and in `WRITE_SCORES`: of two runs, the one that started later wins.
+REMOVE_SCORES: Final[LiteralString] = f"""
 DELETE FROM "TrendingScore"
 WHERE "postId" = ANY(%(keys)s) AND NOT {of_later_run('"computedAt"')}
   AND ("expiresAt" <= %(now)s OR NOT "postId" = ANY(%(posts)s))
 """
-# A peak that is still to come was seen by a wrong clock.
-WRITE: LiteralString = f"""
+"""Removes expired scores, and those of posts that no longer trend."""
+
+# A peak in the future comes from a wrong clock and is replaced.
+WRITE_SCORES: Final[LiteralString] = f"""
 INSERT INTO "TrendingScore" AS t
     ("postId", "popularity", "velocity", "peakVelocity", "peakTime", "computedAt", "expiresAt")
 SELECT "postId", "popularity", "velocity", "velocity", %(now)s, %(now)s,
@@ -82,10 +89,11 @@ WHERE NOT {of_later_run('t."computedAt"')}
   AND (t."popularity", t."velocity", t."expiresAt")
       IS DISTINCT FROM (EXCLUDED."popularity", EXCLUDED."velocity", EXCLUDED."expiresAt")
 """
+"""Stores the scores that differ from the stored ones, and moves their peaks."""
 
 
 def popularity_of(likes: int, age_hours: float) -> float:
-    """Likes weighed against age: never more than there are."""
+    """likes / ln(2 + age in hours), at most the likes."""
     return min(likes / math.log(2 + age_hours), float(likes))
 
 
@@ -102,17 +110,17 @@ def _parameters(options: TrendingOptions, environment: Mapping[str, str]) -> Par
     }
 
 
-def refresh(connection: Connection, keys: list[int], values: Parameters) -> PageSummary:
-    """Score some posts, and remove the scores of those that trend no longer or whose score has expired."""
-    rows = connection.execute(READ, {**values, "keys": keys}).fetchall()
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
+    """Score these posts; remove the scores of those that no longer trend or have expired."""
+    rows = connection.execute(READ_POSTS, {**parameters, "keys": keys}).fetchall()
     trending = [(post, likes, age) for post, reason, likes, age in rows if reason is None]
     new = {
         "posts": [post for post, _, _ in trending],
         "popularities": [popularity_of(likes, age) for _, likes, age in trending],
         "velocities": [velocity_of(likes, age) for _, likes, age in trending],
     }
-    connection.execute(REMOVE, {**values, **new, "keys": keys})
-    written = connection.execute(WRITE, {**values, **new}).rowcount
+    connection.execute(REMOVE_SCORES, {**parameters, **new, "keys": keys})
+    written = connection.execute(WRITE_SCORES, {**parameters, **new}).rowcount
     summary = PageSummary(processed=len(keys), written=written)
     for _, reason, _, _ in rows:
         if reason is not None:
@@ -121,4 +129,4 @@ def refresh(connection: Connection, keys: list[int], values: Parameters) -> Page
     return summary
 
 
-JOB = KeyedJob(TRENDING, Keys(KNOWN, KNOWN, COUNT, losses.TRENDING), refresh, parameters=_parameters, noun="post")
+JOB = KeyedJob(TRENDING, Keys(KNOWN, KNOWN, COUNT_POSTS, losses.TRENDING), refresh, parameters=_parameters, noun="post")
