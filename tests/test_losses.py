@@ -14,21 +14,16 @@ from psycopg import Connection, sql
 from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.errors import SuspiciousLoss
-from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
-from sitejobs.jobs.job import PagedJob
 from sitejobs.jobs.losses import LEAST_ROWS
-from sitejobs.matching.compatibility import job as compatibility
-from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.postgres.connection import connect
-from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import build_user_traits as user_traits
-from sitejobs.traits import user_interest_sets as interest_sets
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.conftest import wait_for_closed_sessions
 from tests.databases import site_database, temporary_database
+from tests.jobs import JOBS_IN_ORDER
 from tests.keyed_runs import Runner
 from tests.local.command import environment, sitejobs
+from tests.promises.described import described
 
 AT = datetime(2026, 1, 15, 3, tzinfo=UTC)
 USERS = 600
@@ -39,15 +34,9 @@ OPTIONS: dict[str, JsonObject] = {
     "match-scores": {"topK": 20, "pauseMs": 0},
     "profile-search-index": {"pauseMs": 0},
 }
-IN_ORDER: tuple[PagedJob, ...] = (
-    *(user_traits.JOB, interest_sets.JOB, searchable_user.JOB, profile_search_index.JOB, content_features.JOB),
-    *(trending.JOB, affinity.JOB, match_scores.JOB, compatibility.JOB, feed_presort.JOB, feed_presort_cleanup.JOB),
-)
+IN_ORDER = tuple(job for job in JOBS_IN_ORDER if job.entry.name not in NEVER_REMOVE)
 BY_NAME = {job.entry.name: job for job in IN_ORDER}
-STORED = (
-    *("UserTrait", "InterestUserSet", "InterestSubjectUserSet", "SearchableUser", "ProfileSearchIndex", "PostFeatures"),
-    *("TrendingScore", "UserAffinityProfile", "MatchScore", "UserCompatibility", "FeedPresorted"),
-)
+STORED = tuple(dict.fromkeys(table for name in BY_NAME for table in described(name).tables))
 
 SOURCE = {"content-features": "Post", "trending": "Post"}
 """The table whose rows, by their ids, a job's rows go with; "User" of the others."""

@@ -7,29 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs.aliases import JsonObject
-from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import Memory, PagedJob, Resources, Run, scope_of
-from sitejobs.matching.compatibility import job as compatibility
-from sitejobs.matching.match_scores import job as match_scores
-from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch
+from sitejobs.media import media_metadata
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
-from sitejobs.search import profile_search_index, searchable_user
-from sitejobs.traits import build_user_traits as user_traits
-from sitejobs.traits import user_interest_sets as interest_sets
 from tests.fakes import FolderWorkStore
+from tests.jobs import JOBS_IN_ORDER
 from tests.media.sources import Bucket
 
-JOBS_IN_ORDER: tuple[PagedJob, ...] = (
-    *(user_traits.JOB, interest_sets.JOB, match_scores.JOB, compatibility.JOB, searchable_user.JOB),
-    *(profile_search_index.JOB, content_features.JOB, trending.JOB, affinity.JOB, feed_presort.JOB),
-    *(feed_presort_cleanup.JOB, media_metadata.JOB, media_metadata_all.JOB, media_metadata_batch.JOB),
-)
-"""Each after those whose results it reads."""
+__all__ = ["JOBS_IN_ORDER", "run_job"]
 
 
 def run_job(url: str, job: PagedJob, folder: Path, parser: ParserHost, **options: Any) -> Counter[str]:
