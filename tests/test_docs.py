@@ -482,7 +482,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     assert {str(path.relative_to(ROOT)) for path in named if not path.resolve().exists()} == set()
 
 
-MADE = (".aws-sam/", "logs/", "snapshots/", "media/", "video/", "requirements.txt", "app.py", "docs/sitejobs")
+MADE = (".aws-sam/", "build/", "logs/", "snapshots/", "media/", "video/", "requirements.txt", "app.py", "docs/sitejobs")
 """What is there only after a build or a run, or in several places."""
 
 
