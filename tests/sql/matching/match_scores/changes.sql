@@ -1,0 +1,16 @@
+-- _READ_LAST_RUN
+SELECT "id", "status", "context", "startedAt" <= %(started_at)s AS "isPast" FROM "JobRun"
+WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(run_id)s AND "context" ? 'snapshot'
+ORDER BY "id" DESC LIMIT 1;
+
+-- _READ_FAILED_PAGES
+SELECT array_agg("start"::int8), array_agg("stop"::int8) FROM (
+SELECT ("keys" ->> 'start')::int8 AS "start", ("keys" ->> 'stop')::int8 AS "stop" FROM "JobRunFailedPage"
+WHERE "runId" = %(run_id)s
+) AS rows;
+
+-- _READ_VIEWERS_WRITTEN_SINCE
+SELECT array_agg("userId"::int8) FROM (
+SELECT "userId" FROM "MatchScoreViewer"
+WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(run_id)s) OR "provisional"
+) AS rows;

@@ -1,0 +1,27 @@
+-- _READ_BLOCKS
+SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
+UNION
+SELECT "blockedId", "blockerId" FROM "UserBlock"
+WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
+) AS rows;
+
+-- _READ_PROFILES
+SELECT array_agg("userId"::int8), array_agg("id"::int8), array_agg("visible"::int2) FROM (
+SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
+FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+) AS rows;
+
+-- _READ_VIEWERS
+SELECT array_agg("userId"::int8) FROM (
+SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
+WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+) AS rows;
+
+-- _READ_DELETED_USERS
+SELECT array_agg("id"::int8) FROM (
+SELECT asked."id" FROM unnest(%(ids)s::bigint[]) AS asked ("id")
+WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedAt" IS NULL)
+) AS rows;
