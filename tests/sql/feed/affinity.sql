@@ -65,12 +65,12 @@ ORDER BY "end";
         FROM (SELECT "userId", "topCreators" = '{}' AS "empty" FROM "UserAffinityProfile") AS a
         LEFT JOIN "User" u ON u."id" = a."userId" AND u."deletedAt" IS NULL;
 
--- REMOVE
+-- REMOVE_PROFILES
 DELETE FROM "UserAffinityProfile" a
 WHERE a."userId" = ANY(%(keys)s)
   AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = a."userId" AND u."deletedAt" IS NULL);
 
--- WRITE
+-- WRITE_PROFILES
 WITH likes AS MATERIALIZED (
 SELECT DISTINCT l."userId", l."postId" FROM "LikedPost" l
 WHERE l."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int) AND l."createdAt" <= %(now)s
@@ -150,7 +150,7 @@ WHERE NOT (a."computedAt" > %(now)s AND a."computedAt" <= clock_timestamp())
        EXCLUDED."topTopicShares", EXCLUDED."contentTypePrefs", EXCLUDED."engagementVelocity",
        EXCLUDED."explorationFactor", EXCLUDED."fingerprint");
 
--- OUTCOMES
+-- COUNT_SKIPPED
 SELECT count(*) FILTER (WHERE u."id" IS NULL), count(*) FILTER (WHERE u."id" IS NOT NULL AND a."userId" IS NULL)
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL

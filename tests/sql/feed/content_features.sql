@@ -90,7 +90,7 @@ ORDER BY "end";
         SELECT (SELECT count(*) FROM "PostFeatures" s WHERE true AND NOT EXISTS (SELECT FROM "Post" p WHERE p."id" = s."postId" AND p."deletedAt" IS NULL)),
                (SELECT count(*) FROM "PostFeatures" s WHERE true);
 
--- WRITE
+-- WRITE_FEATURES
 INSERT INTO "PostFeatures" AS f ("postId", "topics", "quality", "computedAt", "fingerprint")
 SELECT "postId", string_to_array("topics", ' '), "quality", %(now)s, "fingerprint"
 FROM unnest(%(posts)s::bigint[], %(topics)s::text[], %(qualities)s::float8[], %(fingerprints)s::bigint[])
@@ -102,10 +102,10 @@ SET "topics" = EXCLUDED."topics", "quality" = EXCLUDED."quality", "computedAt" =
 WHERE (f."topics", f."quality", f."fingerprint")
     IS DISTINCT FROM (EXCLUDED."topics", EXCLUDED."quality", EXCLUDED."fingerprint");
 
--- REMOVE
+-- REMOVE_FEATURES
 DELETE FROM "PostFeatures" WHERE "postId" = ANY(%(gone)s);
 
--- READ
+-- READ_POSTS
 SELECT p."id", COALESCE(p."text", ''),
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND

@@ -21,7 +21,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
  FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share: of the author alone, so that the server need not find it for each post
+    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
         WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
@@ -173,10 +173,15 @@ ORDER BY "end";
                    COALESCE(sum(f."segments") FILTER (WHERE u."id" IS NULL), 0) AS "left"
             FROM "FeedPresortedUser" f LEFT JOIN "User" u ON u."id" = f."userId" AND u."deletedAt" IS NULL
         ), shown AS (
-            SELECT s."userId", item->>'kind' AS "kind", CASE WHEN (item->>'id') ~ '^-?[0-9]{1,19}$' AND (item->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-        THEN (item->>'id')::bigint END AS "id",
-                   CASE WHEN (item->'author'->>'id') ~ '^-?[0-9]{1,19}$' AND (item->'author'->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-        THEN (item->'author'->>'id')::bigint END AS "author"
+            SELECT s."userId", item->>'kind' AS "kind",
+    CASE WHEN item->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->>'id')::bigint
+         WHEN item->>'id' ~ '^-?[0-9]{19}$' THEN CASE
+             WHEN (item->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->>'id')::bigint END
+         END AS "id",
+    CASE WHEN item->'author'->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->'author'->>'id')::bigint
+         WHEN item->'author'->>'id' ~ '^-?[0-9]{19}$' THEN CASE
+             WHEN (item->'author'->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->'author'->>'id')::bigint END
+         END AS "author"
             FROM "FeedPresorted" s
             CROSS JOIN LATERAL jsonb_array_elements(
                 CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
@@ -201,7 +206,7 @@ DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s);
 -- _REMOVE_SEGMENTS
 DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s);
 
--- _STORED
+-- _READ_STORED
 SELECT k."userId", u."id" IS NOT NULL, (s."computedAt" > %(now)s AND s."computedAt" <= clock_timestamp()), s."computedAt" = %(now)s
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
@@ -223,7 +228,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
  FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share: of the author alone, so that the server need not find it for each post
+    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
         WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND

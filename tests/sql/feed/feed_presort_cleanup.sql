@@ -39,10 +39,15 @@ ORDER BY "end";
                    COALESCE(sum(f."segments") FILTER (WHERE u."id" IS NULL), 0) AS "left"
             FROM "FeedPresortedUser" f LEFT JOIN "User" u ON u."id" = f."userId" AND u."deletedAt" IS NULL
         ), shown AS (
-            SELECT s."userId", item->>'kind' AS "kind", CASE WHEN (item->>'id') ~ '^-?[0-9]{1,19}$' AND (item->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-        THEN (item->>'id')::bigint END AS "id",
-                   CASE WHEN (item->'author'->>'id') ~ '^-?[0-9]{1,19}$' AND (item->'author'->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-        THEN (item->'author'->>'id')::bigint END AS "author"
+            SELECT s."userId", item->>'kind' AS "kind",
+    CASE WHEN item->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->>'id')::bigint
+         WHEN item->>'id' ~ '^-?[0-9]{19}$' THEN CASE
+             WHEN (item->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->>'id')::bigint END
+         END AS "id",
+    CASE WHEN item->'author'->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->'author'->>'id')::bigint
+         WHEN item->'author'->>'id' ~ '^-?[0-9]{19}$' THEN CASE
+             WHEN (item->'author'->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->'author'->>'id')::bigint END
+         END AS "author"
             FROM "FeedPresorted" s
             CROSS JOIN LATERAL jsonb_array_elements(
                 CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
@@ -61,7 +66,7 @@ SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT 1000
         SELECT GREATEST(held."left", round(held."all" * COALESCE(cards."gone", 0)))::bigint, held."all"::bigint
         FROM held, cards;
 
--- MARK
+-- MARK_STALE
 UPDATE "FeedPresortedUser" SET "fingerprint" = NULL WHERE "userId" = ANY(%(users)s);
 
 -- REMOVE_USERS
@@ -117,7 +122,7 @@ invalid AS (
         WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
             THEN 'author-hidden'
         WHEN blocked."other" <> s."userId" THEN 'author-blocked'
-        -- Looked up one by one: of NOT EXISTS the planner may make a hash of all accesses there are.
+        -- Looked up one by one: for NOT EXISTS the planner may hash the whole of ProfileAccess.
         WHEN s."kind" = 'post' AND post."visibility" IS DISTINCT FROM 'PUBLIC' AND post."author" <> s."userId" AND (
             SELECT g."ownerUserId" FROM "ProfileAccess" g
             WHERE g."ownerUserId" = post."author" AND g."viewerUserId" = s."userId" AND g."status"::text = 'GRANTED'
@@ -137,16 +142,16 @@ FROM segments s LEFT JOIN invalid ON invalid."userId" = s."userId" AND invalid."
 WHERE COALESCE(s."reason", invalid."reason") IS NOT NULL
 ORDER BY s."userId", s."segmentIndex";
 
--- GONE
+-- FIND_GONE
 SELECT k."userId", s."userId" IS NOT NULL
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 WHERE u."id" IS NULL OR s."userId" IS NULL;
 
--- REMOVE
+-- REMOVE_SEGMENTS
 DELETE FROM "FeedPresorted" s USING unnest(%(users)s::bigint[], %(indices)s::smallint[]) AS found ("userId", "index")
 WHERE s."userId" = found."userId" AND s."segmentIndex" = found."index";
 
--- LOCK
+-- LOCK_USERS
 SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" = ANY(%(users)s) ORDER BY "userId" FOR UPDATE SKIP LOCKED;

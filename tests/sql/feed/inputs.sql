@@ -57,7 +57,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
  FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share: of the author alone, so that the server need not find it for each post
+    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
         WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND

@@ -13,7 +13,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
  FROM "Post" p
     JOIN "User" a ON a."id" = p."userId"
     JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share: of the author alone, so that the server need not find it for each post
+    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
         WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
@@ -147,9 +147,9 @@ SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."c
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
     "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people";
 
--- _DELETE
+-- _REMOVE_SEGMENTS
 DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(users)s);
 
--- _COPY
+-- _COPY_SEGMENTS
 COPY "FeedPresorted" ("userId", "segmentIndex", "items", "phase1Json", "algorithmVersion", "computedAt", "expiresAt")
 FROM STDIN (FORMAT BINARY);

@@ -45,12 +45,12 @@ ORDER BY "end";
         )),
                (SELECT count(*) FROM "TrendingScore" s WHERE s."expiresAt" > %(now)s);
 
--- REMOVE
+-- REMOVE_SCORES
 DELETE FROM "TrendingScore"
 WHERE "postId" = ANY(%(keys)s) AND NOT ("computedAt" > %(now)s AND "computedAt" <= clock_timestamp())
   AND ("expiresAt" <= %(now)s OR NOT "postId" = ANY(%(posts)s));
 
--- WRITE
+-- WRITE_SCORES
 INSERT INTO "TrendingScore" AS t
     ("postId", "popularity", "velocity", "peakVelocity", "peakTime", "computedAt", "expiresAt")
 SELECT "postId", "popularity", "velocity", "velocity", %(now)s, %(now)s,
@@ -69,7 +69,7 @@ WHERE NOT (t."computedAt" > %(now)s AND t."computedAt" <= clock_timestamp())
   AND (t."popularity", t."velocity", t."expiresAt")
       IS DISTINCT FROM (EXCLUDED."popularity", EXCLUDED."velocity", EXCLUDED."expiresAt");
 
--- READ
+-- READ_POSTS
 SELECT k."id", CASE
     WHEN p."id" IS NULL OR author."id" IS NULL THEN 'deleted'
     WHEN p."visibility"::text IS DISTINCT FROM 'PUBLIC' THEN 'private'
