@@ -194,12 +194,16 @@ def _tests(edits: Edits, job: NewJob) -> None:
     edits.create(f"tests/{job.package}/test_{job.module}.py", filled(parts.TESTS, job))
 
 
-def renew_documentation(root: Path) -> None:
-    """The parts that the code tells of itself, of the new job too; a process of its own, since the code has changed."""
+def renew(root: Path) -> None:
+    """What the code tells of itself, the new job included: parts of the documentation, the files of tests/sql.
+
+    In processes of their own, since this one has the code as it was.
+    """
     folders = (root, root / "layers" / "sitejobs", root / "local")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
-    command = [sys.executable, str(root / "tools" / "docs.py")]
-    subprocess.run(command, env=environment, cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    for program in (("tools/docs.py",), ("-m", "tests.sql")):
+        command = [sys.executable, *program]
+        subprocess.run(command, env=environment, cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -214,10 +218,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as refused:
         print(f"{refused}. Nothing was written.", file=sys.stderr)
         return 2
-    renew_documentation(ROOT)
-    for file in sorted({*edits.texts, "docs/workflows.md"}):
+    renew(ROOT)
+    job = NewJob(given.name, given.group, PACKAGES[given.group])
+    edits.new.add(f"tests/sql/{job.package}/{job.module}.sql")
+    for file in sorted({*edits.texts, *edits.new, "docs/workflows.md"}):
         print(f"{'made   ' if file in edits.new else 'changed'} {file}")
-    print(filled(parts.NEXT, NewJob(given.name, given.group, PACKAGES[given.group])))
+    print(filled(parts.NEXT, job))
     return 0
 
 
