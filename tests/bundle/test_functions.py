@@ -255,7 +255,7 @@ def test_record_and_finish_import_neither_numpy_nor_scoring(functions: Template,
         # The catalog names every job with its options.
         assert ours <= {"sitejobs.matching.options", "sitejobs.feed.options"}
         assert not {"numpy", "boto3", "regex", "PIL", "pymediainfo", "sitejobs.media.extraction"} & modules
-        assert "sitejobs.runs" in modules
+        assert "sitejobs.jobs.runs" in modules
 
 
 def test_the_aws_sdk_is_imported_once_it_is_needed(functions: Template, lambda_python: Path) -> None:
