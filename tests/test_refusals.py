@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ from sitejobs.errors import DatabaseFailure, SitejobsError, Transient
 from sitejobs.postgres.connection import connect, translated_errors
 from sitejobs.postgres.reasons import REASONS, reason_of
 from tests.conftest import make_home
+from tests.limits import PATIENCE_S
 from tests.postgres_wire import gatekeeper, tls_of_localhost
 from tests.servers import OLDEST, own_server, programs_of
 
@@ -133,18 +135,30 @@ def test_a_server_that_does_not_encrypt_where_it_must_is_a_final_error(guarded: 
     assert str(error) == "OperationalError: does not support SSL"
 
 
+def connected(url: str) -> psycopg.Connection:
+    """A connection as soon as the server has a place: it takes a moment to notice that others were closed."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return psycopg.connect(url)
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def test_a_server_without_a_free_connection_may_be_asked_again(guarded: SimpleNamespace) -> None:
     with ExitStack() as held:
         for _ in range(CONNECTIONS - 1):
-            held.enter_context(psycopg.connect(guarded.server.url))
+            held.enter_context(connected(guarded.server.url))
         error = refused(guarded.url)
         assert isinstance(error, Transient)
         assert str(error) == "OperationalError: remaining connection slots"
-        held.enter_context(psycopg.connect(guarded.server.url))
+        held.enter_context(connected(guarded.server.url))
         error = refused(guarded.url)
         assert isinstance(error, Transient)
         assert str(error) == "OperationalError: too many clients already"
-    connect(guarded.url).close()
+    connected(guarded.url).close()
 
 
 @pytest.mark.parametrize(
