@@ -40,7 +40,7 @@ class PartFigures:
 
     read_seconds, snapshot_seconds : reading the population; that and making the snapshot's file.
     page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, segments ready.
-    shelf_seconds : processor time of making one candidate's place on a segment.
+    segment_seconds : processor time of making one candidate's place on a segment.
     touched : share of the candidates on segments that a page needs. looked_at, scored: shares of pairs.
     plain_seconds : the plain screening for everyone, of which `plain_viewers` were measured.
     cell_bytes, cell_seconds : memory and processor time of a viewer and a block when bounds are compared.
