@@ -177,6 +177,8 @@ UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u2060\u2067\ufe0f\ufeff\U000e0041"
 
 
 @settings(deadline=None)
+@example("\u094d\u200c\u062e\u062e\u062e")  # a mark that begins no word, then a joiner
+@example("#\u0915\u0916\u094d\u200d\u0915\u20dd")  # the joiner before an enclosing mark, which is in no topic
 @given(st.text(st.sampled_from("ab Éß" + "میخو" + "क्षश්ර" + "กำ漢字" + "1#_-'❤" + UNSEEN), max_size=30))
 def test_no_topic_begins_or_ends_with_what_nobody_sees(text: str) -> None:
     for topic in topics_of(text, 8):

@@ -41,7 +41,8 @@ _RUN_OR_WORD = regex.compile(
     | (?P<katakana>[\p{Katakana}ー]+)
     | (?P<hiragana>\p{Hiragana}+)
     | (?P<thai>\p{Thai}+)
-    | (?P<word>(?<part>(?!\p{M})[[\p{L}\p{M}\p{N}\u200c\u200d]--[\p{Me}\p{Han}々\p{Katakana}ー\p{Hiragana}\p{Thai}]]+)
+    | (?P<word>(?<part>(?![\p{M}\u200c\u200d])
+        [[\p{L}\p{M}\p{N}\u200c\u200d]--[\p{Me}\p{Han}々\p{Katakana}ー\p{Hiragana}\p{Thai}]]+(?<![\u200c\u200d]))
       (?:['-](?&part))*)
     """,
     regex.VERBOSE | regex.VERSION1,
@@ -61,7 +62,7 @@ def topics_of(text: str, limit: int) -> list[str]:
     are left out; a hashtag may be any word.
     """
     text = _IGNORED.sub(" ", normalised(text[:LONGEST_TEXT]))
-    hashtags = (tag.strip("_") for tag in _HASHTAG.findall(text))
+    hashtags = (tag.strip(f"_{JOINERS}") for tag in _HASHTAG.findall(text))
     found = {tag: None for tag in hashtags if 2 <= len(tag) <= LONGEST_TOPIC and _LETTER.search(tag)}
     words = list(_words(_HASHTAG.sub(" ", text)))
     ignored = stop_words([form for _, word in words for form in (word, _core(word))])
