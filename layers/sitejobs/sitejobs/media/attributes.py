@@ -1,7 +1,7 @@
 """Every attribute that is extracted: name, type, unit, which kinds have it, where it comes from.
 
-This is all that leaves the parser: nothing else of a file is stored, returned or logged, so that places, serial
-numbers and names in it stay where they are. Texts are of a fixed vocabulary or a narrow pattern.
+Nothing else leaves the parser: places, serial numbers and names in a file are never stored, returned or logged. Texts
+have a fixed vocabulary or a narrow pattern.
 """
 
 import math
@@ -18,14 +18,14 @@ MAX_PIXELS_A_SIDE = 1_000_000
 MAX_DURATION_MS = 7 * 24 * 3600 * 1000
 MAX_BIT_RATE = 10_000_000_000
 EARLIEST_YEAR = 1826
-"""The first photograph that is left."""
+"""Year of the oldest surviving photograph."""
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .:@+/-]{0,39}")
 _LANGUAGE = re.compile(
     r"([a-z]{2,3})(-[a-z]{4}(?![a-z0-9]))?(-(?:[a-z]{2}|[0-9]{3})(?![a-z0-9]))?(?:$|-)", re.IGNORECASE
 )
 _ZERO_TIMES = {"1904-01-01T00:00:00", "1970-01-01T00:00:00"}
-"""What the clocks of QuickTime and of Unix show when nobody has set them."""
+"""Zero of QuickTime's and of Unix's clock: the time was never set."""
 _CODE = re.compile(r"[a-z0-9_.+ -]{1,32}", re.IGNORECASE)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{1,2048}={0,2}")
@@ -110,7 +110,7 @@ def number(value: Any, low: float, high: float) -> float | None:
 
 
 def moment(value: Any) -> str | None:
-    """A date and time as ISO text without a zone, if it is one that a camera may have shown."""
+    """A date and time as ISO text without a zone; None if it is invalid, or implausible for a camera."""
     if not isinstance(value, str):
         return None
     text = value.strip().removesuffix(" UTC").removesuffix("Z")[:19].replace("T", " ")
@@ -125,7 +125,7 @@ def moment(value: Any) -> str | None:
 
 
 def language(value: Any) -> str | None:
-    """A language tag as far as language, script and region go: pt-BR, zh-Hant-TW; what may follow is dropped."""
+    """A language tag cut after language, script and region: pt-BR, zh-Hant-TW."""
     found = _LANGUAGE.match(value) if isinstance(value, str) and len(value) <= 40 else None
     if found is None:
         return None

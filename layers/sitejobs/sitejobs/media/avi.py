@@ -1,4 +1,4 @@
-"""AVI measured by its headers: several files may have been joined, and programs play all of them."""
+"""Duration of AVI by its headers. Joined files are added up: programs play all of them."""
 
 import re
 from typing import Final
@@ -13,13 +13,13 @@ _STREAM: Final = b"strh"
 
 
 def avi_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length that is told, or that of all pieces when it is more."""
+    """The told duration, or that of all pieces if it is longer."""
     told = told_ms or 0.0
     return longer_of(told, sum(_told_ms(file.at(at, _HEADER_BYTES)) for at in _beginnings(file, size))) or None
 
 
 def _beginnings(file: RangedFile, size: int) -> list[int]:
-    """Where files begin: anywhere in a small one, of a large one where the last piece says that it ends."""
+    """Offsets of the pieces: a small file is searched whole, in a large one each piece's size leads to the next."""
     if size <= SCANNED_WHOLE:
         return [match.start() for match in _BEGINNING.finditer(file.at(0, size))][:MAX_PIECES]
     found, at = [], 0
@@ -35,7 +35,7 @@ def _beginnings(file: RangedFile, size: int) -> list[int]:
 
 
 def _told_ms(header: bytes) -> float:
-    """The longest stream of a piece, by its own header."""
+    """Milliseconds of a piece's longest stream, by the stream headers."""
     longest, at = 0.0, header.find(_STREAM)
     while 0 <= at <= len(header) - 44:
         scale, rate, length = (

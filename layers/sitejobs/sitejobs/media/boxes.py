@@ -1,4 +1,4 @@
-"""What the boxes of an MP4, QuickTime, HEIF or AVIF file say of its tracks, whatever its header claims."""
+"""The tracks of an MP4, QuickTime, HEIF or AVIF file by their own boxes: its header may be wrong."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 from sitejobs.media.reading import RangedFile
 
 MAX_BOXES: Final = 400
-"""Boxes of one level that are looked at: a film in fragments has thousands, its last ones are found from the end."""
+"""Most boxes read of one level. A fragmented film has thousands: its last ones are found from the file's end."""
 MAX_TABLE_BYTES: Final = 4 << 20
 TAIL_BYTES: Final = 1 << 20
 
@@ -18,8 +18,8 @@ _PLAYED: Final = (b"vide", b"soun", b"pict")
 
 @dataclass(frozen=True)
 class Track:
-    """`handler`: vide, soun, pict (frames of an image) ...; `seconds` of its media before any edit; `turn`:
-    clockwise degrees and whether it is mirrored before it is turned."""
+    """A track. `handler`: vide, soun or pict (frames of an image); `seconds`: its media without edit lists; `turn`:
+    clockwise degrees, and whether it is mirrored first."""
 
     number: int
     handler: str
@@ -31,13 +31,13 @@ class Track:
 
 @dataclass(frozen=True)
 class Movie:
-    """Tracks, the seconds that the header tells, and those at the end of the last fragment."""
+    """Tracks, the header's duration, and the end of the last fragment, both in seconds."""
 
     tracks: tuple[Track, ...] = ()
     told_seconds: float = 0.0
     fragments_end: float = 0.0
     chapter_tracks: frozenset[str] = frozenset()
-    """Numbers of the tracks that hold another's chapters: titles and pictures."""
+    """Numbers of the tracks that hold chapter titles or chapter pictures."""
 
     def played(self, *handlers: str) -> list[Track]:
         """Tracks that are seen or heard: chapters, times and subtitles are not."""
@@ -45,7 +45,7 @@ class Movie:
 
     @property
     def media_seconds(self) -> float:
-        """The longest track without its edits, or the end of its fragments."""
+        """Seconds of the longest track without edit lists, or the end of the last fragment."""
         return max(
             [track.seconds for track in self.played() if str(track.number) not in self.chapter_tracks]
             + [self.fragments_end]
@@ -112,7 +112,7 @@ def _chapters(file: RangedFile, start: int, end: int) -> set[str]:
 
 
 def _sample_times(file: RangedFile, start: int, end: int) -> tuple[int, int]:
-    """Length and number of the samples, by their own table."""
+    """Duration and number of the samples, by the stts table."""
     for kind, at, to in _boxes(file, start, end):
         if kind == b"stbl":
             table = next(((a, b) for inner, a, b in _boxes(file, at, to) if inner == b"stts"), None)
@@ -123,7 +123,7 @@ def _sample_times(file: RangedFile, start: int, end: int) -> tuple[int, int]:
                 (int.from_bytes(data[i : i + 4], "big"), int.from_bytes(data[i + 4 : i + 8], "big"))
                 for i in range(0, len(data) - 7, 8)
             ]
-            # Old cameras write a negative time now and then: a sample of no length.
+            # Old cameras sometimes write a negative time: it counts as 0.
             return sum(count * (0 if time >= 1 << 31 else time) for count, time in pairs), sum(n for n, _ in pairs)
     return 0, 0
 
@@ -186,7 +186,7 @@ def _boxes(file: RangedFile, start: int, end: int) -> Iterator[_Box]:
 
 
 def _times(file: RangedFile, at: int) -> tuple[int, int, int]:
-    """Units a second, length in them (0: not told), and what follows, of a mvhd or mdhd."""
+    """Of an mvhd or mdhd: units a second, duration in units (0: unknown), and where the next field begins."""
     data = file.at(at, 32)
     if data[0] == 1:
         scale, length, after = int.from_bytes(data[20:24], "big"), int.from_bytes(data[24:32], "big"), at + 32
@@ -206,13 +206,13 @@ def _matrix(data: bytes) -> list[float] | None:
 
 
 def _turn(matrix: list[float] | None, movie: list[float] | None) -> tuple[int, bool]:
-    """Clockwise degrees, and whether it is mirrored before that; what is no quarter turn is none."""
+    """Clockwise degrees, and whether it is mirrored first. Anything but a quarter turn counts as 0 degrees."""
     a, b, c, d = _product(matrix or [1, 0, 0, 1], movie or [1, 0, 0, 1])
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
     for degrees, (cosine, sine) in ((0, (1, 0)), (90, (0, 1)), (180, (-1, 0)), (270, (0, -1))):
-        # The sides of the matrix may be scaled: its direction counts.
+        # The matrix may also scale: only its direction counts.
         if a * cosine + b * sine > 0.99 * (a * a + b * b) ** 0.5 > 0:
             return degrees, mirrored
     return 0, mirrored

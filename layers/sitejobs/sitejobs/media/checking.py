@@ -1,4 +1,4 @@
-"""One record checked: its object looked at, parsed, judged, the verdict stored. All four ways in end here."""
+"""Checks one record: looks at its object, parses and judges it, stores the verdict. All jobs and the queue end here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from sitejobs.media.records import (
 from sitejobs.media.rules import Claim, Reason, Rules, broken_rules, read_rules
 
 ATTEMPTS: Final = 3
-"""Times that an object is looked at anew when it is overwritten while it is read."""
+"""Checks of one record before giving up because its object is overwritten again and again."""
 
 _GONE = Verdict(FAILED, (Reason("gone", "there is no such object in the media bucket"),))
 _LOCKED = Verdict(FAILED, (Reason("archived", "the object is archived and cannot be read"),))
@@ -46,11 +46,11 @@ class Checker:
     prefix: str = ""
 
     def check(self, connection: Connection, media_id: int, summary: PageSummary, *, force: bool = False) -> str:
-        """Check a record and count what came of it; the outcome as one word.
+        """Check a record, count the outcome in `summary` and return it as one word.
 
         Raises
         ------
-        Transient : the bucket is not to be reached now, or the object changes all the time.
+        Transient : the bucket cannot be reached now, or the object was overwritten during every attempt.
         """
         for _ in range(ATTEMPTS):
             record = record_by_id(connection, media_id)
@@ -60,23 +60,23 @@ class Checker:
             try:
                 return self._check(connection, record, summary, force)
             except (ObjectChanged, ObjectGone):
-                # The record, too, is read anew: whoever came between may have stored the new object's verdict.
+                # The record is read again, too: another check may have stored the new object's verdict meanwhile.
                 continue
             except psycopg.DataError:
-                # The site's own column is narrower than what was found.
+                # A column of the site's Media table is too narrow for a value.
                 summary.fail("not-stored")
                 return "not-stored"
         raise Transient("an object is overwritten again and again")
 
     def _check(self, connection: Connection, record: Record, summary: PageSummary, force: bool) -> str:
-        """One attempt; ObjectChanged or ObjectGone when the object is another one at its end."""
+        """One attempt. ObjectChanged or ObjectGone: the object was overwritten or deleted meanwhile."""
         seen = self._look(record)
         if not force and record.was_checked_as(None if seen is None else seen.etag):
             return self._same_as_before(connection, record, summary)
         verdict = self._judge(record, seen)
         with connection.transaction():
             lock_record(connection, record.id)
-            # Looked at again within the lock, an older object's verdict never replaces a newer one's.
+            # The second look is under the lock, so that an older object's verdict never replaces a newer one's.
             if self._look(record) != seen:
                 raise ObjectChanged
             now = record_by_id(connection, record.id)
@@ -86,7 +86,7 @@ class Checker:
         return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
 
     def _reason_to_skip(self, record: Record) -> str | None:
-        """Why a record is none that is checked; None for one that is."""
+        """Why the record is not checked; None: it is checked."""
         if record.is_deleted:
             return "deleted"
         if record.type not in KINDS:
@@ -124,7 +124,7 @@ class Checker:
 
 
 def _counted(summary: PageSummary, verdict: Verdict) -> str:
-    """Rejected and unreadable uploads are results like any other; their reasons are counted beside them."""
+    """Count a stored verdict. Rejected and unreadable uploads count as written, with their reasons."""
     summary.processed += 1
     summary.written += 1
     if verdict.status == FAILED:

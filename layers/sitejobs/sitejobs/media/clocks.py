@@ -1,4 +1,4 @@
-"""Files of which several were joined: players go on through all of them, and the clock begins again with each."""
+"""Duration of joined files: players play all of them, and the clock restarts with each."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -7,23 +7,23 @@ from typing import Final
 from sitejobs.media.reading import RangedFile
 
 WINDOWS: Final = 8
-"""Places of a large file that are looked at for its clock."""
+"""Windows of a large file in which its clock is read."""
 
 Mark = tuple[int, float]
-"""A place within the file, and the time there in seconds."""
+"""An offset within the file, and the clock there."""
 
 
 def windows(file: RangedFile, size: int, length: int) -> Iterator[tuple[int, bytes]]:
-    """Places of a large file, evenly spread, each with `length` bytes from there."""
+    """`WINDOWS` offsets of a large file, evenly spread, each with `length` bytes from there."""
     for window in range(WINDOWS):
         place = (size - length) * window // (WINDOWS - 1)
         yield place, file.at(place, length)
 
 
 def joined_seconds(places: Sequence[Sequence[Mark]], size: int) -> float | None:
-    """Length by the mean rate at which the clock rises, within places or from one to the next, whichever says more.
+    """Duration by the clock's mean rise a byte, within windows or from one to the next, whichever is larger.
 
-    None when it never falls back: then the file's end tells.
+    None if the clock never falls back: then its last value is the duration.
     """
     within = [step for marks in places for step in _steps(marks)]
     between = _steps([marks[0] for marks in places if marks])

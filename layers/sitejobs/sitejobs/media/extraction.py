@@ -1,6 +1,6 @@
-"""One file's attributes, whatever it is: recognised by its first bytes, then read by what knows that format.
+"""All attributes of one file: the first bytes tell its format, then that format's reader takes over.
 
-This runs in the parser's process, and knows neither bucket nor database.
+Runs in the parser's process; it knows neither the bucket nor the database.
 """
 
 from collections.abc import Callable, Collection
@@ -24,7 +24,7 @@ from sitejobs.media.wav import wav_duration_ms
 
 _ISO_FILES: Final = {"mp4", "m4a", "mov"}
 _SEQUENCES: Final = {"avif", "heic"}
-"""Images whose animation is a film's track."""
+"""Image formats that store an animation as a video track."""
 _MATROSKA: Final = {"mkv", "webm"}
 _MEASURED: Final[dict[str, Callable[[RangedFile, int, float | None], float | None]]] = {
     "mp3": lambda file, size, told: sound_duration_ms(file, size, "mp3", told),
@@ -35,14 +35,14 @@ _MEASURED: Final[dict[str, Callable[[RangedFile, int, float | None], float | Non
     "avi": avi_duration_ms,
     "ts": ts_duration_ms,
 }
-"""What may be longer than its header says."""
+"""Formats whose header may understate the duration, and the function that measures it."""
 _EDIT_MS: Final = 500
-"""An edit that cuts less is what encoders put before the sound; of what cuts more browsers play one or the other."""
+"""Milliseconds. A shorter cut of an edit list is encoder delay; some browsers play longer cuts, so these count."""
 _SEARCHED_BYTES: Final = 32 << 10
 
 
 class Unreadable(Exception):
-    """The file cannot be understood. `code` is a word, the text a sentence of ours: nothing of the file is in it."""
+    """The file cannot be understood. `code` is one word, `detail` a sentence; neither quotes the file."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -51,11 +51,11 @@ class Unreadable(Exception):
 
 
 def extract(file: RangedFile, size: int, depth: Depth, formats: Collection[str] | None = None) -> Attributes:
-    """Everything that is known of a file; one that is of none of `formats` (None: all) is told by its name alone.
+    """All attributes of a file. If its format is not among `formats` (None: all), the content is not parsed.
 
     Raises
     ------
-    Unreadable : empty, no media, damaged or cut off.
+    Unreadable : the file is empty, no media, damaged or cut off.
     """
     if size == 0:
         raise Unreadable("empty", "the object has no bytes")
@@ -71,7 +71,7 @@ def extract(file: RangedFile, size: int, depth: Depth, formats: Collection[str] 
 
 
 def _format_of(file: RangedFile) -> Format | None:
-    """By the first bytes; of sound also behind what often stands before it: tags, zeros, a frame cut in two."""
+    """The format by the first bytes. Sound is also recognised after tags, zero bytes or a partial frame."""
     head = file.at(0, HEAD_BYTES)
     if head[:3] == b"ID3":
         behind = recognise(file.at(after_id3(file), HEAD_BYTES))
@@ -91,7 +91,7 @@ def _image(file: RangedFile, form: Format, size: int, depth: Depth) -> dict[str,
     except MemoryError:
         raise
     except Exception as error:
-        # Pillow's plugins raise whatever they stumble over; none of its words are passed on, they may quote the file.
+        # Pillow's plugins raise errors of any class. Their text is not passed on: it may quote the file.
         raise Unreadable("damaged", f"the {form.name} image cannot be read") from error
 
 
@@ -115,7 +115,7 @@ def _film_or_sound(file: RangedFile, form: Format, size: int) -> dict[str, Any]:
 
 
 def _duration(file: RangedFile, form: Format, size: int, movie: Movie, told_ms: float | None) -> float | None:
-    """The longer of what is told and what is there: a rule about lengths is not passed by a header that says less."""
+    """The longer of the header's and the measured duration: a false header must not get past the rule on lengths."""
     if form.name in _MATROSKA:
         return _matroska(file, form, size, told_ms)
     if form.name in _MEASURED:

@@ -1,4 +1,4 @@
-"""FLAC measured by its frames: a streamed file tells no length, and one that tells it may hold another behind."""
+"""Duration of FLAC by its frames: a streamed file tells none, and another file may follow in the same one."""
 
 import re
 from itertools import islice, pairwise
@@ -8,7 +8,7 @@ from sitejobs.media.reading import RangedFile
 from sitejobs.media.sound_frames import MAX_TRIES, SCANNED_WHOLE, Walked, after_id3, longer_of, sampled
 
 MAX_PIECES: Final = 1_000
-"""Files joined to one that are looked at each by itself."""
+"""Most joined files that are measured one by one."""
 _SAMPLING: Final = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 _BLOCKS: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 _MARK: Final = b"fLaC"
@@ -18,7 +18,7 @@ _HEADER_BYTES: Final = 16
 
 
 def flac_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length that is told, or that of the frames when there are more; of a large file by its mean rate."""
+    """The told duration, or the frames' if it is longer; a large file is measured by samples."""
     start = after_id3(file)
     rate = _stream_rate(file.at(start, 64))
     told = told_ms or 0
@@ -29,7 +29,7 @@ def flac_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> floa
 
 
 def _walk(data: bytes, rate: int) -> Walked:
-    """All frames, file by file where several were joined."""
+    """All frames, piece by piece where files were joined."""
     starts = [match.start() for match in _START.finditer(data)]
     ends = [0, *[start for start in starts if start], len(data)]
     pieces = [_piece(data[at:end], rate) for at, end in pairwise(ends[:MAX_PIECES])]
@@ -63,13 +63,13 @@ def _after_metadata(data: bytes) -> int:
 
 
 def _frame(head: bytes, stream_rate: int) -> tuple[float, tuple[int, int]] | None:
-    """Seconds, and what all frames of a sound share, of a header that its own check byte confirms."""
+    """Seconds of a frame, and the key that all frames of a stream share; None if the header's CRC is wrong."""
     if len(head) < 7 or head[3] & 1:
         return None
     block_code, rate_code = head[2] >> 4, head[2] & 15
     if block_code == 0 or rate_code == 15 or head[3] >> 4 > 10:
         return None
-    # The number of the frame or sample, as UTF-8 has it.
+    # The number of the frame or sample, coded like UTF-8.
     position = 4 + max(1, 8 - (~head[4] & 0xFF).bit_length())
     samples = _BLOCKS[block_code]
     if block_code in (6, 7):

@@ -1,4 +1,4 @@
-"""The formats that are known: those that are looked into, and those that are only told by name."""
+"""The known formats: some are parsed, the others only recognised, to be refused by name."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ HEAD_BYTES = 4096
 
 @dataclass(frozen=True)
 class Format:
-    """A container. `kind` None: its tracks decide between VIDEO and AUDIO; `parsed`: we look inside.
+    """A container. `kind` None: its tracks decide between VIDEO and AUDIO; `parsed`: its content is read.
 
-    `title` says to people what the name alone does not.
+    `title` explains the name to people.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Format:
 
     @property
     def shown(self) -> str:
-        """The name as sentences have it."""
+        """The name, with its title if it has one."""
         return f"{self.name} ({self.title})" if self.title else self.name
 
 

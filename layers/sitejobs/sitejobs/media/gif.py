@@ -16,7 +16,7 @@ _END: Final = b"\0;"
 
 @dataclass
 class _Walk:
-    """What a walk along the blocks has found so far; `control` is what the next frame is to be shown with."""
+    """What a walk along the blocks has found so far; `control`: the control extension of the next frame."""
 
     data: bytes
     position: int
@@ -31,7 +31,7 @@ class _Walk:
 
 
 def read_gif(file: RangedFile, size: int, whole: bool) -> Picture:
-    """A GIF's anatomy: `whole`, or only its size. ValueError when it has no frame."""
+    """The structure of a GIF; unless `whole`, only its size. ValueError: it has no frame."""
     head = file.at(0, _HEAD)
     width, height, flags = struct.unpack_from("<HHB", head, 6)
     if not whole:
@@ -61,7 +61,7 @@ def read_gif(file: RangedFile, size: int, whole: bool) -> Picture:
 
 
 def _table(flags: int) -> int:
-    """Bytes of a table of colours."""
+    """Bytes of a colour table."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
@@ -91,7 +91,7 @@ def _frame(walk: _Walk) -> None:
 
 
 def _after_blocks(data: bytes, position: int) -> int:
-    """Behind a chain of data blocks, each with its length before it; behind the file, when it ends in one."""
+    """The offset after a chain of data blocks; past the end of the data if that cuts the chain off."""
     size = len(data)
     while position < size:
         length = data[position]
@@ -102,7 +102,7 @@ def _after_blocks(data: bytes, position: int) -> int:
 
 
 def _mended(data: bytes, position: int) -> bytes:
-    """The blocks from `position` on, the last one as long as it is."""
+    """The blocks from `position` on, a truncated last one with its actual length."""
     parts = []
     while position < len(data):
         block = data[position + 1 : position + 1 + data[position]]
@@ -112,7 +112,7 @@ def _mended(data: bytes, position: int) -> bytes:
 
 
 def _alone(head: bytes, table: bytes, frame: bytes) -> IO[bytes]:
-    """A gif of one frame, which fills it."""
+    """A GIF of this frame alone, as large as the frame."""
     width, height = struct.unpack_from("<HH", frame, 5)
     placed = frame[:1] + b"\0\0\0\0" + frame[5:]
     return file_of(head[:6], struct.pack("<HH", width, height), table, placed, _END)

@@ -12,7 +12,7 @@ _MAX_BOXES: Final = 10_000
 _MAX_META: Final = 8 << 20
 _META_DATA: Final = (b"Exif", b"mime")
 _NO_TYPE: Final = b"skip"
-# Measured: what decoding takes, with up to eight bits a sample and with more.
+# Memory that decoding takes, measured: the decoder's own, and that of a pixel with up to 8 bits a sample or more.
 _DECODER_BYTES: Final = 32 << 20
 _BYTES_A_PIXEL: Final = 12
 _BYTES_A_DEEP_PIXEL: Final = 24
@@ -22,7 +22,7 @@ _TURNED_AS: Final = {turn: number for number, turn in TURNS.items()}
 
 @dataclass
 class _Meta:
-    """The parts of a `meta` box, by the item's number; properties by their place."""
+    """A parsed `meta` box: its parts by item number, its properties in the file's order."""
 
     primary: int = 0
     types: dict[int, bytes] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class _Meta:
 
 
 def read_heif(file: RangedFile, size: int, whole: bool, name: str) -> Picture | None:
-    """The anatomy of a HEIC or AVIF picture; None when its boxes do not tell it, as of some sequences.
+    """The structure of a HEIC or AVIF picture; None if its boxes do not tell it, as in some sequences.
 
     Raises
     ------
-    ValueError : the picture's data goes on behind the file's end.
+    ValueError : the picture's data extends past the file's end.
     """
     try:
         meta = _meta_of(file, size)
@@ -66,7 +66,7 @@ def read_heif(file: RangedFile, size: int, whole: bool, name: str) -> Picture | 
 
 
 def _without_metadata(data: bytes, meta: _Meta) -> Iterator[memoryview | bytes]:
-    """The file whose metadata are of a type that nobody looks at: everything else stays where it is."""
+    """The file with its metadata items renamed to a type that decoders ignore; no offset changes."""
     view, last = memoryview(data), 0
     for place in sorted(meta.type_places):
         yield view[last:place]
@@ -144,7 +144,7 @@ def _types(meta: _Meta, data: bytes, start: int, end: int, offset: int) -> None:
 
 
 def _places(meta: _Meta, data: bytes, start: int) -> None:
-    """Where the items' data are; those in other files or made of other items are left out."""
+    """Byte ranges of the items' data; items in other files or derived from other items are left out."""
     version, sizes = data[start], data[start + 4 : start + 6]
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
     index_size = sizes[1] & 15 if version else 0
@@ -201,7 +201,7 @@ def _shown(meta: _Meta) -> tuple[tuple[int, int, int], int] | None:
         elif kind == b"irot":
             rotation = (rotation - 90 * (data[0] & 3)) % 360
         elif kind == b"imir":
-            # Left and right change places, or top and bottom: the same, turned by half.
+            # Swapping top and bottom is swapping left and right, then turning by 180 degrees.
             rotation = (-rotation if data[0] & 1 else 180 - rotation) % 360
             mirrored = not mirrored
     if not width or not height:

@@ -1,7 +1,7 @@
-"""What a Matroska or WebM file says beside MediaInfo's answer: its true length, and whether its end is missing.
+"""Duration of a Matroska or WebM file, and whether its end is missing: MediaInfo may be wrong about both.
 
-Browsers record WebM as a stream: no duration in the header, no size of the segment. Its last cluster tells the time.
-Of joined files, and wherever the clock begins again, they play one after the other.
+Browsers record WebM as a stream, with neither a duration nor a segment size: the last cluster has the time. Joined
+files, and parts after a restart of the clock, are added up: browsers play one after the other.
 """
 
 import re
@@ -16,27 +16,27 @@ from sitejobs.media.sound_frames import SCANNED_WHOLE
 
 TAIL_BYTES = 1 << 20
 TOLD_BYTES, THOROUGH_BYTES = 8 << 20, 32 << 20
-"""Of the end, where the last MB begins no cluster: with a length in the header, and without one. A recording may be one
-cluster of many megabytes."""
+"""Bytes of the end searched for a cluster, at most: with a duration in the header, and without one. A recording may be
+one cluster of many megabytes."""
 MAX_PARTS = 16
-"""Files joined to a large one whose ends are looked at; with more of them the rest is taken to be like those."""
+"""Most joined files of a large one whose ends are read; the rest is estimated from them."""
 MAX_CLUSTERS = 100_000
-"""Of a file that is read whole: a real one has one in some seconds, or in some kilobytes."""
+"""Most clusters of a file that is read whole; real files have one every few seconds or kilobytes."""
 WINDOW_BYTES = 1 << 20
-"""A recording's cluster has about as many."""
+"""About the bytes of a recording's cluster."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
 _CLUSTERS = re.compile(re.escape(_CLUSTER))
 _SEGMENT = b"\x18\x53\x80\x67"
 _TIMESTAMP, _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
 _BEFORE_TIME = (0xEC, 0xBF, 0xA7, 0xAB)
-"""Void, checksum, place and size of the cluster before: they may come before its time."""
+"""Void, CRC-32, Position and PrevSize: elements that may precede a cluster's timestamp."""
 _TIMESTAMP_SCALE = b"\x2a\xd7\xb1"
 _DEFAULT_SCALE_NS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Segment:
-    """`end`: where it says that it ends, None: it does not; `truncated`: that is behind the file's end."""
+    """`end`: where it ends by its own size, None: unknown; `truncated`: that is past the file's end."""
 
     end: int | None
     truncated: bool
@@ -44,7 +44,7 @@ class Segment:
 
 
 def segment_of(file: RangedFile, size: int, start: int = 0) -> Segment:
-    """Look at the head. ValueError when it is none."""
+    """Read the segment's head at `start`. ValueError: there is none."""
     head = file.at(start, 4096)
     header_size, header_length = _size(head, 4)
     at = 4 + header_length + (header_size or 0)
@@ -61,7 +61,7 @@ def segment_of(file: RangedFile, size: int, start: int = 0) -> Segment:
 
 
 def played_ms(file: RangedFile, size: int, first: Segment, *, thorough: bool) -> float | None:
-    """Time of the last block, of all files that were joined; None when there is none within the bytes looked at."""
+    """Milliseconds to the last block, joined files added up; None if no block was found."""
     if size <= SCANNED_WHOLE:
         return _played(file.at(0, size)) * first.scale_ns / 1e6 or None
     total, start, segment = 0.0, 0, first
@@ -79,7 +79,7 @@ def played_ms(file: RangedFile, size: int, first: Segment, *, thorough: bool) ->
 
 
 def _played(data: bytes) -> int:
-    """The highest time of each run of clusters whose times rise, taken together."""
+    """The sum of the highest times of all runs of clusters with rising times."""
     known = list(islice(_clusters(data), MAX_CLUSTERS))
     end = known[-1][0] if len(known) == MAX_CLUSTERS else len(data)
     marks = [*known, (end, -1.0)]
@@ -90,7 +90,7 @@ def _played(data: bytes) -> int:
 
 
 def _clusters(data: bytes, place: int = 0) -> Iterator[Mark]:
-    """Where clusters begin, and the time each begins with."""
+    """Offset and start time of each cluster."""
     for match in _CLUSTERS.finditer(data):
         time = _time_of(data, match.start())
         if time is not None:
@@ -164,7 +164,7 @@ def _block_in_group(data: bytes, at: int) -> int:
 
 
 def _size(data: bytes, at: int) -> tuple[int | None, int]:
-    """An element's size (None: unknown) and the bytes that it takes."""
+    """An element's size (None: unknown), and the bytes of the size field."""
     first = data[at]
     if not first:
         raise ValueError("no size")

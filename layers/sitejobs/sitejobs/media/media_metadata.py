@@ -1,4 +1,4 @@
-"""media-metadata: what one upload is, and whether it is good."""
+"""media-metadata: checks one upload."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from sitejobs.media.options import MEDIA_METADATA, MediaMetadataOptions
 
 
 def plan(resources: Resources, run: Run, options: MediaMetadataOptions, cursor: Any) -> Chapter:
-    """One page, of the record asked for.
+    """One page with the one record.
 
     Raises
     ------

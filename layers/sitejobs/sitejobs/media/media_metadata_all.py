@@ -1,4 +1,4 @@
-"""media-metadata-all: every upload that nobody has checked yet, whatever its age, one at a time."""
+"""media-metadata-all: checks every unchecked upload of any age, one page at a time."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""media-metadata-batch: the uploads of the last hours that nobody has checked yet."""
+"""media-metadata-batch: checks the unchecked uploads of the last hours."""
 
 from datetime import timedelta
 from typing import Final

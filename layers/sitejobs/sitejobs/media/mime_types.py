@@ -1,10 +1,10 @@
-"""MIME types by families: one container has many names, and what claims one of them means the same file."""
+"""Families of MIME types: a container has many names, and a claim may use any of them."""
 
 import mimetypes
 from typing import Final
 
-# The first of a family is its name of a film or an image, as far as it has any; those that phones, browsers and
-# operating systems send follow. What is under `audio/` holds for content without a moving picture alone.
+# A family begins with its image or video name, if it has one; names that phones, browsers and operating systems send
+# follow. Its `audio/` names hold only for content without a moving picture.
 _FAMILIES: Final[dict[str, str]] = {
     "jpeg": "image/jpeg image/jpg image/pjpeg image/jfif image/x-jpeg image/x-jpg image/x-citrix-jpeg",
     "png": "image/png image/x-png image/apng image/vnd.mozilla.apng image/x-citrix-png",
@@ -46,37 +46,37 @@ _NAMES: Final = {family: tuple(names.split()) for family, names in _FAMILIES.ite
 _FAMILY_OF: Final = {name: family for family, names in _NAMES.items() for name in names}
 _NO_CLAIM: Final = {"", "application/octet-stream", "binary/octet-stream", "application/binary", "application/unknown"}
 _OGG_SOUND: Final = "audio/ogg"
-"""Old programs claim it for films, too: for long there was no other name."""
+"""Old programs claim it for films, too: for long Ogg had no other type."""
 
-# The interpreter's own table, not the files of the machine.
+# Python's own table, not the machine's mime.types.
 _WELL_KNOWN: Final = frozenset(name for table in mimetypes.MimeTypes(filenames=()).types_map for name in table.values())
 
 
 def normal(claimed: str | None) -> str:
-    """A claim without its parameters, in small letters."""
+    """A claim without its parameters, in lower case."""
     return (claimed or "").partition(";")[0].strip().lower()
 
 
 def is_claim_of(claimed: str, found: str) -> bool:
-    """Whether a claim, as `normal` gives it, holds for content of the type that was found."""
+    """Whether a claim, as `normal` returns it, fits content of the type `found`."""
     if claimed in _NO_CLAIM or claimed == found or claimed == found.partition("/")[0] + "/*":
         return True
     family = _FAMILY_OF.get(claimed)
     if family is None or family != _FAMILY_OF.get(found):
         return False
-    # A film is no sound; sound in a film's container is claimed as a film by everybody who goes by the name.
+    # An audio claim does not fit a film. A video claim fits sound: programs go by the container's file extension.
     return not (claimed.startswith("audio/") and found.startswith("video/") and claimed != _OGG_SOUND)
 
 
 def would_do(found: str) -> tuple[str, ...]:
-    """Claims that hold for content of that type: the first few, its own name first."""
+    """Up to three claims that fit content of the type `found`, its own name first."""
     same = [name for name in _NAMES.get(_FAMILY_OF.get(found, ""), ()) if name != found and is_claim_of(name, found)]
     own_kind = [name for name in same if name.partition("/")[0] == found.partition("/")[0]]
     return (found, *own_kind[:2])
 
 
 def shown(claimed: str) -> str:
-    """What somebody else wrote, if it is one of the words that everybody knows."""
+    """The claim, if it is a well-known type: other people's text is not repeated."""
     if claimed in _FAMILY_OF or claimed in _NO_CLAIM or claimed in _WELL_KNOWN:
         return claimed
     return "a type that is not known"

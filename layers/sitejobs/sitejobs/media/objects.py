@@ -1,4 +1,4 @@
-"""The media bucket: what an object is now, and ranges of exactly that object."""
+"""The media bucket: an object's current state, and byte ranges of exactly that object."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sitejobs.errors import InvalidInput, Transient
 
 
 class ObjectGone(Exception):
-    """There is no such object, or no more."""
+    """The object does not exist, or no longer."""
 
 
 class ObjectChanged(Exception):
@@ -19,12 +19,12 @@ class ObjectChanged(Exception):
 
 
 class ObjectLocked(Exception):
-    """The object is archived: it cannot be read as it is."""
+    """The object is archived: it cannot be read before it is restored."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as it was looked at: `etag` tells it from every other content under its key."""
+    """An object as HEAD described it. `etag` distinguishes its content from any other under the same key."""
 
     key: str
     size: int
@@ -39,7 +39,7 @@ class MediaObjects(Protocol):
         """Look at an object. `ObjectGone` when there is none."""
 
     def read(self, found: StoredObject, start: int, length: int) -> bytes:
-        """Bytes of that very object; `ObjectChanged` or `ObjectGone` when it is another by now."""
+        """Bytes of exactly this object. `ObjectChanged` or `ObjectGone`: it was overwritten or deleted."""
 
 
 @dataclass(frozen=True)
@@ -96,5 +96,5 @@ def _of_code(code: str) -> Exception:
         return ObjectLocked()
     if code in BUSY:
         return Transient(f"the media bucket: {code}")
-    # A forbidden bucket is no object's fault: nothing is stored for it.
+    # A bucket that refuses access says nothing about the object: no verdict is stored.
     return InvalidInput(f"the media bucket cannot be read: {code}")

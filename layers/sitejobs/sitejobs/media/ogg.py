@@ -1,4 +1,4 @@
-"""Ogg measured by its pages: a file may be a chain of several, each with a clock of its own."""
+"""Duration of Ogg by its pages. A file may be a chain of several, each with its own clock."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -7,7 +7,7 @@ from sitejobs.media.reading import RangedFile
 from sitejobs.media.sound_frames import SCANNED_WHOLE, Walked, longer_of, sampled
 
 MAX_PAGES: Final = 300_000
-"""Pages of a file that are looked at: those of real ones have some kilobytes."""
+"""Most pages read of a file; real pages have a few kilobytes."""
 _MARK: Final = b"OggS"
 _HEADER_BYTES: Final = 27
 _BEGINS: Final = 2
@@ -16,7 +16,7 @@ _NO_TIME: Final = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class _Clock:
-    """How a stream counts: units a second, and units before its sound; `shift` as Theora packs its frames."""
+    """How a stream counts time: units a second, units before its start; `shift`: bits that Theora counts frames in."""
 
     rate: float
     skipped: int = 0
@@ -40,13 +40,13 @@ class _Link:
         return max((time - self._start(serial) for serial, time in self.latest.items()), default=0.0)
 
     def _start(self, serial: int) -> float:
-        # A recording of a running broadcast begins at that one's time; a page holds a second or two.
+        # A recorded broadcast begins at the broadcast's own time; a page holds a second or two.
         first = self.earliest[serial]
         return first if first > 10 else 0.0
 
 
 def ogg_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length that is told, or that of all files of the chain when it is more."""
+    """The told duration, or that of all files of the chain if it is longer."""
     told = told_ms or 0
     if size > SCANNED_WHOLE:
         clocks = _clocks(file.at(0, 64 << 10))
@@ -56,7 +56,7 @@ def ogg_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float
 
 
 def has_only_a_cover(file: RangedFile, size: int) -> bool:
-    """Whether the picture beside the sound is a single one: programs keep covers so."""
+    """Whether the video stream is a single frame: some programs store a cover so."""
     links = _links(file.at(0, size)) if size <= SCANNED_WHOLE else []
     frames = [
         link.latest.get(serial, 0.0) * clock.rate
@@ -91,7 +91,7 @@ def _clocks(data: bytes) -> dict[int, _Clock]:
 
 
 def _rate(data: bytes, clocks: dict[int, _Clock]) -> Walked:
-    """Seconds and bytes between the first and the last page of some bytes."""
+    """Seconds and bytes between the first and the last page in `data`."""
     first: tuple[int, float] | None = None
     last: tuple[int, float] | None = None
     for at, serial, granule, _, _ in _pages(data):
@@ -104,14 +104,14 @@ def _rate(data: bytes, clocks: dict[int, _Clock]) -> Walked:
 
 
 def _pages(data: bytes) -> list[tuple[int, int, int, bool, int]]:
-    """Place, stream, time, whether a stream begins, and where its content does, of every page."""
+    """Of every page: offset, stream, time, whether its stream begins there, and offset of the content."""
     pages: list[tuple[int, int, int, bool, int]] = []
     at = data.find(_MARK)
     while at >= 0 and at + _HEADER_BYTES <= len(data) and len(pages) < MAX_PAGES:
         head = data[at : at + _HEADER_BYTES]
         lacing = data[at + _HEADER_BYTES : at + _HEADER_BYTES + head[26]]
         body = at + _HEADER_BYTES + len(lacing)
-        if head[4]:  # no version that there is
+        if head[4]:  # an unknown version: no page
             at = data.find(_MARK, at + 1)
             continue
         granule, serial = int.from_bytes(head[6:14], "little"), int.from_bytes(head[14:18], "little")

@@ -1,4 +1,4 @@
-"""Messages between the parser's process and the one that keeps it: a length, then bytes, over a socket."""
+"""Messages between the parser's process and its host over a socket: a length, then bytes."""
 
 import json
 import socket
@@ -9,11 +9,11 @@ from sitejobs.aliases import JsonObject
 
 _LENGTH_BYTES: Final = 4
 MAX_MESSAGE: Final = 8 << 20
-"""Of what the parser may send or ask for at once; a result is a few kilobytes, a read 4 MB."""
+"""Most bytes of one message; a result has a few kilobytes, a read 4 MB."""
 
 
 class Ended(Exception):
-    """The other process has closed its end, or sends what cannot be a message."""
+    """The other process closed its end, or sent something that is no message."""
 
 
 def send(channel: socket.socket, message: bytes, deadline: float | None = None) -> None:
@@ -41,7 +41,7 @@ def send_json(channel: socket.socket, message: JsonObject, deadline: float | Non
 
 
 def receive_json(channel: socket.socket, deadline: float | None = None) -> JsonObject:
-    """Wait for one object; JSON, never pickle: the parser may have been taken over by a file."""
+    """Wait for one object. JSON, never pickle: a hostile file may control the parser."""
     try:
         message = json.loads(receive(channel, deadline))
     except ValueError as error:

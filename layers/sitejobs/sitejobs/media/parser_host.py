@@ -1,4 +1,4 @@
-"""Keeps the parser's process: hands it bytes, ends it when a file misbehaves, starts another for the next one."""
+"""Keeps the parser's process: gives it bytes, ends it when a file misbehaves, starts another for the next file."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from sitejobs.media.reading import LARGEST_READ, ByteSource
 
 START_SECONDS: Final = 60.0
 FILES_A_PROCESS: Final = 500
-"""Files after which a process is replaced: what libraries leak stays small."""
+"""Files after which a process is replaced, so that leaks of libraries stay small."""
 MAX_REQUESTS: Final = 2_000
 
 _INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
@@ -39,22 +39,22 @@ class Limits:
     max_pixels: int = 50_000_000
     max_image_bytes: int = 25 << 20
     formats: tuple[str, ...] | None = None
-    """Those that are looked into; None: all."""
+    """Formats that are parsed; None: all."""
 
 
 @dataclass
 class Cost:
-    """What a file took."""
+    """What reading one file cost."""
 
     requests: int = 0
     bytes: int = 0
 
 
 class ParserHost:
-    """One parser process at a time, kept between files. Not for several threads.
+    """One parser process at a time, kept between files. Not thread-safe.
 
-    It inherits neither credentials nor open files. A file that hangs, crashes it or wants too much costs that process
-    and itself: the next file gets another.
+    The process inherits neither credentials nor open files. It is ended when a file hangs, crashes it or exceeds a
+    limit; the next file gets a new one.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -72,11 +72,11 @@ class ParserHost:
 
     @property
     def pid(self) -> int | None:
-        """Of the process now kept."""
+        """Id of the process, if there is one."""
         return None if self._process is None else self._process.pid
 
     def extract(self, source: ByteSource, size: int) -> Attributes:
-        """What a file of `size` bytes is.
+        """The attributes of a file of `size` bytes.
 
         Raises
         ------
@@ -115,12 +115,12 @@ class ParserHost:
             "formats": self.limits.formats,
             "maxPixels": self.limits.max_pixels,
             "memoryBytes": self.limits.memory_mb << 20,
-            # A whole image is read, but for one that is too large for the rules: then its head will do.
+            # An image is read whole, unless it is too large for the rules: then its header is enough.
             "maxImageBytes": min(self.limits.read_bytes * 3 // 4, self.limits.max_image_bytes),
         }
 
     def _serve(self, channel: socket.socket, source: ByteSource, size: int) -> Attributes:
-        """Read for the process until it answers."""
+        """Answer the process's reads until it sends the result."""
         deadline = time.monotonic() + self.limits.seconds
         try:
             parser_frames.send_json(channel, self._request(size), deadline)
@@ -154,7 +154,7 @@ class ParserHost:
         return Unreadable("parser-timeout", f"parsing took longer than {self.limits.seconds:g} s")
 
     def _crashed(self) -> Unreadable:
-        """Why the process went: by its own limits or by a crash."""
+        """Why the process exited: its own limits, or a crash."""
         status = None
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
@@ -189,7 +189,7 @@ class ParserHost:
                 env=_environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # libraries complain there, and quote the file
+                stderr=subprocess.DEVNULL,  # libraries write warnings there that quote the file
                 pass_fds=(child.fileno(),),
                 start_new_session=True,
             )
@@ -205,7 +205,7 @@ class _DiedIdle(Exception):
 
 
 class _Answered(Unreadable):
-    """Unreadable by the word of the process itself, which is fit for the next file."""
+    """The process itself found the file unreadable; it can take the next one."""
 
 
 def _result(message: Mapping[str, Any], limits: Limits) -> Attributes:
@@ -223,7 +223,7 @@ def _result(message: Mapping[str, Any], limits: Limits) -> Attributes:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Where things are, and nothing else: no credentials, no addresses."""
+    """Only the variables that the process needs: no credentials, no addresses."""
     kept = {name: environ[name] for name in _INHERITED if name in environ}
-    # Each thread's arena takes 64 MB of the address space that is limited.
+    # glibc reserves 64 MB of the limited address space for the arena of each thread.
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "2"}

@@ -1,8 +1,8 @@
-"""The process that parses files: no credentials, no network, little memory; it asks its keeper for every byte.
+"""The process that parses files. It has no credentials and little memory, and asks its host for every byte.
 
 Usage: python -m sitejobs.media.parser_process CHANNEL MEMORY_MB
 
-It answers one file after another until its keeper goes. What a hostile file can do here is end this process.
+It parses one file after another until the host closes the channel. A file that crashes it ends this process only.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
 class _KeptSource:
-    """Bytes that the keeper reads for this process."""
+    """Bytes that the host reads for this process."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -35,7 +35,7 @@ class _KeptSource:
 
 
 def main(arguments: list[str]) -> None:
-    """Answer files until the channel closes."""
+    """Parse files until the channel closes."""
     channel = socket.socket(fileno=int(arguments[0]))
     _confine(int(arguments[1]))
     parser_frames.send_json(channel, {"ready": True})
@@ -61,12 +61,12 @@ def _answer(channel: socket.socket, request: JsonObject) -> JsonObject:
 
 
 def _confine(memory_mb: int) -> None:
-    """Limit what a file may take; none of it can be undone by this process."""
+    """Limit this process for good: no core dump, no file written, limited memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform != "linux":
-        return  # macOS knows neither: there time and bytes are limited, memory is not
+        return  # macOS has no such limits: time and bytes read are limited there, memory is not
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -77,7 +77,7 @@ def _confine(memory_mb: int) -> None:
 
 
 def _limit_cpu(seconds: int) -> None:
-    """The keeper ends a process that hangs; should it have died itself, this does."""
+    """Limit the next file's CPU time, in case the host dies and cannot end a process that hangs."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 2, hard))

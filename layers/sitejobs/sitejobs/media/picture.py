@@ -1,4 +1,4 @@
-"""What the readers of the image formats have in common: a picture's anatomy, and the metadata they pass on."""
+"""What the readers of all image formats share: a picture's structure, EXIF and XMP."""
 
 import io
 import re
@@ -13,9 +13,9 @@ from sitejobs.media.attributes import moment
 
 MAX_FRAMES: Final = 200_000
 MAX_METADATA: Final = 1 << 20
-"""Bytes of one piece of metadata, unpacked: what goes beyond is not looked at, and no fault of the picture's."""
+"""Most bytes read of one piece of metadata, unpacked. The rest is ignored; the picture is still good."""
 SHORTEST_MS: Final = 20
-"""Browsers show a frame that asks for less than this for `INSTEAD_MS`."""
+"""A frame with a shorter time is shown for `INSTEAD_MS`, as browsers do."""
 INSTEAD_MS: Final = 100
 
 TIFF_HEADS: Final = (b"II*\0", b"MM\0*")
@@ -36,7 +36,7 @@ _XMP_DATES: Final = ("exif:DateTimeOriginal", "xmp:CreateDate", "photoshop:DateC
 
 @dataclass(frozen=True)
 class Animation:
-    """Size in pixels as stored, frames, and their time in ms (0: none is told)."""
+    """Size in pixels as stored, number of frames, and their duration in ms (0: unknown)."""
 
     width: int
     height: int
@@ -48,8 +48,8 @@ class Animation:
 class Picture:
     """An image taken apart without decoding it.
 
-    `width` and `height` are as stored; `orientation` is how browsers turn it, as EXIF numbers it. `drawn` is a file of
-    nothing but what is drawn, so that no metadata can keep a decoder from it; None: the file itself will do.
+    `width` and `height` are as stored; `orientation` is how browsers turn it, in EXIF's numbers. `drawn` is a file of
+    the pixels without metadata, so that broken metadata cannot stop a decoder; None: decode the file itself.
     """
 
     width: int
@@ -60,11 +60,11 @@ class Picture:
     xmp: bytes = b""
     drawn: IO[bytes] | None = None
     mended: Callable[[], IO[bytes]] | None = None
-    """Makes a file to be tried when `drawn` cannot be decoded."""
+    """Makes a second file to decode if `drawn` fails."""
     trials: tuple[IO[bytes], ...] = ()
-    """Of a picture whose end is missing: if all that is drawn is there, these are decoded, and look the same."""
+    """Set if the file's end is missing. They decode to the same image if no pixel was lost."""
     memory: int = 0
-    """Bytes that decoding takes, about."""
+    """Approximate bytes of memory that decoding takes."""
 
 
 def frame_ms(milliseconds: float) -> float:
@@ -73,7 +73,7 @@ def frame_ms(milliseconds: float) -> float:
 
 
 def unpacked(data: bytes) -> bytes:
-    """The beginning of compressed metadata; nothing when it is broken."""
+    """Up to MAX_METADATA bytes of compressed metadata; empty if it is broken."""
     try:
         return zlib.decompressobj().decompress(data, MAX_METADATA)
     except zlib.error:
@@ -81,7 +81,7 @@ def unpacked(data: bytes) -> bytes:
 
 
 def exif_of(data: bytes) -> Image.Exif:
-    """The EXIF of a piece of metadata, whatever stands before its TIFF header; an empty one when there is none."""
+    """EXIF from a piece of metadata, whatever precedes its TIFF header; empty if there is none."""
     exif = Image.Exif()
     found = _TIFF.search(data[:_TIFF_WITHIN])
     if found is not None:
@@ -94,13 +94,13 @@ def exif_of(data: bytes) -> Image.Exif:
 
 
 def orientation_of(exif: Image.Exif) -> int:
-    """1 to 8; 1 when it says none of them."""
+    """EXIF orientation 1 to 8; 1 if it is missing or invalid."""
     known = exif.get(_ORIENTATION, 1)
     return known if known in TURNS else 1
 
 
 def taken_at(exif: Image.Exif, xmp: bytes) -> str | None:
-    """When it was taken, by the camera's clock: taken, digitised, changed, then what XMP says."""
+    """Capture time by the camera's clock: EXIF's original, digitised or changed time, else XMP's."""
     details: dict[int, Any] = {}
     try:
         details = exif.get_ifd(_EXIF_IFD)
@@ -122,7 +122,7 @@ def _as_text(value: Any) -> str | None:
 def _taken_by_xmp(xmp: bytes) -> str | None:
     text = xmp[:MAX_METADATA].decode("utf-8", "replace")
     for name in _XMP_DATES:
-        # As an attribute or as an element, which XMP takes for the same.
+        # XMP writes a property as an attribute or as an element.
         for found in re.finditer(rf"{name}\s*(?:=\s*[\"']|>\s*)([0-9T:.+Z -]{{10,40}})", text):
             known = moment(_whole_moment(found[1]))
             if known is not None:
@@ -131,7 +131,7 @@ def _taken_by_xmp(xmp: bytes) -> str | None:
 
 
 def _whole_moment(text: str) -> str:
-    """XMP leaves out what it does not know: the seconds, or the time of the day."""
+    """A full date and time: XMP may omit the seconds, or the time of day."""
     date, _, time = text.strip().partition("T")
     clock = re.match(r"\d\d:\d\d(:\d\d)?", time)
     hours = clock[0] if clock else "00:00:00"
@@ -139,5 +139,5 @@ def _whole_moment(text: str) -> str:
 
 
 def file_of(*parts: bytes | memoryview) -> IO[bytes]:
-    """A file of these parts."""
+    """An in-memory file of these parts."""
     return io.BytesIO(b"".join(parts))

@@ -1,6 +1,6 @@
-"""Whether browsers play or show a file, by its container and its codecs: READY says only that it keeps the rules.
+"""Whether browsers play or show a file, by container and codecs. (READY says only that it keeps the rules.)
 
-Yes means in today's Chrome, Firefox and Safari alike, without help of the machine's. Sources:
+True: current Chrome, Firefox and Safari all play it, without special hardware. Sources:
 containers and codecs: https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Containers
 https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Video_codecs (HEVC: only with hardware that decodes it;
 AV1 in Safari, too: its newer machines have it)
@@ -27,7 +27,7 @@ _CONTAINERS: Final[dict[str, tuple[set[str], set[str]]]] = {
     "flac": (set(), {"flac"}),
     "wav": (set(), {"pcm", "pcm_alaw", "pcm_mulaw"}),
 }
-# Chrome plays these as well; the decoders that Firefox and Safari take from the system do not.
+# Profiles that Chrome plays, but the system decoders used by Firefox and Safari do not.
 _OTHER_PROFILES: Final = {
     "h264": ("High 10", "4:2:2", "4:4:4"),
     "vp9": ("1", "3"),
@@ -36,7 +36,7 @@ _OTHER_PROFILES: Final = {
 
 
 def is_playable(found: dict[str, Any]) -> bool:
-    """Whether browsers play all of it, by what was found: format, kind, and the codecs of its tracks."""
+    """Whether browsers play the whole file; `found` has its format, kind and codecs."""
     if found["kind"] == IMAGE:
         return found["format"] in _IMAGES
     if found["format"] not in _CONTAINERS:

@@ -1,4 +1,4 @@
-"""PNG taken apart: its size, animation, EXIF and XMP, and a file of only what is drawn."""
+"""PNG taken apart: its size, animation, EXIF and XMP, and a file of the pixels without metadata."""
 
 import re
 import struct
@@ -47,7 +47,7 @@ class _Walk:
 
 
 def read_png(file: RangedFile, size: int, whole: bool) -> Picture:
-    """A PNG's anatomy: `whole`, or only its size. ValueError when it has no head."""
+    """The structure of a PNG; unless `whole`, only its size. ValueError: it has no head."""
     head = file.at(len(_SIGNATURE), 8 + 13)
     if head[4:8] != b"IHDR" or len(head) < 21:
         raise ValueError("the png has no head")
@@ -69,20 +69,20 @@ def read_png(file: RangedFile, size: int, whole: bool) -> Picture:
     return Picture(
         width,
         height,
-        # Browsers turn a PNG as its eXIf chunk says, and as no other metadata does.
+        # Browsers turn a PNG by its eXIf chunk, and by no other metadata.
         orientation_of(exif_of(walk.exif)) if walk.exif and walk.exif.startswith(TIFF_HEADS) else 1,
         animation=Animation(width, height, walk.frames if moving else 1, round(walk.milliseconds) if moving else 0),
         exif=walk.exif or walk.profile,
         xmp=walk.xmp,
         drawn=_drawn(walk, pixels),
-        # Browsers show pixels whose checksum, at their end, is wrong.
+        # Browsers show pixels even if the checksum at their end is wrong.
         mended=lambda: _drawn(walk, pixels[:-_SUM_BYTES]),
         memory=width * height * (2 if depth == 16 and colours == 0 else _SAMPLES.get(colours, 4)),
     )
 
 
 def _chunks(file: RangedFile, size: int) -> Iterator[tuple[bytes, bytes, int, bool]]:
-    """Kind, data, how many bytes of it are missing, and whether the sum is right, of each chunk."""
+    """Of each chunk: kind, data, number of missing bytes, and whether its checksum is right."""
     position = len(_SIGNATURE)
     for _ in range(MAX_FRAMES):
         head = file.at(position, 8)
@@ -97,14 +97,14 @@ def _chunks(file: RangedFile, size: int) -> Iterator[tuple[bytes, bytes, int, bo
 
 def _chunk(walk: _Walk, kind: bytes, data: bytes, sum_is_right: bool) -> None:
     if kind == b"IDAT":
-        # Decoders take pixels whose sum is wrong, and what there is of the last ones.
+        # Decoders accept pixels with a wrong checksum, and a truncated last chunk.
         walk.pixels.append(data)
     elif kind in (b"IHDR", b"PLTE"):
         if not sum_is_right:
             raise ValueError("the head of the png is broken")
         walk.kept += [_packed(kind, data)]
     elif not sum_is_right:
-        return  # as if it were not there
+        return  # ignored
     elif kind == b"tRNS" and len(data) == _TRANSPARENCY.get(walk.colours, len(data)):
         walk.kept += [_packed(kind, data)]
     elif kind == b"acTL" and not walk.pixels:
@@ -128,7 +128,7 @@ def _drawn(walk: _Walk, pixels: bytes) -> IO[bytes]:
 
 
 def _text(walk: _Walk, kind: bytes, data: bytes) -> None:
-    """The two texts that tell when it was taken; of all others not even their length matters."""
+    """Keep the two texts that may tell the capture time; all others are ignored, damaged or not."""
     keyword, _, rest = data.partition(b"\0")
     if keyword == _XMP and not walk.xmp:
         walk.xmp = _text_of(kind, rest)

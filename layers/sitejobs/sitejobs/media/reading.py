@@ -17,10 +17,10 @@ class ByteSource(Protocol):
 
 
 class RangedFile(io.RawIOBase):
-    """What parsers read from. Each gap is fetched once; the last few megabytes are kept.
+    """The file that parsers read. Fetched ranges are kept, up to `KEPT_BYTES`.
 
-    A fetch begins with `FIRST_READ` bytes and doubles up to `LARGEST_READ` while the reading goes on where the last
-    fetch ended: a parser that hops from box to box costs little, one that reads a long index few requests.
+    A fetch takes `FIRST_READ` bytes, doubled up to `LARGEST_READ` while reading continues where the last fetch ended:
+    a parser that jumps from box to box fetches little, one that reads a long index needs few requests.
     """
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -58,13 +58,13 @@ class RangedFile(io.RawIOBase):
         return len(data)
 
     def at(self, start: int, length: int) -> bytes:
-        """Bytes from `start`, as many of `length` as there are; the position stays."""
+        """Up to `length` bytes from `start`; the position does not move."""
         stop = min(start + length, self._size)
         parts = []
         while start < stop:
             found = self._kept(start)
             if found is None:
-                # The gap up to the next kept block, and no more than is wanted or read ahead.
+                # Not kept: fetched, with what is read ahead.
                 block_start, block = start, self._fetch(start, stop - start)
             else:
                 block_start, block = found
@@ -74,7 +74,7 @@ class RangedFile(io.RawIOBase):
         return b"".join(parts)
 
     def forget(self) -> None:
-        """Keep nothing of what was fetched."""
+        """Drop everything that was fetched."""
         self._blocks.clear()
 
     def _kept(self, position: int) -> tuple[int, bytes] | None:
@@ -98,7 +98,7 @@ class RangedFile(io.RawIOBase):
 
 
 class HeldFile(RangedFile):
-    """A file that is held whole: what walks along all of its parts fetches each of them once."""
+    """A file held in memory, so that a walk along all of its parts fetches each of them once."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(_Held(data), len(data))
@@ -109,7 +109,7 @@ class HeldFile(RangedFile):
 
 
 def held(file: RangedFile, size: int) -> HeldFile:
-    """The whole of a file."""
+    """Read the whole file into memory; what `file` kept is dropped."""
     data = file.at(0, size)
     file.forget()
     return HeldFile(data)

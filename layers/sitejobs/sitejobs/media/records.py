@@ -18,7 +18,7 @@ READY, REJECTED, FAILED = "READY", "REJECTED", "FAILED_PROCESSING"
 UPLOADED: Final = "UPLOADED"
 JUDGED: Final = (READY, REJECTED, FAILED)
 
-# Statuses and types stand in the text, not in parameters: the columns may be enums or texts, and their index serves.
+# Statuses and types are literals, not parameters: they fit enum and text columns, and the partial index is used.
 _UNCHECKED: Final[LiteralString] = """
 "status" = 'UPLOADED' AND "type" IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
 """
@@ -32,7 +32,7 @@ FROM "Media" m LEFT JOIN "MediaMetadata" k ON k."mediaId" = m."id"
 _BY_ID: Final[LiteralString] = _RECORD + 'WHERE m."id" = %(id)s'
 _BY_KEY: Final[LiteralString] = 'SELECT "id" FROM "Media" WHERE "storageKey" = %(key)s ORDER BY "id" LIMIT 100'
 
-# The place of a record in the order of pages: by creation, which the index of unchecked records has, then by id.
+# Pages follow the index of unchecked records: by creation, then by id.
 _NEXT: Final[LiteralString] = f"""
 SELECT "createdAt"::text, "id" FROM "Media"
 WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
@@ -47,7 +47,7 @@ _COUNT: Final[LiteralString] = f"""
 SELECT count(*) FROM "Media" WHERE {_UNCHECKED} AND ("createdAt", "id") > (%(at)s, %(id)s)
 """
 
-# One writer a record at a time: what it looks at within the lock is what it stores.
+# One writer a record at a time: what it sees under the lock is what it stores.
 _LOCK: Final[LiteralString] = """SELECT pg_advisory_xact_lock(hashtextextended('sitejobs media ' || %(id)s, 0))"""
 _MARK: Final[LiteralString] = """
 UPDATE "Media" SET "status" = %(status)s,
@@ -78,14 +78,14 @@ def _upsert(columns: Sequence[str]) -> Any:
 _UPSERT: Final = _upsert(_COLUMNS)
 
 Place = tuple[str, int]
-"""createdAt as text, and id."""
+"""A record's place in the order of pages: createdAt as text, and id."""
 
 START: Place = ("-infinity", MIN_ID)
 """Before every record."""
 
 
 def start_at(moment: datetime) -> Place:
-    """Before every record of that moment and later; without a zone the site's times are UTC."""
+    """The place before all records of `moment` and later. The site's times have no zone and are UTC."""
     return moment.astimezone(UTC).isoformat(sep=" "), MIN_ID
 
 
@@ -105,7 +105,7 @@ class Record:
     verdict: str | None
 
     def was_checked_as(self, etag: str | None) -> bool:
-        """Whether the last check was of this very object (None: of there being none)."""
+        """Whether the last check saw the object with this etag (None: saw that there is no object)."""
         return self.is_checked and (self.checked_key, self.checked_etag) == (self.storage_key, etag)
 
 
@@ -142,7 +142,7 @@ def unchecked_between(connection: Connection, after: Place, upto: Place) -> list
 
 
 def count_unchecked(connection: Connection, after: Place) -> int:
-    """How many there are."""
+    """How many unchecked records follow `after`."""
     row = connection.execute(_COUNT, {"at": after[0], "id": after[1]}).fetchone()
     assert row is not None
     return int(row[0])
@@ -167,7 +167,7 @@ def store(
             "width": found.width,
             "height": found.height,
             "duration": None if found.durationMs is None else found.durationMs / 1000,
-            # What a rejected upload claims stays: the claim is what it was rejected for.
+            # A rejected upload keeps its claim: that may be what it was rejected for.
             "mime_type": found.mimeType if verdict.status == READY else None,
         },
     )
@@ -190,7 +190,7 @@ def store(
 
 
 def restore(connection: Connection, record: Record) -> bool:
-    """Give a record that says UPLOADED the verdict that its very object had before."""
+    """Give an UPLOADED record the verdict that its unchanged object already has; False: it has none, or was changed."""
     if record.verdict is None:
         return False
     values = {"id": record.id, "key": record.storage_key, "status": record.verdict}

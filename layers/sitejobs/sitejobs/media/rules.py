@@ -1,4 +1,4 @@
-"""What an upload may be: all rules that it breaks are told at once."""
+"""The rules for uploads. All rules that a file breaks are reported, not only the first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DEFAULT_FORMATS: Final = "jpeg,png,gif,webp,heic,avif,mp4,mov,webm,mkv,avi,ts,mp
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an upload is not good: a code for programs, a sentence for people. Nothing of the file itself is in it."""
+    """Why an upload was refused: a code for programs, a sentence for people. Neither quotes the file."""
 
     code: str
     detail: str
@@ -89,7 +89,7 @@ def read_rules(environment: Mapping[str, str]) -> Rules:
 
 
 def broken_rules(found: Attributes, claim: Claim, rules: Rules) -> list[Reason]:
-    """Every rule that a readable file breaks; of one that was not looked into its format is all there is to say."""
+    """Every rule that a readable file breaks. A file that was not parsed breaks the format rule only."""
     form = _format(found, claim, rules)
     if form is not None and found.hasVideo is None:
         return [form]
@@ -122,7 +122,7 @@ def _mime_type(found: Attributes, claim: Claim, rules: Rules) -> Reason | None:
 
 
 def _shown(claimed: str, known: tuple[str, ...]) -> str:
-    """What somebody else wrote, if it is one of the words that we know."""
+    """The claim, if it is a known word: other people's text is not repeated."""
     return claimed if claimed in known else "something else"
 
 

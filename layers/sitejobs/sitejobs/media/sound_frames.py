@@ -1,4 +1,4 @@
-"""mp3 and ADTS sound measured by its frames, whatever its header claims and whatever stands between frames."""
+"""Duration of mp3 and ADTS sound by its frames: headers may be wrong, and junk may lie between frames."""
 
 import re
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Final
 from sitejobs.media.reading import RangedFile
 
 SCANNED_WHOLE: Final = 16 << 20
-"""Bytes of sound that are walked frame by frame: mp3 of more than 180 s at its highest rate has fewer."""
+"""Most bytes of a file that is walked frame by frame; 180 s of mp3 at its highest rate are 7 MB."""
 SAMPLES: Final = 4
 SAMPLE_BYTES: Final = 64 << 10
 MAX_TRIES: Final = 400_000
-"""Places that only look like a frame; with more of them the rest is taken to be like what was measured."""
+"""Most false frame starts that are tried; after that the rest is estimated from what was measured."""
 
 _FRAMES_TO_KNOW: Final = 4
-"""Frames in a row that no other content has by chance."""
+"""Frames in a row that identify sound: no other content has them by chance."""
 _LONGEST_FRAME: Final = 8192
 
 _MP3_RATES: Final = {  # kbit/s by MPEG version 1 or later ones, and layer
@@ -34,7 +34,7 @@ _TAGS: Final = (b"TAG", b"APETAGEX", b"ID3", b"LYRICS")
 
 @dataclass(frozen=True)
 class Frame:
-    """`key` is what all frames of one sound share."""
+    """`key`: what all frames of one stream share."""
 
     length: int
     seconds: float
@@ -43,7 +43,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Walked:
-    """What the frames of some bytes come to; `left`: bytes that were not looked at."""
+    """The sum of all frames in some bytes; `left`: bytes that were not walked."""
 
     seconds: float = 0.0
     bytes: int = 0
@@ -51,23 +51,23 @@ class Walked:
 
     @property
     def whole_seconds(self) -> float:
-        """With what was not looked at, taken to be like the rest."""
+        """Seconds with those of `left`, estimated at the same rate."""
         return self.seconds + (self.seconds * self.left / self.bytes if self.bytes else 0)
 
 
 @dataclass(frozen=True)
 class _Codec:
-    """`looks_like` finds what may be a frame, `frame` says whether it is one."""
+    """`looks_like` finds possible frame starts; `frame` parses one, None: it is no frame."""
 
     looks_like: re.Pattern[bytes]
     frame: Callable[[bytes, int], Frame | None]
 
 
 def sound_duration_ms(file: RangedFile, size: int, codec: str, told_ms: float | None) -> float | None:
-    """Length of mp3 or ADTS ("aac") sound; `told_ms`, what the parser says, when no frame is found.
+    """Milliseconds of mp3 or ADTS ("aac") sound; MediaInfo's `told_ms` if no frame is found.
 
-    A file up to `SCANNED_WHOLE` bytes is walked to its end; of a larger one a few places give the mean rate. What a
-    header tells counts when it tells more, never when it tells much less than there is.
+    A file of up to `SCANNED_WHOLE` bytes is walked whole; a larger one is measured by samples. The header's duration
+    counts unless it is much shorter than what was measured.
     """
     start = after_id3(file)
     start = start if start < size else 0
@@ -81,12 +81,12 @@ def sound_duration_ms(file: RangedFile, size: int, codec: str, told_ms: float | 
 
 
 def longer_of(told: float, measured: float) -> float:
-    """What is told, unless there is more: a frame more or less is how encoders count, and no other length."""
+    """The told duration, unless the measured one is longer by 1 % and 100 ms: encoders count a frame more or less."""
     return measured if measured > told * 1.01 + 100 else told
 
 
 def begins_with_frames(data: bytes) -> str | None:
-    """The codec of frames that follow one another near the beginning, perhaps behind the end of one that was cut."""
+    """The codec of consecutive frames near the beginning, perhaps after a partial one; None: there are none."""
     for name, codec in _CODECS.items():
         for match in codec.looks_like.finditer(data, 0, _LONGEST_FRAME):
             if _run(data, match.start(), codec) >= _FRAMES_TO_KNOW:
@@ -95,7 +95,7 @@ def begins_with_frames(data: bytes) -> str | None:
 
 
 def after_id3(file: RangedFile) -> int:
-    """Where the content begins behind ID3v2 tags, however many."""
+    """The offset of the content after ID3v2 tags, 16 at most."""
     position = 0
     for _ in range(16):
         head = file.at(position, 10)
@@ -109,8 +109,8 @@ def after_id3(file: RangedFile) -> int:
 
 
 def walk(data: bytes, codec: str) -> Walked:
-    """Every frame of some bytes. Tags and junk between frames are passed over; they are looked through, not skipped:
-    what a tag claims as its own may be sound all the same."""
+    """The sum of all frames. Tags and junk between frames are searched, not skipped by their length: a tag may claim
+    bytes that are sound."""
     kind = _CODECS[codec]
     seconds, sound, position, tries = 0.0, 0, 0, 0
     key: tuple[int, ...] | None = None
@@ -134,7 +134,7 @@ def walk(data: bytes, codec: str) -> Walked:
 
 
 def _next(data: bytes, position: int, kind: _Codec, key: tuple[int, ...] | None, tries: int) -> tuple[int | None, int]:
-    """Where the next frame begins: one of the same sound, or the first of two that follow one another."""
+    """Offset of the next frame (one of the same key, or the first of two consecutive ones), and the tries so far."""
     for match in kind.looks_like.finditer(data, position):
         at = match.start()
         frame = kind.frame(data, at)
@@ -147,7 +147,7 @@ def _next(data: bytes, position: int, kind: _Codec, key: tuple[int, ...] | None,
 
 
 def _run(data: bytes, position: int, kind: _Codec) -> int:
-    """How many frames follow one another, `_FRAMES_TO_KNOW` at most; an end of the data or a tag completes them."""
+    """Number of consecutive frames, `_FRAMES_TO_KNOW` at most; the end of the data or a tag counts as all of them."""
     first = kind.frame(data, position)
     frame, count = first, 0
     while first is not None and frame is not None and frame.key == first.key and count < _FRAMES_TO_KNOW:
@@ -159,7 +159,7 @@ def _run(data: bytes, position: int, kind: _Codec) -> int:
 
 
 def sampled(file: RangedFile, start: int, size: int, measure: Callable[[bytes], Walked]) -> float:
-    """Seconds of a large file, by the mean rate of a few places."""
+    """Seconds of a large file, by the mean rate of `SAMPLES` places."""
     seconds = looked_at = 0.0
     for sample in range(SAMPLES):
         place = start + (size - start - SAMPLE_BYTES) * sample // (SAMPLES - 1)
@@ -173,7 +173,7 @@ def _has_header(head: bytes) -> bool:
 
 
 def _is_header(data: bytes, at: int) -> bool:
-    """Whether an mp3's frame holds no sound but the length of the whole."""
+    """Whether an mp3 frame holds the duration of the file instead of sound."""
     mark = data[at + 36 : at + 40]
     if mark in _HEADERS:
         return True

@@ -1,4 +1,4 @@
-"""Films and sound: what MediaInfo says of container and tracks, put into our own vocabulary."""
+"""Attributes of films and sound: MediaInfo's fields, translated to our vocabulary."""
 
 import json
 from fractions import Fraction
@@ -31,9 +31,9 @@ _MAX_TRACKS: Final = 64
 
 
 def media_info(file: RangedFile) -> list[JsonObject]:
-    """MediaInfo's tracks of a file, the general one first; none when it knows nothing of it."""
+    """MediaInfo's tracks of a file, the general one first; empty if it does not know the file."""
     file.seek(0)
-    # 0: with its default it read 520 MB of a 1.2 GB film.
+    # By default it read 520 MB of a 1.2 GB film.
     text = MediaInfo.parse(file, parse_speed=0, output="JSON", encoding_errors="replace")
     parsed = json.loads(text, strict=False)
     tracks = (parsed.get("media") or {}).get("track") or []
@@ -41,13 +41,13 @@ def media_info(file: RangedFile) -> list[JsonObject]:
 
 
 def is_truncated(tracks: list[JsonObject]) -> bool:
-    """Whether the container says that it goes on where the file has ended."""
+    """Whether the container should go on where the file ends."""
     extra = tracks[0].get("extra") if tracks else None
     return isinstance(extra, dict) and extra.get("IsTruncated") == "Yes"
 
 
 def track_attributes(tracks: list[JsonObject], movie: Movie, form: Format) -> JsonObject:
-    """Attributes of a film or sound from its tracks; `movie`: what its boxes say, where it has such."""
+    """Attributes of a film or sound from its tracks; `movie`: what its boxes say, if it has boxes."""
     general = tracks[0] if tracks else {}
     video = _moving(tracks, movie, form)
     audio = next((track for track in tracks if track.get("@type") == "Audio"), None)
@@ -63,7 +63,7 @@ def track_attributes(tracks: list[JsonObject], movie: Movie, form: Format) -> Js
         found |= {
             "audioCodec": codec,
             "channels": audio.get("Channels"),
-            # Opus always plays at this rate; its header tells that of the source.
+            # Opus always plays at this rate; its header has the source's.
             "sampleRate": 48_000 if codec == "opus" else _first(audio.get("SamplingRate")),
             "language": audio.get("Language"),
         }
@@ -83,7 +83,7 @@ def _moving(tracks: list[JsonObject], movie: Movie, form: Format) -> JsonObject 
 
 
 def _turn(video: JsonObject, movie: Movie) -> tuple[int, bool]:
-    """Clockwise degrees and whether it is mirrored: by the track's own matrix, which MediaInfo takes for a turn."""
+    """Clockwise degrees, and whether it is mirrored, by the track's matrix: MediaInfo takes mirroring for a turn."""
     for track in movie.played("vide"):
         if str(track.number) == str(video.get("ID")):
             return track.turn
@@ -105,9 +105,9 @@ def _moves(video: JsonObject) -> bool:
 
 
 def _duration(general: JsonObject, form: Format, *tracks: JsonObject | None) -> float | None:
-    """Milliseconds of the longest; a container without a length of its own has those of its tracks.
+    """Milliseconds by the container or, if it tells none, by its longest track.
 
-    A transport stream's clock runs before the first picture and after the last one: there its tracks tell.
+    A transport stream's clock starts before the first picture and ends after the last: there the tracks count.
     """
     whole = number(general.get("Duration"), 0, 1e9)
     parts = [part for track in tracks if track is not None and (part := number(track.get("Duration"), 0, 1e9))]
@@ -167,7 +167,7 @@ def _audio_codec(audio: JsonObject) -> str:
 
 
 def _captured(general: JsonObject, video: JsonObject) -> str | None:
-    """The camera's own clock where QuickTime tells it; what the container was written at, in UTC, where it does not."""
+    """Capture time by the camera's clock if QuickTime tells it, else when the container was written, in UTC."""
     extra = general.get("extra")
     own = moment(extra.get("com_apple_quicktime_creationdate")) if isinstance(extra, dict) else None
     if own is not None:
@@ -181,5 +181,5 @@ def _captured(general: JsonObject, video: JsonObject) -> str | None:
 
 
 def _first(value: Any) -> Any:
-    """`44100 / 22050` are the rates of layered AAC: the first is that of the sound."""
+    """The first of `44100 / 22050`, the rates of layered AAC: the one that is heard."""
     return value.split(" /")[0] if isinstance(value, str) else value

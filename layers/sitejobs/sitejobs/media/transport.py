@@ -1,4 +1,4 @@
-"""MPEG-TS measured by its clock: joined files, and broadcasts that were cut, begin it anew."""
+"""Duration of MPEG-TS by its clock, which restarts in joined files and in cut broadcasts."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ WINDOW_BYTES: Final = 512 << 10
 _PACKETS: Final = (188, 192, 204)
 _SYNC: Final = 0x47
 _LONGEST_STEP_S: Final = 10.0
-"""The clock is told ten times a second: what is farther apart is another clock."""
+"""Longest step within one piece. The clock is told ten times a second: a longer step begins another piece."""
 
 
 def ts_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length that is told, or that of all pieces when it is more."""
+    """The told duration, or that of all pieces if it is longer."""
     if size <= SCANNED_WHOLE:
         measured = max(map(_seconds, _clocks(file.at(0, size), 0).values()), default=0.0)
     else:
@@ -29,7 +29,7 @@ def ts_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float 
 
 
 def _seconds(marks: list[Mark]) -> float:
-    """Sum of the steps; one back or far ahead begins another piece, and takes as long as the one before."""
+    """Sum of the steps. A step back or far ahead begins another piece and counts as long as the one before."""
     total = usual = 0.0
     for (_, now), (_, then) in pairwise(marks):
         usual = then - now if 0 <= then - now <= _LONGEST_STEP_S else usual
@@ -38,7 +38,7 @@ def _seconds(marks: list[Mark]) -> float:
 
 
 def _clocks(data: bytes, place: int) -> dict[int, list[Mark]]:
-    """The times of each stream that has a clock, by its number."""
+    """The clock of each stream that has one, by the stream's number."""
     clocks: dict[int, list[Mark]] = defaultdict(list)
     for at in _packets(data):
         # Only a packet with an adaptation field that holds a clock tells the time.
@@ -49,7 +49,7 @@ def _clocks(data: bytes, place: int) -> dict[int, list[Mark]]:
 
 
 def _packets(data: bytes) -> Iterator[int]:
-    """Where packets begin; what lies between them is passed over."""
+    """Offsets of the packets; bytes between them are skipped."""
     at, size, end, tries = 0, 0, len(data) - 2 * max(_PACKETS), 0
     while at < end and tries < MAX_TRIES:
         if not size or data[at] != _SYNC:

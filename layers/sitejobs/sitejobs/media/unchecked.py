@@ -1,7 +1,7 @@
-"""Pages over the uploads that nobody has checked yet, oldest first, for the jobs that go through many.
+"""Pages of unchecked uploads, oldest first, for the jobs that check many.
 
-A page is no transaction: reading an object may take long. Each record is checked by itself and its verdict written
-at once, so that a page that is called again goes on where it was.
+A page is not one transaction, since reading an object may take long. Each verdict is written at once, so that a
+repeated page continues where the last call stopped.
 """
 
 import time
@@ -15,14 +15,14 @@ from sitejobs.media import records
 from sitejobs.media.checking import checker_of
 
 PAGE_SECONDS: Final = 540
-"""A page stops after this, to be called again for the rest: the time limit would kill it before it could report."""
+"""Seconds after which a page stops, to be called again: the time limit would kill it before it could report."""
 
 First = Callable[[Run, Any], records.Place]
-"""Where a run begins: uploads of that place and before are left out."""
+"""The place after which a run begins."""
 
 
 def _place(place: records.Place) -> list[str]:
-    """A place as a payload keeps it: a number of 17 digits might be rounded on its way."""
+    """A place in a payload. The id is text: readers of JSON may round a number of 17 digits."""
     at, media_id = place
     return [at, str(media_id)]
 
@@ -61,7 +61,7 @@ def batch_unchecked(resources: Resources, run: Run, options: Any, page: JsonObje
 
     Raises
     ------
-    Transient : the page's time is up before its uploads are: it is to be called again.
+    Transient : the page's time is up; another call checks the rest.
     """
     started = time.monotonic()
     checker, connection = checker_of(resources), resources.database.connection()

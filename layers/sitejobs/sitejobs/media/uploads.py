@@ -1,4 +1,4 @@
-"""Uploads as they come: messages of a queue that say which objects were created, in any order, any number of times."""
+"""Checks uploads as they arrive: queue messages name created objects, in any order, perhaps several times."""
 
 import json
 import time
@@ -15,16 +15,16 @@ from sitejobs.media.records import ids_by_key
 from sitejobs.postgres.connection import translated_errors
 
 CALL_SECONDS: Final = 200
-"""After this the rest of a call's messages go back to the queue, before the function's own time limit ends it."""
+"""Seconds after which the rest of a call's messages go back to the queue: the time limit would end the call."""
 
 PATIENCE: Final = 3
-"""Receipts after which an upload that nobody confirmed is left to the hourly job."""
+"""Deliveries of a message after which an upload whose record is not yet UPLOADED is left to the hourly job."""
 
 
 def handle_uploads(
     resources: Resources, messages: Sequence[Message], clock: Callable[[], float] = time.monotonic
 ) -> Handled:
-    """Check the objects that messages tell of. One that fails never stops the others.
+    """Check the objects that the messages name. A failure does not stop the others.
 
     Raises
     ------
@@ -48,11 +48,11 @@ def handle_uploads(
             with translated_errors():
                 done = _handle(resources, message, handled.summary)
         except Transient:
-            # The database or the bucket is away: the messages that follow would find the same.
+            # The database or the bucket is not available: the following messages would fail, too.
             handled.again += messages[at:]
             handled.summary.skip("not-available", len(messages) - at)
             break
-        except Exception as error:  # whatever it is, it is this message's own
+        except Exception as error:  # of any class: it concerns this message only
             handled.summary.fail(f"error-{type(error).__name__}")
             done = False
         if not done:
@@ -61,7 +61,7 @@ def handle_uploads(
 
 
 def _handle(resources: Resources, message: Message, summary: PageSummary) -> bool:
-    """Whether the message is done with."""
+    """Check a message's object; whether the message is done."""
     key = _key_of(message.body)
     checker = checker_of(resources)
     if key is None or not key.startswith(checker.prefix):
@@ -77,7 +77,7 @@ def _handle(resources: Resources, message: Message, summary: PageSummary) -> boo
 
 
 def _key_of(body: str) -> str | None:
-    """The created object's key; None when the message tells of none. EventBridge's keys are not URL-encoded."""
+    """The created object's key; None: the message names none. EventBridge's keys are not URL-encoded."""
     try:
         event = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""WAV measured by its chunks: a streamed file tells no size, and several may have been joined."""
+"""Duration of WAV by its chunks: a streamed file tells no size, and files may have been joined."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _EXTENSIBLE: Final = 0xFFFE
 
 
 def wav_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float | None:
-    """The length of all its data; where only its header tells how fast they play, what is told if that is longer."""
+    """Milliseconds of all data chunks; `told_ms` if it is longer and the rate is known from the header only."""
     seconds, rate, exact = 0.0, 0.0, True
     at, long_size = 12, 0
     for _ in range(MAX_CHUNKS):
@@ -44,7 +44,7 @@ def wav_duration_ms(file: RangedFile, size: int, told_ms: float | None) -> float
 
 
 def _bytes_a_second(form: bytes) -> tuple[float, bool]:
-    """By the samples where they are plain or in blocks that say how many they hold, else as told; which it was."""
+    """Bytes a second, and whether they follow from the samples' format (True) or only from the header (False)."""
     if len(form) < 16:
         return 0.0, False
     code, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")

@@ -7,11 +7,11 @@ from sitejobs.media.picture import MAX_FRAMES, MAX_METADATA, Animation, Picture,
 from sitejobs.media.reading import RangedFile
 
 _BYTES_A_PIXEL = 22
-"""Measured: the decoder's two canvases, its frame, ours and a copy."""
+"""Memory of decoding, measured: the decoder's two canvases, its frame, ours and a copy."""
 
 
 def read_webp(file: RangedFile, size: int, whole: bool) -> Picture:
-    """A WebP's anatomy: `whole`, or only its size. ValueError when it has none, or ends before its content does."""
+    """The structure of a WebP; unless `whole`, only its size. ValueError: it has none, or the file is cut off."""
     width = height = frames = 0
     duration = 0.0
     exif = xmp = b""
