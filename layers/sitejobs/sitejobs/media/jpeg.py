@@ -32,8 +32,8 @@ class _Walk:
     kept: list[bytes] = field(default_factory=lambda: [_START])
     size: tuple[int, int] | None = None
     progressive: bool = False
-    missing: dict[tuple[int, int], int] = field(default_factory=dict)
-    """By component and coefficient: 0 once all its bits have come."""
+    missing: dict[int, bytearray] = field(default_factory=dict)
+    """By component, a byte for each coefficient: 0 once all its bits have come."""
     exif: bytes | None = None
     xmp: bytes = b""
 
@@ -55,7 +55,6 @@ def read_jpeg(file: RangedFile, size: int, whole: bool) -> Picture:
     if not whole:
         return Picture(width, height, orientation, exif=exif, xmp=walk.xmp)
     _scans(file, file.at(0, size), walk)
-    components = len(walk.missing) // _BAND
     return Picture(
         width,
         height,
@@ -65,7 +64,7 @@ def read_jpeg(file: RangedFile, size: int, whole: bool) -> Picture:
         drawn=file_of(*walk.kept, _END),
         trials=() if walk.ended else tuple(file_of(*walk.kept, _ending(seed), _END) for seed in (1, 2)),
         # Coefficients of two bytes are kept of all; a picture of one scan is decoded as it is read.
-        memory=width * height * (2 * components if walk.progressive else 1),
+        memory=width * height * (2 * len(walk.missing) if walk.progressive else 1),
     )
 
 
@@ -97,7 +96,7 @@ def _segment(walk: _Walk, marker: int, data: bytes) -> None:
     if marker in _FRAMES and len(data) >= 6:
         walk.size = (int.from_bytes(data[3:5], "big"), int.from_bytes(data[1:3], "big"))
         walk.progressive = marker in _PROGRESSIVE
-        walk.missing = {(component, place): 1 for component in data[6::3] for place in range(_BAND)}
+        walk.missing = {component: bytearray(b"\1" * _BAND) for component in data[6::3]}
     elif marker == _SOS:
         _scan(walk, data)
     elif marker == _APP1 and data.startswith(_EXIF) and walk.exif is None:
@@ -118,10 +117,12 @@ def _scan(walk: _Walk, data: bytes) -> None:
     count = data[0] if data else 0
     if len(data) < 4 + 2 * count:
         raise ValueError("a scan without a head")
-    first, last, bits = (data[1 + 2 * count], data[2 + 2 * count], data[3 + 2 * count] & 15)
+    first, last, bits = (data[1 + 2 * count], min(data[2 + 2 * count], _BAND - 1), data[3 + 2 * count] & 15)
+    if not walk.progressive:
+        first, last, bits = 0, _BAND - 1, 0
     for component in data[1 : 1 + 2 * count : 2]:
-        for place in range(first, last + 1) if walk.progressive else range(_BAND):
-            walk.missing[component, place] = bits if walk.progressive else 0
+        if component in walk.missing and first <= last:
+            walk.missing[component][first : last + 1] = bytes([bits]) * (last + 1 - first)
 
 
 def _scans(file: RangedFile, data: bytes, walk: _Walk) -> None:
@@ -135,7 +136,7 @@ def _scans(file: RangedFile, data: bytes, walk: _Walk) -> None:
         walk.kept.append(data[walk.position : found.start()])
         walk.position = found.start()
         more = _to_scan(file, walk)
-    if not walk.ended and any(walk.missing.values()):
+    if not walk.ended and any(map(any, walk.missing.values())):
         raise ValueError("the jpeg ends before its last scan")
 
 

@@ -43,7 +43,7 @@ _DNG_VERSION_TAG: Final = 0xC612
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _TS_PACKETS: Final = (188, 192, 204)
 """Bytes of a packet: broadcast, camcorder and Blu-ray (a time before each), with error correction."""
-_TS_SYNC: Final = 0x47
+_TS_SYNC: Final = b"G"
 _TS_SYNCS: Final = 5
 _NO_BRANDS: Final = {
     b"moov": "mov", b"mdat": "mov", b"wide": "mov", b"free": "mov", b"skip": "mov", b"pnot": "mov",
@@ -145,11 +145,11 @@ def _is_wma(name: str, head: bytes) -> bool:
 def _is_ts(head: bytes) -> bool:
     """Whether every packet begins with its mark; a recording may begin within a packet."""
     for size in _TS_PACKETS:
-        for first in range(min(size, len(head))):
-            marks = head[first::size]
+        for match in re.finditer(_TS_SYNC, head[:size]):
+            marks = head[match.start() :: size]
             if len(marks) >= _TS_SYNCS and marks.count(_TS_SYNC) == len(marks):
                 return True
-    return head[:1] == b"G" and len(head) > 188 * 2 and head[188] == head[188 * 2] == _TS_SYNC
+    return len(head) > 188 * 2 and all(head[at : at + 1] == _TS_SYNC for at in (0, 188, 188 * 2))
 
 
 def _of_sound(head: bytes) -> str | None:
