@@ -1,4 +1,4 @@
-"""JPEG taken apart: its size, EXIF and XMP, and a file of only what is drawn."""
+"""JPEG taken apart: its size, EXIF and XMP, and a file of the pixels without metadata."""
 
 import random
 import re
@@ -18,7 +18,7 @@ _PROGRESSIVE: Final = {0xC2, 0xC6, 0xCA, 0xCE}
 _APPLICATIONS: Final = range(0xE0, 0xF0)
 _NEXT_MARKER: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _GARBAGE: Final = 4096
-"""Bytes between segments that are skipped, as decoders do."""
+"""Most bytes skipped between segments, as decoders do."""
 _MAX_SEGMENTS: Final = 10_000
 _BAND: Final = 64
 
@@ -33,13 +33,13 @@ class _Walk:
     size: tuple[int, int] | None = None
     progressive: bool = False
     missing: dict[int, bytearray] = field(default_factory=dict)
-    """By component, a byte for each coefficient: 0 once all its bits have come."""
+    """Missing bits by component, a byte for each coefficient; 0: complete."""
     exif: bytes | None = None
     xmp: bytes = b""
 
 
 def read_jpeg(file: RangedFile, size: int, whole: bool) -> Picture:
-    """A JPEG's anatomy: `whole`, or only what stands before its first scan.
+    """The structure of a JPEG; unless `whole`, only what precedes its first scan.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_jpeg(file: RangedFile, size: int, whole: bool) -> Picture:
         raise ValueError("the jpeg has no scan")
     width, height = walk.size
     exif = walk.exif or b""
-    # Browsers take the first EXIF segment or none, and only what begins as it should.
+    # Browsers use the first EXIF segment only, if it begins with a TIFF header.
     orientation = orientation_of(exif_of(exif)) if exif[6:].startswith(TIFF_HEADS) else 1
     if not whole:
         return Picture(width, height, orientation, exif=exif, xmp=walk.xmp)
@@ -63,7 +63,7 @@ def read_jpeg(file: RangedFile, size: int, whole: bool) -> Picture:
         xmp=walk.xmp,
         drawn=file_of(*walk.kept, _END),
         trials=() if walk.ended else tuple(file_of(*walk.kept, _ending(seed), _END) for seed in (1, 2)),
-        # Coefficients of two bytes are kept of all; a picture of one scan is decoded as it is read.
+        # A progressive picture keeps two bytes a coefficient; any other is decoded as it is read.
         memory=width * height * (2 * len(walk.missing) if walk.progressive else 1),
     )
 
@@ -141,5 +141,5 @@ def _scans(file: RangedFile, data: bytes, walk: _Walk) -> None:
 
 
 def _ending(seed: int) -> bytes:
-    """Data that a decoder takes for what is missing: other pixels for each seed, and none when all is there."""
+    """Random data in place of the missing end: each seed changes the pixels, if any are missing."""
     return random.Random(seed).randbytes(_GARBAGE).replace(b"\xff", b"\0")  # noqa: S311 - no secret

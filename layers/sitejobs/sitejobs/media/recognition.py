@@ -1,8 +1,8 @@
-"""Which format a file is, by its first bytes: never by its name or by what somebody claims."""
+"""The format of a file by its first bytes; its name and its claimed type do not count."""
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from sitejobs.media.attributes import AUDIO
 from sitejobs.media.formats import FORMATS, Format
@@ -42,14 +42,14 @@ _RAW_MAKERS: Final = ((b"NIKON", "nef"), (b"SONY", "arw"), (b"PENTAX", "pef"))
 _DNG_VERSION_TAG: Final = 0xC612
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _TS_PACKETS: Final = (188, 192, 204)
-"""Bytes of a packet: broadcast, camcorder and Blu-ray (a time before each), with error correction."""
+"""Bytes of a packet: broadcast, camcorder and Blu-ray (with a timestamp), with error correction."""
 _TS_SYNC: Final = b"G"
 _TS_SYNCS: Final = 5
 _NO_BRANDS: Final = {
     b"moov": "mov", b"mdat": "mov", b"wide": "mov", b"free": "mov", b"skip": "mov", b"pnot": "mov",
     b"moof": "mp4", b"styp": "mp4",
 }  # fmt: skip
-"""Boxes that a film without a brand begins with: old QuickTime, and pieces of a streamed MP4."""
+"""First boxes of files without a brand: old QuickTime, and fragments of a streamed MP4."""
 _ASF_SOUND: Final = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
 _ASF_PICTURE: Final = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
 _BMP: Final = re.compile(rb"BM.{4}\0{4}", re.DOTALL)
@@ -63,7 +63,7 @@ _RAW_HEVC: Final = re.compile(rb"\0?\0\0\x01[\x40\x42\x46]\x01")
 
 
 def recognise(head: bytes) -> Format | None:
-    """The format of a file that begins so; None when it is no known media format."""
+    """The format of a file that begins with `head`; None: no known media format."""
     name = _name(head)
     if name is None:
         return None
@@ -105,19 +105,19 @@ def _of_patterns(head: bytes) -> str | None:
 
 
 def _of_tiff(head: bytes) -> str:
-    """Cameras keep their raw pictures in TIFF: the maker and the tag of DNG tell them apart."""
+    """The format of a TIFF: cameras store raw pictures in it, told apart by the maker and by DNG's tag."""
     if head[8:10] == b"CR":
         return "cr2"
-    order = "little" if head[:2] == b"II" else "big"
-    first = int.from_bytes(head[4:8], order)  # type: ignore[arg-type] # one of the two
-    count = int.from_bytes(head[first : first + 2], order)  # type: ignore[arg-type]
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    first = int.from_bytes(head[4:8], order)
+    count = int.from_bytes(head[first : first + 2], order)
     tags = {
-        int.from_bytes(head[at : at + 2], order)  # type: ignore[arg-type]
+        int.from_bytes(head[at : at + 2], order)
         for at in range(first + 2, min(first + 2 + 12 * count, len(head) - 1), 12)
     }
     if _DNG_VERSION_TAG in tags:
         return "dng"
-    # A raw picture's first directory holds further ones (0x014A); a scan's or a program's TIFF does not.
+    # Only the first directory of a raw picture has subdirectories (tag 0x014A).
     makers = _RAW_MAKERS if 0x014A in tags else ()
     return next((name for maker, name in makers if maker in head.upper()), "tiff")
 
@@ -143,7 +143,7 @@ def _is_wma(name: str, head: bytes) -> bool:
 
 
 def _is_ts(head: bytes) -> bool:
-    """Whether every packet begins with its mark; a recording may begin within a packet."""
+    """Whether every packet begins with the sync byte; a recording may begin within a packet."""
     for size in _TS_PACKETS:
         for match in re.finditer(_TS_SYNC, head[:size]):
             marks = head[match.start() :: size]
@@ -153,7 +153,7 @@ def _is_ts(head: bytes) -> bool:
 
 
 def _of_sound(head: bytes) -> str | None:
-    """ID3 stands before mp3, AAC and now and then flac; frames of mp3 and ADTS begin with eleven set bits."""
+    """The codec of bare sound. ID3 tags count as mp3; frames of mp3 and ADTS begin with eleven set bits."""
     if head[:3] == b"ID3" and len(head) >= 10:
         return "mp3"
     if head[:2] == b"\x0b\x77":
