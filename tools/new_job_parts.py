@@ -71,7 +71,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.«PACKAGE».options import «CONSTANT»
 
@@ -124,7 +124,7 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
 KEYS = Keys(
     known=users_and('"«TABLE»"'),
     stale=_STALE,
-    count='SELECT count(*) FROM "User"',
+    count=COUNT_USERS,
     losses=(lost("«TABLE»", 'SELECT FROM "User" u WHERE u."id" = s."userId" AND u."deletedAt" IS NULL'),),
 )
 

@@ -9,7 +9,7 @@ from sitejobs.feed import losses
 from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AFFINITY, AffinityOptions
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.postgres.values import of_later_run
 
 RULES = 1
@@ -158,7 +158,7 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
 
 JOB = KeyedJob(
     AFFINITY,
-    Keys(users_and('"UserAffinityProfile"'), STALE, 'SELECT count(*) FROM "User"', losses.AFFINITY),
+    Keys(users_and('"UserAffinityProfile"'), STALE, COUNT_USERS, losses.AFFINITY),
     refresh,
     parameters=_parameters,
 )

@@ -13,7 +13,7 @@ from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import NOTHING, write_feeds
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.postgres.values import of_later_run
 
 SCAN = 1000
@@ -73,7 +73,7 @@ def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> 
 
 JOB = KeyedJob(
     FEED_PRESORT,
-    Keys(users_and('"FeedPresortedUser"'), STALE, 'SELECT count(*) FROM "User"', losses.FEEDS),
+    Keys(users_and('"FeedPresortedUser"'), STALE, COUNT_USERS, losses.FEEDS),
     refresh,
     parameters=_parameters,
     scan=SCAN,

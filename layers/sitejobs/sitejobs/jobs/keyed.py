@@ -1,14 +1,13 @@
 """Jobs that page through the keys of a table (users, posts): key ranges, what is stale, one transaction a page.
 
-Such a job says in SQL which keys there are and which of them have a stored result that is out of date; the rest is
-the same for all. Pages are key ranges, and a page asks again which keys lie in its range: whatever came or went there
-since Plan is seen.
+Such a job says in SQL which keys there are and which of them have a stale result; the rest is the same for all. Pages
+are key ranges. A page reads the keys of its range anew, so that it sees what came or went since Plan.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
@@ -18,27 +17,27 @@ from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, 
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 
-SCAN = 10_000
-"""Keys that a page of an incremental run looks at, at most: few pages find what little has changed."""
+SCAN: Final = 10_000
+"""Most keys that an incremental page scans: few keys have changed, so few pages are enough."""
 
-LOOK = 2500
+LOOK: Final = 2500
 """Fewest keys an incremental page scans. Below this a page's fixed cost exceeds the scan's."""
 
-TURNS = 2
-"""Pages that each function gets of an incremental run on a site where pages of `SCAN` keys would leave some idle."""
+TURNS: Final = 2
+"""Pages for each concurrent function of an incremental run: on a small site pages scan fewer than `SCAN` keys."""
 
-FRESH = "fresh"
-"""Why an incremental run passes a key over."""
+FRESH: Final = "fresh"
+"""Reason why an incremental run skips a key."""
 
 # Ranges are cut from one sorted array, since row_number() took longer. 8 bytes a key: 40 MB for a chapter's 5 million.
-_CUT = """
+_CUT: Final[LiteralString] = """
 WITH known ("keys") AS MATERIALIZED (SELECT array_agg("key" ORDER BY "key") FROM ({known}) AS found ("key"))
 SELECT "keys"[least("end", cardinality("keys"))], least("end", cardinality("keys")) - "end" + %(page_size)s
 FROM known, generate_series(%(page_size)s::bigint, cardinality("keys") + %(page_size)s - 1, %(page_size)s) AS "end"
 ORDER BY "end"
 """
 # Compiling a page's statement would take longer than running it.
-_BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off"""
+_BEGIN: Final[LiteralString] = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off"""
 
 Parameters = dict[str, Any]
 
@@ -51,16 +50,16 @@ KeyRange = tuple[int, int, int]
 class Keys:
     """How a job finds its keys, as SQL.
 
-    `known` and `stale` return one bigint column in ascending order: keys from %(first)s to %(last)s, both
-    included: any bigint may be one. They may use the job's own parameters, and %(today)s and %(now)s: the run's date
-    and time, UTC.
+    `known` and `stale` return one bigint column in ascending order: the keys from %(first)s to %(last)s, both included.
+    Any bigint may be a key. The statements may use the job's own parameters, and %(today)s and %(now)s: the run's date
+    and time in UTC.
 
     Attributes
     ----------
     known : keys that have a source or a stored result, the first %(limit)s of them (NULL: all).
     stale : keys whose stored result is not what a full run would store: changed, new and vanished ones.
-    count : how many keys a full run will go through, about: one number.
-    losses : what a run would remove because its source has gone, of every table that the job removes rows of.
+    count : about how many keys a full run has: one number.
+    losses : of every table that the job removes rows of, what a run would remove because its source has gone.
     """
 
     known: LiteralString
@@ -76,20 +75,24 @@ Prepare = Callable[[Connection], None]
 """What Plan does once a run, before keys are looked for; it may be called twice."""
 
 ReadParameters = Callable[[Any, Mapping[str, str]], Parameters]
-"""Makes a run's parameters (JSON values) of its options and the function's environment."""
+"""Makes a run's parameters (JSON values) from its options and the function's environment."""
 
 
 def no_parameters(options: JobOptions, environment: Mapping[str, str]) -> Parameters:
-    """For jobs that have none of their own."""
+    """For jobs without parameters of their own."""
     return {}
 
 
 def no_preparation(connection: Connection) -> None:
-    """For jobs that need none."""
+    """For jobs without preparation."""
+
+
+COUNT_USERS: Final[LiteralString] = 'SELECT count(*) FROM "User"'
+"""`Keys.count` of jobs that go through all users."""
 
 
 def users_and(stored: LiteralString) -> LiteralString:
-    """SQL of `Keys.known` for jobs that keep results by user: all users, and those of table `stored` (`"userId"`)."""
+    """`Keys.known` of jobs that store results by user: all users, and every `"userId"` of the table `stored`."""
     return f"""
     SELECT "id" FROM (
         (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s ORDER BY "id" LIMIT %(limit)s)
@@ -104,16 +107,16 @@ def users_and(stored: LiteralString) -> LiteralString:
 class KeyedJob:
     """A paged job made of its keys and the function that refreshes some of them.
 
-    A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run looks for
-    stale keys in a wider range and refreshes these, as many in one transaction as a full run's page has keys.
+    A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run scans a wider
+    range for stale keys and refreshes these, at most as many in one transaction as a full run's page has.
 
     Attributes
     ----------
-    parameters : what Plan reads of options and environment for all pages.
+    parameters : what Plan reads from options and environment for all pages.
     prepare : what Plan does first, once a run.
     noun : what a key is called.
-    only, size : the options' fields of the one key asked for, and of the keys in a transaction.
-    scan : most keys that a page of an incremental run looks at, unless a transaction has more.
+    only, size : the options' fields for a single key, and for the keys in one transaction.
+    scan : most keys that an incremental page scans, unless a transaction has more.
     """
 
     entry: JobEntry
@@ -147,7 +150,7 @@ class KeyedJob:
         return self._chapter(connection, options, values, context, first, number)
 
     def batch(self, resources: Resources, run: Run, options: Any, page: JsonObject) -> PageSummary:
-        """Refresh the keys of one page's range, the stale ones only if the run is incremental."""
+        """Refresh the keys of one page's range; only the stale ones if the run is incremental."""
         connection = resources.database.connection()
         values = _values(run, run.context)
         total = PageSummary()
@@ -169,7 +172,7 @@ class KeyedJob:
     def _chapter(
         self, connection: Connection, options: Any, values: Parameters, context: JsonObject, first: int, number: int
     ) -> Chapter:
-        """Up to `PAGES_A_CHAPTER` pages from the key `first` on; `number` pages went before."""
+        """Up to `PAGES_A_CHAPTER` pages from the key `first` on; `number` pages precede them."""
         looked_at = self.scan if options.incremental else 0
         grain = max(getattr(options, self.size), min(LOOK, looked_at))
         most = max(looked_at // grain, 1)
@@ -197,16 +200,16 @@ class KeyedJob:
 
 
 def ranges_a_page(ranges: int, most: int, functions: int) -> int:
-    """How many ranges an incremental run's page joins, up to `most`, when each of so many functions shall have some.
+    """How many ranges one incremental page joins, up to `most`, while leaving each of `functions` TURNS pages.
 
-    There are `most` times `PAGES_A_CHAPTER` ranges at most: no more pages than a chapter holds.
+    There are at most `most` * `PAGES_A_CHAPTER` ranges, so that the pages fit into a chapter.
     """
     return min(max(-(-ranges // min(TURNS * functions, PAGES_A_CHAPTER)), 1), most)
 
 
 @contextmanager
 def one_moment(connection: Connection) -> Iterator[None]:
-    """A REPEATABLE READ transaction: fails if another changes a row that it writes; the page is then retried."""
+    """A REPEATABLE READ transaction: it fails if another one changes a row that it writes; the page is then retried."""
     with connection.transaction():
         connection.execute(_BEGIN)
         yield
@@ -217,12 +220,12 @@ def _values(run: Run, context: JsonObject) -> Parameters:
 
 
 def _page(number: int, first: int, last: int, keys: int) -> JsonObject:
-    """A page's payload. Ids are text in it: whoever handles JSON on the way may round a number of 17 digits."""
+    """A page's payload. Ids are text: readers of JSON may round a number of 17 digits."""
     return {"page": number, "first": str(first), "last": str(last), "keys": keys}
 
 
 def _cursor(last: int, number: int) -> JsonObject | None:
-    """Where the chapter after this key and page begins; None after the last key that there can be."""
+    """Where the chapter after this key and page begins; None after the largest bigint."""
     return {"first": str(last + 1), "page": number} if last < MAX_ID else None
 
 
@@ -238,7 +241,7 @@ def _ranges(
 
 
 def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
-    """Neighbouring ranges made one, `most` of them at most."""
+    """Join neighbouring ranges, at most `most` into one."""
     a_page = ranges_a_page(len(ranges), most, functions)
     return [
         (part[0][0], part[-1][1], sum(count for _, _, count in part))

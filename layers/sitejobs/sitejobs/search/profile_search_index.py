@@ -6,7 +6,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment, number
 from sitejobs.search.options import PROFILE_SEARCH_INDEX
@@ -183,7 +183,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
 KEYS = Keys(
     known=users_and('"ProfileSearchIndex"'),
     stale=_STALE,
-    count='SELECT count(*) FROM "User"',
+    count=COUNT_USERS,
     losses=(lost("ProfileSearchIndex", LIVE_PROFILE),),
 )
 

@@ -7,7 +7,7 @@ from psycopg import Connection
 from pydantic import Field, field_validator
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.search.options import SEARCHABLE_USER, SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
@@ -156,7 +156,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
 KEYS = Keys(
     known=users_and('"SearchableUser"'),
     stale=_STALE,
-    count='SELECT count(*) FROM "User"',
+    count=COUNT_USERS,
     losses=(
         lost("SearchableUser", 'SELECT FROM "User" u WHERE u."id" = s."userId"'),
         lost("SearchableUser", LIVE_PROFILE, only='s."isSearchable"', name="SearchableUser that say searchable"),

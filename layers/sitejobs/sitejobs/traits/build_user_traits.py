@@ -8,7 +8,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import Loss
 from sitejobs.postgres.values import moment
 from sitejobs.traits.options import BUILD_USER_TRAITS
@@ -210,7 +210,7 @@ LEFT JOIN spoken k ON k."key" = t."traitKey"
 KEYS = Keys(
     known=users_and('"UserTraitState"'),
     stale=_STALE,
-    count='SELECT count(*) FROM "User"',
+    count=COUNT_USERS,
     losses=(Loss("UserTrait", _LOST),),
 )
 

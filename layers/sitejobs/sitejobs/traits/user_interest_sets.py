@@ -8,7 +8,7 @@ from typing import LiteralString
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment
 from sitejobs.traits.options import USER_INTEREST_SETS
@@ -144,7 +144,7 @@ WHERE i."userId" = s."userId" AND i."{0}" = s."{0}"
 KEYS = Keys(
     known=users_and('"InterestSetState"'),
     stale=_STALE,
-    count='SELECT count(*) FROM "User"',
+    count=COUNT_USERS,
     losses=(
         lost("InterestUserSet", _INTEREST_OF_USER.format("interestId")),
         lost("InterestSubjectUserSet", _INTEREST_OF_USER.format("subjectId")),
