@@ -1,6 +1,6 @@
 """media-metadata: Plan and Batch in one function."""
 
-from sitejobs.handlers.paged import job_handler
+from sitejobs.handlers.media import media_job_handler
 from sitejobs.media.media_metadata import JOB
 
-handler = job_handler(JOB)
+handler = media_job_handler(JOB)

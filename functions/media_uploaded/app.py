@@ -1,6 +1,6 @@
 """Uploads as they come: the queue that the media bucket's events go to."""
 
-from sitejobs.handlers.queue import queue_handler
+from sitejobs.handlers.media import uploads_handler
 from sitejobs.media.uploads import handle_uploads
 
-handler = queue_handler(handle_uploads)
+handler = uploads_handler(handle_uploads)

@@ -1,6 +1,7 @@
 """What a function's environment gives it, made once: settings, database, work bucket, queue."""
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,9 @@ from sitejobs.handlers.work_bucket import S3WorkStore
 from sitejobs.jobs.job import Resources
 from sitejobs.postgres.connection import Database
 from sitejobs.workstore import WorkStore
+
+ResourcesOf = Callable[[], Resources]
+"""Returns a function's resources, the same ones at every call."""
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError
 from sitejobs.handlers.entry import Handler, entry, logger, place_of
-from sitejobs.handlers.environment import cached_resources, cached_settings
+from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings
 from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
@@ -22,7 +22,7 @@ from sitejobs.options import Options, parse_options
 from sitejobs.postgres.connection import describe
 
 
-def plan_handler(job: PagedJob) -> Handler:
+def plan_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> Handler:
     """The first state of every chapter: checks the options, opens the run, returns the pages.
 
     The first one also refuses tables that hide rows, before anything is read or written.
@@ -30,7 +30,7 @@ def plan_handler(job: PagedJob) -> Handler:
 
     def plan(event: JsonObject) -> JsonObject:
         options = parse_options(job.options, event.get("input"))
-        resources = cached_resources()
+        resources = resources_of()
         if not event.get("run"):
             refuse_hidden_rows(resources.database.connection(), tables_of(job.entry.name))
         run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
@@ -58,13 +58,13 @@ def plan_handler(job: PagedJob) -> Handler:
     return entry(plan)
 
 
-def batch_handler(job: PagedJob) -> Handler:
+def batch_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> Handler:
     """One page: computes and writes it. If it fails, JobRunFailedPage gets the reason before the error is raised."""
 
     def batch(event: JsonObject) -> JsonObject:
         run, page = Run.from_json(event["run"]), event["page"]
         options = parse_options(job.options, run.options)
-        resources = cached_resources()
+        resources = resources_of()
         try:
             runs.check_alive(resources.database.connection(), run.id)
             summary = job.batch(resources, run, options, page)
@@ -93,10 +93,10 @@ def batch_handler(job: PagedJob) -> Handler:
     return entry(batch)
 
 
-def job_handler(job: PagedJob) -> Handler:
+def job_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> Handler:
     """Plan and Batch in one function, for jobs whose Plan needs no more than a page does: an event with a page is a
     page's."""
-    plan, batch = plan_handler(job), batch_handler(job)
+    plan, batch = plan_handler(job, resources_of), batch_handler(job, resources_of)
 
     def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
         return batch(event, context) if "page" in event else plan(event, context)

@@ -4,17 +4,17 @@ from random import Random
 
 from sitejobs.aliases import JsonObject
 from sitejobs.handlers.entry import Handler, entry, logger
-from sitejobs.handlers.environment import cached_resources, cached_settings, queue_client
+from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings, queue_client
 from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
 from sitejobs.jobs.queues import Consume, delay, failures, messages_of
 
 
-def queue_handler(consume: Consume) -> Handler:
+def queue_handler(consume: Consume, resources_of: ResourcesOf = cached_resources) -> Handler:
     """A queue's messages: what is done is forgotten, the rest is handed out again after a growing pause."""
 
     def handle(event: JsonObject) -> JsonObject:
-        handled = consume(cached_resources(), messages_of(event))
+        handled = consume(resources_of(), messages_of(event))
         settings, jitter = cached_settings(), Random()  # noqa: S311 - no secret
         refused = delay(queue_client, settings.queue_url, handled, settings.queue_retry_seconds, jitter)
         for name in runs.COUNTERS:

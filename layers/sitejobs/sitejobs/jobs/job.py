@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
@@ -105,6 +105,15 @@ class Memory:
 
     def __init__(self, *things: object) -> None:
         self._slots: dict[type, tuple[object, object]] = {type(thing): (None, thing) for thing in things}
+        self._makers: dict[type, Callable[[], object]] = {}
+
+    def promise(self, kind: type[Kind], make: Callable[[], Kind]) -> None:
+        """Say how to make the thing of this kind that `promised` returns; it is made when it is first asked for."""
+        self._makers[kind] = make
+
+    def promised(self, kind: type[Kind]) -> Kind:
+        """The one thing of this kind: there from the start, or made as promised."""
+        return self.kept(kind, None, lambda: cast(Kind, self._makers[kind]()))
 
     def kept(self, kind: type[Kind], key: object, make: Callable[[], Kind]) -> Kind:
         """The thing of this kind made for an equal key, or a new one, which takes the last one's place."""

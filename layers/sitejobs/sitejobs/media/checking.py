@@ -1,6 +1,5 @@
 """Checks one record: looks at its object, parses and judges it, stores the verdict. All jobs and the queue end here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 import psycopg
 from psycopg import Connection
 
-from sitejobs.errors import InvalidInput, Transient
+from sitejobs.errors import Transient
 from sitejobs.jobs.job import PageSummary, Resources
 from sitejobs.media.attributes import IMAGE, KINDS
 from sitejobs.media.extraction import Unreadable
@@ -27,7 +26,7 @@ from sitejobs.media.records import (
     restore,
     store,
 )
-from sitejobs.media.rules import Claim, Reason, Rules, broken_rules, read_rules
+from sitejobs.media.rules import Claim, Reason, Rules, broken_rules
 
 ATTEMPTS: Final = 3
 """Checks of one record before giving up because its object is overwritten again and again."""
@@ -140,13 +139,13 @@ def _skipped(summary: PageSummary, reason: str) -> str:
 
 
 def checker_of(resources: Resources) -> Checker:
-    """The environment's checker: its bucket, its rules, and the parser that stays alive between calls."""
-    return resources.memory.kept(Checker, None, lambda: _make_checker(resources.environment))
+    """The function's checker, kept between calls with its bucket, its rules and its parser's process."""
+    return resources.memory.promised(Checker)
 
 
-def _make_checker(environment: Mapping[str, str]) -> Checker:
-    rules = read_rules(environment)
-    limits = Limits(
+def limits_of(rules: Rules) -> Limits:
+    """The parser's limits."""
+    return Limits(
         seconds=rules.parser_seconds,
         memory_mb=rules.parser_memory_mb,
         read_bytes=rules.parser_read_mb << 20,
@@ -154,17 +153,3 @@ def _make_checker(environment: Mapping[str, str]) -> Checker:
         max_image_bytes=rules.max_bytes(IMAGE),
         formats=tuple(rules.allowed),
     )
-    return Checker(_bucket(environment), ParserHost(limits), rules, environment.get("MEDIA_PREFIX", ""))
-
-
-def _bucket(environment: Mapping[str, str]) -> MediaObjects:
-    import boto3
-    from botocore.config import Config
-
-    from sitejobs.media.objects import S3Objects
-
-    name = environment.get("MEDIA_BUCKET", "")
-    if not name:
-        raise InvalidInput("set MEDIA_BUCKET: the uploads are read from there")
-    patience = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-    return S3Objects(boto3.client("s3", config=patience), name)
