@@ -1,6 +1,6 @@
-"""Types that every package names alike."""
+"""Type aliases shared by all packages."""
 
 from typing import Any
 
 JsonObject = dict[str, Any]
-"""An event, a summary, a context: what JSON writes in braces."""
+"""A JSON object: an event, a summary, a context."""

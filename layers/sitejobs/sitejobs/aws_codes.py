@@ -1,4 +1,4 @@
-"""The error codes of AWS that are told apart, each in one place."""
+"""The error codes of AWS that the code distinguishes."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ GONE: Final = frozenset({"NoSuchKey", "NotFound", "404"})
 """S3 has no such object. A HEAD's answer has no body, so its code is the HTTP status."""
 
 CHANGED: Final = frozenset({"PreconditionFailed", "412", "InvalidRange", "416"})
-"""The S3 object is another, or a shorter one, than the request says."""
+"""The S3 object was replaced, or is shorter than the request says."""
 
 NO_BUCKET: Final = "NoSuchBucket"
 ARCHIVED: Final = "InvalidObjectState"

@@ -1,6 +1,6 @@
-"""Every job by name: what the command line lists, and what documentation and templates are checked against.
+"""Every job by name: the command line lists them, and tests compare docs and templates with them.
 
-Only options are imported here: listing the jobs must not load what they compute with.
+Only options are imported: listing the jobs must not load numpy and other libraries.
 """
 
 from typing import Final

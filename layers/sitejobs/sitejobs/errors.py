@@ -6,7 +6,7 @@ class SitejobsError(Exception):
 
 
 class InvalidInput(SitejobsError):
-    """An option, event or setting is wrong; trying again cannot help."""
+    """An option, event or setting is wrong; a retry cannot help."""
 
 
 class Transient(SitejobsError):
@@ -14,15 +14,15 @@ class Transient(SitejobsError):
 
 
 class RunClosed(SitejobsError):
-    """The run this page belongs to was closed or taken over: its late pages must not write."""
+    """The run was closed or taken over; its late pages must not write."""
 
 
 class DatabaseFailure(SitejobsError):
-    """The database refused a statement for a reason that trying again does not mend."""
+    """The database refused a statement; a retry would not help."""
 
 
 class SuspiciousLoss(SitejobsError):
-    """A run would remove so much of what is stored that somebody should say that it is meant."""
+    """A run would remove so much of what is stored that somebody has to confirm it."""
 
 
 class DataUnavailable(SitejobsError):
@@ -30,4 +30,4 @@ class DataUnavailable(SitejobsError):
 
 
 class Unexpected(SitejobsError):
-    """A mistake in our own code, named by its class and line: its own message might quote a row."""
+    """A mistake in our own code, named by class and line only: its message might quote a row."""

@@ -1,6 +1,6 @@
-"""Options of the jobs: one model a job feeds the handler's check, the command line, the docs and the events.
+"""Options of the jobs: each job's model serves the handler, the command line, the docs and the events.
 
-Field names are Python's; aliases are the guide's camelCase names, the only ones that an execution's input may use.
+Field names are Python's; an execution's input uses the camelCase aliases only.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,14 +12,14 @@ from sitejobs.errors import InvalidInput
 from sitejobs.schemas import Limit, bounds, describe, shown
 
 MIN_ID, MAX_ID = -(2**63), 2**63 - 1
-"""The ends of bigint: every id in between is one, both ends included."""
+"""The range of bigint: any value may be an id, both ends included."""
 
 SAFE_NUMBER = 2**53
-"""Beyond it, either way, programs that read JSON numbers as floating point take one whole number for another."""
+"""Above this absolute value, programs that read JSON numbers as floating point round whole numbers."""
 
 
 def _not_bool(value: Any) -> Any:
-    """True is no number, although Python says it is 1."""
+    """Refuse booleans: in Python True equals 1."""
     if isinstance(value, bool):
         raise ValueError("a boolean is not a number")
     return value
@@ -29,19 +29,19 @@ Whole = Annotated[int, BeforeValidator(_not_bool)]
 
 
 def _exact(value: Any) -> Any:
-    """A rounded number is nobody's id: better none than another user's."""
+    """Refuse numbers that may have been rounded: they could be another user's id."""
     if isinstance(value, float) and abs(value) > SAFE_NUMBER:
         raise ValueError("the number is too large to be exact: give the id as text")
     return value
 
 
 def id_to_json(value: int) -> int | str:
-    """An id as an execution's input keeps it: a number, or text where a number might be rounded on its way."""
+    """An id in an execution's input: a number, or text where a number might be rounded."""
     return value if abs(value) <= SAFE_NUMBER else str(value)
 
 
 def _not_null(value: Any) -> Any:
-    """Null is no user: a caller that lost an id must not get a run for everyone."""
+    """Refuse null: a caller that lost an id must not get a run for everyone."""
     if value is None:
         raise ValueError("null is not an id")
     return value
@@ -54,7 +54,7 @@ Id = Annotated[
 
 UserId = Id
 OptionalUserId = Annotated[UserId | None, BeforeValidator(_not_null)]
-"""A user's id, or everyone when it is left out."""
+"""A user's id; left out: everyone."""
 
 
 class JobOptions(BaseModel):

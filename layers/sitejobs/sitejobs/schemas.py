@@ -1,4 +1,4 @@
-"""What a field of a pydantic model takes, read from the model's JSON schema and said in words."""
+"""What a field of a pydantic model takes, in words, from the model's JSON schema."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ Limit = int | float | None
 
 
 def describe(model: type[BaseModel], alias: str) -> str:
-    """What the field takes: `a whole number from 1 to 1000`. Its `json_schema_extra["takes"]` goes first."""
+    """What the field takes: `a whole number from 1 to 1000`. Its `json_schema_extra["takes"]` takes precedence."""
     schema = _schema_of(model, alias)
     if "takes" in schema:
         return str(schema["takes"])
@@ -31,7 +31,7 @@ def describe(model: type[BaseModel], alias: str) -> str:
 def bounds(model: type[BaseModel], alias: str) -> tuple[Limit, Limit]:
     """The lowest and highest value that the field takes; None where there is no limit."""
     schema = _schema_of(model, alias)
-    # pydantic writes `ge` and `le` as they are where a validator of ours goes before the number's own.
+    # pydantic keeps `ge` and `le` unchanged if a validator of ours runs before the number's own.
     return schema.get("minimum", schema.get("ge")), schema.get("maximum", schema.get("le"))
 
 

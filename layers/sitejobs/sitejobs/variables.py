@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=Variables)
 
 
 def read_environment(model: type[Model], environ: Mapping[str, str], *, empty_is_unset: bool = True) -> Model:
-    """The variables that `model` names; one that is not set, or blank, has its default.
+    """The variables that `model` names; one that is unset or blank has its default.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""Work files of a run, such as snapshots, wherever they are kept."""
+"""Storage of a run's work files, such as snapshots."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class WorkStore(Protocol):
-    """Whole objects in, byte ranges out."""
+    """Stores whole objects and reads byte ranges."""
 
     def put_file(self, key: str, path: Path) -> None:
         """Store the file's content under `key`, whole or not at all."""

@@ -1,4 +1,4 @@
-"""Normalises text: different ways to write the same word become one. Topics, keywords and queries use it.
+"""Normalises text: different spellings of a word in Unicode become one. Topics, keywords and queries use it.
 
 The SQL function "profileSearchPlain" does the same, and also removes joiners and upper case.
 """

@@ -1,1 +1,1 @@
-"""The Lambda entries: events in, summaries out; what every function repeats."""
+"""The Lambda entries: events in, summaries out, and what all functions share."""

@@ -1,4 +1,4 @@
-"""What a function logs in to the database with, asked of AWS: clients are made when they are first needed."""
+"""A function's login to the database: a secret, or a token of IAM. Clients are made when first needed."""
 
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,8 @@ def read_secret(arn: str) -> str:
 
     Raises
     ------
-    InvalidInput : it cannot be read; Transient : not now.
+    InvalidInput : it cannot be read.
+    Transient : it cannot be read now.
     """
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -29,11 +30,11 @@ def read_secret(arn: str) -> str:
 
 
 def sign_token(host: str, port: int, user: str) -> str:
-    """A token of IAM for one login, signed with the function's own credentials: nothing is asked of AWS.
+    """A token of IAM for one login, signed with the function's own credentials, without a call to AWS.
 
     Raises
     ------
-    InvalidInput : there is nothing to sign with.
+    InvalidInput : there are no credentials to sign with.
     """
     from botocore.exceptions import BotoCoreError
 

@@ -1,4 +1,4 @@
-"""What every handler repeats: logging, tracing, metrics, and errors by names that the definitions know."""
+"""What all handlers share: logging, tracing, metrics, and errors with names that the state machines know."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ logger = Logger()
 
 
 def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
-    """What every handler repeats: logging, tracing, metrics, and errors by a name the definition knows."""
+    """A handler with logging, tracing and metrics, which raises only errors of `sitejobs.errors`."""
 
     @logger.inject_lambda_context
     @_traced
@@ -28,7 +28,7 @@ def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
                 return function(event)
         except SitejobsError as error:
             logger.warning("failed", error=type(error).__name__, detail=str(error))
-            raise error from None  # the chain may quote a row
+            raise error from None  # chained errors may quote a row
         except Exception as error:
             text = type(error).__name__ + place_of(error)
             logger.error("failed", error="Unexpected", detail=text)
@@ -39,7 +39,7 @@ def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
 
 
 def _traced(handler: Handler) -> Handler:
-    """Trace with X-Ray. Where that is off, its SDK is not even imported: it takes as long as all the rest."""
+    """Trace with X-Ray. If that is off, its SDK is not imported: that would take as long as all other imports."""
     if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in ("1", "true"):
         return handler
     from aws_lambda_powertools import Tracer
@@ -49,7 +49,7 @@ def _traced(handler: Handler) -> Handler:
 
 
 def place_of(error: Exception) -> str:
-    """Where an unexpected error arose: a line of code, never a value."""
+    """Where an unexpected error arose: a file and a line, never a value."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

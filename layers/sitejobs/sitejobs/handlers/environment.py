@@ -1,4 +1,4 @@
-"""What a function's environment gives it, made once: settings, database, work bucket, queue."""
+"""What a function makes from its environment, once: settings, database, work bucket, queue."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def queue_client() -> Any:
     import boto3
     from botocore.config import Config
 
-    # Within a VPC that has no way to SQS the messages rest for the queue's own time: that must not take long to learn.
+    # In a VPC without a route to SQS the call fails, and messages wait for the queue's own time: it must fail quickly.
     return boto3.client("sqs", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 
 
@@ -49,7 +49,7 @@ def cached_resources() -> Resources:
 
 
 class _LazyWorkStore:
-    """The work bucket, whose client (0.2 s to make) exists once a page needs it."""
+    """The work bucket. Its client takes 0.2 s to make, so it is made when a page first needs it."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket

@@ -1,4 +1,4 @@
-"""What the functions report to CloudWatch beside their logs; the stack's dashboard and alarms read these names."""
+"""The functions' CloudWatch metrics. The stack's dashboard and alarms use these names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +14,25 @@ NEAR = 0.8
 """Share of a function's time limit from which on an invocation counts as near it."""
 
 EVERY_SERVICE = "all"
-"""In the place of a service's name: an alarm can look at one series only, not at one a job."""
+"""Stands for every service: an alarm watches one series, so the functions share this one."""
 
 metrics = Metrics()
 
 
 def count(name: str, value: float) -> None:
-    """A count of the function's own service, which has the job's name."""
+    """Add to a metric of the function's service, which has the job's name."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
 def count_of_job(name: str, job: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
-    """A figure of a job's runs, in a series of its own for each job."""
+    """Add to a metric of a job's runs: each job has its own series."""
     with single_metric(name=name, unit=unit, value=value) as metric:
         metric.add_dimension(name="job", value=job)
 
 
 @contextmanager
 def timed(context: LambdaContext) -> Iterator[None]:
-    """Report how much of its time limit an invocation took; one that came near it is counted for the alarm."""
+    """Report the share of the time limit that an invocation took; one near the limit is counted for the alarm."""
     limit = context.get_remaining_time_in_millis()
     try:
         yield

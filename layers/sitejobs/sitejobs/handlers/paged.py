@@ -1,6 +1,6 @@
 """The Lambda entries of every paged job: parse the event, call the job, return a summary.
 
-A function's own module stays a few lines: it names the job and takes its handlers from here.
+A function's own module has a few lines: it names the job and takes its handlers from here.
 """
 
 import time
@@ -94,8 +94,8 @@ def batch_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -
 
 
 def job_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> Handler:
-    """Plan and Batch in one function, for jobs whose Plan needs no more than a page does: an event with a page is a
-    page's."""
+    """Plan and Batch in one function, for jobs whose Plan needs no more than a page does. An event with a page is for
+    Batch."""
     plan, batch = plan_handler(job, resources_of), batch_handler(job, resources_of)
 
     def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
@@ -131,7 +131,7 @@ def _open(job: PagedJob, options: Options, event: JsonObject, resources: Resourc
 
 
 def _note(resources: Resources, run: Run, page: JsonObject, error: Exception) -> None:
-    """Keep the reason beside the run; that the database is away must not hide the first error."""
+    """Store the reason with the run; if the database is not available, the first error must still be raised."""
     if isinstance(error, psycopg.Error):
         detail = describe(error)
     elif isinstance(error, SitejobsError):

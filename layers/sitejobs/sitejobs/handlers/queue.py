@@ -1,4 +1,4 @@
-"""A queue's messages, handed to whatever consumes them."""
+"""The Lambda entry of an SQS queue."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ from sitejobs.jobs.queues import Consume, delay, failures, messages_of
 
 
 def queue_handler(consume: Consume, resources_of: ResourcesOf = cached_resources) -> Handler:
-    """A queue's messages: what is done is forgotten, the rest is handed out again after a growing pause."""
+    """A handler that gives messages to `consume`. Those not done are delivered again after a growing pause."""
 
     def handle(event: JsonObject) -> JsonObject:
         handled = consume(resources_of(), messages_of(event))

@@ -1,4 +1,4 @@
-"""The steps that close a chapter, a run, and a run whose execution was ended from outside."""
+"""The steps that record a chapter, close a run, and close a run whose execution ended without doing so."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ def record_handler() -> Handler:
 
 
 def finish_handler() -> Handler:
-    """The last state: closes the JobRun, if there is one, and says whether the execution succeeded.
+    """The last state: closes the JobRun, if there is one, and returns whether the execution succeeded.
 
     Plan may have failed after opening the run; then the run is looked up by its execution.
     """
@@ -51,7 +51,7 @@ def finish_handler() -> Handler:
 
 
 def closed_handler() -> Handler:
-    """After an execution's end that was no success: closes the JobRun if it is still open, and counts the ending.
+    """After an execution that did not succeed: closes its JobRun if it is still open, and counts the ending.
 
     It may be called twice, late, or for executions that closed their run themselves.
     """
@@ -59,7 +59,7 @@ def closed_handler() -> Handler:
     def closed(event: JsonObject) -> JsonObject:
         ending = read_ending(event)
         job = job_of(ending.machine, cached_settings().state_machine_prefix, JOBS | WORKFLOWS)
-        # Before anything can fail: the alarm hears of the ending even when the database does not answer.
+        # Counted first, so that the alarm learns of the ending even if the database does not answer.
         count(METRIC_OF[ending.status], 1)
         count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
         run_id = runs.close_ended(cached_resources().database.connection(), ending, job)
@@ -70,7 +70,7 @@ def closed_handler() -> Handler:
 
 
 def _measure(run: Run, summary: JsonObject) -> None:
-    """What a run that succeeded adds to the dashboard; the others are counted by how their execution ended."""
+    """The metrics of a run that succeeded; other runs are counted by how their execution ended."""
     count_of_job(RUNS_SUCCEEDED, run.job)
     count_of_job(RUN_SECONDS, run.job, (datetime.now(UTC) - run.started_at).total_seconds(), MetricUnit.Seconds)
     count_of_job(FAILED_PAGES, run.job, summary["failedPages"])

@@ -11,19 +11,19 @@ from sitejobs.errors import InvalidInput
 from sitejobs.variables import Variables, read_environment
 
 ReadSecret = Callable[[str], str]
-"""The text of the secret of an ARN."""
+"""Returns the text of the secret with this ARN."""
 
 SignToken = Callable[[str, int, str], str]
-"""A token for one login: of a host, a port and a user."""
+"""Returns a token for one login: host, port, user."""
 
 
 class Settings(Variables):
-    """What every function reads of its environment."""
+    """What every function reads from its environment."""
 
     database_url: str = Field(default="", alias="DATABASE_URL")
     database_authentication: Literal["password", "iam"] = Field(default="password", alias="DATABASE_AUTHENTICATION")
     database_secret_arn: str = Field(default="", alias="DATABASE_SECRET_ARN")
-    # Where the database is and who logs in, with "iam"; with "password" the secret says so.
+    # Where the database is and who logs in, for "iam"; for "password" the secret says so.
     database_host: str = Field(default="", alias="DATABASE_HOST")
     database_port: int = Field(default=5432, alias="DATABASE_PORT", ge=1, le=65535)
     database_name: str = Field(default="", alias="DATABASE_NAME")
@@ -37,7 +37,7 @@ class Settings(Variables):
     queue_retry_seconds: float = Field(default=10, alias="QUEUE_RETRY_SECONDS", ge=0, le=900)
     run_stale_seconds: int = Field(default=1800, alias="RUN_STALE_SECONDS", ge=1)
     max_loss_percent: int = Field(default=20, alias="MAX_LOSS_PERCENT", ge=0, le=100)
-    """Share of a table that a run may remove without being told to."""
+    """Percentage of a table's rows that a run may remove without allowLoss."""
     job_machines: str = Field(default="", alias="JOB_MACHINES")
     """ARN of the jobs' state machines up to the job's name; only the workflows' function has it."""
 
@@ -53,14 +53,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def database_url(settings: Settings, read_secret: ReadSecret, sign_token: SignToken) -> str:
-    """The connection string: DATABASE_URL, or made from the secret in the shape RDS gives it, or with a token of IAM.
+    """The connection string: DATABASE_URL, or made from a secret in RDS's shape, or with a token of IAM.
 
-    TLS is required and the server's certificate verified, but for DATABASE_URL, which says itself what it wants. A
-    token opens connections for 15 minutes.
+    TLS is required and the server's certificate verified, except with DATABASE_URL, which has its own settings. A token
+    is valid for 15 minutes.
 
     Raises
     ------
-    InvalidInput : names the settings that are lacking, or that do not go together.
+    InvalidInput : names the settings that are missing, or that conflict.
     """
     if settings.database_url:
         return settings.database_url
@@ -97,7 +97,7 @@ def _url_with_token(settings: Settings, sign_token: SignToken) -> str:
 
 
 def _address(settings: Settings) -> dict[str, str]:
-    """What only IAM takes, by the variable's name; the port has a default that tells nothing."""
+    """The variables that only IAM uses, by name. Not the port: with its default one cannot tell whether it was set."""
     return {
         "DATABASE_HOST": settings.database_host,
         "DATABASE_NAME": settings.database_name,
@@ -108,5 +108,5 @@ def _address(settings: Settings) -> dict[str, str]:
 def _url(settings: Settings, user: str, password: str, host: str, port: int, name: str) -> str:
     login = ":".join(quote(part, safe="") for part in (user, password))
     place = f"{quote(host, safe='')}:{port}/{quote(name, safe='')}"
-    # `system` knows the public authorities, which RDS Proxy uses; a plain RDS instance needs Amazon's bundle.
+    # `system`: the public authorities, which suit RDS Proxy; a plain RDS instance needs Amazon's bundle.
     return f"postgresql://{login}@{place}?sslmode=verify-full&sslrootcert={quote(settings.database_ca_file, safe='')}"

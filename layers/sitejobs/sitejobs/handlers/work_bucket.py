@@ -1,4 +1,4 @@
-"""The work files of a run in an S3 bucket, whose objects expire by themselves."""
+"""The work files of a run in an S3 bucket; the bucket's lifecycle rule deletes them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class S3WorkStore:
         self._bucket = bucket
 
     def put_file(self, key: str, path: Path) -> None:
-        # Multipart by itself above 8 MB; an upload that is broken off leaves no object.
+        # boto3 uploads files above 8 MB in parts; an interrupted upload leaves no object.
         with _translated(key):
             self._client.upload_file(str(path), self._bucket, key)
 
@@ -42,7 +42,7 @@ def _translated(key: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, S3UploadFailedError) as error:
-        # What S3 answers to an upload comes wrapped.
+        # boto3 wraps S3's answer to an upload.
         answer = error if isinstance(error, ClientError) else error.__context__
         raise _of_code(key, answer) from error
     except BotoCoreError as error:
@@ -50,7 +50,7 @@ def _translated(key: str) -> Iterator[None]:
 
 
 def _of_code(key: str, error: Any) -> DataUnavailable | Transient:
-    """What S3's error code means: `NoSuchKey`, or only `404` where its answer has no body."""
+    """The error that S3's code means."""
     code = code_of(error)
     if code in GONE | CHANGED | {NO_BUCKET}:
         return DataUnavailable(f"work file {key} is not there ({code})")

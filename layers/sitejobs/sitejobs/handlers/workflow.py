@@ -1,4 +1,4 @@
-"""The steps of every workflow: Plan opens its run, Ended moves it on, Finish closes it."""
+"""The steps of every workflow: Plan opens its run, Ended records the end of a job, Finish closes the run."""
 
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput
@@ -14,7 +14,7 @@ from sitejobs.workflows.catalog import WORKFLOWS, WorkflowOptions, scope_of_work
 
 
 def workflow_handler() -> Handler:
-    """The steps of every workflow: Plan opens its run, Ended moves it on when a job has ended, Finish closes it."""
+    """The steps of every workflow, by the event's `step`."""
     steps = {"Plan": _plan_workflow, "Ended": _job_ended, "Finish": _finish_workflow}
     return entry(lambda event: steps[event["step"]](event))
 

@@ -1,4 +1,4 @@
-"""How executions end that do not close their run: what EventBridge tells of them.
+"""Executions that ended without closing their run, as EventBridge reports them.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
@@ -12,12 +12,12 @@ from sitejobs.errors import InvalidInput
 
 DETAIL_TYPE = "Step Functions Execution Status Change"
 METRIC_OF = {"FAILED": "runsFailed", "TIMED_OUT": "runsTimedOut", "ABORTED": "runsAborted"}
-"""The statuses that close a run, and the metric that counts each."""
+"""The statuses of an execution that close its run, and the metric that counts each."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """An execution that ended in another way than by success. `error` and `cause` are Step Functions' own."""
+    """An execution that did not succeed. `error` and `cause` are Step Functions' own."""
 
     execution: str
     machine: str
@@ -28,11 +28,11 @@ class Ending:
 
 
 def read_ending(event: Mapping[str, Any]) -> Ending:
-    """What an event of EventBridge tells.
+    """The ending that an event of EventBridge reports.
 
     Raises
     ------
-    InvalidInput : it is no such event, or its execution has not ended in one of these ways.
+    InvalidInput : the event is another one, or its status is none of `METRIC_OF`.
     """
     if event.get("detail-type") != DETAIL_TYPE:
         raise InvalidInput(f"detail-type must be {DETAIL_TYPE!r}, not {event.get('detail-type')!r}")
@@ -53,7 +53,7 @@ def read_ending(event: Mapping[str, Any]) -> Ending:
 
 
 def job_of(machine: str, prefix: str, jobs: Collection[str]) -> str | None:
-    """The job of a state machine, by the last part of its ARN without the stack's prefix; None when it is none's."""
+    """The job of a state machine, by the end of its ARN without the stack's prefix; None if there is no such job."""
     name = machine.rpartition(":")[2].removeprefix(prefix)
     return name if name in jobs else None
 

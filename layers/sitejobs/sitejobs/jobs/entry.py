@@ -7,7 +7,7 @@ from sitejobs.options import JobOptions
 
 @dataclass(frozen=True)
 class JobEntry:
-    """A job as people know it. `name` is also the name of its state machine; `noun`: what it goes through."""
+    """A job as people know it. `name` is also its state machine's; `noun`: what it pages through."""
 
     name: str
     group: str

@@ -13,7 +13,7 @@ from sitejobs.postgres.connection import Database
 from sitejobs.workstore import WorkStore
 
 PAGES_A_CHAPTER = 500
-"""Pages that one Map state fans out: its results stay far under Step Functions' 256 KB."""
+"""Most pages of one Map state: its results stay far below the 256 KB that Step Functions allows."""
 
 
 Kind = TypeVar("Kind")
@@ -21,7 +21,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class Run:
-    """What every page of a run shares; it travels in each payload, so it stays small."""
+    """What all pages of a run share. It is part of every payload, so it stays small."""
 
     id: str
     job: str
@@ -51,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Up to `PAGES_A_CHAPTER` pages, and where the next chapter begins (None: there is none)."""
+    """Up to `PAGES_A_CHAPTER` pages, and the cursor of the next chapter (None: this is the last)."""
 
     pages: list[JsonObject]
     cursor: Any = None
@@ -63,7 +63,7 @@ class Chapter:
 
 @dataclass
 class PageSummary:
-    """Counts of one page. `reasons` says why records, or parts of them, were skipped or failed: code -> count."""
+    """Counts of one page. `reasons`: why records, or parts of them, were skipped or failed; code -> count."""
 
     processed: int = 0
     written: int = 0
@@ -72,24 +72,24 @@ class PageSummary:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def skip(self, reason: str, count: int = 1) -> None:
-        """Count records that rightly end without a result."""
+        """Count records that get no result, and should not."""
         if count:
             self.skipped += count
             self.reasons[reason] += count
 
     def fail(self, reason: str, count: int = 1) -> None:
-        """Count records whose own data made them fail."""
+        """Count records that failed because of their own data."""
         if count:
             self.failed += count
             self.reasons[reason] += count
 
     def note(self, reason: str, count: int = 1) -> None:
-        """Count what was passed over within records: these have a result all the same."""
+        """Count parts of records that were passed over; the records themselves have a result."""
         if count:
             self.reasons[reason] += count
 
     def add(self, other: "PageSummary") -> None:
-        """Count another part of the page."""
+        """Add the counts of another part of the page."""
         self.processed += other.processed
         self.written += other.written
         self.skipped += other.skipped
@@ -98,9 +98,9 @@ class PageSummary:
 
 
 class Memory:
-    """What one page opened and the next may use: the last thing of each kind, by the key that it was made for.
+    """What one page made and the next may use: the last thing of each kind, with the key that it was made for.
 
-    `things`: what is there from the start, for the key None.
+    `things` are there from the start, with the key None.
     """
 
     def __init__(self, *things: object) -> None:
@@ -116,17 +116,17 @@ class Memory:
         return self.kept(kind, None, lambda: cast(Kind, self._makers[kind]()))
 
     def kept(self, kind: type[Kind], key: object, make: Callable[[], Kind]) -> Kind:
-        """The thing of this kind made for an equal key, or a new one, which takes the last one's place."""
+        """The thing of this kind if its key is equal; otherwise a new one, which replaces it."""
         known = self._slots.get(kind)
         if known is None or known[0] != key:
-            self._slots.pop(kind, None)  # the last one's memory is free for the new one
+            self._slots.pop(kind, None)  # frees the old one's memory before the new one is made
             known = self._slots[kind] = (key, make())
         value = known[1]
         assert isinstance(value, kind)
         return value
 
     def holds(self, kind: type, key: object) -> bool:
-        """Whether the thing of this kind was made for an equal key."""
+        """Whether there is a thing of this kind with an equal key."""
         return kind in self._slots and self._slots[kind][0] == key
 
     def forget(self) -> None:
@@ -136,10 +136,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may use of the world: its database, the work files, and its settings.
+    """What a job may use: the database, the work files, the settings.
 
     `memory` lives as long as the execution environment.
-    `max_loss_percent`: share of a table, in percent, that a run may remove because its source has gone.
+    `max_loss_percent`: percentage of a table's rows that a run may remove because their source has gone.
     """
 
     database: Database
@@ -150,7 +150,7 @@ class Resources:
 
 
 class PagedJob(Protocol):
-    """What the handlers ask of a job.
+    """What the handlers require of a job.
 
     `plan(resources, run, options, cursor)` returns the next chapter; `batch(resources, run, options, page)`
     computes and writes one page in one transaction and may be called twice for the same page.
@@ -180,7 +180,7 @@ class Job(Generic[Options]):
 
 
 def scope_of(options: JobOptions) -> str:
-    """What a run is about: runs of the same job and scope must not overlap."""
+    """What a run is about, e.g. `user:8`. Runs of the same job and scope must not overlap."""
     for noun in ("user", "post", "media"):
         key = getattr(options, f"{noun}_id", None)
         if key is not None:

@@ -1,34 +1,34 @@
-"""Runs that would remove much of what is stored: more often a source that cannot be read than a site that shrank.
+"""Stops runs that would remove much of what is stored: its source is more often unreadable than gone.
 
 A job says in SQL how many of its stored rows have lost their source. Plan counts them before anything is removed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from sitejobs.errors import SuspiciousLoss
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.options import PagedOptions
 
-LEAST_ROWS = 100
-"""Rows that may always go: of a small table a large share is little."""
+LEAST_ROWS: Final = 100
+"""Fewer rows than this may always be removed: a large share of a small table is little."""
 
-SAMPLE = 1000
-"""Users whose stored rows are looked into where looking into all of them would take as long as the job itself."""
+SAMPLE: Final = 1000
+"""Users whose stored rows are read where reading everyone's would take as long as the job itself."""
 
-_BEGIN = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL jit = off"""
+_BEGIN: Final[LiteralString] = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL jit = off"""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What of a table a run would remove because its source has gone.
+    """The rows of a table that a run would remove because their source has gone.
 
     Attributes
     ----------
     rows : what the rows are called, the table's name first.
     count : SQL of one row of two numbers: the stored rows without a source, and all stored rows. It may use the job's
-        parameters. What goes by age, by an option or for a new algorithm version does not count: it was meant.
+        parameters. Rows removed by age, by an option or for a new algorithm version are intended: they do not count.
     """
 
     rows: str
@@ -36,7 +36,7 @@ class Loss:
 
 
 def lost(table: LiteralString, source: LiteralString, *, only: LiteralString = "true", name: str | None = None) -> Loss:
-    """Rows `s` of a table of which the query `source` finds nothing; `only` is a condition on the rows that count."""
+    """The rows `s` of a table for which the query `source` has no row; `only`: a condition on the rows counted."""
     return Loss(
         name or table,
         f"""
@@ -47,7 +47,7 @@ def lost(table: LiteralString, source: LiteralString, *, only: LiteralString = "
 
 
 def guard(resources: Resources, run: Run, options: PagedOptions, losses: Sequence[Loss], values: Any) -> None:
-    """Refuse to go on with a run for everyone that would remove more than MAX_LOSS_PERCENT of a table.
+    """Stop a run for everyone that would remove more than MAX_LOSS_PERCENT of a table's rows.
 
     Raises
     ------

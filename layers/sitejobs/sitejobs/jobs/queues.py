@@ -1,4 +1,4 @@
-"""Messages of an SQS queue, as a function is handed them: some done, some to be handed out again a little later."""
+"""Messages of an SQS queue as Lambda delivers them: some are done, the others are delivered again later."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,12 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PageSummary, Resources
 
 LONGEST_DELAY: Final = 900
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message. `receives` counts how often it was handed out, this time included; `receipt` is for this time."""
+    """A message. `receives`: its deliveries so far, this one included; `receipt`: the handle of this one."""
 
     id: str
     body: str
@@ -23,14 +24,14 @@ class Message:
 
 @dataclass
 class Handled:
-    """What came of a call: messages to be handed out again, and counts for the log."""
+    """The outcome of a call: messages to be delivered again, and counts for the log."""
 
     again: list[Message] = field(default_factory=list)
     summary: PageSummary = field(default_factory=PageSummary)
 
 
 Consume = Callable[[Resources, Sequence[Message]], Handled]
-"""Works on messages; it may see each more than once."""
+"""Handles messages; each may come more than once."""
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
@@ -47,20 +48,20 @@ def messages_of(event: Mapping[str, Any]) -> list[Message]:
 
 
 def failures(handled: Handled) -> JsonObject:
-    """What Lambda wants to know: the messages that stay in the queue."""
+    """The answer for Lambda: the messages that stay in the queue."""
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in handled.again]}
 
 
 def delay_seconds(receives: int, first: float, random: Random) -> int:
-    """How long a message rests before it is handed out again: doubled each time, with jitter, 15 minutes at most."""
+    """Seconds until a message is delivered again: doubled each time, with jitter, at most LONGEST_DELAY."""
     longest = min(LONGEST_DELAY, first * 2 ** min(receives - 1, 16))
     return max(1, round(random.uniform(longest / 2, longest)))
 
 
 def delay(client: Callable[[], Any], queue_url: str, handled: Handled, first: float, random: Random) -> int:
-    """Tell the queue when to hand out messages again (at most 10). Returns how many of the changes SQS refused.
+    """Tell the queue when to deliver messages again (at most 10). Returns how many of the changes SQS refused.
 
-    Without this they would rest for the queue's visibility timeout, which is many times the function's own limit.
+    Without this they would wait for the queue's visibility timeout, many times the function's time limit.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

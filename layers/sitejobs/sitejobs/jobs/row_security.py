@@ -1,7 +1,7 @@
-"""Row level security: whether a role sees all rows of the tables that it reads.
+"""Row level security: whether a role sees, and may change, all rows of a job's tables.
 
-A table with row level security and no policy shows nothing, and says nothing: blocks, or everybody, seem to have gone.
-So no run begins before each of its tables is known to show, and to take, every row.
+A table with row level security and no policy shows no rows and raises no error: all blocks, or all users, seem deleted.
+So no run starts unless each of its tables shows and accepts every row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from psycopg import Connection
 from sitejobs.errors import InvalidInput
 from sitejobs.jobs.tables import Commands
 
-# Views lead to the tables below them, whose policies are those of the view's owner, unless it is a security_invoker
-# view. A table's policies hold for its partitions and children, too, as long as these are read through it; a
-# materialized view holds rows of its own.
+# A view is followed to the tables below it: the policies for its owner apply, or those for the reader if it is a
+# security_invoker view. A table's policies also hold for partitions and children that are read through it. A
+# materialized view has rows of its own.
 _HIDING: Final[LiteralString] = """
 WITH RECURSIVE asked AS (
     SELECT given."name", given."command", to_regclass(quote_ident(given."name"))::oid AS "relation"
@@ -73,12 +73,12 @@ _NAMES: Final = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 @dataclass(frozen=True)
 class Hiding:
-    """A table that hides rows from a role, or takes not every row of it.
+    """A table that hides rows from a role, or refuses some of its writes.
 
-    asked : the table or view that a job names; `schema` and `table` are where the policies are.
-    role : whose policies count: the one that runs the jobs, or the owner of a view in between.
-    commands : what is not allowed for every row.
-    restricted : whether a restrictive policy says so, which no other policy lifts.
+    asked : the table or view that a job names; `schema` and `table`: the table with the policies.
+    role : the role whose policies apply: the one that runs the jobs, or the owner of a view in between.
+    commands : the commands that are not allowed on every row.
+    restricted : whether a restrictive policy is the reason; no other policy can lift it.
     """
 
     asked: str
@@ -90,7 +90,7 @@ class Hiding:
 
     @property
     def mend(self) -> str:
-        """SQL for the table's owner, or for a superuser, after which every row is there."""
+        """SQL that makes every row visible, for the table's owner or a superuser."""
         bypass = f"ALTER ROLE {_quoted(self.role)} BYPASSRLS;"
         if self.restricted:
             return bypass
@@ -106,9 +106,9 @@ class Hiding:
 
 
 def hiding(connection: Connection, tables: Mapping[str, Commands]) -> list[Hiding]:
-    """Those of the tables of which the connection's role would not see, or could not change, every row.
+    """The tables of which the connection's role does not see, or cannot change, every row.
 
-    One query of the catalog, which every role may read. Tables that are not there are none.
+    One query of the catalog, which every role may read. Missing tables are not reported.
     """
     pairs = [(name, command) for name, commands in tables.items() for command in commands]
     given = {"names": [name for name, _ in pairs], "commands": [command for _, command in pairs]}
@@ -125,7 +125,7 @@ def hiding(connection: Connection, tables: Mapping[str, Commands]) -> list[Hidin
 
 
 def refuse_hidden_rows(connection: Connection, tables: Mapping[str, Commands]) -> None:
-    """See that all rows of the tables are there.
+    """Check that the tables show and accept all rows.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def refuse_hidden_rows(connection: Connection, tables: Mapping[str, Commands]) -
 
 
 def refusal(found: Sequence[Hiding]) -> str:
-    """A sentence on tables that hide rows."""
+    """A sentence that names the tables and how to mend them."""
     roles = dict.fromkeys(entry.role for entry in found)
     names = dict.fromkeys(f"{_quoted(entry.schema)}.{_quoted(entry.table)}" for entry in found)
     mends = dict.fromkeys(entry.mend.partition(" -- ")[0] for entry in found)

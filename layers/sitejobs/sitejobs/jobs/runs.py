@@ -1,12 +1,12 @@
-"""JobRun: one row a run. Opened by Plan, added to by Record, closed by Finish or, where
-that was not reached, after the execution's end. Every call may come twice."""
+"""JobRun: one row a run. Plan opens it, Record adds to it, Finish closes it; if Finish was not reached, the execution's
+end does. Every call may come twice."""
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -16,82 +16,86 @@ from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput, RunClosed
 from sitejobs.jobs.endings import Ending
 
-HEARTBEAT_SECONDS = 10
-"""How often a run's pages move its heartbeat; more often would make the row a bottleneck."""
+HEARTBEAT_SECONDS: Final = 10
+"""Seconds between two updates of a run's heartbeat by its pages; more frequent ones would make the row a bottleneck."""
 
-MAX_CAUSE = 1000
-"""Characters of a cause that are kept."""
+MAX_CAUSE: Final = 1000
+"""Most characters of a cause that are stored."""
 
-COUNTERS = ("processed", "written", "skipped", "failed")
+COUNTERS: Final = ("processed", "written", "skipped", "failed")
 
-_OF_EXECUTION = """
+_OF_EXECUTION: Final[LiteralString] = """
 SELECT "id", "startedAt", "context", "status" FROM "JobRun" WHERE "execution" = %(execution)s
 """
-# A heartbeat far ahead was a wrong clock's: a run at work moves it back within seconds.
-_CLOSE_DEAD = """
+# A heartbeat far in the future came from a wrong clock: a running run corrects it within seconds.
+_CLOSE_DEAD: Final[LiteralString] = """
 UPDATE "JobRun" SET "status" = 'DIED', "finishedAt" = now(), "error" = 'no heartbeat: taken over by a later run'
 WHERE "job" = %(job)s AND "scope" = %(scope)s AND "status" = 'RUNNING'
   AND "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(stale_seconds)s)
                             AND now() + make_interval(secs => %(stale_seconds)s)
 """
-_OPEN = """
+_OPEN: Final[LiteralString] = """
 INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options")
 VALUES (%(job)s, %(scope)s, %(execution)s, %(trigger)s, %(options)s)
 ON CONFLICT DO NOTHING
 RETURNING "id", "startedAt", "context", "status"
 """
-_RUNNING = """
+_RUNNING: Final[LiteralString] = """
 SELECT "id", "startedAt" FROM "JobRun" WHERE "job" = %(job)s AND "scope" = %(scope)s AND "status" = 'RUNNING'
 """
-_SET_CONTEXT = """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
-_PULSE = """
+_SET_CONTEXT: Final[LiteralString] = (
+    """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
+)
+_PULSE: Final[LiteralString] = """
 SELECT "status", "heartbeatAt" NOT BETWEEN now() - make_interval(secs => %(every)s)
                                        AND now() + make_interval(secs => %(every)s) FROM "JobRun" WHERE "id" = %(id)s
 """
-_BEAT = """UPDATE "JobRun" SET "heartbeatAt" = now() WHERE "id" = %(id)s"""
-_LOCK = """
+_BEAT: Final[LiteralString] = """UPDATE "JobRun" SET "heartbeatAt" = now() WHERE "id" = %(id)s"""
+_LOCK: Final[LiteralString] = """
 SELECT "chapter", "pages", "failedPages", "processed", "written", "skipped", "failed", "reasons", "status",
        "options", "context", "error", "job"
 FROM "JobRun" WHERE "id" = %(id)s FOR UPDATE
 """
-_ADD = """
+_ADD: Final[LiteralString] = """
 UPDATE "JobRun" SET "chapter" = %(chapter)s, "pages" = "pages" + %(pages)s,
     "failedPages" = "failedPages" + %(failedPages)s, "processed" = "processed" + %(processed)s,
     "written" = "written" + %(written)s, "skipped" = "skipped" + %(skipped)s, "failed" = "failed" + %(failed)s,
     "reasons" = %(reasons)s, "heartbeatAt" = now()
 WHERE "id" = %(id)s
 """
-_FAILED_PAGE = """
+_FAILED_PAGE: Final[LiteralString] = """
 INSERT INTO "JobRunFailedPage" ("runId", "page", "keys", "error") VALUES (%(id)s, %(page)s, %(keys)s, %(error)s)
 ON CONFLICT ("runId", "page") DO UPDATE SET "error" = excluded."error"
 """
-_NOTE = """
+_NOTE: Final[LiteralString] = """
 INSERT INTO "JobRunFailedPage" ("runId", "page", "keys", "error", "detail")
 VALUES (%(id)s, %(page)s, %(keys)s, %(error)s, %(detail)s)
 ON CONFLICT ("runId", "page")
 DO UPDATE SET "error" = excluded."error", "detail" = excluded."detail", "failedAt" = now()
 """
-_FORGET_NOTES = """DELETE FROM "JobRunFailedPage" WHERE "runId" = %(id)s AND "page" = ANY(%(pages)s)"""
-_FIRST_FAILED = """
+_FORGET_NOTES: Final[LiteralString] = (
+    """DELETE FROM "JobRunFailedPage" WHERE "runId" = %(id)s AND "page" = ANY(%(pages)s)"""
+)
+_FIRST_FAILED: Final[LiteralString] = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %(id)s ORDER BY "page" LIMIT 3
 """
-_CLOSE_ENDED = """
+_CLOSE_ENDED: Final[LiteralString] = """
 UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now()
 WHERE "execution" = %(execution)s AND "status" = 'RUNNING' RETURNING "id"
 """
-_NEVER_OPENED = """
+_NEVER_OPENED: Final[LiteralString] = """
 INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options", "status", "error", "startedAt", "finishedAt")
 VALUES (%(job)s, 'unknown', %(execution)s, 'unknown', '{}', %(status)s, %(error)s, %(started_at)s, now())
 ON CONFLICT ("execution") DO NOTHING RETURNING "id"
 """
-_CLOSE = """
+_CLOSE: Final[LiteralString] = """
 UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now() WHERE "id" = %(id)s
 """
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that this execution may work on."""
+    """The run that this execution works on."""
 
     id: str
     started_at: datetime
@@ -100,7 +104,7 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class AlreadyRunning:
-    """Another execution works on the same job and scope."""
+    """The run of another execution with the same job and scope."""
 
     id: str
     started_at: datetime
@@ -116,7 +120,7 @@ def open_run(
     options: Mapping[str, Any],
     stale_seconds: int,
 ) -> OpenRun | AlreadyRunning:
-    """Open the run of an execution, or find the one that is in its way.
+    """Open the run of an execution, or find the running one that prevents it.
 
     Calling it again for the same execution finds the same run. A run whose heartbeat is older than
     `stale_seconds` is closed as DIED first.
@@ -130,7 +134,7 @@ def open_run(
         "stale_seconds": stale_seconds,
     }
     found: OpenRun | AlreadyRunning | None = None
-    while found is None:  # the run that was in the way finished between two statements: now the way is free
+    while found is None:  # None: the other run finished between two statements, so try again
         with connection.transaction():
             found = _open_or_find(connection, values)
     return found
@@ -142,7 +146,7 @@ def _open_or_find(connection: Connection, values: Mapping[str, Any]) -> OpenRun 
         connection.execute(_CLOSE_DEAD, values)
         known = connection.execute(_OPEN, values).fetchone()
     if known is None:
-        # Either another call for this execution was quicker, or another run is in the way.
+        # Either another call for this execution was quicker, or another run is running.
         known = connection.execute(_OF_EXECUTION, values).fetchone()
     if known is not None:
         run_id, started_at, context, status = known
@@ -154,7 +158,7 @@ def _open_or_find(connection: Connection, values: Mapping[str, Any]) -> OpenRun 
 
 
 def set_context(connection: Connection, run_id: str, context: JsonObject) -> None:
-    """Keep what the run's pages share, so that a repeated Plan and later runs find it."""
+    """Store what the run's pages share, for a repeated Plan and for later runs."""
     connection.execute(_SET_CONTEXT, {"id": int(run_id), "context": Jsonb(context)})
 
 
@@ -163,7 +167,7 @@ def check_alive(connection: Connection, run_id: str) -> None:
 
     Raises
     ------
-    RunClosed : the run was closed or taken over: a late page of it must not write.
+    RunClosed : the run was closed or taken over; its late pages must not write.
     """
     row = connection.execute(_PULSE, {"id": int(run_id), "every": HEARTBEAT_SECONDS}).fetchone()
     if row is None or row[0] != "RUNNING":
@@ -173,7 +177,7 @@ def check_alive(connection: Connection, run_id: str) -> None:
 
 
 def note_failed_page(connection: Connection, run_id: str, page: JsonObject, error: str, detail: str | None) -> None:
-    """Note why a page failed, where the definition's Catch keeps the error's name only."""
+    """Store why a page failed: the state machine's Catch keeps only the error's name."""
     connection.execute(
         _NOTE,
         {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": error, "detail": detail},
@@ -181,13 +185,13 @@ def note_failed_page(connection: Connection, run_id: str, page: JsonObject, erro
 
 
 def record_chapter(connection: Connection, run_id: str, chapter: int, results: Sequence[JsonObject]) -> JsonObject:
-    """Add a chapter's page results to the run, once however often it is called.
+    """Add a chapter's page results to the run; repeated calls add nothing.
 
     Each result is a page's summary, or `{"page": <the page>, "error": name}` of a page that failed for good.
 
     Raises
     ------
-    RunClosed : the run was closed or taken over: its execution must not go on to the next chapter.
+    RunClosed : the run was closed or taken over; its execution must not continue with the next chapter.
     """
     failed = [result for result in results if "error" in result]
     done = [result for result in results if "error" not in result]
@@ -206,7 +210,7 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
                 _FAILED_PAGE,
                 {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": result["error"]},
             )
-        # A page that failed first and succeeded when retried left a note behind.
+        # A page that failed and then succeeded has left a note.
         connection.execute(_FORGET_NOTES, {"id": int(run_id), "pages": [result["page"] for result in done]})
         connection.execute(
             _ADD,
@@ -223,21 +227,21 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
 
 
 def run_of(connection: Connection, execution: str) -> str | None:
-    """Id of the run that an execution has opened, None when it has not."""
+    """Id of the run that an execution opened; None if it opened none."""
     row = connection.execute(_OF_EXECUTION, {"execution": execution}).fetchone()
     return None if row is None else str(row[0])
 
 
 def never_opened(error: JsonObject) -> JsonObject:
-    """Sum up an execution that failed before there was a run: there is nothing to close and nothing to count."""
+    """The summary of an execution that failed before it opened a run: nothing to close, nothing to count."""
     name, cause = name_and_cause(error)
     return {"runId": None, "status": "FAILED", "message": None, "error": name, "cause": cause}
 
 
 def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> JsonObject:
-    """Close a run and sum it up. A run already closed is summed up again as it was closed.
+    """Close a run and return its summary. A run already closed keeps its status.
 
-    It fails when `error` (Step Functions' own shape: `Error` and `Cause`) is given or more pages failed than its
+    The run fails if `error` (in Step Functions' shape: `Error` and `Cause`) is given, or if more pages failed than
     `tolerateFailures` allows.
     """
     with connection.transaction():
@@ -263,7 +267,7 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
 
 
 def close_ended(connection: Connection, ending: Ending, job: str | None) -> str | None:
-    """Close the run of an execution that ended without closing it itself; the run's id, None where nothing was done.
+    """Close the run of an execution that ended without closing it; its id, or None if nothing was done.
 
     A run already closed stays as it is. If the execution was stopped before Plan opened a run, a closed run of `job` is
     inserted, so that a late Plan stops. job=None: none is inserted.
@@ -275,10 +279,10 @@ def close_ended(connection: Connection, ending: Ending, job: str | None) -> str 
         "started_at": ending.started_at,
         "job": job,
     }
-    # One that failed has no Plan on its way.
+    # After a failed execution no Plan can still be running.
     opened = job is None or ending.status == "FAILED"
     statements = (_CLOSE_ENDED,) if opened else (_CLOSE_ENDED, _NEVER_OPENED, _CLOSE_ENDED)
-    # The last one is for a Plan that opened the run between the first two.
+    # The last statement is for a Plan that opened the run between the first two.
     for statement in statements:
         row = connection.execute(statement, values).fetchone()
         if row is not None:
@@ -311,13 +315,13 @@ def _verdict(
 
 
 def name_and_cause(error: JsonObject) -> tuple[str, str]:
-    """Name and cause of a state's error. A function's cause is JSON with a stack trace: its message is enough."""
+    """Name and cause of a state's error. A function's cause is JSON with a stack trace: only its message is kept."""
     cause = str(described_cause(error).get("errorMessage", error.get("Cause") or ""))
     return str(error.get("Error") or "Error"), cause[:MAX_CAUSE]
 
 
 def described_cause(error: JsonObject) -> JsonObject:
-    """The cause as the JSON object that a function or an execution makes of it; empty where it is plain text."""
+    """The cause as a JSON object, as functions and executions write it; empty if it is plain text."""
     try:
         described = json.loads(str(error.get("Cause") or ""))
     except ValueError:
@@ -326,7 +330,7 @@ def described_cause(error: JsonObject) -> JsonObject:
 
 
 def _message(row: JsonObject, *, failed: bool) -> str | None:
-    """What a person should know beside the counts: above all why nothing was written, where no error says so."""
+    """What a person should know beside the counts: above all why nothing was written if no error says so."""
     if row["context"].get("message"):
         return str(row["context"]["message"])
     if failed or row["written"] or row["failedPages"]:

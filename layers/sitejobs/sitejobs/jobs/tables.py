@@ -1,11 +1,11 @@
-"""Which tables each job reads and writes: a test holds this against the contract, which knows their columns too."""
+"""The tables that each job reads and writes. A test compares them with the contract, which also has their columns."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 Commands = str
-"""What a job does with a table's rows, in the letters of PostgreSQL's catalog: r(ead), a(dd), w(rite), d(elete)."""
+"""What a job does with a table's rows, in the catalog's letters: r (SELECT), a (INSERT), w (UPDATE), d (DELETE)."""
 
 READ: Final[Commands] = "r"
 UPDATED: Final[Commands] = "rw"

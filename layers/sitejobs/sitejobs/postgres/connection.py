@@ -1,13 +1,13 @@
-"""One PostgreSQL connection an execution environment: made lazily, checked before use, kept between calls.
+"""One PostgreSQL connection for each execution environment: made lazily, checked before use, kept between calls.
 
-It works behind a pooler (RDS Proxy, PgBouncer), since nothing relies on session state: settings travel in the startup
+It works behind a pooler (RDS Proxy, PgBouncer), since nothing relies on session state: settings are sent in the startup
 packet, no statement is prepared, no temporary table is made.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import errors as pg
@@ -16,8 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
 
-# Failures that a later try can survive: lost or refused connections, restarts, too many clients, a server that takes
-# no writes until a failover is done, and two transactions in each other's way.
+# Failures after which a retry may succeed: lost or refused connections, restarts, too many clients, a server that is
+# read-only during a failover, and transactions that conflict.
 TRANSIENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -37,22 +37,22 @@ PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
 )
 
 _SETTINGS: Final = {
-    # How times, bytes and numbers are written: a database or a role may have others, which psycopg does not read.
+    # Output formats of times, bytes and numbers: a database or a role may have set others, which psycopg cannot read.
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
-    # How our statements and their values are understood.
+    # How the server parses our statements and values.
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
 }
 ENCODING: Final = "UTF8"
 
-# A host that vanishes answers nothing: what is sent to it, or waited for from it, fails after 25 s or so, and a new
-# connection after 10 s for each address. Both together are less than any function's time limit (a test compares them).
-# Not sooner: a server that waits for a lock while a page is copied takes nothing for a while, too.
+# A host that vanished does not answer: sending and waiting then fail after about 25 s, a new connection after 10 s for
+# each address. Together that is less than any function's time limit (a test compares them). Shorter limits would fail
+# on a healthy server that waits for a lock while a page is copied: it receives nothing for a while, too.
 TIMEOUTS: Final = {
     "connect_timeout": 10,  # seconds
     "keepalives_idle": 10,  # seconds
@@ -65,32 +65,34 @@ _OF_ENVIRONMENT: Final = {
     "target_session_attrs": "PGTARGETSESSIONATTRS",
     "host": "PGHOST",
 }
-"""libpq's variables of the parameters that have one."""
+"""Connection parameters and libpq's environment variables for them."""
 
-_SETTLE = """
+_SETTLE: Final[LiteralString] = """
 SELECT set_config(given."name", given."value", false)
 FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
 JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
 WHERE now."setting" <> given."value"
 """
-_TAKES_NO_WRITES = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+_TAKES_NO_WRITES: Final[LiteralString] = (
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+)
 
 
 def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> psycopg.Connection:
     """Open a connection that speaks UTC, UTF-8 and ISO dates, whatever the database's own settings are.
 
-    Where the URL names several hosts and does not say which it wants, it is the one that takes writes.
+    If the URL names several hosts and not which one it wants, the one that accepts writes is used.
 
     Parameters
     ----------
-    url : libpq connection string or URI; what it says of timeouts holds.
+    url : libpq connection string or URI; its own timeouts are kept.
     search_path : schemas to look in first, comma separated; the server's default when None.
     statement_timeout_ms : server-side limit of one statement, in milliseconds; the server's own when None.
 
     Raises
     ------
     psycopg.OperationalError : the server cannot be reached or refuses the login.
-    InvalidInput : the URL is none, or the database's encoding is not UTF8.
+    InvalidInput : the URL is invalid, or the database's encoding is not UTF8.
     """
     settings = _settings(search_path, statement_timeout_ms)
     try:
@@ -118,7 +120,7 @@ def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict
 
 
 def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
-    """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one holds."""
+    """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one wins."""
     given = _parts(url)
     options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
     for name, value in settings.items():
@@ -141,7 +143,7 @@ def _parts(url: str) -> dict[str, Any]:
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Connection parameters that neither the URL nor the environment has."""
+    """Our defaults of connection parameters, unless the URL or the environment sets them."""
     environment = {name: value for name, variable in _OF_ENVIRONMENT.items() if (value := os.environ.get(variable))}
     known = environment | {name: value for name, value in given.items() if value is not None}
     wanted: dict[str, Any] = dict(TIMEOUTS)
@@ -162,10 +164,10 @@ def _check_encoding(connection: psycopg.Connection) -> None:
 
 
 def _settle(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
-    """Set what differs: a pooler may have dropped the startup packet's options, and says nothing of it.
+    """Set what differs: a pooler may silently drop the options of the startup packet.
 
-    PgBouncer gives each of its sessions the time zone, the styles and the encoding that it asked for. The rest stays
-    with the server's session, as search_path and statement_timeout do: docs/deploying.md says what that asks for.
+    PgBouncer restores the time zone, the styles and the encoding for each client. The rest, such as search_path and
+    statement_timeout, stays with the server's session: docs/deploying.md says what to do.
     """
     connection.execute(_SETTLE, [list(settings), list(settings.values())])
 
@@ -173,9 +175,8 @@ def _settle(connection: psycopg.Connection, settings: Mapping[str, str]) -> None
 class Database:
     """The one connection of an execution environment, opened on first use and reopened once it is lost.
 
-    `url` may be a function that reads it from where it is kept: it is asked again once a login is refused, since a
-    password may have been changed meanwhile. With `renewed` it is called before every connection, because its
-    IAM token expires after minutes.
+    `url` may be a function. It is called again when a login is refused, since the password may have been changed; with
+    `renewed` before every connection, because its IAM token expires after minutes.
     """
 
     def __init__(
@@ -194,19 +195,19 @@ class Database:
         self._connection: psycopg.Connection | None = None
 
     def connection(self) -> psycopg.Connection:
-        """A connection in autocommit mode that answered just now, to a server that takes writes.
+        """A connection in autocommit mode, just checked, to a server that accepts writes.
 
         Raises
         ------
         psycopg.OperationalError : the server cannot be reached or refuses the login.
-        Transient : it takes no writes now.
+        Transient : the server is read-only now.
         """
         if self._connection is not None and not _is_good(self._connection):
             self.close()
         if self._connection is None or self._connection.closed:
             self._connection = self._login()
             if _takes_no_writes(self._connection):
-                # Such a session stays as it is when the database takes writes again.
+                # The session would stay read-only when the database accepts writes again.
                 self.close()
                 raise Transient("the database is read-only: a standby, or in the middle of a failover")
         return self._connection
@@ -247,7 +248,7 @@ def _takes_no_writes(connection: psycopg.Connection) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn psycopg's errors into the two kinds a state machine knows: `Transient` and permanent ones.
+    """Turn psycopg's errors into those of `sitejobs.errors`: `Transient`, or permanent ones.
 
     Only the class, the SQLSTATE and a known reason are passed on: the server's messages may quote a row.
     """
@@ -267,7 +268,7 @@ def is_transient(error: psycopg.Error) -> bool:
     if isinstance(error, PERMANENT_ERRORS):
         return False
     if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] == "08":
-        # A refused login has no SQLSTATE; PgBouncer tells of one by a protocol violation.
+        # A refused login has no SQLSTATE, or that of a protocol violation from PgBouncer.
         reason = reason_of(str(error))
         return reason is None or reason.passes
     return isinstance(error, TRANSIENT_ERRORS)

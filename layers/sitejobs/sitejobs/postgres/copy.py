@@ -12,7 +12,7 @@ COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
 NO_ID = -1
-"""In an array of codes: there is none."""
+"""In an array of codes: no id."""
 
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ARRAY_HEADER = 20
@@ -24,7 +24,7 @@ LAST_COLUMNS = ("algorithmVersion", "sharedInterestIds")
 
 @dataclass(frozen=True)
 class Values:
-    """Values of one column and, where it may be NULL, who has one."""
+    """Values of one column; `present`: False where the value is NULL (None: never)."""
 
     values: Any
     present: NDArray[np.bool_] | None = None
@@ -39,9 +39,9 @@ def encode_table(
 ) -> bytes:
     """Rows of any table of `columns` (name -> big-endian numpy type), followed by `LAST_COLUMNS`.
 
-    The last column is a bigint array: `ids` of the row's `codes`, (n, most ids of a row), those that are NO_ID left
-    out; NULL where none is left. Every row is laid out at its full width; then the bytes of what is NULL or left out
-    are dropped, which numpy does for all rows at once.
+    The last column is a bigint array: `ids` at the row's `codes` (n, most ids of a row) except NO_ID; NULL if none is
+    left. Every row is first laid out at full width. Then numpy drops the bytes of NULLs and of left-out ids of all
+    rows at once.
     """
     version = algorithm_version.encode()
     dtype = _row_dtype(columns, len(version), codes.shape[1])
@@ -62,12 +62,12 @@ def encode_table(
 
 
 def microseconds(moment: datetime) -> float:
-    """A timestamptz as COPY takes it."""
+    """A timestamptz in COPY's format: microseconds since 2000."""
     return (moment - _POSTGRES_EPOCH).total_seconds() * 1_000_000
 
 
 def small(values: NDArray[Any]) -> NDArray[Any]:
-    """Counts as smallint holds them."""
+    """Counts limited to what a smallint holds."""
     return np.asarray(np.minimum(values, np.iinfo(np.int16).max))
 
 

@@ -1,7 +1,7 @@
-"""What PostgreSQL, poolers and libpq say when they refuse: the phrase that tells why, and whether time mends it.
+"""Phrases in the messages of PostgreSQL, poolers and libpq that tell why they refuse, and whether a retry helps.
 
-A message may name hosts, users or rows; only its phrase is passed on. A login that is refused has no SQLSTATE, so its
-text is all there is. docs/troubleshooting.md has every phrase, and what to do about it (a test compares them).
+A message may name hosts, users or rows: only its phrase is passed on. A refused login has no SQLSTATE, so the text is
+all there is. docs/troubleshooting.md has every phrase and what to do about it (a test compares them).
 """
 
 import re
@@ -18,12 +18,12 @@ class Reason:
 
 
 NO_OPTIONS_TAKEN: Final = ("support command-line options", "unsupported startup parameter")
-"""What RDS Proxy and PgBouncer say of a startup packet with options."""
+"""What RDS Proxy and PgBouncer answer to a startup packet with options."""
 
 UNKNOWN: Final = "connection lost or not made"
-"""What is told of a connection whose message has no phrase that is known."""
+"""The reason given for a failed connection whose message has no known phrase."""
 
-# The first that is found in a message is told, so the special ones stand before the general ones.
+# The first phrase found in a message counts, so specific ones come before general ones.
 _CONFIGURATION: Final = (
     "certificate verify failed",
     "does not match host name",
@@ -33,13 +33,13 @@ _CONFIGURATION: Final = (
     "SSL required",  # PgBouncer
     "requires TLS",  # RDS Proxy
     "requires a valid client certificate",
-    "certificate required",  # the same, as TLS 1.3 says it
+    "certificate required",  # the same with TLS 1.3
     "unknown ca",  # the server does not know who signed the client's certificate
     "private key file",
     "no pg_hba.conf entry",
     "pg_hba.conf rejects connection",
     "password authentication failed",
-    "PAM authentication failed",  # RDS, of a token of IAM
+    "PAM authentication failed",  # RDS, for a token of IAM
     "IAM authentication failed",  # RDS Proxy
     "authentication failed",  # peer, ident, LDAP, GSSAPI and others
     "no password supplied",
@@ -95,13 +95,13 @@ REASONS: Final = (
 )
 
 _HOST_TRIED: Final = re.compile(r"^- host: ('[^']*')", re.MULTILINE)
-"""How psycopg begins a line about one of several attempts."""
+"""The beginning of psycopg's line about one of several attempts."""
 
 
 def reason_of(message: str) -> Reason | None:
-    """The reason that a message gives; None when it has no phrase that is known.
+    """The reason that a message gives; None if it has no known phrase.
 
-    Of several hosts one that only is away decides: it may be the one that will let us in.
+    With several hosts a reason that passes comes first: that host may accept the login later.
     """
     found = [reason for reason in REASONS if reason.phrase in message]
     if len(set(_HOST_TRIED.findall(message))) > 1:

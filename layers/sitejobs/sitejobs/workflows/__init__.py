@@ -1,1 +1,1 @@
-"""Workflows: several jobs that belong together, each started as soon as those that it needs are done."""
+"""Workflows: several jobs, each started as soon as the jobs it needs are done."""

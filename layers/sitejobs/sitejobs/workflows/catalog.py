@@ -33,10 +33,9 @@ WORKFLOWS: dict[str, JobEntry] = {
 
 
 def scope_of_workflow(options: WorkflowOptions) -> str:
-    """What a run is about: two of the same workflow and scope must not overlap, others may.
+    """What a run is about. Runs of the same workflow and scope must not overlap.
 
-    Runs of `all` with different `only` are different: whatever job they have in common refuses to run twice at a time
-    by itself.
+    Runs of `all` with different `only` may: a job that they share refuses to run twice at a time.
     """
     if isinstance(options, OnboardUserOptions):
         return f"user:{options.user_id}"
@@ -50,7 +49,7 @@ def input_of(job: str, options: JobOptions) -> dict[str, object]:
 
     Raises
     ------
-    InvalidInput : the job has no such option; better none of them than one that runs for everyone.
+    InvalidInput : the job lacks one of the options. Without it, it would run for everyone.
     """
     given: dict[str, object] = {"trigger": "workflow"}
     if getattr(options, "incremental", False):

@@ -1,6 +1,6 @@
-"""Which job needs which: written once, for every workflow.
+"""Which job needs which, for all workflows.
 
-The state machines, the command line and the picture in docs/workflows.md all read it from here.
+The state machines, the command line and the picture in docs/workflows.md all use this graph.
 """
 
 from collections.abc import Collection
@@ -14,8 +14,8 @@ class Step:
 
     Attributes
     ----------
-    needs : jobs whose results it reads: it starts once they have succeeded, and not at all if one of them fails.
-    after : jobs that it waits for however they end.
+    needs : jobs whose results it reads. It starts once all have succeeded, and not at all if one fails.
+    after : jobs that it waits for, whether they succeed or not.
     part : whether `all` runs it "always", "with media" (`includeMedia`), or only where it is "named" (`only`).
     """
 
@@ -43,12 +43,12 @@ STEPS: dict[str, Step] = {
         Step("media-metadata-batch", part="named"),
     )
 }
-"""Every job that a workflow may run, those that are waited for before those that wait."""
+"""Every job that a workflow may run, in an order in which each comes after those it waits for."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """What a job of a run waits for: jobs of the same run."""
+    """The jobs of the same run that a job waits for."""
 
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Waits:
 def waits_of(chosen: Collection[str]) -> dict[str, Waits]:
     """What each of the chosen jobs waits for, in the order of `STEPS`.
 
-    A job that is not chosen is passed over: whoever waits for it waits for what it would have waited for.
+    A job that waits for one that is not chosen waits for what that one would wait for.
     """
     return {job: _waits(job, chosen) for job in STEPS if job in chosen}
 

@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def _names(value: Any) -> Any:
-    """Names as a list or, as on a command line, one text with commas; each a job or a group, at least one."""
+    """Names of jobs or groups, at least one: a list or, from the command line, a text with commas."""
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names:
         raise ValueError("names are wanted")

@@ -1,7 +1,8 @@
-"""A workflow's JobRun: opened, moved on when a job ends, closed. The states of its jobs are kept in its context."""
+"""A workflow's JobRun: opened, updated when a job ends, closed. Its context has the states of its jobs."""
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -16,9 +17,9 @@ from sitejobs.workflows.catalog import WorkflowOptions, input_of, scope_of_workf
 from sitejobs.workflows.graph import waits_of
 from sitejobs.workflows.states import JobState, States, Status
 
-COUNTERS = ("pages", "failedPages", *runs.COUNTERS)
+COUNTERS: Final = ("pages", "failedPages", *runs.COUNTERS)
 
-_KEEP_ALIVE = """
+_KEEP_ALIVE: Final[LiteralString] = """
 UPDATE "JobRun" AS run SET "heartbeatAt" = latest."at"
 FROM (
     SELECT whole."id", max(LEAST(part."heartbeatAt", now())) AS "at"
@@ -30,13 +31,17 @@ FROM (
 ) AS latest
 WHERE run."id" = latest."id" AND (run."heartbeatAt" < latest."at" OR run."heartbeatAt" > now())
 """
-_LOCK = """SELECT "job", "status", "context", "error" FROM "JobRun" WHERE "id" = %(id)s FOR UPDATE"""
-_KEEP = """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
-_COUNTS_OF = """
+_LOCK: Final[LiteralString] = (
+    """SELECT "job", "status", "context", "error" FROM "JobRun" WHERE "id" = %(id)s FOR UPDATE"""
+)
+_KEEP: Final[LiteralString] = (
+    """UPDATE "JobRun" SET "context" = %(context)s, "heartbeatAt" = now() WHERE "id" = %(id)s"""
+)
+_COUNTS_OF: Final[LiteralString] = """
 SELECT "id", "pages", "failedPages", "processed", "written", "skipped", "failed", "reasons"
 FROM "JobRun" WHERE "execution" = %(execution)s
 """
-_CLOSE = """
+_CLOSE: Final[LiteralString] = """
 UPDATE "JobRun" SET "status" = %(status)s, "error" = %(error)s, "finishedAt" = now(), "context" = %(context)s,
     "pages" = %(pages)s, "failedPages" = %(failedPages)s, "processed" = %(processed)s, "written" = %(written)s,
     "skipped" = %(skipped)s, "failed" = %(failed)s
@@ -53,10 +58,10 @@ def open_workflow(
     machines: str,
     stale_seconds: int,
 ) -> runs.OpenRun | runs.AlreadyRunning:
-    """Open the run of a workflow and start the jobs that wait for nothing; a second call finds it as it stands.
+    """Open the run of a workflow and mark the jobs that wait for nothing as started; a second call finds it as it is.
 
-    `machines` is the ARN of the jobs' state machines up to the job's name. A run of the same workflow and scope that
-    has a job at work is alive, however long that job takes.
+    `machines` is the ARN of the jobs' state machines up to the job's name. A run of the same workflow and scope
+    counts as alive while one of its jobs runs, however long that takes.
     """
     scope = scope_of_workflow(options)
     connection.execute(_KEEP_ALIVE, {"job": name, "scope": scope})
@@ -79,7 +84,7 @@ def open_workflow(
 
 
 def start_orders(context: JsonObject, by: str, options: JobOptions, machines: str) -> list[JsonObject]:
-    """What the state machine is to start, after the end of the job `by` ("": at the run's start)."""
+    """What the state machine should start after the end of the job `by` ("": at the run's start)."""
     states = _states(context)
     return [
         {
@@ -95,11 +100,11 @@ def start_orders(context: JsonObject, by: str, options: JobOptions, machines: st
 def end_job(
     connection: Connection, run_id: str, job: str, output: JsonObject | None, error: JsonObject | None
 ) -> JsonObject:
-    """Note how a job ended, and start those that waited for it only; the run's context then. Twice is once.
+    """Store how a job ended and mark the jobs that waited only for it as started; returns the context. May be repeated.
 
     Raises
     ------
-    RunClosed : the run was closed or taken over: none of its jobs may start any more.
+    RunClosed : the run was closed or taken over; no further job of it may start.
     """
     with connection.transaction():
         row = _locked(connection, run_id)
@@ -116,9 +121,9 @@ def end_job(
 
 
 def close_workflow(connection: Connection, run_id: str, error: JsonObject | None) -> JsonObject:
-    """Close a workflow's run and sum it up; one already closed is summed up again as it was closed.
+    """Close a workflow's run and return its summary. A run already closed keeps its status.
 
-    It fails when a job failed or `error` (Step Functions' own shape: `Error` and `Cause`) is given.
+    The run fails if a job failed or if `error` (in Step Functions' shape: `Error` and `Cause`) is given.
     """
     with connection.transaction():
         row = _locked(connection, run_id)
@@ -149,12 +154,12 @@ def close_workflow(connection: Connection, run_id: str, error: JsonObject | None
 
 
 def running_jobs(context: JsonObject) -> list[tuple[str, str]]:
-    """The jobs of a run that have started and not ended, and the ARNs of their executions."""
+    """The jobs of a run that are running, with the ARNs of their executions."""
     return [(job, state.execution) for job, state in _states(context).items() if state.status == "STARTED"]
 
 
 def execution_name(workflow: str, execution: str, job: str) -> str:
-    """Name of the execution of a workflow's job: one and the same however often its start is tried."""
+    """Name of the execution of a workflow's job: the same for every attempt to start it."""
     return f"{workflow}-{hashlib.sha256(execution.encode()).hexdigest()[:12]}-{job}"
 
 
@@ -174,7 +179,7 @@ def _outcome(
 
 
 def _error_within(error: JsonObject) -> tuple[str, str]:
-    """The error of an execution that was waited for: its description is the cause of the state's own error."""
+    """The error of a failed execution: its description is the cause of the error of the state that waited for it."""
     described = runs.described_cause(error)
     if "Status" in described:
         inner = {"Error": described.get("Error") or described["Status"], "Cause": described.get("Cause")}
@@ -183,7 +188,7 @@ def _error_within(error: JsonObject) -> tuple[str, str]:
 
 
 def _counts(connection: Connection, execution: str) -> JsonObject:
-    """What a failed job's own run has counted, if it came to have one."""
+    """The counts of a failed job's own run; empty if it opened none."""
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_COUNTS_OF, {"execution": execution}).fetchone()
     return {"runId": str(row.pop("id")), **row} if row else {}
@@ -198,7 +203,7 @@ def _locked(connection: Connection, run_id: str) -> JsonObject:
 
 
 def _states(context: JsonObject) -> dict[str, JobState]:
-    # jsonb keeps the keys of an object in an order of its own.
+    # jsonb does not keep the order of an object's keys.
     stored: Mapping[str, JsonObject] = context.get("jobs") or {}
     return {job: JobState.from_json(stored[job]) for job in waits_of(stored)}
 

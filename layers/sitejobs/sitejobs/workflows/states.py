@@ -1,4 +1,4 @@
-"""How the jobs of one workflow run stand, and what follows when one of them ends: values in, values out."""
+"""The states of the jobs of a workflow run, and how they change when a job ends. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,14 +10,14 @@ from sitejobs.workflows.graph import Waits
 Status = Literal["WAITING", "STARTED", "SUCCEEDED", "ALREADY_RUNNING", "FAILED", "NOT_STARTED"]
 
 DONE = frozenset({"SUCCEEDED", "ALREADY_RUNNING"})
-"""A job that is at work already is as good as done: its results come from the other run."""
+"""Statuses that count as success. A job that was already running counts: the other run writes its results."""
 ENDED = DONE | {"FAILED", "NOT_STARTED"}
 
 MAX_SHORT = 160
-"""Characters of a job's error in the error of its workflow; the job's own summary has all of it."""
+"""Most characters of a job's error within its workflow's error; the job's own summary has all of it."""
 
 NOT_ANSWERED = {"error": "NotAnswered", "cause": "its end was not reported: see its own execution"}
-"""Of a job of which nobody has told how it ended."""
+"""The summary of a job whose end was not reported."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class JobState:
 
     Attributes
     ----------
-    execution : ARN that its execution has or will have.
-    started_by : the job whose end set it going, "" for the run's start, None while it has not started.
-    summary : what its run returned, or `error` and `cause` of what became of it.
+    execution : ARN of its execution, started or not.
+    started_by : the job whose end started it; "": the run's start; None: not started.
+    summary : what its run returned, or `error` and `cause` if it failed or was not started.
     """
 
     needs: tuple[str, ...]
@@ -55,7 +55,7 @@ def waiting(waits: Mapping[str, Waits], executions: Mapping[str, str]) -> dict[s
 
 
 def started(states: States, by: str) -> dict[str, JobState]:
-    """The states after every job that may start has started; `by` is the job whose end let them, "" the run's start."""
+    """The states after all jobs that may start have started; `by`: the job whose end allows it, "": the run's start."""
     return {
         job: replace(state, status="STARTED", started_by=by) if _may_start(state, states) else state
         for job, state in states.items()
@@ -65,7 +65,7 @@ def started(states: States, by: str) -> dict[str, JobState]:
 def ended(states: States, job: str, status: Status, summary: JsonObject) -> dict[str, JobState]:
     """The states after a job has ended. Jobs that need a failed one, directly or not, become NOT_STARTED."""
     after = {**states, job: replace(states[job], status=status, summary=summary)}
-    # Jobs come after those that they wait for, so one pass reaches all of them.
+    # Each job comes after those it waits for, so one pass is enough.
     for name, state in after.items():
         lacking = [need for need in state.needs if after[need].status in ("FAILED", "NOT_STARTED")]
         if state.status == "WAITING" and lacking:
@@ -74,7 +74,7 @@ def ended(states: States, job: str, status: Status, summary: JsonObject) -> dict
 
 
 def closed(states: States, error: JsonObject) -> dict[str, JobState]:
-    """The states at the run's end: whatever has not ended by then never will, and `error` is why."""
+    """The states at the run's end: running jobs failed with `error`, waiting ones were not started."""
     final = dict(states)
     for job, state in states.items():
         if state.status == "STARTED":
@@ -88,12 +88,12 @@ def closed(states: States, error: JsonObject) -> dict[str, JobState]:
 
 
 def set_going(states: States, by: str) -> list[str]:
-    """The jobs that were started by the end of a job, however often it is asked."""
+    """The jobs that the end of the job `by` started; every call returns the same."""
     return [job for job, state in states.items() if state.started_by == by]
 
 
 def verdict(states: States) -> tuple[str | None, str | None]:
-    """Error and cause of a run by its jobs, None when none failed."""
+    """Error and cause of a run by its jobs; None if all succeeded."""
     lost = [f"{job}: {_short(state.summary)}" for job, state in _of(states, "FAILED")]
     left_out = [job for job, _ in _of(states, "NOT_STARTED")]
     if not lost and not left_out:
