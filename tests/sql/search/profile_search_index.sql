@@ -72,7 +72,7 @@ WHERE u."id" = s."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL
 )),
                (SELECT count(*) FROM "ProfileSearchIndex" s WHERE true);
 
--- _TEXTS
+-- READ_TEXTS
 SELECT u."id", left(p."locationText", 1000),
        ARRAY(SELECT left(l."title", 1000) FROM "Top5List" l
              WHERE l."profileId" = p."id" AND l."title" IS NOT NULL ORDER BY l."id")
@@ -87,7 +87,7 @@ FROM "User" u JOIN (
 ) AS p ON p."userId" = u."id"
 WHERE u."id" = ANY(%(keys)s::bigint[]) AND u."deletedAt" IS NULL;
 
--- _WRITE
+-- WRITE_ROWS
 WITH computed AS MATERIALIZED (
     SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
            CASE WHEN place."valid" THEN CASE WHEN p."lat" BETWEEN -1e-300 AND 1e-300 THEN 0

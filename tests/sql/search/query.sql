@@ -1,7 +1,7 @@
--- _SET_ALIKE
+-- SET_NAMES_ALIKE
 SELECT set_config('pg_trgm.word_similarity_threshold', %s, true);
 
--- _HAS_TRIGRAMS
+-- HAS_TRIGRAMS
 SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0;
 
 -- search: near, names

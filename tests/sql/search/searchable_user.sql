@@ -82,7 +82,7 @@ WHERE u."id" = s."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL
 )),
                (SELECT count(*) FROM "SearchableUser" s WHERE s."isSearchable");
 
--- _REFRESH
+-- WRITE_ROWS
 WITH changed AS (
     SELECT c.* FROM (
     SELECT u."id" AS "userId", COALESCE(p."isVisible" AND p."deletedAt" IS NULL, false) AS "isVisible",

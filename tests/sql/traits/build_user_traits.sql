@@ -68,7 +68,7 @@ FROM "UserTrait" t
 LEFT JOIN answering a ON a."userId" = t."userId"
 LEFT JOIN spoken k ON k."key" = t."traitKey";
 
--- _REFRESH
+-- WRITE_TRAITS
 WITH given AS MATERIALIZED (
     SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers", r."updatedAt"
     FROM "QuizResult" r JOIN "User" u ON u."id" = r."userId"

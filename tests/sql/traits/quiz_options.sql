@@ -1,4 +1,4 @@
--- _NOTE
+-- NOTE_CHANGED_OPTIONS
 INSERT INTO "QuizOptionSeen" AS seen ("quizId", "questionId", "valueHash", "fingerprint", "changedAt")
 SELECT "quizId", "questionId", "valueHash", o."fingerprint", clock_timestamp()
 FROM (

@@ -58,7 +58,7 @@ WHERE i."userId" = s."userId" AND i."subjectId" = s."subjectId"
 )),
                (SELECT count(*) FROM "InterestSubjectUserSet" s WHERE true);
 
--- _REFRESH
+-- WRITE_SETS
 WITH source AS MATERIALIZED (
     SELECT i."userId"::bigint AS "userId", i."subjectId"::bigint AS "subjectId", i."interestId"::bigint AS "interestId",
            i."createdAt"

@@ -1,1 +1,1 @@
-"""Who can be found, and by what."""
+"""Which users can be found, what is searched of each, and the search itself."""

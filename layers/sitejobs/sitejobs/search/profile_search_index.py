@@ -1,7 +1,7 @@
 """profile-search-index: what can be searched of each profile, one row a user."""
 
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -14,38 +14,38 @@ from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
 
 VERSION = 4
-"""Part of every fingerprint: raise it when a row would be made otherwise of the same data, or hashed otherwise."""
+"""Part of every fingerprint. Raise it when the same data would give another row or hash: all are then made anew."""
 
 INDEXED_CHARACTERS = 10_000
-"""Characters of a bio that are searched: "profileSearchVector" takes no more."""
+"""Characters of a bio that are searched; "profileSearchVector" cuts it there."""
 
 _READ_CHARACTERS = 1000
-"""Characters of a place, a list's title or an item that are looked at."""
+"""Characters read of a place, of a list's title and of a list's item."""
 
-# As `p`, once a user: where a site holds several, the newest of those that are not deleted.
-_PROFILES: LiteralString = """
+# A user's profile, `p`: the newest undeleted one. `{}`: the condition on the user's id.
+_PROFILES: Final[LiteralString] = """
     SELECT DISTINCT ON (q."userId") q."id", q."userId", q."displayName", q."bio", q."birthdate", q."locationText",
            q."lat", q."lng", q."geoPrecision", q."locationAccuracy", q."gender", q."intent", q."isVisible"
     FROM "Profile" q WHERE q."userId" {} AND q."deletedAt" IS NULL
     ORDER BY q."userId", q."id" DESC
 """
 
-# Rows of other tables are hashed one by one, one column's hash the seed of the next one's, and summed up, so that no
-# order matters. They are looked up user by user: a plan without statistics, on tables just filled, is then no worse.
-_INTERESTS: LiteralString = """
+# Rows of other tables are hashed one by one, a column's hash being the seed of the next one's, and summed, so that
+# their order does not matter. Correlated per user, so that the plan is good even before the first ANALYZE.
+_INTERESTS: Final[LiteralString] = """
     CROSS JOIN LATERAL (
         SELECT count(*)::integer AS "n" FROM (
             SELECT DISTINCT i."subjectId", i."interestId" FROM "UserInterest" i
             WHERE i."userId" = u."id" AND i."subjectId" IS NOT NULL AND i."interestId" IS NOT NULL) AS once
     ) AS interests
 """
-_TRAITS: LiteralString = """
+_TRAITS: Final[LiteralString] = """
     CROSS JOIN LATERAL (
         SELECT sum(hashtextextended(t."traitKey", hash_numeric_extended(t."value", 0))) AS "hash"{}
         FROM "UserTrait" t WHERE t."userId" = u."id"
     ) AS traits
 """
-_LISTS: LiteralString = f"""
+_LISTS: Final[LiteralString] = f"""
     CROSS JOIN LATERAL (
         SELECT sum(hashtextextended(COALESCE(left(l."title", {_READ_CHARACTERS}), ''), l."id")
                    + COALESCE(items."hash", 0)) AS "hash"
@@ -60,14 +60,14 @@ _LISTS: LiteralString = f"""
 
 
 def _fingerprint(years: LiteralString) -> LiteralString:
-    """SQL of one hash of all that a user's row is made of, the age in `years` included."""
+    """Returns the SQL of the hash of everything that a user's row is made of; `years` is the SQL of the age."""
     return f"""hashtextextended(ROW(
         p."displayName", p."bio", p."locationText", p."lat", p."lng", p."geoPrecision", p."locationAccuracy",
         p."gender", p."intent", p."birthdate", {years}, p."isVisible", u."createdAt",
         interests."n", traits."hash", lists."hash")::text, {VERSION})"""
 
 
-_STALE: LiteralString = f"""
+STALE: Final[LiteralString] = f"""
 SELECT COALESCE(c."userId", s."userId")
 FROM (
     SELECT u."id" AS "userId", {_fingerprint(age(BIRTHDATE))} AS "fingerprint"
@@ -82,7 +82,9 @@ FULL JOIN (
 WHERE s."fingerprint" IS DISTINCT FROM c."fingerprint"
 ORDER BY 1
 """
-_TEXTS: LiteralString = f"""
+"""Users of a key range whose row is missing, outdated or to be removed."""
+
+READ_TEXTS: Final[LiteralString] = f"""
 SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
        ARRAY(SELECT left(l."title", {_READ_CHARACTERS}) FROM "Top5List" l
              WHERE l."profileId" = p."id" AND l."title" IS NOT NULL ORDER BY l."id")
@@ -92,7 +94,9 @@ SELECT u."id", left(p."locationText", {_READ_CHARACTERS}),
 FROM "User" u JOIN ({_PROFILES.format("= ANY(%(keys)s::bigint[])")}) AS p ON p."userId" = u."id"
 WHERE u."id" = ANY(%(keys)s::bigint[]) AND u."deletedAt" IS NULL
 """
-_COLUMNS = (
+"""Reads of each user with a profile the place, the lists' titles and items, and whether the bio is cut."""
+
+_COLUMNS: Final = (
     *("userId", "displayName", "bio", "locationText", "lat", "lng", "hasLocation", "geoPrecision", "locationAccuracy"),
     *("gender", "intent", "age", "ageBucket", "birthdate", "city", "state", "country", "interestCount", "traitCount"),
     *("traitSummary", "top5Keywords", "isVisible", "isDeleted", "accountCreatedAt", "searchVector", "fingerprint"),
@@ -103,12 +107,13 @@ def _listed(prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in _COLUMNS)
 
 
-# Made as json: jsonb_object_agg takes half as long again.
-_SUMMARY: LiteralString = """,
+# Aggregated as json and cast: jsonb_object_agg took 1.5 times as long.
+_SUMMARY: Final[LiteralString] = """,
                CAST(count(*) FILTER (WHERE t."value" <> 'NaN') AS integer) AS "n",
                CAST(json_object_agg(t."traitKey", t."value") FILTER (WHERE t."value" <> 'NaN') AS jsonb) AS "summary"
 """
-_COMPUTED: LiteralString = f"""
+# The rows that users should have, with what Python made of their texts.
+_COMPUTED: Final[LiteralString] = f"""
     SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
            CASE WHEN place."valid" THEN {number('p."lat"')} END AS "lat",
            CASE WHEN place."valid" THEN {number('p."lng"')} END AS "lng", place."valid" AS "hasLocation",
@@ -135,7 +140,7 @@ _COMPUTED: LiteralString = f"""
     {_INTERESTS}{_TRAITS.format(_SUMMARY)}{_LISTS}
     WHERE u."deletedAt" IS NULL
 """
-_WRITE: LiteralString = f"""
+WRITE_ROWS: Final[LiteralString] = f"""
 WITH computed AS MATERIALIZED (
     {_COMPUTED}
 ), changed AS (
@@ -155,11 +160,12 @@ WITH computed AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM gone)
 """
+"""Writes the rows that differ from the stored ones, removes those of users without a profile, and counts both."""
 
 
 def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters) -> PageSummary:
     """Write the rows of these users that differ from what is stored, and remove those of users without a profile."""
-    profiles = connection.execute(_TEXTS, {"keys": list(keys)}).fetchall()
+    profiles = connection.execute(READ_TEXTS, {"keys": list(keys)}).fetchall()
     places = [place_of(location) for _, location, _, _ in profiles]
     derived = {
         "ids": [user_id for user_id, *_ in profiles],
@@ -168,7 +174,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
         "countries": [place.country for place in places],
         "keywords": [" ".join(keywords_of(texts)) for _, _, texts, _ in profiles],
     }
-    row = connection.execute(_WRITE, {**parameters, "keys": list(keys), **derived}).fetchone()
+    row = connection.execute(WRITE_ROWS, {**parameters, "keys": list(keys), **derived}).fetchone()
     assert row is not None  # counts are always one row
     written, removed = row
     summary = PageSummary(processed=len(keys), written=written + removed)
@@ -182,7 +188,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
 
 KEYS = Keys(
     known=users_and('"ProfileSearchIndex"'),
-    stale=_STALE,
+    stale=STALE,
     count=COUNT_USERS,
     losses=(lost("ProfileSearchIndex", LIVE_PROFILE),),
 )

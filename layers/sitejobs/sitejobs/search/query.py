@@ -1,18 +1,18 @@
-"""The search that a site would run over the index: the SQL, and a function that calls it."""
+"""The search that a site runs over the index: its SQL, and a function that runs it."""
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
 MATCH_BEGINS, MATCH_ENDS = "\x02", "\x03"
-"""Around each word that was found. The texts' own are taken out, so that a site can escape the rest first."""
+"""Marks around each word found. The texts themselves hold none: a site escapes HTML, then makes tags of the marks."""
 
 NAMES_ALIKE = 0.4
-"""Of the letter triples of what was typed, the share that a name must have in order: Jonh finds John."""
+"""Share of the typed text's trigrams that a name must contain in order (pg_trgm.word_similarity_threshold)."""
 
-_ASKED: LiteralString = """
+_ASKED: Final[LiteralString] = """
 SELECT "profileSearchQuery"(%(text)s, true) AS "every", "profileSearchQuery"(%(text)s, false) AS "any",
        %(text)s::text AS "typed",
        %(lat)s::float8 AS "lat", %(lng)s::float8 AS "lng", %(km)s::float8 AS "km",
@@ -20,8 +20,8 @@ SELECT "profileSearchQuery"(%(text)s, true) AS "every", "profileSearchQuery"(%(t
        %(limit)s::integer AS "limit", %(after_every)s::boolean AS "afterEvery",
        %(after_rank)s::float8 AS "afterRank", %(after_km)s::float8 AS "afterKm", %(after_id)s::bigint AS "afterId"
 """
-# Degrees that hold the circle; towards a pole it reaches all round.
-_BOX: LiteralString = """
+# The degrees that contain the circle; near a pole, all longitudes.
+_BOX: Final[LiteralString] = """
 SELECT a.*, "profileSearchPlain"(left(a."typed", 100)) AS "plain", "profileSearchLetters"(a."typed") AS "letters",
        a."lat" - angle."high" AS "south", a."lat" + angle."high" AS "north",
        a."lng" - angle."wide" AS "west", a."lng" + angle."wide" AS "east"
@@ -31,29 +31,29 @@ CROSS JOIN LATERAL (SELECT height."high", CASE
     WHEN abs(a."lat") + height."high" >= 89.9 THEN 180
     ELSE degrees(asin(LEAST(1, sin(radians(height."high")) / cos(radians(a."lat"))))) END AS "wide") AS angle
 """
-_DISTANCE: LiteralString = """
+_DISTANCE: Final[LiteralString] = """
     CROSS JOIN LATERAL (SELECT sin(radians(i."lat" - a."lat") / 2) ^ 2
         + cos(radians(i."lat")) * cos(radians(a."lat")) * sin(radians(i."lng" - a."lng") / 2) ^ 2 AS "half") AS chord
     CROSS JOIN LATERAL (SELECT CASE
         WHEN chord."half" IS NOT NULL THEN 2 * 6371 * asin(sqrt(LEAST(1, chord."half"))) END AS "km") AS away
 """
-_WANTED: LiteralString = """
+_WANTED: Final[LiteralString] = """
     WHERE (a."youngest" IS NULL OR i."age" >= a."youngest") AND (a."oldest" IS NULL OR i."age" <= a."oldest")
       AND (a."gender" IS NULL OR i."gender" = a."gender")
 """
-_NEARBY: LiteralString = """
+_NEARBY: Final[LiteralString] = """
       AND i."lat" BETWEEN a."south" AND a."north"
       AND (i."lng" BETWEEN a."west" AND a."east" OR i."lng" >= a."west" + 360 OR i."lng" <= a."east" - 360)
       AND away."km" <= a."km"
 """
-_WORDS: LiteralString = """
+_WORDS: Final[LiteralString] = """
     SELECT i."userId", i."searchVector" @@ a."every" AS "all", ts_rank_cd(i."searchVector", a."any")::float8 AS "rank",
            away."km"
     FROM box a JOIN "ProfileSearchIndex" i ON i."searchVector" @@ a."any"
 """
-# Only where no words were found: names share their first letters with many a word. Triples do not tell Joan from John,
-# if Jonh was typed: the letters that it has in common with a word of the name do.
-_NAMES: LiteralString = """
+# Names like the typed text, only where no word was found: many words share trigrams with a name. Trigrams rank Joan and
+# John alike for "Jonh"; the letters shared with a word of the name decide.
+_NAMES: Final[LiteralString] = """
     SELECT i."userId", false AS "all",
            (word_similarity(a."letters", "profileSearchLetters"(i."displayName")) + shared."share") / 2 AS "rank",
            away."km"
@@ -66,12 +66,12 @@ _NAMES: LiteralString = """
             INTERSECT ALL SELECT unnest(string_to_array(word, NULL))) AS letter) AS common
     ) AS shared
 """
-_MAY_BE_FOUND: LiteralString = """AS hit
+_MAY_BE_FOUND: Final[LiteralString] = """AS hit
     JOIN "SearchableUser" s ON s."userId" = hit."userId" AND s."isSearchable"
     -- Who hid or left since the last run
     JOIN "Profile" p ON p."userId" = hit."userId" AND p."isVisible" AND p."deletedAt" IS NULL
     JOIN "User" u ON u."id" = hit."userId" AND u."deletedAt" IS NULL"""
-_SHOWN: LiteralString = r"""
+_SHOWN: Final[LiteralString] = r"""
 , best AS (
     SELECT hits.*
     FROM hits CROSS JOIN asked a
@@ -99,16 +99,20 @@ CROSS JOIN LATERAL (SELECT
         E'\x01', '') AS "bio") AS marked
 ORDER BY b."all" DESC, b."rank" DESC, b."km" NULLS LAST, b."userId"
 """
-_SET_ALIKE = "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)"
-_HAS_TRIGRAMS = """SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0"""
+HAS_TRIGRAMS: Final[LiteralString] = """SELECT to_regoperator('%%>(text,text)') IS NOT NULL AND %s > 0"""
+"""Asks whether pg_trgm is installed where the search path finds it. A threshold of 0 turns the names off."""
+
+SET_NAMES_ALIKE: Final[LiteralString] = """SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)"""
+"""Sets the threshold of `%>` for the transaction."""
 
 
 def search_statement(*, near: bool, names: bool) -> LiteralString:
-    """The search as one statement that begins `WITH asked AS (what is asked)`, of which `asked` says the first part.
+    """Returns the search without its beginning, `WITH asked AS (the values searched for)`.
 
     Parameters
     ----------
-    near : only within a distance. names : names like what was typed, where no words are found (needs pg_trgm).
+    near : only within a distance.
+    names : where no word is found, names like the typed text (needs pg_trgm).
     """
     within: LiteralString = _NEARBY if near else ""
     by_name: LiteralString = (
@@ -134,7 +138,7 @@ def search_statement(*, near: bool, names: bool) -> LiteralString:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a hit stands in the order of all hits: the next page begins behind its last one."""
+    """A hit's place in the order of all hits. The next page begins after the place of the last hit."""
 
     every: bool
     rank: float
@@ -144,9 +148,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is searched for: words, and if given a place with a radius in km, ages in whole years, and a gender.
+    """What is searched for: words, and optionally a place with a radius in km, ages in whole years, and a gender.
 
-    `after`: the last hit's place of the page before.
+    `after`: the place of the last hit of the previous page.
     """
 
     text: str
@@ -161,9 +165,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Hit:
-    """Somebody who was found, by `every` word or some. `km` is None without a place asked for, or one of theirs.
+    """A user who was found. `every`: has all the words. `km` is None if the search or the user has no place.
 
-    What was found stands between `MATCH_BEGINS` and `MATCH_ENDS` in `name`, `keywords` and `bio`.
+    In `name`, `keywords` and `bio` the words found stand between `MATCH_BEGINS` and `MATCH_ENDS`.
     """
 
     user_id: int
@@ -177,12 +181,12 @@ class Hit:
     bio: str | None
 
     def place(self) -> Place:
-        """What to ask for to see whoever comes after."""
+        """The value of `Wanted.after` for the page that begins after this hit."""
         return Place(self.every, self.rank, self.km, self.user_id)
 
 
 def search(connection: Connection, wanted: Wanted) -> list[Hit]:
-    """The best hits among users who may be found: who has every word first, then by rank, distance and id."""
+    """The best hits among searchable users: those with every word first, then by rank, distance and id."""
     lat, lng = wanted.near or (None, None)
     parameters = {
         "text": wanted.text,
@@ -199,10 +203,10 @@ def search(connection: Connection, wanted: Wanted) -> list[Hit]:
         "after_id": wanted.after and wanted.after.user_id,
     }
     with connection.transaction(), connection.cursor(row_factory=class_row(Hit)) as cursor:
-        row = connection.execute(_HAS_TRIGRAMS, [NAMES_ALIKE]).fetchone()
+        row = connection.execute(HAS_TRIGRAMS, [NAMES_ALIKE]).fetchone()
         names = row is not None and bool(row[0])
         if names:
-            connection.execute(_SET_ALIKE, [str(NAMES_ALIKE)])
+            connection.execute(SET_NAMES_ALIKE, [str(NAMES_ALIKE)])
         statement = f"WITH asked AS MATERIALIZED ({_ASKED})" + search_statement(
             near=wanted.near is not None, names=names
         )

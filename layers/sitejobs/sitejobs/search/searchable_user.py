@@ -1,7 +1,7 @@
 """searchable-user: who may be found, and why others may not."""
 
 from collections.abc import Mapping, Sequence
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 from pydantic import Field, field_validator
@@ -14,13 +14,13 @@ from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empt
 from sitejobs.variables import Variables, read_environment
 
 FIELDS = ("displayName", "birthdate", "gender", "location", "bio", "avatar", "interest")
-"""What completeness is the share of."""
+"""Completeness is the share of these that are filled in."""
 
 ADULT_AGE = 18
 
 
 class SearchableVariables(Variables):
-    """The SEARCHABLE_* variables."""
+    """Variables of the function: which profiles are complete enough."""
 
     min_completeness: float = Field(default=0.5, alias="SEARCHABLE_MIN_COMPLETENESS", ge=0, le=1)
     required_fields: str = Field(
@@ -38,7 +38,7 @@ class SearchableVariables(Variables):
 
     @property
     def required(self) -> list[str]:
-        """Names in the order of `FIELDS`; the birthdate always, since no age is known without it."""
+        """Names in the order of `FIELDS`. The birthdate is always required: without it the age is unknown."""
         names = _names(self.required_fields) or {"displayName"}
         return [name for name in FIELDS if name in names or name == "birthdate"]
 
@@ -47,27 +47,14 @@ def _names(text: str) -> set[str]:
     return {part.strip() for part in text.split(",") if part.strip()}
 
 
-def _computed(users: LiteralString) -> LiteralString:
-    """SQL of the rows that users should have; `users` is a condition on the user's id, `{}`.
-
-    It is put to both tables: the planner would read all profiles for a page's. Of several profiles of a user the one
-    that is not deleted counts, the newest of them. OFFSET 0 keeps it from computing a step
-    anew wherever its columns are used.
-    """
-    return f"""
-    SELECT u."id" AS "userId", COALESCE(p."isVisible" AND p."deletedAt" IS NULL, false) AS "isVisible",
-           u."deletedAt" IS NOT NULL OR p."deletedAt" IS NOT NULL AS "isDeleted",
-           filled."share"::real AS "completeness",
-           not_found."reasons" = '{{}}' AS "isSearchable", not_found."reasons", lacks."missing"
-    FROM "User" u
-    LEFT JOIN (
+# A user's profile, `p`: the newest undeleted one, else the newest. `{}`: the condition on the user's id.
+_PROFILES: Final[LiteralString] = """
         SELECT DISTINCT ON (q."userId") q."userId", q."displayName", q."bio", q."avatarUrl", q."birthdate", q."gender",
                q."locationText", q."lat", q."lng", q."isVisible", q."deletedAt"
-        FROM "Profile" q WHERE {users.format('q."userId"')}
+        FROM "Profile" q WHERE {}
         ORDER BY q."userId", q."deletedAt" IS NULL DESC, q."id" DESC
-    ) AS p ON p."userId" = u."id"
-    CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
-    CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
+"""
+_MISSING_FIELDS: Final[LiteralString] = f"""array_remove(ARRAY[
         CASE WHEN {empty('p."displayName"')} THEN 'displayName' END,
         CASE WHEN born."birthdate" IS NULL THEN 'birthdate' END,
         CASE WHEN COALESCE(p."gender"::text, 'UNSPECIFIED') IN ('', 'UNSPECIFIED') THEN 'gender' END,
@@ -77,11 +64,8 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN NOT EXISTS (
             SELECT FROM "UserInterest" i
             WHERE i."userId" = u."id" AND i."subjectId" IS NOT NULL AND i."interestId" IS NOT NULL) THEN 'interest' END
-    ], NULL) AS "missing" OFFSET 0) AS lacks
-    CROSS JOIN LATERAL (
-        SELECT ({len(FIELDS)} - cardinality(lacks."missing")) / {len(FIELDS)}::float8 AS "share"
-    ) AS filled
-    CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
+    ], NULL)"""
+_REASONS: Final[LiteralString] = f"""array_remove(ARRAY[
         CASE WHEN u."deletedAt" IS NOT NULL OR p."deletedAt" IS NOT NULL THEN 'deleted' END,
         CASE WHEN p."userId" IS NULL THEN 'profile' END,
         CASE WHEN p."isVisible" IS NOT TRUE AND p."userId" IS NOT NULL THEN 'hidden' END,
@@ -89,18 +73,39 @@ def _computed(users: LiteralString) -> LiteralString:
         CASE WHEN filled."share" < %(minimum)s THEN 'completeness' END
     ], NULL) || CASE WHEN lacks."missing" && %(required)s::text[]
         THEN ARRAY(SELECT field FROM unnest(lacks."missing") AS field WHERE field = ANY(%(required)s::text[]))
-        ELSE '{{}}' END
+        ELSE '{{}}' END"""
+
+
+def _computed(users: LiteralString) -> LiteralString:
+    """Returns the SQL of the rows that users should have; `users`: the condition on the user's id, `{}`.
+
+    The condition is on both tables, since the planner would read all profiles for a page. OFFSET 0 keeps the planner
+    from computing a step again wherever its columns are used.
+    """
+    return f"""
+    SELECT u."id" AS "userId", COALESCE(p."isVisible" AND p."deletedAt" IS NULL, false) AS "isVisible",
+           u."deletedAt" IS NOT NULL OR p."deletedAt" IS NOT NULL AS "isDeleted",
+           filled."share"::real AS "completeness",
+           not_found."reasons" = '{{}}' AS "isSearchable", not_found."reasons", lacks."missing"
+    FROM "User" u
+    LEFT JOIN ({_PROFILES.format(users.format('q."userId"'))}    ) AS p ON p."userId" = u."id"
+    CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
+    CROSS JOIN LATERAL (SELECT {_MISSING_FIELDS} AS "missing" OFFSET 0) AS lacks
+    CROSS JOIN LATERAL (
+        SELECT ({len(FIELDS)} - cardinality(lacks."missing")) / {len(FIELDS)}::float8 AS "share"
+    ) AS filled
+    CROSS JOIN LATERAL (SELECT {_REASONS}
     AS "reasons" OFFSET 0) AS not_found
     WHERE {users.format('u."id"')}
     """
 
 
-# A row of c, what should be stored, against one of s, what is.
-_DIFFERS: LiteralString = """
+# Whether a computed row `c` differs from the stored row `s`.
+_DIFFERS: Final[LiteralString] = """
     (c."isVisible", c."isDeleted", c."completeness", c."isSearchable", c."reasons", c."missing") IS DISTINCT FROM
     (s."isVisible", s."isDeleted", s."completeness", s."isSearchable", s."reasons", s."missing")
 """
-_STALE: LiteralString = f"""
+STALE: Final[LiteralString] = f"""
 SELECT COALESCE(c."userId", s."userId")
 FROM ({_computed("{0} BETWEEN %(first)s AND %(last)s")}) AS c
 FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" BETWEEN %(first)s AND %(last)s) AS s
@@ -108,7 +113,9 @@ FULL JOIN (SELECT * FROM "SearchableUser" WHERE "userId" BETWEEN %(first)s AND %
 WHERE c."userId" IS NULL OR s."userId" IS NULL OR {_DIFFERS}
 ORDER BY 1
 """
-_REFRESH: LiteralString = f"""
+"""Users of a key range whose row is missing, outdated or to be removed."""
+
+WRITE_ROWS: Final[LiteralString] = f"""
 WITH changed AS (
     SELECT c.* FROM ({_computed("{} = ANY(%(keys)s::bigint[])")}) AS c
     LEFT JOIN "SearchableUser" s ON s."userId" = c."userId" AND s."userId" = ANY(%(keys)s::bigint[])
@@ -131,22 +138,23 @@ WITH changed AS (
 )
 SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)
 """
+"""Writes the rows that differ from the stored ones, removes those of users who are gone, and counts both."""
 
 
 def read_parameters(options: SearchableUserOptions, environment: Mapping[str, str]) -> Parameters:
-    """What makes a user searchable, of the SEARCHABLE_* variables.
+    """Read the SEARCHABLE_* variables.
 
     Raises
     ------
-    InvalidInput : names each wrong variable, what came and what it takes.
+    InvalidInput : names each wrong variable, its value and what it takes.
     """
     given = read_environment(SearchableVariables, environment)
     return {"minimum": given.min_completeness, "required": given.required}
 
 
 def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters) -> PageSummary:
-    """Mark and un-mark these users, in one statement; only rows that change are written."""
-    row = connection.execute(_REFRESH, {**parameters, "keys": list(keys)}).fetchone()
+    """Write the rows of these users that change, and remove those of users who are gone."""
+    row = connection.execute(WRITE_ROWS, {**parameters, "keys": list(keys)}).fetchone()
     assert row is not None  # counts are always one row
     summary = PageSummary(processed=len(keys), written=int(row[0]))
     summary.skip("unchanged", len(keys) - summary.written)
@@ -155,7 +163,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
 
 KEYS = Keys(
     known=users_and('"SearchableUser"'),
-    stale=_STALE,
+    stale=STALE,
     count=COUNT_USERS,
     losses=(
         lost("SearchableUser", 'SELECT FROM "User" u WHERE u."id" = s."userId"'),

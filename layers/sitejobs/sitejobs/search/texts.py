@@ -1,4 +1,4 @@
-"""What the index takes out of a profile's texts: a place's parts, and the keywords of lists."""
+"""What the index derives from a profile's texts: the parts of a place, and keywords of the lists."""
 
 import re
 import unicodedata
@@ -11,13 +11,13 @@ from sitejobs.writing import JOINERS, lower
 MAX_KEYWORDS = 50
 SHORTEST_KEYWORD = 3
 LONGEST_KEYWORD = 100
-"""A longer run of letters is no word that anybody looks for."""
+"""Letters of a keyword, at most: longer runs of letters are no words."""
 
 _JOINER = re.compile(f"[{JOINERS}]")
 
 
 class Place(NamedTuple):
-    """Where somebody lives, as far as they said."""
+    """Where a user lives; None for what the profile does not say."""
 
     city: str | None = None
     state: str | None = None
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 def place_of(location: str | None) -> Place:
-    """The parts of "City, State, Country": a longer tail joins the country, of two parts the second is the country."""
+    """Split "City, State, Country". Of two parts the second is the country; parts after the third belong to it, too."""
     parts = [part for part in (part.strip(BLANKS) for part in (location or "").split(",")) if part]
     if len(parts) < 2:
         return Place(parts[0] if parts else None)
@@ -35,12 +35,12 @@ def place_of(location: str | None) -> Place:
 
 
 def keywords_of(texts: Iterable[str]) -> list[str]:
-    """Words of at least 3 letters in any script, in order of appearance, lower case, each once, at most 50."""
+    """The first 50 distinct words of 3 to 100 letters, in any script, in lower case and in order of appearance."""
     found: dict[str, str] = {}
     for text in texts:
         for word in _words(lower(text)):
             if SHORTEST_KEYWORD <= len(word) <= LONGEST_KEYWORD:
-                # Joiners are often left out: the same letters are one keyword, as they stand there first.
+                # Joiners are often left out, so words that differ by them alone are one keyword, in its first form.
                 found.setdefault(_JOINER.sub("", word), word)
                 if len(found) == MAX_KEYWORDS:
                     return list(found.values())
@@ -48,13 +48,13 @@ def keywords_of(texts: Iterable[str]) -> list[str]:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Runs of letters; marks and joiners belong to the letter that they follow, those around a character do not."""
+    """Runs of letters. Marks and joiners belong to the letter that they follow; enclosing marks do not."""
     if text.isascii():
         yield from re.findall(r"[a-z]+", text)
         return
     start: int | None = None
     for at, character in enumerate(text):
-        # "Lu", "Ll", "Lo" and so on are letters; "Mn" and "Mc" marks, "Me" such as a keycap's.
+        # "Lu", "Ll", "Lo" and so on are letters, "Mn" and "Mc" marks; "Me" encloses, as a keycap does.
         kind = unicodedata.category(character)
         belongs = kind[0] == "L" or (start is not None and (kind in ("Mn", "Mc") or character in JOINERS))
         if belongs and start is None:

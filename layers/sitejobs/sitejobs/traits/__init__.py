@@ -1,1 +1,1 @@
-"""What the site knows of its users in short: their traits out of quiz answers, and their sets of interests."""
+"""Users' traits, computed from quiz answers, and the users of each interest and subject."""

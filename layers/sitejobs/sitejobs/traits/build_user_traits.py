@@ -1,9 +1,9 @@
-"""build-user-traits: UserTrait, the mean of what a user's quiz answers say, trait by trait.
+"""build-user-traits: UserTrait, for each trait the mean of the values that a user's quiz answers have for it.
 
 A page reads its users' results, joins the answers with the options they name, and writes the traits that differ.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -11,23 +11,21 @@ from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import Loss
 from sitejobs.postgres.values import moment
+from sitejobs.traits.fingerprints import EMPTY_WITHOUT_USER, current_fingerprints
 from sitejobs.traits.options import BUILD_USER_TRAITS
 from sitejobs.traits.quiz_options import OPTIONS, note_changed_options
 
 LONGEST_KEY = 200
-"""Characters of a trait's key: longer ones might not fit into an index."""
+"""Characters of a trait's key, at most: a longer key might not fit into an index."""
 
-_FINGERPRINT = """
+# Hash of a group of rows of QuizResult, in any order. Hashes the answers' text, since jsonb_hash_extended gives 1 and
+# 1.0 one hash, and two equal changes 16 keys apart cancel out.
+_FINGERPRINT: Final[LiteralString] = """
 hash_numeric_extended(
     sum(hashint8extended(COALESCE("quizId", -1), COALESCE(hashtextextended("answers"::text, 0), 1))), count(*))
 """
-"""Of a group of rows of QuizResult, in whatever order they come.
-
-Of the answers as text: jsonb_hash_extended takes 1 and 1.0 for the same, and equal changes sixteen keys apart for none.
-"""
-
-# The options that changed since any user of the range was last looked at are few: usually none.
-_STALE = f"""
+# `changed` is small, usually empty: the options that changed since a user of the range was last computed.
+STALE: Final[LiteralString] = f"""
 WITH stored AS MATERIALIZED (
     SELECT "userId", "fingerprint", "checkedAt" FROM "UserTraitState"
     WHERE "userId" BETWEEN %(first)s AND %(last)s
@@ -35,19 +33,11 @@ WITH stored AS MATERIALIZED (
     SELECT "quizId", "questionId"::text AS "question", "valueHash", "changedAt" FROM "QuizOptionSeen"
     WHERE "changedAt" >= (SELECT min("checkedAt") FROM stored)
 )
-SELECT "userId" FROM (
-    SELECT "userId", "fingerprint" FROM (
-        SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "QuizResult"
-        WHERE "userId" BETWEEN %(first)s AND %(last)s GROUP BY 1
-    ) AS print
-    JOIN "User" u ON u."id" = print."userId" AND u."id" BETWEEN %(first)s AND %(last)s
-    WHERE u."deletedAt" IS NULL
-) AS source
+SELECT "userId" FROM ({current_fingerprints("QuizResult", _FINGERPRINT)}) AS source
 FULL JOIN stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
    OR stored."checkedAt" > clock_timestamp()  -- a wrong clock's: what changed since then is not known
-   OR stored."fingerprint" IS NULL AND "userId" NOT IN (
-       SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
+   OR {EMPTY_WITHOUT_USER}
 UNION
 SELECT r."userId" FROM changed c
 JOIN "QuizResult" r ON r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" = c."quizId"
@@ -55,13 +45,14 @@ JOIN "QuizResult" r ON r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" 
 JOIN stored s ON s."userId" = r."userId" AND s."fingerprint" IS NOT NULL AND s."checkedAt" <= c."changedAt"
 ORDER BY "userId"
 """
+"""Users of a key range whose results changed, or of whose results an option changed, and those without a user row."""
 
-# An array, for the planner looks an index up for its elements; of a join it might read all quizzes.
-_TAKEN = """ANY(ARRAY(SELECT DISTINCT "quizId" FROM result))"""
+# An array, whose elements the planner looks up in the index; for a join it might read all quizzes.
+_TAKEN: Final[LiteralString] = """ANY(ARRAY(SELECT DISTINCT "quizId" FROM result))"""
 
-# A user's state row is written before the first of its traits: `owner` hands on only users whose state is ours. The
-# state of a user without results stays, empty, until the user has gone too: there must be a row to collide on.
-_REFRESH = f"""
+# A user's state row is written before its traits, and only users whose state row this page wrote go on (`owner`). The
+# state row of a user without results is kept, empty, as long as the user: two runs then still conflict on it.
+WRITE_TRAITS: Final[LiteralString] = f"""
 WITH given AS MATERIALIZED (
     SELECT r."userId"::bigint AS "userId", r."quizId"::bigint AS "quizId", r."answers", r."updatedAt"
     FROM "QuizResult" r JOIN "User" u ON u."id" = r."userId"
@@ -170,17 +161,22 @@ LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedA
 LEFT JOIN print p ON p."userId" = k."id"
 LEFT JOIN changed c ON c."userId" = k."id"
 """
+"""Computes traits and stores those that differ.
+
+Returns how many rows were written, how many users are skipped for each reason, and how many answers and results say
+nothing, by reason.
+"""
 
 
-def refresh(connection: Connection, users: list[int], values: Parameters) -> PageSummary:
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
     """Bring the users' traits up to date. Rows that were added, changed or removed count as written.
 
     Answers that say nothing are counted by reason; a user is never skipped for them.
     """
-    row = connection.execute(_REFRESH, {**values, "keys": users}).fetchone()
+    row = connection.execute(WRITE_TRAITS, {**parameters, "keys": keys}).fetchone()
     assert row is not None
     written, deleted, without, unchanged, odd = row
-    summary = PageSummary(processed=len(users), written=written)
+    summary = PageSummary(processed=len(keys), written=written)
     summary.skip("deleted", deleted)
     summary.skip("no-quiz-results", without)
     summary.skip("unchanged", unchanged)
@@ -189,9 +185,9 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     return summary
 
 
-# Of users without results of a quiz that has options, and of keys that no option speaks of any more. What each user's
-# answers say is left to the pages.
-_LOST: LiteralString = """
+# Lost are traits of users without results of a quiz that has options, and traits that no option names any more. The
+# pages alone look into the answers.
+_LOST: Final[LiteralString] = """
 WITH option AS MATERIALIZED (
     SELECT q."quizId", o."traitValues" FROM "QuizOption" o JOIN "QuizQuestion" q ON q."id" = o."questionId"
     WHERE jsonb_typeof(o."traitValues") = 'object'
@@ -209,7 +205,7 @@ LEFT JOIN spoken k ON k."key" = t."traitKey"
 
 KEYS = Keys(
     known=users_and('"UserTraitState"'),
-    stale=_STALE,
+    stale=STALE,
     count=COUNT_USERS,
     losses=(Loss("UserTrait", _LOST),),
 )

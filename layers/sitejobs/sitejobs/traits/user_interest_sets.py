@@ -1,9 +1,9 @@
 """user-interest-sets: InterestUserSet and InterestSubjectUserSet mirror UserInterest of undeleted users.
 
-Sets are changed by difference: rows that stay are not touched, and a reader finds of each user the old or the new set.
+Only the difference is written, in one transaction: a reader sees a user's old set or the new one.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import Connection
 
@@ -11,39 +11,32 @@ from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.postgres.values import moment
+from sitejobs.traits.fingerprints import EMPTY_WITHOUT_USER, current_fingerprints
 from sitejobs.traits.options import USER_INTEREST_SETS
 
-_FINGERPRINT = """
+# Hash of a group of rows of UserInterest, in any order.
+_FINGERPRINT: Final[LiteralString] = """
 hash_numeric_extended(
     sum(hashint8extended(COALESCE("interestId", -1), hashint8extended(COALESCE("subjectId", -1),
         COALESCE(timestamp_hash_extended("createdAt"::timestamp, 0), 1)))),
     count(*))
 """
-"""Of a group of rows of UserInterest, in whatever order they come."""
+_CREATED: Final[LiteralString] = moment('"createdAt"')
 
-_CREATED = moment('"createdAt"')
-
-_STALE = f"""
-SELECT "userId" FROM (
-    SELECT "userId", "fingerprint" FROM (
-        SELECT "userId"::bigint AS "userId", {_FINGERPRINT} AS "fingerprint" FROM "UserInterest"
-        WHERE "userId" BETWEEN %(first)s AND %(last)s GROUP BY 1
-    ) AS print
-    JOIN "User" u ON u."id" = print."userId" AND u."id" BETWEEN %(first)s AND %(last)s
-    WHERE u."deletedAt" IS NULL
-) AS source
+STALE: Final[LiteralString] = f"""
+SELECT "userId" FROM ({current_fingerprints("UserInterest", _FINGERPRINT)}) AS source
 FULL JOIN (
     SELECT "userId", "fingerprint" FROM "InterestSetState" WHERE "userId" BETWEEN %(first)s AND %(last)s
 ) AS stored USING ("userId")
 WHERE source."fingerprint" IS DISTINCT FROM stored."fingerprint"
-   OR stored."fingerprint" IS NULL AND "userId" NOT IN (
-       SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s)
+   OR {EMPTY_WITHOUT_USER}
 ORDER BY "userId"
 """
+"""Users of a key range whose rows of UserInterest are not those that the sets were made of."""
 
-# A user's state row is written before the first row of its sets: `owner` hands on only users whose state is ours. The
-# state of a user without interests stays, empty, until the user has gone too: there must be a row to collide on.
-_REFRESH = f"""
+# A user's state row is written before its sets, and only users whose state row this page wrote go on (`owner`). The
+# state row of a user without interests is kept, empty, as long as the user: two runs then still conflict on it.
+WRITE_SETS: Final[LiteralString] = f"""
 WITH source AS MATERIALIZED (
     SELECT i."userId"::bigint AS "userId", i."subjectId"::bigint AS "subjectId", i."interestId"::bigint AS "interestId",
            i."createdAt"
@@ -121,14 +114,19 @@ LEFT JOIN "User" u ON u."id" = k."id" AND u."id" = ANY(%(keys)s) AND u."deletedA
 LEFT JOIN print p ON p."userId" = k."id"
 LEFT JOIN changed c ON c."userId" = k."id"
 """
+"""Writes the rows of the sets that differ from the stored ones.
+
+Returns how many rows were written, how many users are skipped for each reason, and how many rows of UserInterest lack
+an interest or a subject.
+"""
 
 
-def refresh(connection: Connection, users: list[int], values: Parameters) -> PageSummary:
+def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
     """Bring the users' sets up to date. Rows that were added, changed or removed count as written."""
-    row = connection.execute(_REFRESH, {**values, "keys": users}).fetchone()
+    row = connection.execute(WRITE_SETS, {**parameters, "keys": keys}).fetchone()
     assert row is not None
     written, deleted, without, unchanged, incomplete = row
-    summary = PageSummary(processed=len(users), written=written)
+    summary = PageSummary(processed=len(keys), written=written)
     summary.skip("deleted", deleted)
     summary.skip("no-interests", without)
     summary.skip("unchanged", unchanged)
@@ -136,14 +134,15 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     return summary
 
 
-_INTEREST_OF_USER: LiteralString = """
+# The source of a row `s` of a set; `{0}`: the column that names the interest or subject.
+_INTEREST_OF_USER: Final[LiteralString] = """
 SELECT FROM "UserInterest" i JOIN "User" u ON u."id" = i."userId" AND u."deletedAt" IS NULL
 WHERE i."userId" = s."userId" AND i."{0}" = s."{0}"
 """
 
 KEYS = Keys(
     known=users_and('"InterestSetState"'),
-    stale=_STALE,
+    stale=STALE,
     count=COUNT_USERS,
     losses=(
         lost("InterestUserSet", _INTEREST_OF_USER.format("interestId")),
