@@ -1,4 +1,7 @@
-"""From the database's columns to `Users`: codes, unit vectors, and a hash of what each side of a score reads."""
+"""Encodes the database's columns as `Users`: codes, unit vectors, and hashes of what each side of a score reads."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,7 @@ from sitejobs.postgres.columns import Column
 
 
 def make_dictionaries(population: Population) -> Dictionaries:
-    """Codes for all that occurs in the population."""
+    """Codes for all traits, interests, quizzes, questions and answers of the population."""
     pairs = np.stack([population.interests["subjectId"], population.interests["interestId"]], axis=1)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     first = np.ones(len(pairs), bool)
@@ -33,37 +36,27 @@ def make_dictionaries(population: Population) -> Dictionaries:
 
 
 def encode(population: Population, dictionaries: Dictionaries, parameters: Parameters) -> Users:
-    """Users that have a profile, by ascending id.
+    """The users with a profile, by ascending id.
 
-    The dictionaries may come from another population: what they lack counts, but matches nobody.
+    The dictionaries may come from another population: what they lack counts, but is shared with nobody.
     """
     kept = population.users["hasProfile"] == 1
     users = {name: column[kept] for name, column in population.users.items()}
     ids = users["id"]
-    xyz = unit_vectors(users["lat"], users["lng"])
+    profile = _profile(users)
     traits, trait_count, trait_hash = _traits(population.traits, ids, dictionaries)
     interests, interest_count, interest_hash = _interests(population.interests, ids, dictionaries)
     quiz, latest, vectors, answers, questions, quiz_hash = _quizzes(population, ids, dictionaries)
     averages, rating_count, gets = _ratings(population.received, ids)
     given_averages, _, gives = _ratings(population.given, ids)
     quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
-    where = mixed(xyz[:, 0], xyz[:, 1], xyz[:, 2], users["place"])
+    where = mixed(*profile["xyz"].T, users["place"])
     both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
     blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
     looks = mixed(users["gender"], users["age"], users["visible"], users["updatedAt"], rating_count, *averages.T)
     return Users(
-        ids=ids,
-        visible=users["visible"] == 1,
-        xyz=xyz,
-        place=users["place"],
-        gender=users["gender"].astype(np.int8),
-        age=np.maximum(users["age"], MISSING),
-        updated_at=users["updatedAt"],
-        wants=users["wants"],
-        age_min=users["ageMin"],
-        age_max=users["ageMax"],
-        distance=np.where(np.isinf(users["distance"]), np.nan, users["distance"]),
+        **profile,
         quality=quality.astype(np.float32),
         averages=averages.astype(np.float32),
         rating_count=rating_count,
@@ -84,10 +77,27 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     )
 
 
+def _profile(users: dict[str, Column]) -> dict[str, Any]:
+    """The fields of `Users` that come from a user's own row, profile and preferences."""
+    return {
+        "ids": users["id"],
+        "visible": users["visible"] == 1,
+        "xyz": unit_vectors(users["lat"], users["lng"]),
+        "place": users["place"],
+        "gender": users["gender"].astype(np.int8),
+        "age": np.maximum(users["age"], MISSING),
+        "updated_at": users["updatedAt"],
+        "wants": users["wants"],
+        "age_min": users["ageMin"],
+        "age_max": users["ageMax"],
+        "distance": np.where(np.isinf(users["distance"]), np.nan, users["distance"]),
+    }
+
+
 def unit_vectors(lat: Floats, lng: Floats) -> Floats:
     """(n,) degrees -> (n, 3) unit vectors, NaN where a coordinate is missing or out of range.
 
-    A pole is one point and 180 W is 180 E, so that equal places have equal vectors.
+    Equal places have equal vectors: a pole is one point, and 180 W is 180 E.
     """
     valid = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
     lng = np.where(np.abs(lat) == 90, 0.0, np.where(lng == -180, 180.0, lng))
@@ -125,7 +135,7 @@ def _interests(
 
 
 def _ratings(table: dict[str, Column], ids: Indices) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Averages (n, 4), how many ratings, and the averages' direction about their own mean."""
+    """Averages (n, 4), number of ratings (n,), and the averages' direction about their own mean (n, 4)."""
     owners, known = rows_of(table["userId"], ids)
     averages = np.full((len(ids), 4), np.nan)
     found = np.stack([table[name] for name in ("attractive", "smart", "funny", "interesting")], axis=1)
@@ -135,67 +145,96 @@ def _ratings(table: dict[str, Column], ids: Indices) -> tuple[Floats, NDArray[np
     return averages, count, directions(averages)
 
 
+@dataclass(frozen=True)
+class _Results:
+    """The r quiz results of n users whose quiz has a code, by user and code.
+
+    owners : (r,) row of the user. quiz_ids: (r,). quiz: their codes by user.
+    keys : (r,) user's row and quiz's code in one ascending number.
+    """
+
+    owners: Indices
+    quiz_ids: Indices
+    quiz: Ragged
+    keys: Indices
+    hash: Hash
+
+    def rows(self, table: dict[str, Column], ids: Indices, dictionaries: Dictionaries) -> tuple[Indices, Indices]:
+        """For each row of `table` the index of its result, and which rows have one."""
+        users, known = rows_of(table["userId"], ids)
+        codes = codes_of(table["quizId"], dictionaries.quizzes)
+        found, there = rows_of(users * len(dictionaries.quizzes) + codes, self.keys)
+        return found, np.flatnonzero(known & (codes != MISSING) & there)
+
+    def hash_of(self, result: Indices, *values: Column) -> Hash:
+        """A hash for each user of values that belong to the results `result`."""
+        count = len(self.quiz.offsets) - 1
+        return summed(self.owners[result], mixed(self.quiz_ids[result], *values), count)
+
+
 def _quizzes(
     population: Population, ids: Indices, dictionaries: Dictionaries
 ) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged, Hash]:
-    results = population.results
-    owners, known = rows_of(results["userId"], ids)
-    codes = codes_of(results["quizId"], dictionaries.quizzes)
-    width = len(dictionaries.quizzes)
+    """Codes of the quizzes by user, the index of the latest, then by result vectors, answers and questions.
 
-    # The most recent comes last in this order; of equally recent ones the higher quiz id. Its quiz may be one
-    # that the dictionaries lack: then nobody else has a result of it.
-    by_time = np.flatnonzero(known)
-    by_time = by_time[np.lexsort((results["quizId"][by_time], results["updatedAt"][by_time], owners[by_time]))]
-    latest_code = np.full(len(ids), MISSING)
-    latest_code[owners[by_time]] = codes[by_time]
+    The hash is of raw values, not of codes: codes differ from one snapshot to the next.
+    """
+    results = _coded_results(population.results, ids, dictionaries)
+    latest = _latest(population.results, results, ids, dictionaries)
+    vectors, vector_hash = _vectors(population.vectors, results, ids, dictionaries)
+    answers, questions, answer_hash = _answers(population.answers, results, ids, dictionaries)
+    return results.quiz, latest, vectors, answers, questions, mixed(results.hash, vector_hash, answer_hash)
 
+
+def _coded_results(table: dict[str, Column], ids: Indices, dictionaries: Dictionaries) -> _Results:
+    owners, known = rows_of(table["userId"], ids)
+    codes = codes_of(table["quizId"], dictionaries.quizzes)
     order = np.flatnonzero(known & (codes != MISSING))
     order = order[np.lexsort((codes[order], owners[order]))]
-    owners, quizzes, updated = owners[order], results["quizId"][order], results["updatedAt"][order]
+    owners, quiz_ids = owners[order], table["quizId"][order]
     quiz = grouped(owners, codes[order].astype(np.int32), len(ids))
-    keys = owners * width + quiz.values
-    at, found = rows_of(np.arange(len(ids)) * width + latest_code, keys)
-    latest = np.where((latest_code != MISSING) & found, at - quiz.offsets[:-1], MISSING).astype(np.int32)
+    keys = owners * len(dictionaries.quizzes) + quiz.values
+    return _Results(owners, quiz_ids, quiz, keys, summed(owners, mixed(quiz_ids, table["updatedAt"][order]), len(ids)))
 
-    def result_rows(table: dict[str, Column]) -> tuple[Indices, NDArray[np.bool_]]:
-        users, there = rows_of(table["userId"], ids)
-        codes = codes_of(table["quizId"], dictionaries.quizzes)
-        rows, found = rows_of(users * width + codes, keys)
-        return rows, there & (codes != MISSING) & found
 
-    rows, found = result_rows(population.vectors)
-    place = np.flatnonzero(found)
-    place = place[np.lexsort((population.vectors["position"][place], rows[place]))]
-    values = population.vectors["value"][place]
-    vectors = grouped(rows[place], unit_rows(rows[place], values, len(keys)).astype(np.float32), len(keys))
-    vector_hash = mixed(quizzes[rows[place]], population.vectors["position"][place], values)
+def _latest(table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries) -> NDArray[np.int32]:
+    """Index of each user's most recent result among the user's, of equally recent ones the one of the higher quiz id.
 
-    answer_rows, found = result_rows(population.answers)
-    order = np.flatnonzero(found)
-    question_codes = codes_of(population.answers["question"], dictionaries.questions)
-    order = order[np.lexsort((question_codes[order], answer_rows[order]))]
-    answer_codes = codes_of(population.answers["answer"][order], dictionaries.answers).astype(np.int32)
-    answers = grouped(answer_rows[order], answer_codes, len(keys))
-    questions = grouped(answer_rows[order], question_codes[order].astype(np.int32), len(keys))
+    MISSING without a result, and where the dictionaries lack its quiz: then nobody else has a result of it.
+    """
+    owners, known = rows_of(table["userId"], ids)
+    by_time = np.flatnonzero(known)
+    by_time = by_time[np.lexsort((table["quizId"][by_time], table["updatedAt"][by_time], owners[by_time]))]
+    code = np.full(len(ids), MISSING)
+    code[owners[by_time]] = codes_of(table["quizId"][by_time], dictionaries.quizzes)
+    at, found = rows_of(np.arange(len(ids)) * len(dictionaries.quizzes) + code, results.keys)
+    return np.where((code != MISSING) & found, at - results.quiz.offsets[:-1], MISSING).astype(np.int32)
 
-    # Hashes of raw values, not of codes: codes differ from one snapshot to the next.
-    by_user = [
-        summed(owners, mixed(quizzes, updated), len(ids)),
-        summed(owners[rows[place]], vector_hash, len(ids)),
-        summed(
-            owners[answer_rows[order]],
-            mixed(
-                quizzes[answer_rows[order]], population.answers["question"][order], population.answers["answer"][order]
-            ),
-            len(ids),
-        ),
-    ]
-    return quiz, latest, vectors, answers, questions, mixed(*by_user)
+
+def _vectors(
+    table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries
+) -> tuple[Ragged, Hash]:
+    rows, order = results.rows(table, ids, dictionaries)
+    order = order[np.lexsort((table["position"][order], rows[order]))]
+    result, values, count = rows[order], table["value"][order], len(results.keys)
+    vectors = grouped(result, unit_rows(result, values, count).astype(np.float32), count)
+    return vectors, results.hash_of(result, table["position"][order], values)
+
+
+def _answers(
+    table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries
+) -> tuple[Ragged, Ragged, Hash]:
+    rows, order = results.rows(table, ids, dictionaries)
+    codes = codes_of(table["question"], dictionaries.questions)
+    order = order[np.lexsort((codes[order], rows[order]))]
+    result, question, answer = rows[order], table["question"][order], table["answer"][order]
+    answers = grouped(result, codes_of(answer, dictionaries.answers).astype(np.int32), len(results.keys))
+    questions = grouped(result, codes[order].astype(np.int32), len(results.keys))
+    return answers, questions, results.hash_of(result, question, answer)
 
 
 def block_hashes(user_ids: Indices, other_ids: Indices, ids: Indices) -> Hash:
-    """For each of the ascending `ids` a hash of the others that it blocked, or that blocked it."""
+    """For each of the ascending `ids`, a hash of the users that it blocked or that blocked it."""
     pairs = np.unique(np.stack([user_ids, other_ids], axis=1), axis=0)
     owners, known = rows_of(pairs[:, 0], ids)
     return summed(owners[known], mixed(pairs[known, 1]), len(ids))
