@@ -1,7 +1,7 @@
 -- read_population
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
--- _USERS
+-- READ_USERS
 SELECT array_agg("id"::int8), array_agg("hasProfile"::int2), array_agg("profileId"::int8), array_agg("visible"::int2), array_agg("lat"::float8), array_agg("lng"::float8), array_agg("place"::int8), array_agg("gender"::int2), array_agg("age"::int2), array_agg("updatedAt"::float8), array_agg("ageMin"::int2), array_agg("ageMax"::int2), array_agg("distance"::float8), array_agg("wants"::int2) FROM (
 SELECT u."id",
        (p."id" IS NOT NULL)::int AS "hasProfile", COALESCE(p."id", 0) AS "profileId",
@@ -43,70 +43,70 @@ WHERE "userId" BETWEEN %(first)s AND %(last)s AND "value" <> 'NaN'
 
 -- _read_ranges: interests, rows unique
 SELECT array_agg("userId"::int8), array_agg("subjectId"::int8), array_agg("interestId"::int8) FROM (
-    SELECT  "userId", "subjectId", "interestId" FROM "UserInterest"
-    WHERE "userId" BETWEEN %(first)s AND %(last)s AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
-    ) AS rows;
+SELECT  "userId", "subjectId", "interestId" FROM "UserInterest"
+WHERE "userId" BETWEEN %(first)s AND %(last)s AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
+) AS rows;
 
 -- _read_ranges: received, rows unique
 SELECT array_agg("userId"::int8), array_agg("profileId"::int8), array_agg("count"::int4), array_agg("attractive"::float8), array_agg("smart"::float8), array_agg("funny"::float8), array_agg("interesting"::float8) FROM (
-    SELECT r."userId", r."profileId", count(*) AS "count",
-           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
-           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
-    FROM (
-        SELECT  p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
-        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."targetProfileId"
-        WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+SELECT r."userId", r."profileId", count(*) AS "count",
+       avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+       avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+FROM (
+    SELECT  p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+    FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."targetProfileId"
+    WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
     AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)
-    ) AS r
-    GROUP BY r."userId", r."profileId"
-    ) AS rows;
+) AS r
+GROUP BY r."userId", r."profileId"
+) AS rows;
 
 -- _read_ranges: given, rows unique
 SELECT array_agg("userId"::int8), array_agg("profileId"::int8), array_agg("count"::int4), array_agg("attractive"::float8), array_agg("smart"::float8), array_agg("funny"::float8), array_agg("interesting"::float8) FROM (
-    SELECT r."userId", r."profileId", count(*) AS "count",
-           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
-           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
-    FROM (
-        SELECT  p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
-        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."raterProfileId"
-        WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+SELECT r."userId", r."profileId", count(*) AS "count",
+       avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+       avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+FROM (
+    SELECT  p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+    FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."raterProfileId"
+    WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
     AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)
-    ) AS r
-    GROUP BY r."userId", r."profileId"
-    ) AS rows;
+) AS r
+GROUP BY r."userId", r."profileId"
+) AS rows;
 
 -- _read_ranges: results, rows unique
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
-    SELECT r."userId", r."quizId",
-           COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
-    FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
-    ) AS rows;
+SELECT r."userId", r."quizId",
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
+) AS rows;
 
 -- _read_ranges: vectors, rows unique
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
-    SELECT r."userId", r."quizId", e."position",
-           CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-                ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
-    FROM "QuizResult" r
-    CROSS JOIN LATERAL jsonb_array_elements(
-        CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
-    ) WITH ORDINALITY AS e ("value", "position")
-    WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
-      AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{}', true)
-    ) AS rows;
+SELECT r."userId", r."quizId", e."position",
+       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
+            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+FROM "QuizResult" r
+CROSS JOIN LATERAL jsonb_array_elements(
+    CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
+) WITH ORDINALITY AS e ("value", "position")
+WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
+  AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{}', true)
+) AS rows;
 
 -- _read_ranges: answers, rows unique
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("question"::int8), array_agg("answer"::int8) FROM (
-    SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
-           jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
-    FROM "QuizResult" r
-    CROSS JOIN LATERAL jsonb_each(
-        CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{}' END
-    ) AS e
-    WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
-    ) AS rows;
+SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
+       jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
+FROM "QuizResult" r
+CROSS JOIN LATERAL jsonb_each(
+    CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{}' END
+) AS e
+WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
+) AS rows;
 
 -- _read_ranges: blocks, rows unique
 SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (
@@ -127,86 +127,86 @@ WHERE "userId" BETWEEN %(first)s AND %(last)s AND "value" <> 'NaN'
 
 -- _read_ranges: interests, rows repeated
 SELECT array_agg("userId"::int8), array_agg("subjectId"::int8), array_agg("interestId"::int8) FROM (
-    SELECT DISTINCT "userId", "subjectId", "interestId" FROM "UserInterest"
-    WHERE "userId" BETWEEN %(first)s AND %(last)s AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
-    ) AS rows;
+SELECT DISTINCT "userId", "subjectId", "interestId" FROM "UserInterest"
+WHERE "userId" BETWEEN %(first)s AND %(last)s AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
+) AS rows;
 
 -- _read_ranges: received, rows repeated
 SELECT array_agg("userId"::int8), array_agg("profileId"::int8), array_agg("count"::int4), array_agg("attractive"::float8), array_agg("smart"::float8), array_agg("funny"::float8), array_agg("interesting"::float8) FROM (
-    SELECT r."userId", r."profileId", count(*) AS "count",
-           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
-           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
-    FROM (
-        SELECT DISTINCT ON (r."raterProfileId", r."targetProfileId") p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
-        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."targetProfileId"
-        WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+SELECT r."userId", r."profileId", count(*) AS "count",
+       avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+       avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+FROM (
+    SELECT DISTINCT ON (r."raterProfileId", r."targetProfileId") p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+    FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."targetProfileId"
+    WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
     AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5) ORDER BY r."raterProfileId", r."targetProfileId",
     CASE WHEN r."createdAt" >= '0001-01-01' AND r."createdAt" < '10000-01-01' THEN r."createdAt" END DESC NULLS LAST,
     r."attractive" DESC, r."smart" DESC, r."funny" DESC, r."interesting" DESC
-    ) AS r
-    GROUP BY r."userId", r."profileId"
-    ) AS rows;
+) AS r
+GROUP BY r."userId", r."profileId"
+) AS rows;
 
 -- _read_ranges: given, rows repeated
 SELECT array_agg("userId"::int8), array_agg("profileId"::int8), array_agg("count"::int4), array_agg("attractive"::float8), array_agg("smart"::float8), array_agg("funny"::float8), array_agg("interesting"::float8) FROM (
-    SELECT r."userId", r."profileId", count(*) AS "count",
-           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
-           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
-    FROM (
-        SELECT DISTINCT ON (r."raterProfileId", r."targetProfileId") p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
-        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."raterProfileId"
-        WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+SELECT r."userId", r."profileId", count(*) AS "count",
+       avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+       avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+FROM (
+    SELECT DISTINCT ON (r."raterProfileId", r."targetProfileId") p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+    FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r."raterProfileId"
+    WHERE p."userId" BETWEEN %(first)s AND %(last)s AND p."deletedAt" IS NULL AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
     AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5) ORDER BY r."raterProfileId", r."targetProfileId",
     CASE WHEN r."createdAt" >= '0001-01-01' AND r."createdAt" < '10000-01-01' THEN r."createdAt" END DESC NULLS LAST,
     r."attractive" DESC, r."smart" DESC, r."funny" DESC, r."interesting" DESC
-    ) AS r
-    GROUP BY r."userId", r."profileId"
-    ) AS rows;
+) AS r
+GROUP BY r."userId", r."profileId"
+) AS rows;
 
 -- _read_ranges: results, rows repeated
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
-    SELECT r."userId", r."quizId",
-           COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
-    FROM (
+SELECT r."userId", r."quizId",
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,
     r."answers" DESC NULLS LAST, r."scoreVec" DESC NULLS LAST
 ) AS r WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
-    ) AS rows;
+) AS rows;
 
 -- _read_ranges: vectors, rows repeated
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
-    SELECT r."userId", r."quizId", e."position",
-           CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-                ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
-    FROM (
+SELECT r."userId", r."quizId", e."position",
+       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
+            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,
     r."answers" DESC NULLS LAST, r."scoreVec" DESC NULLS LAST
 ) AS r
-    CROSS JOIN LATERAL jsonb_array_elements(
-        CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
-    ) WITH ORDINALITY AS e ("value", "position")
-    WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
-      AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{}', true)
-    ) AS rows;
+CROSS JOIN LATERAL jsonb_array_elements(
+    CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
+) WITH ORDINALITY AS e ("value", "position")
+WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
+  AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{}', true)
+) AS rows;
 
 -- _read_ranges: answers, rows repeated
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("question"::int8), array_agg("answer"::int8) FROM (
-    SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
-           jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
-    FROM (
+SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
+       jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
+FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,
     r."answers" DESC NULLS LAST, r."scoreVec" DESC NULLS LAST
 ) AS r
-    CROSS JOIN LATERAL jsonb_each(
-        CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{}' END
-    ) AS e
-    WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
-    ) AS rows;
+CROSS JOIN LATERAL jsonb_each(
+    CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{}' END
+) AS e
+WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
+) AS rows;
 
 -- _read_ranges: blocks, rows repeated
 SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (

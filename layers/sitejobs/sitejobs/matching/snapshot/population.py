@@ -1,4 +1,4 @@
-"""Reads what scoring needs of the site, in key ranges, as columns.
+"""Reads what scoring needs from the site's tables, in key ranges, as columns.
 
 Names and free text never leave the database: a place name, a trait key or an answer travels as a 64-bit hash,
 because scoring only asks whether two are equal.
@@ -7,7 +7,7 @@ because scoring only asks whether two are equal.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import numpy as np
 from psycopg import Connection
@@ -28,13 +28,14 @@ from sitejobs.postgres.values import finite, moment, number
 
 GENDERS = ("UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER")
 GENDERS_GIVEN = 1 << 14
-"""Bit of a gender preference that says one was given, be it of unknown names only."""
+"""Bit of `wants`: a gender preference was given, even if it names unknown genders only."""
 
 RANGE_USERS = 200_000
-"""Users read by one round of queries: array_agg may hold 1 GB, and their traits are the largest column."""
+"""Users read by one round of queries. array_agg holds at most 1 GB; their traits are the largest column."""
 
-_IN_RANGE: LiteralString = """BETWEEN %(first)s AND %(last)s"""
-_USERS: LiteralString = f"""
+_IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
+
+READ_USERS: Final[LiteralString] = f"""
 SELECT u."id",
        (p."id" IS NOT NULL)::int AS "hasProfile", COALESCE(p."id", 0) AS "profileId",
        COALESCE(p."isVisible", false)::int AS "visible",
@@ -62,79 +63,79 @@ ORDER BY u."id", p."id" DESC, {moment('f."updatedAt"')} DESC NULLS LAST,
          f."preferredAgeMin", f."preferredAgeMax", f."preferredDistanceKm", to_jsonb(f."preferredGenders")
 LIMIT %(limit)s
 """
-_TRAITS: LiteralString = f"""
+"""Reads the undeleted users with profile and preferences; of several, the one that counts comes first."""
+
+READ_TRAITS: Final[LiteralString] = f"""
 SELECT "userId", hashtextextended("traitKey", 0) AS "key",
        "value"::float8 * LEAST(GREATEST("n", 0) / 5.0::float8, 1) AS "value"
 FROM "UserTrait"
 WHERE "userId" {_IN_RANGE} AND "value" <> 'NaN'
 """
-_BLOCKS: LiteralString = f"""
+"""Reads the traits, weighted by how many answers they come from."""
+
+READ_BLOCKS: Final[LiteralString] = f"""
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
 WHERE "blockerId" {_IN_RANGE} AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId" FROM "UserBlock"
 WHERE "blockedId" {_IN_RANGE} AND "blockerId" IS NOT NULL
 """
+"""Reads the blocks of a user, in both directions."""
 
+READ_INTERESTS: Final[LiteralString] = f"""
+SELECT <once> "userId", "subjectId", "interestId" FROM "UserInterest"
+WHERE "userId" {_IN_RANGE} AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
+"""
+"""Reads the interests. `<once>`: DISTINCT where the table may hold an interest twice."""
 
-def _interests(once: LiteralString) -> LiteralString:
-    return f"""
-    SELECT {once} "userId", "subjectId", "interestId" FROM "UserInterest"
-    WHERE "userId" {_IN_RANGE} AND "subjectId" IS NOT NULL AND "interestId" IS NOT NULL
-    """
+READ_RATINGS: Final[LiteralString] = f"""
+SELECT r."userId", r."profileId", count(*) AS "count",
+       avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
+       avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
+FROM (
+    SELECT <once> p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
+    FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r.<profile>
+    WHERE p."userId" {_IN_RANGE} AND p."deletedAt" IS NULL AND {RATED} <order>
+) AS r
+GROUP BY r."userId", r."profileId"
+"""
+"""Reads the average ratings of profiles, received or given: by the profile in column `<profile>`."""
 
+READ_RESULTS: Final[LiteralString] = f"""
+SELECT r."userId", r."quizId",
+       COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt"
+FROM <results> WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
+"""
+"""Reads the quiz results. `<results>`: the table, or `_RESULT_ONCE` where it may hold two of one quiz."""
 
-def _ratings(profile: LiteralString, once: LiteralString, order: LiteralString) -> LiteralString:
-    """Averages of what profiles were given, or have given: `profile` names the column that tells whose they are."""
-    return f"""
-    SELECT r."userId", r."profileId", count(*) AS "count",
-           avg(r."attractive")::float8 AS "attractive", avg(r."smart")::float8 AS "smart",
-           avg(r."funny")::float8 AS "funny", avg(r."interesting")::float8 AS "interesting"
-    FROM (
-        SELECT {once} p."userId", p."id" AS "profileId", r."attractive", r."smart", r."funny", r."interesting"
-        FROM "ProfileRating" r JOIN "Profile" p ON p."id" = r.{profile}
-        WHERE p."userId" {_IN_RANGE} AND p."deletedAt" IS NULL AND {RATED} {order}
-    ) AS r
-    GROUP BY r."userId", r."profileId"
-    """
+READ_VECTORS: Final[LiteralString] = f"""
+SELECT r."userId", r."quizId", e."position",
+       CASE WHEN abs((e."value" #>> '{{}}')::numeric) < 1e-300 THEN 0
+            ELSE GREATEST(LEAST((e."value" #>> '{{}}')::numeric, 1e300), -1e300)::float8 END AS "value"
+FROM <results>
+CROSS JOIN LATERAL jsonb_array_elements(
+    CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
+) WITH ORDINALITY AS e ("value", "position")
+WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
+  AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{{}}', true)
+"""
+"""Reads the elements of the results' vectors, of vectors of numbers only.
 
+The bounds keep a number that float8 cannot hold from failing the statement.
+"""
 
-def _results(results: LiteralString) -> LiteralString:
-    return f"""
-    SELECT r."userId", r."quizId",
-           COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt"
-    FROM {results} WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
-    """
+READ_ANSWERS: Final[LiteralString] = f"""
+SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
+       jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
+FROM <results>
+CROSS JOIN LATERAL jsonb_each(
+    CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{{}}' END
+) AS e
+WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
+"""
+"""Reads the answers that are not null, as hashes of question and answer."""
 
-
-def _vectors(results: LiteralString) -> LiteralString:
-    """Only vectors of numbers count. The bounds keep a number that float8 cannot hold from failing the query."""
-    return f"""
-    SELECT r."userId", r."quizId", e."position",
-           CASE WHEN abs((e."value" #>> '{{}}')::numeric) < 1e-300 THEN 0
-                ELSE GREATEST(LEAST((e."value" #>> '{{}}')::numeric, 1e300), -1e300)::float8 END AS "value"
-    FROM {results}
-    CROSS JOIN LATERAL jsonb_array_elements(
-        CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
-    ) WITH ORDINALITY AS e ("value", "position")
-    WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
-      AND NOT jsonb_path_exists(r."scoreVec", 'strict $[*] ? (@.type() != "number")', '{{}}', true)
-    """
-
-
-def _answers(results: LiteralString) -> LiteralString:
-    return f"""
-    SELECT r."userId", r."quizId", hashtextextended(e."key", 0) AS "question",
-           jsonb_hash_extended(e."value", hashtextextended(e."key", 0)) AS "answer"
-    FROM {results}
-    CROSS JOIN LATERAL jsonb_each(
-        CASE WHEN jsonb_typeof(r."answers") = 'object' THEN r."answers" ELSE '{{}}' END
-    ) AS e
-    WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
-    """
-
-
-_RESULT_ONCE: LiteralString = f"""(
+_RESULT_ONCE: Final[LiteralString] = f"""(
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" {_IN_RANGE} ORDER BY r."userId", {RESULT_ORDER}
 ) AS r"""
@@ -178,10 +179,10 @@ _USER_TYPES = {
 
 @dataclass(frozen=True)
 class Population:
-    """Columns as the database gave them; `users` by id, the others in any order.
+    """Columns as the database gave them; `users` ascending by id, the others in any order.
 
-    Every undeleted user is there. Where a user has no (undeleted) profile `hasProfile` is 0. -1 and NaN stand for
-    what is missing; `updatedAt` is in seconds since 1970, `distance` in km, `age` in whole years at the run's date.
+    `users` holds every undeleted user; `hasProfile` is 0 for one without an undeleted profile. -1 and NaN stand for
+    missing values. `updatedAt` is in seconds since 1970, `distance` in km, `age` in whole years at the run's date.
     """
 
     users: dict[str, Column]
@@ -196,7 +197,7 @@ class Population:
 
 
 def read_population(connection: Connection, now: datetime, user_id: int | None = None) -> Population:
-    """Read everyone, or one user, as of one moment.
+    """Read all users, or one, as of one moment.
 
     `connection` must not be inside a transaction: all queries share one read-only snapshot of the database.
     """
@@ -208,20 +209,20 @@ def read_population(connection: Connection, now: datetime, user_id: int | None =
 
 
 def _queries(connection: Connection) -> dict[str, LiteralString]:
-    """What is read by key ranges. Rows of which there should be one are sorted out where the site lets in several."""
-    ratings, ratings_order = (
-        ("", "") if is_unique(connection, "ProfileRating", RATING_KEY) else (RATING_ONCE, RATING_ORDER)
-    )
+    """The queries of a key range, by field of `Population`; DISTINCT where no unique index forbids duplicates."""
+    once, order = ("", "") if is_unique(connection, "ProfileRating", RATING_KEY) else (RATING_ONCE, RATING_ORDER)
+    ratings = READ_RATINGS.replace("<once>", once).replace("<order>", order)
+    interests = "" if is_unique(connection, "UserInterest", INTEREST_KEY) else "DISTINCT"
     results = """"QuizResult" r""" if is_unique(connection, "QuizResult", RESULT_KEY) else _RESULT_ONCE
     return {
-        "traits": _TRAITS,
-        "interests": _interests("" if is_unique(connection, "UserInterest", INTEREST_KEY) else "DISTINCT"),
-        "received": _ratings('"targetProfileId"', ratings, ratings_order),
-        "given": _ratings('"raterProfileId"', ratings, ratings_order),
-        "results": _results(results),
-        "vectors": _vectors(results),
-        "answers": _answers(results),
-        "blocks": _BLOCKS,
+        "traits": READ_TRAITS,
+        "interests": READ_INTERESTS.replace("<once>", interests),
+        "received": ratings.replace("<profile>", '"targetProfileId"'),
+        "given": ratings.replace("<profile>", '"raterProfileId"'),
+        "results": READ_RESULTS.replace("<results>", results),
+        "vectors": READ_VECTORS.replace("<results>", results),
+        "answers": READ_ANSWERS.replace("<results>", results),
+        "blocks": READ_BLOCKS,
     }
 
 
@@ -236,7 +237,7 @@ def _read_ranges(
     }
     queries = _queries(connection)
     while True:
-        users = fetch_columns(connection, _USERS, params | {"first": first, "last": last}, _USER_TYPES)
+        users = fetch_columns(connection, READ_USERS, params | {"first": first, "last": last}, _USER_TYPES)
         whole = len(users["id"]) < RANGE_USERS
         keys = {"first": first, "last": last if whole else int(users["id"][-1])}
         users = _once(users)
@@ -252,14 +253,14 @@ def _read_ranges(
 
 
 def _once(users: dict[str, Column]) -> dict[str, Column]:
-    """The first row of each user: of several profiles or preferences the one that counts."""
+    """The first row of each user: the profile and preferences that count."""
     first = np.ones(len(users["id"]), bool)
     first[1:] = users["id"][1:] != users["id"][:-1]
     return users if first.all() else {name: column[first] for name, column in users.items()}
 
 
 def _of_these_profiles(ratings: dict[str, Column], users: dict[str, Column]) -> dict[str, Column]:
-    """Without those of a user's other profiles."""
+    """The ratings of the profiles that count, not of a user's other profiles."""
     kept = np.isin(ratings["profileId"], users["profileId"][users["hasProfile"] == 1])
     return {name: column[kept] for name, column in ratings.items()}
 
