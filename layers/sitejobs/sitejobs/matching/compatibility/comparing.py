@@ -1,4 +1,4 @@
-"""A page's viewers compared with all their targets, some thousands of these in memory at a time."""
+"""Compares a page's viewers with all their targets, TARGETS_AT_ONCE targets in memory at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from sitejobs.matching.compatibility.targets import Targets
 from sitejobs.matching.scoring.arrays import Indices
 
 TARGETS_AT_ONCE = 10_000
-"""Targets compared in one go, however few a query loads: of few rows numpy's calls cost more than what they do."""
+"""Targets compared at a time, even if a query loads fewer: with few rows numpy's fixed cost of a call dominates."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The outcome for n viewers, ids ascending.
+    """The rows of n viewers, ids ascending.
 
-    hashes : (n,) of what is read of each viewer. counts : (n,) targets of each, totals : n sums of their hashes.
-    scores : all pairs, by viewer and target. interest_ids: id of each code of an interest.
+    hashes : (n,) of each viewer's inputs. counts: (n,) number of targets. totals: n sums of the targets' hashes.
+    scores : all pairs, by viewer and target. interest_ids: code -> id of the interest.
     """
 
     viewers: Indices
@@ -33,7 +33,7 @@ class Compared:
 
 
 def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
-    """Load everybody, `at_a_time` targets by a query, and compare all pairs; deleted targets are left out."""
+    """Load viewers and targets (`at_a_time` targets a query), and compare all pairs but those with deleted targets."""
     changed = np.setdiff1d(found.viewers, people.still_here(connection, found.viewers))
     packed = people.load(connection, found.viewers, changed)
     order = np.argsort(packed.ids)
@@ -52,7 +52,7 @@ def compare(connection: Connection, found: Targets, at_a_time: int) -> Compared:
 
 
 def _loaded(connection: Connection, ids: Indices, at_a_time: int) -> Iterator[Packed]:
-    """Those of the users who are still there, in groups of about `TARGETS_AT_ONCE`; one group at least, maybe empty."""
+    """The undeleted users in groups of up to `TARGETS_AT_ONCE`, or `at_a_time` if that is more; one group at least."""
     at_once = max(TARGETS_AT_ONCE, at_a_time)
     for start in range(0, max(len(ids), 1), at_once):
         here = people.still_here(connection, ids[start : start + at_once])
@@ -61,7 +61,7 @@ def _loaded(connection: Connection, ids: Indices, at_a_time: int) -> Iterator[Pa
 
 
 def _pairs_with(targets: Packed, wanted: Indices, order: Indices) -> tuple[Indices, Indices]:
-    """Indexes of the `wanted` ids that are among the targets, and the row of each there. `order` sorts `wanted`."""
+    """Indices of the `wanted` ids that are among the targets, and each one's row there. `order` sorts `wanted`."""
     rows = np.flatnonzero(targets.is_target)
     rows = rows[np.argsort(targets.ids[rows])]
     if not len(rows):
@@ -75,7 +75,7 @@ def _pairs_with(targets: Packed, wanted: Indices, order: Indices) -> tuple[Indic
 
 
 def _sums(owners: Indices, values: Indices, count: int) -> list[int]:
-    """Exact sums of 64-bit numbers by owner, beyond 64 bits: halves are small enough for double precision."""
+    """Exact sums of 64-bit numbers by owner. The 32-bit halves are summed apart, as doubles hold their sums exactly."""
     low = np.bincount(owners, values & 0xFFFFFFFF, minlength=count).astype(np.int64).tolist()
     high = np.bincount(owners, values >> 32, minlength=count).astype(np.int64).tolist()
     return [(a << 32) + b for a, b in zip(high, low, strict=True)]

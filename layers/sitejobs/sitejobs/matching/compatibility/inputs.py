@@ -1,7 +1,7 @@
-"""What a comparison reads of each user, packed into one row of UserCompatibilityInput and hashed.
+"""A user's inputs: what a comparison reads, packed into one row of UserCompatibilityInput and hashed.
 
-A user is a target of many viewers: its quizzes, interests and ratings are gathered once a run instead of once a viewer,
-by the database alone. The hashes tell an incremental run what changed, whatever the timestamps say.
+A user is a target of many viewers, so its quizzes, interests and ratings are gathered once a run instead of once a
+viewer, by the database alone. By the hashes an incremental run finds what changed, without trusting timestamps.
 """
 
 from typing import Final, LiteralString

@@ -1,4 +1,4 @@
-"""compatibility: first pages renew what is read of each user, then pages compare viewers with their targets."""
+"""compatibility: the first pages renew each user's inputs, the others compare viewers with their targets."""
 
 import logging
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from sitejobs.variables import Variables, read_environment
 _LOG = logging.getLogger(__name__)
 
 SCAN = 1000
-"""Viewers that a page of an incremental run looks at: one changed user makes all stale whom it suits."""
+"""Viewers that a page of an incremental run scans: a changed user makes all viewers stale who have it as a target."""
 
 
 class CompatibilityVariables(Variables):
@@ -34,7 +34,7 @@ class CompatibilityVariables(Variables):
 
 
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
-    """What the pages of a run share."""
+    """The parameters that all pages of a run share."""
     return {
         "version": read_environment(CompatibilityVariables, environment).version,
         "suggestions": options.max_suggestion_targets,
@@ -71,7 +71,7 @@ _KEYED = KeyedJob(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=
 
 
 def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:
-    """The next chapter: those that renew the inputs come first, so that a comparison finds them renewed."""
+    """The next chapter. The chapters that renew inputs come first, so that comparisons find all of them renewed."""
     connection = resources.database.connection()
     if options.user_id is not None:
         _renew_around(connection, options.user_id, read_parameters(options, resources.environment))
@@ -86,7 +86,7 @@ def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: 
 
 
 def batch(resources: Resources, run: Run, options: CompatibilityOptions, page: JsonObject) -> PageSummary:
-    """One page, of either kind. Renewed inputs are nobody's results: they are not counted."""
+    """One page, of either kind. Renewed inputs are no results: they are not counted."""
     return note_passed_over(_batch(resources, run, options, page), run, page)
 
 
@@ -105,7 +105,7 @@ def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, 
     first, number = (int(cursor["inputs"]), int(cursor["page"])) if cursor else (MIN_ID, 0)
     ranges = inputs.ranges(connection, first, PAGES_A_CHAPTER)
     full = len(ranges) == PAGES_A_CHAPTER and ranges[-1][0] < MAX_ID
-    # The last range is open: inputs of users who have gone lie beyond the last user too.
+    # The last range has no end: stored inputs of users who are gone may lie beyond the last user.
     ends = [last for last, _ in ranges] if full else [*(last for last, _ in ranges[:-1]), MAX_ID]
     starts = [first, *(end + 1 for end in ends[:-1])]
     pages = [

@@ -1,4 +1,4 @@
-"""Users as a comparison sees them: their packed inputs loaded into arrays, the same for viewers and targets."""
+"""Loads users' packed inputs into arrays, alike for viewers and targets."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -38,7 +38,7 @@ WHERE u."id" = ANY(%(ids)s) AND u."deletedAt" IS NULL AND NOT EXISTS (
           SELECT FROM "Profile" kept
           WHERE kept."userId" = p."userId" AND kept."userId" = ANY(%(ids)s) AND kept."deletedAt" IS NULL))
 """
-"""Those of the users who are undeleted and whose profiles are not all deleted.
+"""Reads which of the users are undeleted, without those whose profiles are all deleted.
 
 The ids are repeated for each table: without that the planner reads a whole table.
 """
@@ -63,10 +63,11 @@ _RECEIVED = np.dtype([("averages", ">f8", 4), ("count", ">i8")])
 class Packed:
     """n users as the database keeps them.
 
-    interests : (i, 2) subject and interest ids, users one after the other, `interest_count` (n,) each.
-    results : (r,) of `_RESULT`, `result_count` (n,) each; vectors and answers (question and answer hashes) of these.
-    received, given : averages of those who are or have rated.
-    viewer_hash, target_hash : of what is read of a viewer and of a target; is_target: whether it is one at all.
+    interests : (i, 2) subject and interest ids, user after user; `interest_count` (n,) of each.
+    results : (r,) of `_RESULT`, user after user; `result_count` (n,) of each. vectors, answers (question and answer
+        hashes): of all results, one after the other.
+    received, given : averages of the users who are rated, and of those who have rated.
+    viewer_hash, target_hash : hashes of what is read of a viewer and of a target. is_target: whether it can be one.
     """
 
     ids: Indices
@@ -88,7 +89,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of what the viewers of a page have, as indexes into these: all ascending. Nothing else can be shared.
+    """What the viewers of a page have, each ascending; a code is an index into it. Nothing else can be shared.
 
     vector_length : length of the viewers' vectors of each quiz, 0 where lengths differ or one has none. Targets with
         that length are compared by vector with all viewers; their answers are not loaded.
@@ -118,11 +119,11 @@ class Codes:
 
 @dataclass(frozen=True)
 class People:
-    """n users. Quizzes as in `sitejobs.matching.users.Users`: `vectors`, `answers` and `questions` by result.
+    """n users. Quizzes as in `sitejobs.matching.scoring.users.Users`: `vectors`, `answers` and `questions` by result.
 
-    interests : codes, ascending; interest_count: (n,) of all, without a code too.
+    interests : codes, ascending. interest_count: (n,) including interests without a code.
     averages : (n, 4) of received ratings, NaN without any. gives, gets: (n, 4) unit vectors, zero when flat or missing.
-    has_rated : (n,) who has given ratings.
+    has_rated : (n,) whether the user has given ratings.
     """
 
     ids: Indices
@@ -144,19 +145,19 @@ class People:
 
     @cached_property
     def result_keys(self) -> Indices:
-        """For each quiz result its user's row and its quiz's code in one ascending number."""
+        """For each quiz result, its user's row and its quiz's code as one ascending number."""
         return np.asarray(self.quiz.owners() * QUIZZES + self.quiz.values)
 
 
 def still_here(connection: Connection, ids: Indices) -> Indices:
-    """Those of the users, ascending, who have deleted neither account nor profile: inputs may be as old as the run."""
+    """The users, ascending, who are not deleted now and whose profiles are not: inputs may be as old as the run."""
     return np.sort(fetch_columns(connection, _READ_UNDELETED_USERS, {"ids": ids}, {"id": "int8"})["id"])
 
 
 def load(connection: Connection, ids: Indices, changed: Indices = NOBODY) -> Packed:
-    """Load the inputs of undeleted users, each named once, in any order.
+    """Load the inputs of undeleted users; `ids` names each once, in any order.
 
-    Who came since the inputs were renewed is read anew, and who is known to have `changed`.
+    Users who came since the inputs were renewed, and users in `changed`, are read from the site's tables.
     """
     found = _fetch(connection, _READ_STORED_INPUTS, np.setdiff1d(ids, changed, assume_unique=True))
     lacking = np.setdiff1d(ids, found["userId"], assume_unique=True)
@@ -183,7 +184,7 @@ def load(connection: Connection, ids: Indices, changed: Indices = NOBODY) -> Pac
 
 
 def joined(parts: list[Packed]) -> Packed:
-    """All users of the first, then all of the second, and so on."""
+    """The users of all parts, part after part."""
     if len(parts) == 1:
         return parts[0]
     return Packed(
@@ -192,7 +193,7 @@ def joined(parts: list[Packed]) -> Packed:
 
 
 def encode(packed: Packed, codes: Codes, *, viewers: bool = False) -> People:
-    """Arrays of the users by the codes of a page's viewers; `viewers` if these are they."""
+    """Arrays of the users, by the codes of a page's viewers. `viewers`: whether the users are these viewers."""
     count = len(packed.ids)
     quiz, latest, vectors, answers, questions = _quizzes(packed, codes, every_answer=viewers)
     averages, given = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
@@ -231,7 +232,7 @@ def _interests(packed: Packed, codes: Codes) -> Ragged:
 def _quizzes(
     packed: Packed, codes: Codes, *, every_answer: bool
 ) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged]:
-    """Results of quizzes that have a code: codes by user, the index of the latest, then vectors, answers, questions."""
+    """Results of quizzes with a code: codes and the latest's index by user; vectors, answers, questions by result."""
     results = packed.results
     quizzes = codes_of(results["quiz"].astype(np.int64), codes.quizzes)
     owners = np.repeat(np.arange(len(packed.ids)), packed.result_count)

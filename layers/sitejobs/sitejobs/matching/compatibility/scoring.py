@@ -1,4 +1,4 @@
-"""The compatibility of chosen pairs: the formula of docs/compatibility.md, one vectorised step a part."""
+"""The compatibility of chosen pairs, by the formula of docs/compatibility.md."""
 
 from dataclasses import dataclass, fields
 
@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.users import MISSING
 
 @dataclass(frozen=True)
 class Weights:
-    """Share of each part in the score; each part lies in 0..1. The view UserCompatibilityExplained names them too."""
+    """Weight of each part, which lies in 0..1. The view UserCompatibilityExplained repeats them."""
 
     quiz: float = 0.45
     interests: float = 0.25
@@ -30,7 +30,7 @@ class Scores:
     """p compared pairs. All arrays have p rows.
 
     viewer, target : ids. score: NaN where either side has no signal at all. shared: (p, 5) codes of the first shared
-    interests, MISSING where there are fewer. averages: (p, 4) of what the target received, NaN without ratings.
+    interests, MISSING where there are fewer. averages: (p, 4) of the ratings that the target received, NaN without any.
     """
 
     viewer: Indices
@@ -51,7 +51,7 @@ class Scores:
 
 
 def score_pairs(viewers: People, targets: People, viewer: Indices, target: Indices) -> Scores:
-    """Compare the pairs (viewer[i], target[i]), rows of the given people. A missing signal counts as 0."""
+    """Compare the pairs (viewer[i], target[i]), rows of `viewers` and `targets`. A missing signal counts as 0."""
     bits = InterestBits.over(viewers)
     shared_bits = bits.of(viewers)[viewer] & bits.of(targets)[target]
     shared_count = np.bitwise_count(shared_bits).sum(axis=1, dtype=np.int64)

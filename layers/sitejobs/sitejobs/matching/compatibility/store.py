@@ -1,4 +1,4 @@
-"""Writes a page: of the rows of its viewers those that differ from what is stored, in the page's transaction."""
+"""Writes the rows of a page's viewers that differ from the stored ones, in the page's transaction."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -90,7 +90,7 @@ _DELETE_VIEWERS: Final[LiteralString] = """DELETE FROM "UserCompatibilityViewer"
 
 
 def fit_to_store(compared: Compared) -> tuple[Compared, Indices]:
-    """What can be stored, and the ids of the viewers who have a row that is not finite."""
+    """The viewers whose rows are all finite, and the ids of the others."""
     scores = compared.scores
     parts = scores.quiz + scores.interests + scores.rating_quality + scores.rating_fit
     finite = np.isfinite(parts) & (np.isfinite(scores.averages).all(axis=1) | (scores.rating_count == 0))
@@ -110,7 +110,7 @@ def fit_to_store(compared: Compared) -> tuple[Compared, Indices]:
 
 
 def write(connection: Connection, compared: Compared, gone: list[int], version: str, now: datetime) -> int:
-    """Make the stored rows of the viewers what was compared, and remove those of users who are gone.
+    """Write the rows of the compared viewers that differ, and remove those of users who are gone.
 
     The transaction must be REPEATABLE READ. Returns how many rows are new or changed.
     """
@@ -150,7 +150,7 @@ def _write_viewers(connection: Connection, compared: Compared, changed: Indices,
 
 
 def _values(scores: Scores, interest_ids: Indices) -> dict[str, Column]:
-    """The columns of the rows as they are read back, but for their version."""
+    """The rows' columns as `_READ_STORED_ROWS` reads them, without the version."""
     shared = (
         np.where(scores.shared == MISSING, MISSING, interest_ids[scores.shared]) if len(interest_ids) else scores.shared
     )
@@ -168,7 +168,7 @@ def _values(scores: Scores, interest_ids: Indices) -> dict[str, Column]:
 
 
 def _differences(stored: dict[str, Column], wanted: dict[str, Column]) -> tuple[Indices, Indices]:
-    """Rows that are stored but not (so) wanted, and rows that are wanted but not (so) stored, by their index."""
+    """Indices of the stored rows to delete, and of the wanted rows to insert: a changed row is in both."""
     here, there = _keys(stored, wanted)
     order = np.argsort(here)
     at = np.searchsorted(here, there, sorter=order)
@@ -186,7 +186,7 @@ def _differences(stored: dict[str, Column], wanted: dict[str, Column]) -> tuple[
 
 
 def _keys(stored: dict[str, Column], wanted: dict[str, Column]) -> tuple[Indices, Indices]:
-    """One number a pair of ids, the same for equal pairs."""
+    """A number for each pair of ids, the same for equal pairs."""
     codes = []
     for name in ("viewerUserId", "targetUserId"):
         _, code = np.unique(np.concatenate([stored[name], wanted[name]]), return_inverse=True)

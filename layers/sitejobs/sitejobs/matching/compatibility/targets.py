@@ -97,7 +97,8 @@ SELECT "id" FROM (
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "id" LIMIT %(limit)s
 """
-"""Users to compute, and users whose stored rows may have to go."""
+"""Viewers of a key range, and users whose stored rows may have to go."""
+
 COUNT: Final[LiteralString] = """SELECT count(*) FROM "User" WHERE "deletedAt" IS NULL"""
 """Number of viewers."""
 

@@ -1,4 +1,4 @@
-"""Quiz results compared: the viewer's most recent one against the candidate's of the same quiz."""
+"""Compares quiz results: the viewer's most recent one with the candidate's result of the same quiz."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,14 +11,14 @@ from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING, QUIZZES
 
 NOT_ASKED = -2
-"""In the place of an answer code: the user's result has no such question."""
+"""Stands for an answer code where the user's result lacks the question."""
 
 NEITHER = 0.5
 """Similarity of two users who have no quiz in common."""
 
 
 class QuizTakers(Protocol):
-    """People with quiz results, as `Users` has them."""
+    """Users with quiz results: the fields of `Users` that a comparison reads."""
 
     @property
     def quiz(self) -> Ragged: ...
@@ -36,9 +36,9 @@ class QuizTakers(Protocol):
 
 @dataclass(frozen=True)
 class QuizComparison:
-    """Of p pairs which have results of one quiz, and how alike these are. All arrays (p,).
+    """Which of p pairs have results of one quiz, and how alike these are. All arrays (p,).
 
-    value : the cosine where both have vectors of one length (`by_vector`), else the share of equal answers; 0 where
+    value : the cosine where both vectors have one length (`by_vector`), else the share of equal answers; 0 where
         nothing is compared.
     """
 
@@ -65,7 +65,7 @@ def compare_quizzes(viewers: QuizTakers, candidates: QuizTakers, viewer: Indices
 
 
 def quiz_similarity(viewers: QuizTakers, candidates: QuizTakers, viewer: Indices, candidate: Indices) -> Floats:
-    """Similarity in 0..1 of the pairs (viewer[i], candidate[i]), as the traits part falls back on it."""
+    """Similarity in 0..1 of the pairs (viewer[i], candidate[i]): the traits part where traits cannot be compared."""
     found = compare_quizzes(viewers, candidates, viewer, candidate)
     scores = np.where(found.by_vector, (found.value + 1) / 2, found.value)
     return np.where(found.compared, scores, NEITHER)
@@ -79,7 +79,7 @@ def latest_results(viewers: QuizTakers) -> Indices:
 def _results(
     viewers: QuizTakers, candidates: QuizTakers, viewer: Indices, candidate: Indices
 ) -> tuple[Indices, Indices]:
-    """The two results to compare, by their index; MISSING where there is none."""
+    """Indices of the two results to compare; MISSING where there is none."""
     left = latest_results(viewers)[viewer]
     if not len(viewers.quiz.values) or not len(candidates.quiz.values):
         return left, np.full(len(left), MISSING)
@@ -90,19 +90,19 @@ def _results(
 
 
 def _cosines(left_vectors: Ragged, right_vectors: Ragged, left: Indices, right: Indices) -> Floats:
-    """Cosines of unit (or zero) vectors of equal lengths."""
+    """Cosines of pairs of unit or zero vectors of equal length."""
     one, two = left_vectors.take(left), right_vectors.take(right)
     products = one.values.astype(np.float64) * two.values
     return np.asarray(np.bincount(one.owners(), products, minlength=len(left)))
 
 
 def _equal_answers(viewers: QuizTakers, candidates: QuizTakers, left: Indices, right: Indices) -> Floats:
-    """Share of equal answers among the questions that both answered; 0 when there are none."""
+    """Share of equal answers among the questions that both answered; 0 without any."""
     distinct, which = np.unique(left, return_inverse=True)
     asked, given = viewers.questions.take(distinct), viewers.answers.take(distinct)
     known = asked.values != MISSING
     width = int(asked.values.max(initial=-1)) + 1
-    # What each of the few viewers answered to each question, and a last column for questions unknown to all.
+    # The distinct viewers' answers by question; the last column stands for questions without a code.
     answers = np.full((len(distinct), width + 1), NOT_ASKED, np.int64)
     answers[asked.owners()[known], asked.values[known]] = given.values[known]
     questions, others = candidates.questions.take(right), candidates.answers.take(right).values

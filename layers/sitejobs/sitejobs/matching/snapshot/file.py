@@ -1,8 +1,8 @@
 """A snapshot as one file in the work bucket, read by byte ranges.
 
-Layout: 8 bytes of magic, 8 of the head's length, the head (npz: meta, dictionaries, bounds, where things are), the
-index (npz: ids and hashes by position), then the blocks, each the plain bytes of its `Users` arrays padded to 8. A
-batch reads the head and then only the blocks that it needs; a small snapshot is read whole in one go.
+Layout: 8 bytes of magic, 8 bytes with the head's length, the head (npz: meta, dictionaries, bounds, sizes of arrays),
+the index (npz: ids and hashes by position), then the blocks: the bytes of each `Users` array, padded to 8. A page reads
+the head and the blocks that it needs; a snapshot up to READ_WHOLE_BYTES is read whole.
 """
 
 import io
@@ -33,10 +33,10 @@ _PREFIX = struct.Struct("<8sQ")
 _FIRST_READ = 256 * 1024
 
 READ_WHOLE_BYTES = 192 * 1024 * 1024
-"""Up to this size one sequential read is cheaper than picking blocks."""
+"""Bytes of a snapshot up to which one sequential read is cheaper than reading single blocks."""
 
 READ_BYTES = 16 * 1024 * 1024
-"""Most that one ranged read asks for."""
+"""Bytes of one ranged read, at most."""
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
@@ -75,11 +75,11 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
 
 
 class StoredSnapshot:
-    """A snapshot in a work store. Blocks come by `block`, and stay in a local file once they were read.
+    """A snapshot in a work store. `block` returns a block and keeps it in a local file.
 
     Parameters
     ----------
-    folder : for the local copy, which vanishes with the process; holds at most the snapshot's size.
+    folder : where the local copy lies. It is at most as large as the snapshot and vanishes with the process.
 
     Raises
     ------
@@ -120,16 +120,16 @@ class StoredSnapshot:
 
     @property
     def users(self) -> int:
-        """How many users it holds, candidates and other viewers."""
+        """Number of users: candidates and other viewers."""
         return int(self.starts[-1])
 
     @property
     def candidates(self) -> int:
-        """How many of them are candidates: they have the lowest positions."""
+        """Number of candidates: the users at the lowest positions."""
         return int(self.starts[len(self.bounds)])
 
     def nobody(self) -> Users:
-        """No users at all, with as many traits as the others have."""
+        """`Users` of length 0, with the snapshot's number of traits."""
         arrays: dict[str, Any] = {}
         for name, (kind, width) in _PLAIN.items():
             shape = (0,) if width == 1 else (0, len(self.dictionaries.traits) if width < 0 else width)
@@ -146,14 +146,14 @@ class StoredSnapshot:
         return _block_users(self._copy.buffer, at, self._lengths[index], len(self.dictionaries.traits))
 
     def need(self, blocks: Indices) -> None:
-        """Fetch these blocks, neighbours in one read."""
+        """Fetch these blocks; adjacent blocks are one read."""
         missing = np.unique(blocks[~self._present[blocks]])
         for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1):
             if len(run):
                 self._fetch(int(run[0]), int(run[-1]) + 1)
 
     def at(self, start: int, stop: int) -> list[tuple[Users, Indices]]:
-        """Users at positions start..stop-1: for each block of them the block and the rows in it."""
+        """Users at positions start..stop-1: each block that holds some, and their rows in it."""
         first = int(np.searchsorted(self.starts, start, side="right")) - 1
         found = []
         for index in range(first, len(self._lengths)):
@@ -197,7 +197,7 @@ class _LocalCopy:
 
 
 def read_whole(store: WorkStore, key: str) -> bytes:
-    """A small work file."""
+    """Read a whole work file."""
     return _read(store, key, 0, store.size(key))
 
 
@@ -208,8 +208,7 @@ def _read(store: WorkStore, key: str, start: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-# Name, dtype, and columns of a row (-1: as many as there are traits) of each stored array.
-_OFFSETS = ("i8", 1)
+# Name -> dtype and number of columns of each stored array (-1: one for each trait).
 _PLAIN: dict[str, tuple[str, int]] = {
     "ids": ("i8", 1),
     "visible": ("?", 1),
@@ -237,7 +236,7 @@ _PLAIN: dict[str, tuple[str, int]] = {
 }
 _RAGGED = {"interests": "i4", "quiz": "i4", "vectors": "f4", "answers": "i4", "questions": "i4"}
 _LAYOUT = [item.name for item in fields(Users)] + list(_RAGGED)
-"""Arrays of a block in file order: each field, of ragged ones the values, then the ragged ones' offsets."""
+"""Arrays of a block in file order: the fields (of a `Ragged` its values), then the offsets of each `Ragged`."""
 
 
 def _block_arrays(block: Users) -> list[NDArray[Any]]:
