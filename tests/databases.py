@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg import sql
@@ -10,6 +11,7 @@ from psycopg import sql
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.population import generate, load
 
 
 @contextmanager
@@ -32,4 +34,13 @@ def site_database(server: Server) -> Iterator[str]:
         with connect(url) as connection:
             apply_site_schema(connection)
             apply(connection)
+        yield url
+
+
+@contextmanager
+def populated_database(server: Server, users: int = 40, seed: int = 5, moment: datetime | None = None) -> Iterator[str]:
+    """The URL of a database with a small synthetic site as it is at a moment, a minute ago by default."""
+    with site_database(server) as url:
+        with connect(url) as connection:
+            load(connection, generate(users, seed, moment or datetime.now(UTC) - timedelta(minutes=1)))
         yield url

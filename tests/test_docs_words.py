@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tests.test_docs import ROOT, blocks
+from tests.documentation import ROOT, blocks
 
 TERMS = {
     "batch", "block", "candidate", "candidate pool", "chapter", "chunk", "contract", "fresh", "loss", "page",

@@ -17,7 +17,13 @@ from tools.new_job_template import Refused
 NAME = "interest-count"
 MODULE = "interest_count"
 OF_EVERY_JOB = (
-    *("tests/test_catalog.py", "tests/test_docs.py", "tests/workflows/test_guide.py", "tests/workflows/test_graph.py"),
+    *(
+        "tests/test_catalog.py",
+        "tests/test_docs.py",
+        "tests/test_docs_tables.py",
+        "tests/workflows/test_guide.py",
+        "tests/workflows/test_graph.py",
+    ),
     *("tests/bundle/test_template.py", "tests/bundle/test_watching.py", "tests/workflows/test_stack.py"),
     *("tests/local/test_contract.py", "tests/test_row_security.py::test_the_tables_of_a_job_are_the_contracts"),
     "tests/sql",

@@ -17,8 +17,8 @@ from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.population import generate, load
+from tests.documentation import ROOT, Line, lines_of
 from tests.limits import PATIENCE_S
-from tests.test_docs import ROOT, Line, lines_of
 
 EVERYTHING = JOBS | WORKFLOWS
 EXAMPLES = [line for line in lines_of(ROOT / "docs" / "guide.md") if line.arguments and line.arguments[0] in EVERYTHING]
