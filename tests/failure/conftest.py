@@ -1,4 +1,4 @@
-"""Whole runs on a small site, each test in a database of its own; the machine and its workers last for all of them."""
+"""Whole runs on a small site. Each test has its own database; the machine and its workers serve all tests."""
 
 import uuid
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _numbers = count(1)
 
 
 def fill(url: str) -> None:
-    """Make a synthetic site, where every run starts at `NOW`: so their rows can be compared."""
+    """Make a synthetic site in which every run starts at `NOW`, so that their rows can be compared."""
     with connect(url) as connection:
         apply_site_schema(connection)
         apply(connection)
@@ -42,7 +42,7 @@ def template(postgres_server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def machine_of(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A machine for a database that is not there yet: each test makes it anew."""
+    """A machine for a database that does not exist yet: each test makes it."""
     url = postgres_server.database_url(f"failure_{uuid.uuid4().hex}")
     log = tmp_path_factory.mktemp("machine") / "functions.log"
     site = Site(postgres_server, url, log)
@@ -54,7 +54,7 @@ def machine_of(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def site(machine_of: Site, template: str) -> Iterator[Site]:
     with temporary_database(machine_of.server, template, machine_of.name):
-        # Workers keep the last snapshot they opened, by a key made of the run's id: an id comes once.
+        # Workers keep the last opened snapshot by the run's id, so no two tests may use the same id.
         machine_of.query(f'ALTER TABLE "JobRun" ALTER "id" RESTART WITH {next(_numbers) * 1000}')
         machine_of.forget()
         yield machine_of
@@ -64,7 +64,7 @@ def site(machine_of: Site, template: str) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def clean(machine_of: Site, template: str) -> Rows:
-    """What one undisturbed run leaves."""
+    """The rows after one undisturbed run."""
     with temporary_database(machine_of.server, template, machine_of.name):
         assert machine_of.run().status == "SUCCEEDED"
         machine_of.assert_whole()

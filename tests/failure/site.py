@@ -25,7 +25,7 @@ PLAN, BATCH = "MatchScoresPlanFunction", "MatchScoresFunction"
 RECORD, FINISH = "RunsRecordFunction", "RunsFinishFunction"
 
 OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrency": 2}
-"""Eight pages or so, two at a time."""
+"""About eight pages, two at a time."""
 
 
 Rows = dict[tuple[int, int], str]
@@ -63,7 +63,7 @@ CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUN
 
 @dataclass
 class Gate:
-    """Something that the run's sessions wait for while it is closed. `holder` is the session that closes it."""
+    """A lock that the run's sessions wait for while it is closed. `holder`: the session that closes it."""
 
     holder: Connection
     watcher: Connection
@@ -71,7 +71,7 @@ class Gate:
     open: Callable[[], object]
 
     def wait(self, sessions: int = 1) -> list[int]:
-        """Wait until so many sessions wait for a lock; their ids."""
+        """Wait until this many sessions wait for a lock; returns their ids."""
         deadline = time.monotonic() + PATIENCE_S
         mine = [self.holder.info.backend_pid]
         while len(found := [row[0] for row in self.watcher.execute(_WAITING, [mine])]) < sessions:
@@ -82,7 +82,7 @@ class Gate:
 
 @dataclass
 class Site:
-    """One database, and the machine that runs jobs on it. Each call has a connection of its own: all may be ended."""
+    """One database, and the machine that runs jobs on it. Each call opens a connection, since any may be ended."""
 
     server: Server
     url: str
@@ -111,7 +111,7 @@ class Site:
         return self.started[-1]
 
     def forget(self) -> None:
-        """End what a test has left running, and forget what was heard."""
+        """End what a test has left running, and forget recorded failures."""
         self.listener = None
         for execution in self.started:
             if self.machine.describe(execution).status == "RUNNING":
@@ -125,7 +125,7 @@ class Site:
         return self.machine.wait(execution, PATIENCE_S)
 
     def call(self, function: str, event: JsonObject) -> JsonObject:
-        """Call a function by the Lambda API; its answer."""
+        """Call a function through the Lambda API; returns its answer."""
         lambdas = self.machine.client("lambda")
         answer = lambdas.invoke(FunctionName=self.function(function), Payload=json.dumps(event))
         parsed: JsonObject = json.loads(answer["Payload"].read())
@@ -141,7 +141,7 @@ class Site:
             self.listener(event)
 
     def errors(self, function: str) -> list[str]:
-        """What the function's calls failed with: name and message."""
+        """The errors of the function's failed calls: name and message."""
         return [
             f"{event.error['errorType']}: {event.error['errorMessage']}"
             for event in self.events
@@ -163,7 +163,7 @@ class Site:
         return {key: text for key, text in self.rows().items() if key[0] == viewer}
 
     def assert_whole(self) -> None:
-        """No viewer has rows of two runs, fewer or more than were written for it, or a rank twice."""
+        """Check that no viewer has rows of two runs, more or fewer rows than were written, or a rank twice."""
         assert self.query(_VIEWERS_OFF) == []
 
     def run_rows(self) -> list[tuple[Any, ...]]:
@@ -174,24 +174,24 @@ class Site:
         return self.query('SELECT "page", "error", "detail" FROM "JobRunFailedPage" ORDER BY "runId", "page"')
 
     def real_clock(self) -> None:
-        """Let runs start when they do; otherwise all start at one moment, so that their rows can be compared."""
+        """Let runs start at the real time; otherwise all start at one moment, so that their rows can be compared."""
         self.query('ALTER TABLE "JobRun" ALTER "startedAt" SET DEFAULT now()')
 
     def age(self, seconds: int = 7200) -> None:
-        """As if nothing had been heard of the runs under way for so long."""
+        """Set back the heartbeat of the running runs by this long."""
         self.query('UPDATE "JobRun" SET "heartbeatAt" = "heartbeatAt" - make_interval(secs => %s)', seconds)
 
     def set_database(self, setting: str) -> None:
-        """A server setting, for every session that begins from now on."""
+        """Change a server setting for all sessions that begin from now on."""
         with connect(self.url) as connection:
             name = sql.Identifier(connection.info.dbname)
             connection.execute(sql.SQL("ALTER DATABASE {} SET {}").format(name, sql.SQL(setting)))
 
-    # ---- what disturbs it
+    # ---- disturbances
 
     @contextmanager
     def gate(self, table: str, condition: str) -> Iterator[Gate]:
-        """Inserts of rows that fulfil a condition on NEW wait at the gate, which is closed."""
+        """Close the gate: inserts of rows that fulfil a condition on NEW wait for it."""
         with connect(self.url) as holder, connect(self.url) as watcher:
             holder.execute(_GATE.format(condition=condition, table=f'"{table}"').encode())
             gate = Gate(
@@ -205,7 +205,7 @@ class Site:
 
     @contextmanager
     def lock(self, statement: str) -> Iterator[Gate]:
-        """A gate, still open, that takes a statement's locks when it is closed: in a transaction of its holder."""
+        """An open gate. Closing it runs a statement in its holder's transaction, which then holds the locks."""
         with connect(self.url) as holder, connect(self.url) as watcher:
             yield Gate(
                 holder,
@@ -215,7 +215,7 @@ class Site:
             )
 
     def kill_workers(self, function: str) -> None:
-        """SIGKILL for every environment of a function."""
+        """Send SIGKILL to every environment of a function."""
         for pid in self.machine._pool.pids(self.function(function)):
             os.kill(pid, signal.SIGKILL)
 
@@ -225,7 +225,7 @@ class Site:
             yield connection
 
     def end_sessions(self) -> int:
-        """End every session of the site's database; how many there were."""
+        """End every session of the site's database; returns how many there were."""
         with self.administrator() as administrator:
             pids = [row[0] for row in administrator.execute(_SESSIONS, [self.name])]
             for pid in pids:
@@ -233,7 +233,7 @@ class Site:
         return len(pids)
 
     def take_away(self) -> None:
-        """Let nobody into the database, and end all sessions."""
+        """Refuse new logins to the database, and end all sessions."""
         self._allow_connections(False)
         self.end_sessions()
 
@@ -241,7 +241,7 @@ class Site:
         self._allow_connections(True)
 
     def away_during_first(self, function: str) -> None:
-        """The database goes away when the function is first called, and comes back once that call has failed."""
+        """Make the database unavailable when the function is first called, until that call has failed."""
         name, once = self.function(function), threading.Event()
 
         def listen(event: Event) -> None:
@@ -254,7 +254,7 @@ class Site:
         self.listener = listen
 
     def after_plan(self, change: Callable[[], object]) -> None:
-        """Make a change once Plan has answered, before any page begins."""
+        """Make a change after Plan has answered, before any page begins."""
         name = self.function(PLAN)
 
         def listen(event: Event) -> None:

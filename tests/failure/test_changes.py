@@ -1,4 +1,4 @@
-"""The site changes between Plan, which reads it, and the pages, which write: as if the run had begun after that."""
+"""The site changes between Plan and the pages: the result is that of a run that began after the change."""
 
 import pytest
 
@@ -17,7 +17,7 @@ STAY_CANDIDATES = {"blocked", "blocking"}
 
 @pytest.fixture
 def popular(clean: Rows) -> int:
-    """Who is in the most people's matches, and has some."""
+    """The user who has matches and is in the most people's matches."""
     candidates = [candidate for _, candidate in clean]
     viewers = {viewer for viewer, _ in clean}
     return max(viewers, key=candidates.count)

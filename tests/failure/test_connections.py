@@ -1,4 +1,4 @@
-"""The database in the run's way: sessions ended, locks held, nobody let in, the server crashed."""
+"""Database trouble during a run: sessions ended, locks held, logins refused, the server crashed."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing_but_time(site: Site,
 
 
 def test_a_server_that_crashes_while_rows_are_copied_is_found_again(clean: Rows, viewer: int, tmp_path: Path) -> None:
-    """It restarts by itself when one of its processes is killed, and nobody gets in meanwhile."""
+    """When one of its processes is killed, the server restarts by itself and refuses logins meanwhile."""
     home = make_home()
     with running_postgres(home) as server:
         elsewhere = Site(server, server.url, tmp_path / "logs" / "match-scores.log")

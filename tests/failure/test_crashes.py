@@ -84,7 +84,7 @@ def test_a_plan_that_is_killed_every_time_fails_the_run_that_it_opened_and_frees
 
 
 def test_a_page_whose_worker_dies_every_time_fails_alone_and_is_named(site: Site, clean: Rows, viewer: int) -> None:
-    """As when it needs more memory than there is."""
+    """As when it runs out of memory."""
     with site.gate("MatchScore", OF_ONE_USER.format(viewer)) as gate:
         execution = site.start(maxConcurrency=1)
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""A failover: for a while every session is told that the database takes no writes."""
+"""A failover: for a while the database is read-only for every session."""
 
 import shutil
 import threading
@@ -21,7 +21,7 @@ READ_ONLY = "default_transaction_read_only = on"
 
 
 class Failover:
-    """Makes the database read-only when a function is first called, until one of its calls has failed of it."""
+    """Makes the database read-only when a function is first called, until one of its calls has failed because of it."""
 
     def __init__(self, site: Site, function: str) -> None:
         self.site, self.name = site, site.function(function)
@@ -64,7 +64,7 @@ def pid(connection: psycopg.Connection) -> int:
 
 
 def alter(url: str, change: str) -> None:
-    """Change the settings of a database, whatever it says of writing."""
+    """Change the settings of a database, even while it is read-only."""
     with connect(make_conninfo(url, options="-c default_transaction_read_only=off")) as connection:
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} {}").format(name, sql.SQL(change)))
@@ -81,7 +81,7 @@ def test_a_session_of_a_read_only_database_is_not_kept(database_url: str) -> Non
 
 
 def test_a_session_that_became_read_only_is_replaced(database_url: str) -> None:
-    """As of a standby, which may be what the server's name led to when the session began."""
+    """As with a standby: the server's name may have led to one when the session began."""
     database = Database(database_url)
     before = database.connection()
     before.execute("SET default_transaction_read_only = on")
@@ -103,7 +103,7 @@ def test_a_session_within_a_transaction_that_only_reads_is_kept(database_url: st
 
 @pytest.fixture(scope="module")
 def standby() -> Iterator[Server]:
-    """A server that replays another's log, for ever: it takes no writes until it is promoted."""
+    """A server in recovery: it is read-only until it is promoted."""
     home = make_home()
     with own_server(home, settings={"hot_standby": "on"}, prepare=lambda data: (data / "standby.signal").touch()) as it:
         yield it

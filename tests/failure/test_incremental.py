@@ -1,4 +1,4 @@
-"""An incremental run that is disturbed ends as an undisturbed run for everyone would."""
+"""A disturbed incremental run has the result of an undisturbed run for everyone."""
 
 import time
 

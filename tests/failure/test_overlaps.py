@@ -1,4 +1,4 @@
-"""Runs that meet: of the same scope, of different ones over the same viewers, and those taken for dead."""
+"""Overlapping runs: of the same scope, of different scopes with the same viewers, and runs taken for dead."""
 
 import time
 
@@ -15,7 +15,7 @@ SELECT DISTINCT m."userId", r."scope" FROM "MatchScore" m LEFT JOIN "JobRun" r O
 
 @pytest.fixture
 def live(site: Site) -> Site:
-    """A site whose runs start when they do."""
+    """A site whose runs start at the real time."""
     site.real_clock()
     return site
 
@@ -28,7 +28,7 @@ def scopes(site: Site) -> dict[int, str]:
 
 
 def ended_of(site: Site, executions: list[str], number: int) -> list[str]:
-    """Wait until so many of the executions have ended; those."""
+    """Wait until this many of the executions have ended; returns them."""
     deadline = time.monotonic() + PATIENCE_S
     while len(ended := [one for one in executions if site.machine.describe(one).status != "RUNNING"]) < number:
         assert time.monotonic() < deadline
@@ -120,7 +120,7 @@ def test_runs_of_all_kinds_at_once_neither_deadlock_nor_mix_their_rows(live: Sit
 
 
 def test_a_run_taken_for_dead_writes_no_more_and_fails(live: Site, clean: Rows) -> None:
-    # A page's first viewer: it holds no lock yet that the newer run would wait for.
+    # A page's first viewer: the page holds no lock yet that the newer run would wait for.
     with live.gate("MatchScoreViewer", """NEW."scoredAt" = (SELECT min("startedAt") FROM "JobRun")""") as gate:
         dead = live.start(maxConcurrency=1)
         gate.wait()

@@ -1,4 +1,4 @@
-"""Pages that fail whenever they are tried: the others are written, and the run fails naming them, or tolerates it."""
+"""Pages that always fail: the others are written, and the run fails and names them, or tolerates them."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_one_page_that_always_fails_is_named_and_the_others_are_written(
     cause = f"1 of {pages} pages failed, 0 tolerated. First: page {page}: {detail}"
     assert ended.cause == cause
     assert site.run_rows() == [("all", "FAILED", f"PagesFailed: {cause}")]
-    assert site.errors(BATCH) == [f"DatabaseFailure: {detail}"]  # tried once: trying again could not mend it
+    assert site.errors(BATCH) == [f"DatabaseFailure: {detail}"]  # tried once: a retry could not help
     stored = site.rows()
     assert viewer not in viewers(stored)
     assert 0 < len(viewers(clean)) - len(viewers(stored)) <= 40

@@ -1,4 +1,4 @@
-"""No run, however it ends, shows anything of the people it is about: ids and counts only."""
+"""No run shows personal data, however it ends: only ids and counts."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Step Functions may call a function again whose answer it did not get: the same result, and nothing counted twice."""
+"""Step Functions repeats a call whose answer it did not get: the result is the same, and nothing is counted twice."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The database's host vanishes: the link to it goes down, and nobody tells the connections.
+"""The database's host vanishes: the link to it goes down without a message to the connections.
 
 A network namespace stands for the host. Making one takes root and iproute2; without them these tests are skipped.
 """
@@ -38,7 +38,7 @@ from tests.servers import own_server
 from tests.skips import Lacking, program, skip
 
 OUR_ADDRESS, ITS_ADDRESS = "198.51.100.1", "198.51.100.2"
-"""Of a block that is for documentation: no machine has them."""
+"""Addresses from a block for documentation: no machine has them."""
 
 SLEEPING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
@@ -48,7 +48,7 @@ LONGEST_S = 60.0
 
 @dataclass
 class Host:
-    """A host of its own on this machine; `name` is its namespace's, `link` our end of the cable to it."""
+    """A simulated host on this machine; `name`: its network namespace, `link`: our end of the cable to it."""
 
     name: str
     link: str
@@ -90,7 +90,7 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def server(host: Host) -> Iterator[Server]:
-    """A server on that host, with a site; its URL goes over the cable."""
+    """A server on that host, with a site; its URL leads over the cable."""
     home = make_home()
     access = "local all all trust\nhost all all all trust\n"
     settings = {"listen_addresses": ITS_ADDRESS}
@@ -102,7 +102,7 @@ def server(host: Host) -> Iterator[Server]:
 
 
 def timed(function: Callable[[], object]) -> tuple[float, object]:
-    """How many seconds a call takes, and what it returns: the error where it is `Transient`."""
+    """The seconds that a call takes, and its result, or its error if that is `Transient`."""
     started = time.monotonic()
     try:
         with translated_errors():
@@ -113,7 +113,7 @@ def timed(function: Callable[[], object]) -> tuple[float, object]:
 
 
 def upload(database: Database, folder: Path) -> Handled:
-    """What the queue's function makes of two objects."""
+    """The result of the queue's function for two objects."""
     with ParserHost() as parser:
         checker = Checker(Bucket(), parser, read_rules({}), prefix="media/")
         resources = Resources(database, FolderWorkStore(folder), {}, Memory(checker))
@@ -121,7 +121,7 @@ def upload(database: Database, folder: Path) -> Handled:
 
 
 def test_a_host_that_vanishes_is_noticed_in_time_and_found_again(host: Host, server: Server, tmp_path: Path) -> None:
-    """By a connection kept from before, one whose statement runs, a new one, and the queue's function."""
+    """For a kept connection, one with a running statement, a new one, and the queue's function."""
     url = server.url
     kept, working, uploading = Database(url), Database(url), Database(url)
     fresh = Database(url)
@@ -151,7 +151,7 @@ def test_a_host_that_vanishes_is_noticed_in_time_and_found_again(host: Host, ser
 
 
 IMPATIENT = {"connect_timeout": 2, "tcp_user_timeout": 1000, "keepalives_idle": 1, "keepalives_interval": 1}
-"""The URL's own values hold."""
+"""The URL's own values take precedence."""
 
 
 def test_a_run_whose_database_vanished_for_a_while_succeeds(host: Host, server: Server, tmp_path: Path) -> None:

@@ -9,6 +9,6 @@ from sitejobs.media.parser_host import ParserHost
 
 @pytest.fixture(scope="module")
 def parser() -> Iterator[ParserHost]:
-    """A parser's process as the functions keep it."""
+    """A parser's process, kept as the functions keep it."""
     with ParserHost() as host:
         yield host

@@ -1,4 +1,4 @@
-"""Make the small media files of the tests, of every format and every trouble: `python -m tests.media.make_files`.
+"""Make the small media files of the tests, of all formats and defects: `python -m tests.media.make_files`.
 
 Needs ffmpeg and exiftool on PATH. The files are kept beside this one; a test makes them anew and looks for the same in
 them.
@@ -69,7 +69,7 @@ FFMPEG: dict[str, list[str]] = {
 
 
 def ffmpeg(target: Path, arguments: list[str]) -> None:
-    """Run ffmpeg so that the same arguments give the same bytes."""
+    """Run ffmpeg; the same arguments give the same bytes."""
     command = ["ffmpeg", "-y", "-loglevel", "error", *arguments, *_EXACT, str(target)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
@@ -99,7 +99,7 @@ def animated(path: Path, **settings: Any) -> None:
 
 
 def private_exif() -> Image.Exif:
-    """What a camera or phone tells of its owner, in every field that has a name for it."""
+    """Personal data that a camera or phone stores, in every field that there is for it."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "SECRETMAKE", "SECRETMODEL"
     exif[0x013B], exif[0x8298], exif[0x010E], exif[0x0131] = "SECRETARTIST", "SECRETCOPY", "SECRETTEXT", "SECRETSOFT"
@@ -142,7 +142,7 @@ def images(folder: Path) -> None:
 
 
 def huge_png(width: int, height: int) -> bytes:
-    """A png that says how large it is and holds next to nothing."""
+    """A png whose header claims a size, with almost no data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -153,7 +153,7 @@ def huge_png(width: int, height: int) -> bytes:
 
 
 def text_bomb_png() -> bytes:
-    """A small picture with a compressed text that swells to 256 MB."""
+    """A small picture with a compressed text that unpacks to 256 MB."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -167,7 +167,7 @@ def text_bomb_png() -> bytes:
 
 
 def troubled(folder: Path) -> None:
-    """Files that are not what they should be."""
+    """Damaged, truncated and mislabelled files."""
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "text.mp4").write_bytes(b"This is only a text that somebody named a film.\n" * 20)
     (folder / "drawing.svg").write_bytes(b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>\n')
@@ -194,7 +194,7 @@ def _exiftool(target: Path, *arguments: str) -> None:
 
 
 def tagged(folder: Path) -> None:
-    """Turned films, and films and sounds that tell of their owner."""
+    """Rotated films, and films and sounds with personal data."""
     for degrees in (90, 180, 270):
         ffmpeg(
             folder / f"turned-{degrees}.mp4",
@@ -230,7 +230,7 @@ def tagged(folder: Path) -> None:
             "-GPSLatitudeRef=N",
             "-XMP:Creator=SECRETXMP",
         )
-    # As browsers record: no duration, no index, no size of the whole.
+    # As browsers record: no duration, no index, no segment size.
     streamed = [*_VIDEO, *_SOUND, "-c:v", "libvpx", "-b:v", "100k", "-c:a", "libopus", *_EXACT, "-f", "webm", "-"]
     made = subprocess.run(["ffmpeg", "-loglevel", "error", *streamed], check=True, capture_output=True)
     (folder / "recorded.webm").write_bytes(made.stdout)

@@ -43,7 +43,7 @@ class MediaSite:
         return Resources(Database(self.url), FolderWorkStore(None), {}, memory)  # type: ignore[arg-type] # unused
 
     def add(self, name: str | None = None, type_: str = "IMAGE", *, status: str = "UPLOADED", **given: Any) -> int:
-        """A record, and its object when `name` is a file of the set."""
+        """Add a record, and its object if `name` is a file of the set."""
         key = given.get("key", f"media/{name or 'none'}")
         values = {"owner": USER, "type": type_, "status": status, "key": key, "mime": given.get("mime")}
         row = self.connection.execute(_INSERT, values | {"created": given.get("created")}).fetchone()

@@ -1,4 +1,4 @@
-"""Bytes to be parsed, and a bucket in memory: as S3 answers, with something happening meanwhile if a test wants it."""
+"""Bytes to parse, and a bucket in memory that answers like S3; a test may act before each read."""
 
 import hashlib
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Bytes:
 
 
 def extracted(parser: ParserHost, data: bytes) -> Attributes:
-    """What the parser says of some bytes."""
+    """The parser's result for some bytes."""
     return parser.extract(Bytes(data), len(data))
 
 

@@ -1,4 +1,4 @@
-"""One record checked: verdict, columns, what is tried again and what is not, and objects that change meanwhile."""
+"""Checks of one record: verdict, columns, which errors are retried, and objects that change meanwhile."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def test_every_broken_rule_is_told_at_once(site: MediaSite) -> None:
     strict.check(site.resources.database.connection(), media_id, summary)
     assert site.media(media_id)["status"] == "REJECTED"
     assert site.codes(media_id) == ["format", "type", "mime-type", "dimensions"]
-    # The claim that it was rejected for stays, so that another check rejects it, too.
+    # The rejected claim stays, so that another check rejects it again.
     assert site.media(media_id)["mimeType"] == "video/mp4"
     assert (summary.processed, summary.failed, sorted(summary.reasons)) == (
         1, 0, ["dimensions", "format", "mime-type", "type"],
@@ -172,7 +172,7 @@ def test_an_object_that_changes_all_the_time_is_left_for_later(site: MediaSite) 
 
 
 def test_an_older_objects_verdict_never_replaces_a_newer_ones(site: MediaSite) -> None:
-    """While one check reads the old object, it is overwritten and another check is done with the new one."""
+    """While one check reads the old object, it is overwritten, and another check of the new one ends first."""
     media_id = site.add("truncated.png", key="media/one")
     with ParserHost() as other_parser:
         other = Checker(site.bucket, other_parser, site.checker.rules, "media/")
@@ -195,7 +195,7 @@ def test_an_older_objects_verdict_never_replaces_a_newer_ones(site: MediaSite) -
 
 
 class Overtaken(ParserHost):
-    """A parser after whose work something happens, before anything of it is stored."""
+    """A parser that calls something after its work, before the result is stored."""
 
     then: Callable[[], object] = staticmethod(lambda: None)
 
@@ -206,7 +206,7 @@ class Overtaken(ParserHost):
 
 
 def test_an_object_overwritten_after_it_was_read_is_read_anew(site: MediaSite) -> None:
-    """Between the last read and the lock another check has stored the new object's verdict."""
+    """Between the last read and the lock another check stores the new object's verdict."""
     media_id = site.add("plain.jpg", key="media/one")
     place, news = site.environment(), [content("orientation-6.jpg")]
 

@@ -1,4 +1,4 @@
-"""Every attribute against ffprobe, exiftool and Pillow, on the whole set; where they differ stands in `KNOWN`."""
+"""Compares every attribute with ffprobe, exiftool and Pillow on the whole set; `KNOWN` lists the differences."""
 
 import json
 import subprocess
@@ -87,7 +87,7 @@ def stream(name: str, kind: str) -> JsonObject | None:
 
 
 def differing(name: str, found: Attributes, wanted: JsonObject) -> dict[str, tuple[Any, Any]]:
-    """Attributes that are not as wanted, but for the differences that are known."""
+    """Attributes that differ from what is wanted, except known differences."""
     wrong = {}
     for attribute, value in wanted.items():
         ours = getattr(found, attribute)
@@ -191,7 +191,7 @@ def test_every_known_difference_is_of_a_file_that_is_compared() -> None:
 
 
 def test_the_files_made_anew_are_the_same_to_us(parser: ParserHost, tmp_path: Path) -> None:
-    """Byte for byte they need not be: encoders come in versions."""
+    """The bytes need not be equal: versions of an encoder differ."""
     program(Lacking.FFMPEG)
     program(Lacking.EXIFTOOL)
     images(tmp_path)

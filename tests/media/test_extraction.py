@@ -1,4 +1,4 @@
-"""What is found in each file of the set, and what is said of those that cannot be read."""
+"""The attributes of each file of the set, and the errors of files that cannot be read."""
 
 import io
 from dataclasses import fields
@@ -46,7 +46,7 @@ def test_the_content_decides_the_format(parser: ParserHost, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["moov-first.mp4", "animated.gif", "vbr-header.mp3", "plain.heic", "vp9.webm"])
 def test_a_name_changes_nothing(parser: ParserHost, name: str) -> None:
-    """The parser is told none: two calls are the same call."""
+    """The parser gets no file name: both calls are the same."""
     assert extracted(parser, content(name)) == extracted(parser, content(name))
 
 
@@ -147,13 +147,13 @@ def test_a_sound_with_a_cover_is_a_sound(parser: ParserHost) -> None:
 
 
 def test_a_sound_without_any_header_is_measured_frame_by_frame(parser: ParserHost) -> None:
-    # ffprobe and MediaInfo take the silence at its beginning for the rate of all and say 9.9 s.
+    # ffprobe and MediaInfo take the bit rate of the silence at the beginning for all of it: 9.9 s.
     assert extracted(parser, content("vbr-headless.mp3")).durationMs == pytest.approx(6_000, abs=60)
     assert extracted(parser, content("sound.aac")).durationMs == pytest.approx(2_000, abs=60)
 
 
 def test_what_a_browser_records_has_its_length(parser: ParserHost) -> None:
-    # No header, no index, no size: the last cluster's blocks tell.
+    # No header, no index, no size: the duration comes from the last cluster's blocks.
     assert extracted(parser, content("recorded.webm")).durationMs == pytest.approx(2_000, abs=60)
 
 

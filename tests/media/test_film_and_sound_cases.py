@@ -1,4 +1,4 @@
-"""Films and sounds whose headers say less, more or something else than what is there, each with its right values."""
+"""Films and sounds with wrong headers, and the right values of each."""
 
 import io
 import struct
@@ -27,7 +27,7 @@ def case(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class Right:
-    """What is to be found, with a length within `near` ms, and the rules that are broken."""
+    """The attributes to find, the duration within `near` ms, and the broken rules."""
 
     found: dict[str, Any]
     ms: int | None = None
@@ -55,7 +55,7 @@ RIGHT = {
         {"format": "mp4", "kind": "VIDEO", "playable": False}, 2_000, claim=("VIDEO", "video/3gpp")
     ),
     "mp42-brand.mov": Right({"format": "mp4", "playable": True}, 2_000, claim=("VIDEO", "video/quicktime")),
-    # QuickTime's own date, by the camera's clock, before that of the container.
+    # QuickTime's date, by the camera's clock, takes precedence over the container's.
     "creationdate.mov": Right({"capturedAt": "1968-05-06T07:08:09", "playable": True}, 1_000),
     "zh-hant-opus-24k.mkv": Right({"sampleRate": 48_000, "language": "zh-Hant", "audioCodec": "opus"}, 1_000),
     "wma.wma": Right({"format": "asf", "kind": "AUDIO"}, reasons=("format",), claim=("AUDIO", "audio/x-ms-wma")),
@@ -104,12 +104,12 @@ def wav_saying(size: int) -> bytes:
 
 
 def mp4_saying(ms: int, *boxes: bytes) -> bytes:
-    """A film whose boxes claim that it lasts `ms`."""
+    """A film whose boxes claim a duration of `ms`."""
     data = bytearray(content("long.mp4"))
     for kind in boxes:
         at = data.find(kind)
         scale = int.from_bytes(data[at + 16 : at + 20], "big")
-        # mvhd and mdhd: units a second, length in them.
+        # mvhd and mdhd: units a second, duration in units.
         data[at + 20 : at + 24] = (scale * ms // 1000).to_bytes(4, "big")
     return bytes(data)
 
@@ -149,7 +149,7 @@ LENGTHS: dict[str, tuple[bytes, int]] = {
     "mp4 whose header says 1 s": (mp4_saying(1_000, b"mvhd"), 200_000),
     "mp4 whose header and media say 1 s": (mp4_saying(1_000, b"mvhd", b"mdhd"), 200_000),
     "mkv whose header says 0.1 s": (mkv_saying(0.1), 2_000),
-    # Chromium plays all of these: twice the time by the wall's clock, twice the frames. Of two joined mp4 it plays one.
+    # Chromium plays all of these: twice the time by the clock, twice the frames. Of two joined mp4 it plays one.
     "two mkv": (content("sound.mkv") * 2, 4_000),
     "two webm, recorded": (content("recorded.webm") * 2, 4_000),
     "three webm": (content("vp8.webm") * 3, 6_000),
@@ -234,7 +234,7 @@ def test_times_before_1970_are_told_and_clocks_that_nobody_set_are_not(given: st
 @pytest.mark.parametrize("name", LENGTHS)
 def test_no_header_and_no_junk_makes_a_sound_shorter(parser: ParserHost, name: str) -> None:
     data, wanted = LENGTHS[name]
-    # What encoders put before and behind the sound: some frames, for each of the pieces.
+    # Each piece has some frames that encoders add before and after the sound.
     assert extracted(parser, data).durationMs == pytest.approx(wanted, abs=150)
 
 
@@ -250,7 +250,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_only_looks_like_frames_takes_no_long_time(parser: ParserHost, name: str) -> None:
-    """It would take half a minute to look at each; the parser has 20 seconds."""
+    """Trying each would take half a minute; the parser has 20 seconds."""
     found = extracted(parser, HOSTILE[name])
     assert found.format == name
     assert found.durationMs is not None
@@ -281,7 +281,7 @@ def test_large_files_that_were_joined_are_measured_at_a_few_places(parser: Parse
     source = Bytes(data)
     found = parser.extract(source, len(data))
     assert found.durationMs == pytest.approx(wanted, rel=0.15)
-    # The parser alone reads these to their end.
+    # MediaInfo itself reads these to their end: measuring adds little.
     assert sum(length for _, length in source.reads) < len(data) * 1.05
 
 

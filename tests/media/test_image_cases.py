@@ -1,4 +1,4 @@
-"""Pictures that browsers show whole, whatever their metadata say, and those that are cut off, with the right values."""
+"""Pictures that browsers show whole in spite of their metadata, and truncated ones, with the right values."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ pillow_heif.register_heif_opener()
 
 CASES = Path(__file__).parent / "cases"
 
-# Size as displayed, frames, when it was taken; as Chromium shows them, and exiftool reads the date.
+# Size as displayed and frames by Chromium, capture time by exiftool.
 RIGHT: dict[str, tuple[tuple[int, int], int, str | None]] = {
     "eoi-missing.jpg": ((60, 40), 1, None),
     "xmp-orientation6.jpg": ((60, 40), 1, None),
@@ -55,7 +55,7 @@ def saved(image: Image.Image, form: str, **settings: object) -> bytes:
 
 
 def detailed(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """A picture no two blocks of which are the same."""
+    """A picture in which no two blocks are equal."""
     return ImageChops.add(picture(size), Image.effect_noise(size, 80).convert("RGB"), 2)
 
 
@@ -193,7 +193,7 @@ def test_a_heic_or_avif_has_its_size_as_stored_and_its_turn(parser: ParserHost, 
     turned[0x0112] = orientation
     image = picture((96, 64))
     jpeg = extracted(parser, saved(image, "JPEG", exif=turned.tobytes()))
-    # Both encoders make of EXIF what their formats have for it: irot and imir.
+    # Both encoders convert EXIF's orientation to irot and imir.
     image.info["exif"] = turned.tobytes()
     found = extracted(parser, saved(image, form, exif=turned.tobytes(), quality=90))
     for name in ("width", "height", "storedWidth", "storedHeight", "rotation", "mirrored"):
@@ -231,7 +231,7 @@ def test_when_it_was_taken_is_what_the_first_good_field_says(parser: ParserHost,
     assert taken(other, original="0000:00:00 00:00:00", digitised="2020:02:03 04:05:06") == "2020-02-03T04:05:06"
     assert taken("2020:02:03 04:05:06", original="    :  :     :  :  ", digitised="") == "2020-02-03T04:05:06"
     assert taken(original="1965:12:31 23:59:59") == "1965-12-31T23:59:59"
-    # The camera's clock, wherever it was.
+    # The camera's local time, without the offset.
     assert taken(original="2020:02:03 04:05:06", offset="+09:00") == "2020-02-03T04:05:06"
     assert taken() is None
 

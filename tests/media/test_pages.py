@@ -1,4 +1,4 @@
-"""The pages of media-metadata-all and -batch: what is in them, in order, however much there is."""
+"""The pages of media-metadata-all and -batch: their records, their order, and large numbers of records."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

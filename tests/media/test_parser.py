@@ -1,4 +1,4 @@
-"""The parser's process: what a file can do to it costs that file only."""
+"""The parser's process: a hostile file fails, and the next one is parsed."""
 
 import io
 import os
@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()
 
 MUTATED_EACH = 12
 _ENDED = (Unreadable, parser_host._DiedIdle)
-"""A parser that went after a read, and one that went before any."""
+"""A parser that exited after a read, and one that exited before any."""
 MUTATED = sorted(path.name for path in FILES.iterdir() if 0 < path.stat().st_size < 60_000)
 
 
@@ -133,7 +133,7 @@ def test_an_image_over_the_pixel_limit_is_not_decoded() -> None:
     ],
 )  # fmt: skip
 def test_a_parser_that_was_taken_over_reads_nothing_beyond_its_file(asked: object, served: bool) -> None:
-    """The test plays the parser: it asks for bytes and goes."""
+    """The test plays the parser: it asks for bytes and exits."""
     ours, theirs = socket.socketpair()
     source = Bytes(bytes(200))
     with ours, ParserHost() as host:
@@ -170,7 +170,7 @@ def test_it_knows_no_credentials_and_holds_no_files_but_its_own(
     assert "NoNewPrivs:\t1" in status
 
 
-@on_linux  # macOS ends it once it asks for bytes
+@on_linux  # on macOS it ends only when it asks for bytes
 def test_it_ends_with_its_keeper() -> None:
     program = (
         "import os, signal; from sitejobs.media.parser_host import ParserHost; h = ParserHost(); h._ready();"
@@ -201,7 +201,7 @@ def mutated(data: bytes, random: Random) -> bytes:
 
 
 def test_mutated_files_are_read_or_refused_and_harm_nobody(parser: ParserHost) -> None:
-    """Every outcome is one of ours; values stay within their bounds; the parser serves on."""
+    """Every outcome is a known one, values stay within bounds, and the parser goes on."""
     random = Random(20260601)
     outcomes: dict[str, int] = {}
     for name in MUTATED:

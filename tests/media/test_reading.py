@@ -1,4 +1,4 @@
-"""The ranged reader: the same bytes as a file, few and small reads."""
+"""The ranged reader returns the bytes of a file with few, small reads."""
 
 import io
 from random import Random

@@ -1,4 +1,4 @@
-"""What an upload may be, at the limits and beyond."""
+"""The rules for uploads, at the limits and beyond."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Uploads and jobs as people start them: the command line, the real way from the bucket to the verdict."""
+"""Uploads and jobs from the command line: the real path from the bucket to the verdict."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def test_a_folder_goes_through_the_trigger_and_the_jobs(site_url: str, tmp_path:
 
 
 def nobody_is_shown(url: str, home: Path, answers: Any) -> None:
-    """Neither rows nor logs nor answers have anything of what the files tell of their owners."""
+    """Rows, logs and answers have none of the files' personal data."""
     hidden = [content(path.name) for path in FILES.glob("private.*")]
     assert len(hidden) >= 9
     assert all(SECRET.encode() in data or b"GPS" in data for data in hidden)
@@ -103,7 +103,7 @@ def nobody_is_shown(url: str, home: Path, answers: Any) -> None:
     assert "messages done" in logs
     for personal in (SECRET, "47.37", "008.54", "ISO6709"):
         assert personal not in repr(stored) + json.dumps(answers) + logs
-    # Nor are the uploads' names, which people choose, in the logs.
+    # The logs have no names of uploads either: people choose them.
     assert "orientation-6" not in logs
 
 
@@ -140,7 +140,7 @@ def until_all(url: str, status: str, count: int) -> None:
 
 
 def test_early_doubled_and_oddly_named_uploads_have_their_verdict_once(site_url: str, machine: LocalMachine) -> None:
-    """What happens while the database is away: tests/test_benchmarks.py."""
+    """tests/test_benchmarks.py has what happens while the database is unavailable."""
     keys = [f"media/{at}/ä b+%20#.jpg" for at in range(20)]
     for key in keys + keys[5:15]:
         put(machine, key, content("plain.jpg"))  # before their records
@@ -256,7 +256,7 @@ def test_a_worker_killed_within_its_page_and_a_second_run_beside_it_lose_and_dou
 ) -> None:
     rows(site_url, SLOWLY)
     for at in range(60):
-        # No message tells of these: their objects stand outside the rule's sight until the job is done with them.
+        # No message names these: they have no objects, so only the job checks them.
         add(site_url, f"media/{at}")
     job = machine.start("media-metadata-batch", {"batchSize": 20, "maxConcurrency": 2, "pauseMs": 0})
     deadline = time.monotonic() + PATIENCE_S
@@ -270,6 +270,6 @@ def test_a_worker_killed_within_its_page_and_a_second_run_beside_it_lose_and_dou
     beside = machine.run("media-metadata-all", {"maxConcurrency": 2}, timeout=PATIENCE_S)
     ended = machine.wait(job, timeout=PATIENCE_S)
     assert (ended.status, beside.status) == ("SUCCEEDED", "SUCCEEDED")
-    # No object is there: all are told so, once.
+    # There are no objects: every record gets that verdict, once.
     assert statuses(site_url) == {"FAILED_PROCESSING": 60}
     assert rows(site_url, 'SELECT DISTINCT "checks", "verdict" FROM "MediaMetadata"') == [(1, "FAILED_PROCESSING")]

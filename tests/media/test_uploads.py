@@ -1,4 +1,4 @@
-"""Messages of created objects: shuffled, doubled, early, late, odd, and with the database away."""
+"""Messages about created objects: shuffled, doubled, early, late, malformed, and without the database."""
 
 import json
 import re
@@ -186,21 +186,21 @@ def test_pauses_grow_and_have_an_end() -> None:
 
 
 class Shortest(Random):
-    """Every pause as short as it may be."""
+    """Every pause at its shortest."""
 
     def random(self) -> float:
         return 0.0
 
 
 def test_no_message_is_given_up_within_a_quarter_of_an_hour() -> None:
-    """The queue counts every time that it hands a message out, while the database is away as well."""
+    """The queue counts every delivery of a message, also while the database is unavailable."""
     template = load_template(TEMPLATE)
     queue = template.queues["MediaQueue"]
     first = float(template.functions["MediaUploadedFunction"].environment["QUEUE_RETRY_SECONDS"])
     tries = queue.max_receive_count
     assert tries is not None
     assert sum(delay_seconds(receives, first, Shortest()) for receives in range(1, tries)) > 15 * 60
-    # Where a pause cannot be set, the queue's own holds.
+    # If a pause cannot be set, the queue's visibility timeout applies.
     assert queue.visibility_timeout * (tries - 1) > 15 * 60
 
 

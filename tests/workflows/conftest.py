@@ -1,4 +1,4 @@
-"""The workflows' own definitions and function, with toys in the place of the jobs."""
+"""The workflows' own definitions and function, with toys instead of the jobs."""
 
 import json
 import time
@@ -30,14 +30,14 @@ CREATE TABLE "Toy" ("job" text PRIMARY KEY, "act" text NOT NULL, "others" text[]
 
 @dataclass
 class Toys:
-    """A machine whose jobs are toys, and the database in which these note what happened."""
+    """A machine whose jobs are toys, and the database in which they record what happened."""
 
     machine: LocalMachine
     connection: psycopg.Connection
     events: list[Event] = field(default_factory=list)
 
     def tell(self, job: str, act: str = "succeed", others: tuple[str, ...] = ()) -> None:
-        """From now on the job does `act`, after it has seen that all of `others` have started."""
+        """Let the job do `act` from now on, once all of `others` have started."""
         values = [job, act, list(others)]
         self.connection.execute('INSERT INTO "Toy" ("job", "act", "others") VALUES (%s, %s, %s)', values)
 
@@ -50,7 +50,7 @@ class Toys:
         return self.machine.run(workflow, given, timeout=PATIENCE_S)
 
     def seen(self) -> dict[str, dict[str, Any]]:
-        """What each job was given, when it started, and when it ended well."""
+        """Each job's input, when it started, and when it succeeded."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute('SELECT "job", "given", "started", "ended" FROM "Seen"').fetchall()
         seen = {row["job"]: row for row in rows}
@@ -58,7 +58,7 @@ class Toys:
         return seen
 
     def eventually(self, statement: LiteralString) -> None:
-        """Wait until a statement gives true."""
+        """Wait until a statement returns true."""
         deadline = time.monotonic() + PATIENCE_S
         while self.connection.execute(statement).fetchone() != (True,):
             assert time.monotonic() < deadline, statement

@@ -1,4 +1,4 @@
-"""A workflow of a deployed stack, started and followed job by job; the machine at home stands for AWS."""
+"""A workflow of a deployed stack, started and followed job by job; the local machine stands in for AWS."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def aws(toys: Toys, stack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy
 
 
 class Story(Quiet):
-    """Keeps what is told of a workflow, in its order."""
+    """Keeps what is reported of a workflow, in order."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
@@ -98,7 +98,7 @@ def test_as_json_it_is_the_summary_alone(toys: Toys, env: dict[str, str]) -> Non
 
 
 def test_a_job_is_told_when_it_ends_and_not_at_the_end_of_all(aws: Toys) -> None:
-    """match-scores ends once it was told that trending has begun, so that content-features has ended."""
+    """match-scores ends after trending was reported as started, so after content-features has ended."""
     aws.tell("match-scores", others=("trending was told",))
 
     class Answering(Story):

@@ -1,4 +1,4 @@
-"""The graph of the jobs, and what follows from it."""
+"""The graph of the jobs, and the order that follows from it."""
 
 import itertools
 
@@ -47,12 +47,12 @@ def test_a_job_waits_for_those_that_its_left_out_ones_would_have_waited_for() ->
         "build-user-traits": Waits(),
         "feed-presort": Waits(needs=("build-user-traits",)),
     }
-    # Cleaning up waits for the feeds however they end, and so for all that they would have waited for.
+    # The cleanup waits for the feeds to end; without them, for everything that they would wait for.
     assert waits_of(["trending", "feed-presort-cleanup"])["feed-presort-cleanup"] == Waits(after=("trending",))
 
 
 def test_waits_stay_within_the_run_and_lose_no_order() -> None:
-    """For any choice: whatever of it comes before a job in the whole graph comes before it in the run."""
+    """For any choice of jobs: one that precedes another in the whole graph precedes it in the run."""
     whole = {job: before(job, waits_of(STEPS)) for job in STEPS}
     for size in (1, 2, 3):
         for chosen in itertools.combinations(STEPS, size):

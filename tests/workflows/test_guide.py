@@ -1,4 +1,4 @@
-"""Every example of docs/guide.md runs on the local machine: the deployed definitions, the real jobs, one small site."""
+"""Runs every example of docs/guide.md on the local machine: the deployed definitions, the real jobs, one small site."""
 
 import tempfile
 from collections.abc import Iterator

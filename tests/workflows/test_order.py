@@ -1,4 +1,4 @@
-"""In which order the jobs of a workflow run, and what the failure of one of them stops: real executions of toys."""
+"""The order of a workflow's jobs, and what a failed job stops: real executions of toys."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,7 +15,7 @@ WAITING: Final = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock
 
 
 def dependants(job: str) -> set[str]:
-    """Jobs that need this one, or one that needs it, of those that `all` runs."""
+    """The jobs of `all` that need this one, directly or through others."""
     found = {job}
     for other in EVERYTHING:
         if set(STEPS[other].needs) & found:
@@ -24,7 +24,7 @@ def dependants(job: str) -> set[str]:
 
 
 def assert_in_order(toys: Toys, jobs: Iterable[str]) -> None:
-    """Each job started after those that it waits for had ended."""
+    """Check that each job started after those that it waits for had ended."""
     seen = toys.seen()
     for job, waits in waits_of(tuple(jobs)).items():
         for other in (*waits.needs, *waits.after):
@@ -46,7 +46,7 @@ def test_every_job_runs_once_and_after_those_that_it_waits_for(toys: Toys) -> No
 
 
 def test_jobs_that_do_not_wait_for_each_other_run_at_the_same_time(toys: Toys) -> None:
-    """Each of these ends only after it has seen the others start: one that waited longer than it must would hang."""
+    """Each of these ends only when the others have started: if one waited too long, the run would hang."""
     toys.tell("build-user-traits", others=("user-interest-sets", "content-features"))
     toys.tell("content-features", others=("compatibility", "searchable-user"))
     toys.tell("profile-search-index", others=("feed-presort-cleanup",))
@@ -116,7 +116,7 @@ def test_a_step_that_loses_its_database_is_tried_again_and_no_job_runs_twice(toy
     execution = toys.machine.start("all", {})
     toys.eventually("""SELECT count(*) > 0 FROM "Seen" WHERE "job" = 'build-user-traits'""")
     with toys.connection.transaction():
-        # Whatever job ends now cannot be noted, until the sessions that wait for it are lost.
+        # The end of a job cannot be recorded until the waiting sessions are lost.
         toys.connection.execute('SELECT FROM "JobRun" FOR UPDATE')
         toys.eventually(f"SELECT count(*) > 0 FROM ({WAITING}) AS waiting")
         toys.connection.execute(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) AS waiting")

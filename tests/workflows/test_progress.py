@@ -44,7 +44,7 @@ STORY: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 def told(*, terminal: bool) -> tuple[str, WorkflowProgress, list[str]]:
-    """What is printed of the story, the progress, and the jobs that it was told to have ended."""
+    """What is printed of the story, the progress, and the jobs reported as ended."""
     file, ended = io.StringIO(), list[str]()
     console = Console(file=file, force_terminal=terminal, width=110, color_system=None, _environ=TERMINAL)
     with shown(console) as view:

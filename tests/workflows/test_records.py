@@ -1,4 +1,4 @@
-"""A workflow's JobRun: opened once, moved on once for each job, closed as its jobs ended."""
+"""A workflow's JobRun: opened once, updated once for each job, closed by how its jobs ended."""
 
 import threading
 from collections.abc import Iterator

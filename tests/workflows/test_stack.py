@@ -1,4 +1,4 @@
-"""What the stack says of workflows and schedules: definitions, rights, and rules whose events start the right jobs."""
+"""The stack's workflows and schedules: definitions, rights, and rules whose events start the right jobs."""
 
 import json
 import re
@@ -126,7 +126,7 @@ def test_the_rules_alone_may_start_all_and_fill_the_queue_of_what_was_not_delive
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_event_of_a_schedule_starts_the_right_jobs(toys: Toys, name: str) -> None:
-    """EventBridge starts the target's machine with the target's constant input as it stands."""
+    """EventBridge starts the target's machine with the target's constant input, unchanged."""
     [target] = RULES[name]["Targets"]
     event = json.loads(target["Input"])
     assert event == {**EXPECTED[name][1], "trigger": "schedule"}

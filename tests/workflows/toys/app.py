@@ -1,4 +1,4 @@
-"""Stands for every job: notes in the database when it started and ended, and does what the table "Toy" says."""
+"""Stands in for every job: records its start and end in the database, and does what the table "Toy" says."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ NOTE_END = 'UPDATE "Seen" SET "ended" = clock_timestamp() WHERE "id" = %s'
 
 
 class PagesFailed(Exception):
-    """How a job ends that lost pages."""
+    """The error of a job with failed pages."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
