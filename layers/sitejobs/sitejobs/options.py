@@ -72,13 +72,14 @@ class JobOptions(BaseModel):
 class PagedOptions(JobOptions):
     """Options of every job that pages through users, posts or media."""
 
-    incremental: bool = Field(default=False, description="skip what is fresh: only what changed is computed")
+    incremental: bool = Field(default=False, description="skip what is fresh: compute only what changed")
     max_concurrency: Whole = Field(default=4, ge=1, le=1000, description="pages in flight at a time")
     tolerate_failures: Whole = Field(
         default=0, ge=0, le=1_000_000, description="failed pages allowed before the run fails"
     )
     allow_loss: bool = Field(
-        default=False, description="go on even if much of what is stored would be removed, its source having gone"
+        default=False,
+        description="go on even if the run would remove much of what is stored because its source has gone",
     )
 
 

@@ -12,7 +12,7 @@ class MediaMetadataOptions(JobOptions):
     """media-metadata: one record."""
 
     media_id: Id = Field(description="the record to check")
-    force: bool = Field(default=False, description="check it even if its object is the one that was checked before")
+    force: bool = Field(default=False, description="check it even if the same object was checked before")
 
 
 MEDIA_METADATA: Final = JobEntry(

@@ -8,7 +8,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.options import JobOptions, UserId
 from sitejobs.workflows.graph import STEPS
 
-ALLOW_LOSS = "each job goes on even if much of what is stored would be removed, its source having gone"
+ALLOW_LOSS = "each job goes on even if it would remove much of what is stored because its source has gone"
 
 GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(job for job, step in STEPS.items() if JOBS[job].group == group and step.part != "named")
@@ -33,14 +33,14 @@ class AllOptions(JobOptions):
 
     only: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         default=(),
-        description="only these jobs or groups of jobs, their order kept",
+        description="run only these jobs or groups of jobs, in the same order",
         json_schema_extra={
             "takes": f"names of jobs ({', '.join(STEPS)}) or groups ({', '.join(GROUPS)}), comma between"
         },
     )
     incremental: bool = Field(default=False, description="each job computes only what changed")
     allow_loss: bool = Field(default=False, description=ALLOW_LOSS)
-    include_media: bool = Field(default=False, description="media-metadata-all, too")
+    include_media: bool = Field(default=False, description="run media-metadata-all, too")
 
     def jobs(self) -> tuple[str, ...]:
         """The jobs that these options choose, in the order of `STEPS`."""
