@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -19,15 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.runs.progress import RunProgress, Totals
-from sitejobs_local.runs.runner import (
-    EXIT_ALREADY_RUNNING,
-    EXIT_BAD_INPUT,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_SUCCEEDED,
-    Outcome,
-    message_of,
-)
+from sitejobs_local.runs.runner import EXIT_INTERRUPTED, Outcome, failed, succeeded
 
 POLL_SECONDS = 2.0
 _STATE_MACHINE = "AWS::StepFunctions::StateMachine"
@@ -194,19 +186,10 @@ def _state_machines(client: Any, stack: str) -> dict[str, str]:
 
 def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:
     if described["status"] == "SUCCEEDED":
-        summary = {"job": job, **json.loads(described["output"])}
-        already = summary.get("status") == "ALREADY_RUNNING"
-        return Outcome(EXIT_ALREADY_RUNNING if already else EXIT_SUCCEEDED, summary)
+        return succeeded({"job": job, **json.loads(described["output"])})
     error = described.get("error") or described["status"]
-    summary = {
-        "job": job,
-        "runId": totals.run_id,
-        "status": "FAILED",
-        "error": error,
-        "cause": message_of(described.get("cause")),
-        "execution": described["executionArn"],
-    }
-    return Outcome(EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED, summary)
+    outcome = failed(job, totals.run_id, error, described.get("cause"))
+    return replace(outcome, summary={**outcome.summary, "execution": described["executionArn"]})
 
 
 @contextmanager

@@ -7,7 +7,7 @@ jobs start next. These are the answers that a workflow at home is followed by.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sitejobs_local.aws.machine import Execution
@@ -35,7 +35,7 @@ def follow_workflow(
             return outcome_of(deployed.job, ended, progress)
         look.at_last()
     outcome = outcome_of(deployed.job, ended, progress)
-    return Outcome(outcome.exit_status, {**outcome.summary, "execution": execution})
+    return replace(outcome, summary={**outcome.summary, "execution": execution})
 
 
 @dataclass(frozen=True)

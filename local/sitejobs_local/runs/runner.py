@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ def run_job(
     except KeyboardInterrupt:
         return _interrupted(job, target, name, progress.totals)
     with target.connect() as connection:
-        return _outcome(job, ended.status, ended.output, ended.error, ended.cause, progress, connection)
+        return _outcome(job, ended, progress.totals, connection)
 
 
 def execute(
@@ -189,31 +189,35 @@ def _listener(progress: RunProgress) -> "Callable[[LocalMachine, Event], None]":
     return listen
 
 
-def _outcome(
-    job: str,
-    status: str,
-    output: Any,
-    error: str | None,
-    cause: str | None,
-    progress: RunProgress,
-    connection: "Connection",
+def succeeded(summary: Mapping[str, Any]) -> Outcome:
+    """The outcome of an execution that succeeded; Plan may have found the job already running."""
+    busy = summary.get("status") == "ALREADY_RUNNING"
+    return Outcome(EXIT_ALREADY_RUNNING if busy else EXIT_SUCCEEDED, summary)
+
+
+def failed(
+    job: str, run_id: str | None, error: str, cause: str | None, finished: Mapping[str, Any] | None = None
 ) -> Outcome:
-    finished = progress.totals.finished
-    if status == "SUCCEEDED" and isinstance(output, dict) and output.get("status") == "ALREADY_RUNNING":
-        return Outcome(EXIT_ALREADY_RUNNING, {"job": job, **output})
-    if status == "SUCCEEDED":
-        summary = output if isinstance(output, dict) else dict(finished or {})
-        return Outcome(EXIT_SUCCEEDED, summary, _failed_pages(connection, summary))
+    """The outcome of an execution that failed. `finished`: what Finish returned, where it ran."""
     summary = {
         "job": job,
-        "runId": progress.totals.run_id,
+        "runId": run_id,
         **(finished or {}),
         "status": "FAILED",
-        "error": error or status,
+        "error": error,
         "cause": message_of(cause),
     }
-    exit_status = EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED
-    return Outcome(exit_status, summary, _failed_pages(connection, summary))
+    return Outcome(EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED, summary)
+
+
+def _outcome(job: str, ended: "Execution", totals: Totals, connection: "Connection") -> Outcome:
+    finished = totals.finished
+    if ended.status == "SUCCEEDED":
+        output = ended.output if isinstance(ended.output, dict) else (finished or {})
+        outcome = succeeded({"job": job, **output})
+    else:
+        outcome = failed(job, totals.run_id, ended.error or ended.status, ended.cause, finished)
+    return replace(outcome, failed_pages=_failed_pages(connection, outcome.summary))
 
 
 def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: int = 20) -> tuple[FailedPage, ...]:

@@ -5,18 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sitejobs_local.runs.runner import (
-    EXIT_ALREADY_RUNNING,
-    EXIT_BAD_INPUT,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_SUCCEEDED,
-    INTERRUPTED,
-    Outcome,
-    Workshop,
-    execute,
-    message_of,
-)
+from sitejobs_local.runs.runner import EXIT_INTERRUPTED, INTERRUPTED, Outcome, Workshop, execute, failed, succeeded
 from sitejobs_local.runs.workflow_progress import WorkflowProgress
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
 
@@ -62,17 +51,8 @@ def run_workflow(
 def outcome_of(workflow: str, ended: "Execution", progress: WorkflowProgress) -> Outcome:
     """How a workflow ended: its summary from its output or, of one that failed, from what its progress was told."""
     if ended.status == "SUCCEEDED":
-        busy = ended.output["status"] == "ALREADY_RUNNING"
-        return Outcome(EXIT_ALREADY_RUNNING if busy else EXIT_SUCCEEDED, ended.output)
-    summary = {
-        "job": workflow,
-        "runId": progress.run_id,
-        **(progress.finished or {}),
-        "status": "FAILED",
-        "error": ended.error or ended.status,
-        "cause": message_of(ended.cause),
-    }
-    return Outcome(EXIT_BAD_INPUT if ended.error == "InvalidInput" else EXIT_FAILED, summary)
+        return succeeded(ended.output)
+    return failed(workflow, progress.run_id, ended.error or ended.status, ended.cause, progress.finished)
 
 
 def _interrupted(workflow: str, target: "Target", name: str) -> Outcome:
