@@ -70,6 +70,31 @@ def test_in_a_terminal_url_holds_the_server_until_interrupted(env: dict[str, str
     os.close(terminal)
 
 
+def test_an_embedded_database_that_cannot_be_had_is_told_in_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "a-file"
+    home.write_text("where the folder should be")
+    result = sitejobs("check", env=environment(SITEJOBS_HOME=str(home)))
+    assert (result.returncode, result.stdout) == (1, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith("sitejobs: ")
+    assert str(home) in line
+
+
+def test_an_embedded_database_of_another_version_is_told_in_one_line() -> None:
+    folder = make_home()
+    env = environment(SITEJOBS_HOME=str(folder))
+    assert sitejobs("db", "url", env=env).returncode == 0
+    data = folder / "postgres" / "data"
+    wait_until(lambda: not (data / "postmaster.pid").exists())
+    (data / "PG_VERSION").write_text("9\n")
+    result = sitejobs("check", env=env)
+    assert (result.returncode, result.stdout) == (1, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"sitejobs: the data in {data} were made by PostgreSQL 9 ")
+    assert line.endswith("`sitejobs db reset`")
+    remove_home(folder)
+
+
 def test_reset_asks_first_refuses_while_in_use_and_deletes_everything() -> None:
     folder = make_home()
     env = environment(SITEJOBS_HOME=str(folder))
