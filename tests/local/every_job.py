@@ -19,7 +19,14 @@ from tests.fakes import FolderWorkStore
 from tests.jobs import JOBS_IN_ORDER
 from tests.media.sources import Bucket
 
-__all__ = ["JOBS_IN_ORDER", "run_job"]
+__all__ = ["JOBS_IN_ORDER", "modes_of", "run_job"]
+
+
+def modes_of(job: PagedJob) -> list[dict[str, bool]]:
+    """Options of every kind of run that a job has: full and incremental, or the only one."""
+    if "incremental" not in job.options.model_fields:
+        return [{}]
+    return [{"incremental": False}, {"incremental": True}]
 
 
 def run_job(url: str, job: PagedJob, folder: Path, parser: ParserHost, **options: Any) -> Counter[str]:

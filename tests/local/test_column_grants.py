@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,19 +15,15 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import check
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.database.postgres import Server
-from sitejobs_local.population import generate, load
-from tests.databases import site_database
-from tests.local.every_job import JOBS_IN_ORDER, run_job
-
-USERS = 60
+from tests.databases import populated_database
+from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job
 
 
 @pytest.fixture(scope="module")
 def synthetic(postgres_server: Server) -> Iterator[str]:
     """A small site whose tables have columns, too, that no job needs."""
-    with site_database(postgres_server) as url:
+    with populated_database(postgres_server, users=60) as url:
         with connect(url) as connection:
-            load(connection, generate(USERS, 5, datetime.now(UTC) - timedelta(minutes=1)))
             # Two uploads whose object is not there: their verdict is written.
             connection.execute("""
                 INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey")
@@ -36,12 +31,6 @@ def synthetic(postgres_server: Server) -> Iterator[str]:
             """)
             connection.execute('ALTER TABLE "User" ADD COLUMN "email" text; ALTER TABLE "Post" ADD COLUMN "place" text')
         yield url
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[ParserHost]:
-    with ParserHost() as host:
-        yield host
 
 
 def test_every_job_of_the_catalog_is_here() -> None:
@@ -63,8 +52,7 @@ def test_each_job_runs_with_the_columns_of_the_contract(
                 assert check(worker, [name]).ok
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     worker.execute('SELECT "email" FROM "User"')
-            for incremental in (False, True) if "incremental" in job.options.model_fields else (None,):
-                options = {} if incremental is None else {"incremental": incremental}
+            for options in modes_of(job):
                 done = run_job(url, job, tmp_path, parser, **options)
                 assert done["failed"] == 0 or job.entry.group == "media"
         finally:

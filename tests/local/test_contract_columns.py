@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,41 +13,23 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import check
 from sitejobs_local.contract.model import Column, Table
 from sitejobs_local.contract.site import SITE_TABLES
-from sitejobs_local.database.postgres import Server
-from sitejobs_local.population import generate, load
-from tests.databases import site_database
-from tests.local.every_job import JOBS_IN_ORDER, run_job
-
-
-@pytest.fixture(scope="module")
-def url(postgres_server: Server) -> Iterator[str]:
-    """A small site with rows."""
-    with site_database(postgres_server) as url:
-        with connect(url) as connection:
-            load(connection, generate(40, 5, datetime.now(UTC) - timedelta(minutes=1)))
-        yield url
+from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job
 
 
 @pytest.fixture
-def site(url: str) -> Iterator[Connection]:
-    with connect(url) as connection:
+def site(small_site: str) -> Iterator[Connection]:
+    with connect(small_site) as connection:
         yield connection
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[ParserHost]:
-    with ParserHost() as host:
-        yield host
 
 
 @pytest.mark.parametrize("table", SITE_TABLES, ids=lambda table: table.name)
 def test_a_column_of_nulls_as_the_check_advises_breaks_no_job(
-    site: Connection, url: str, parser: ParserHost, tmp_path: Path, table: Table
+    site: Connection, small_site: str, parser: ParserHost, tmp_path: Path, table: Table
 ) -> None:
     failed = [
         failure
         for column in table.columns
-        for failure in failures_without(site, url, parser, tmp_path / uuid.uuid4().hex, table, column)
+        for failure in failures_without(site, small_site, parser, tmp_path / uuid.uuid4().hex, table, column)
     ]
     assert not failed, "\n".join(failed)
 
@@ -66,9 +47,8 @@ def failures_without(
     for job in JOBS_IN_ORDER:
         if job.entry.name not in (column.jobs or table.jobs or ()) or job.entry.name == "media-metadata":
             continue
-        for incremental in (False, True) if "incremental" in job.options.model_fields else (None,):
+        for options in modes_of(job):
             try:
-                options = {} if incremental is None else {"incremental": incremental}
                 run_job(url, job, folder, parser, **options, allowLoss=True)
             except Exception as error:
                 failed.append(f"{table.name}.{column.name}: {job.entry.name}: {type(error).__name__}: {error}"[:200])

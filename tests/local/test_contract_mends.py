@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
 from sitejobs.matching.snapshot.population import read_population
@@ -16,38 +16,14 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.contract.check import Finding, check
 from sitejobs_local.contract.site import SITE_TABLES
 from sitejobs_local.database import migrations
-from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
-from sitejobs_local.population import generate, load
-from tests.databases import site_database, temporary_database
 from tests.local.every_job import JOBS_IN_ORDER, run_job
 
 
-@pytest.fixture(scope="module")
-def template(postgres_server: Server) -> Iterator[str]:
-    """A small site with rows."""
-    with site_database(postgres_server) as url:
-        with connect(url) as connection:
-            load(connection, generate(40, 5, datetime.now(UTC) - timedelta(minutes=1)))
-        yield str(conninfo_to_dict(url)["dbname"])
-
-
 @pytest.fixture
-def url(postgres_server: Server, template: str) -> Iterator[str]:
-    with temporary_database(postgres_server, template=template) as url:
-        yield url
-
-
-@pytest.fixture
-def site(url: str) -> Iterator[Connection]:
-    with connect(url) as connection:
+def site(copied_site: str) -> Iterator[Connection]:
+    with connect(copied_site) as connection:
         yield connection
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[ParserHost]:
-    with ParserHost() as host:
-        yield host
 
 
 def findings(connection: Connection) -> list[Finding]:
@@ -116,11 +92,18 @@ _ARRAY = "CASE WHEN \"preferredGenders\" IS NULL THEN NULL ELSE ARRAY['FEMALE', 
     ],
 )
 def test_what_the_check_lets_pass_runs(
-    site: Connection, url: str, parser: ParserHost, tmp_path: Path, table: str, column: str, type_: str, using: str
+    site: Connection,
+    copied_site: str,
+    parser: ParserHost,
+    tmp_path: Path,
+    table: str,
+    column: str,
+    type_: str,
+    using: str,
 ) -> None:
     retype(site, table, column, type_, using)
     assert findings(site) == []
-    run_those_that_read(url, table, parser, tmp_path)
+    run_those_that_read(copied_site, table, parser, tmp_path)
 
 
 def test_genders_in_an_array_mean_what_they_mean_in_json(site: Connection) -> None:
@@ -168,7 +151,7 @@ def test_genders_in_an_array_mean_what_they_mean_in_json(site: Connection) -> No
 )
 def test_the_mend_of_a_type_is_run_on_rows_and_defaults(
     site: Connection,
-    url: str,
+    copied_site: str,
     parser: ParserHost,
     tmp_path: Path,
     table: str,
@@ -181,7 +164,7 @@ def test_the_mend_of_a_type_is_run_on_rows_and_defaults(
     (finding,) = findings(site)
     assert (finding.kind, finding.object) == ("type", f'"{table}"."{column}"')
     mend(site)
-    run_those_that_read(url, table, parser, tmp_path)
+    run_those_that_read(copied_site, table, parser, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +195,7 @@ def test_a_column_that_something_depends_on_is_left_to_a_view(site: Connection) 
 
 
 def test_a_partitioned_table_gets_the_indexes_that_it_can_have(
-    site: Connection, url: str, parser: ParserHost, tmp_path: Path
+    site: Connection, copied_site: str, parser: ParserHost, tmp_path: Path
 ) -> None:
     site.execute("""
         ALTER TABLE "Post" RENAME TO "old";
@@ -232,7 +215,7 @@ def test_a_partitioned_table_gets_the_indexes_that_it_can_have(
     assert {finding.kind for finding in done} == {"index"}
     assert not any("CONCURRENTLY" in finding.mend for finding in done)
     for table in ("Post", "UserBlock", "User"):
-        run_those_that_read(url, table, parser, tmp_path)
+        run_those_that_read(copied_site, table, parser, tmp_path)
 
 
 def test_a_unique_index_over_undeleted_profiles_is_enough_beside_one_over_all(site: Connection) -> None:
@@ -293,7 +276,7 @@ def test_ids_that_are_no_whole_numbers_are_refused_with_one_sentence(database_ur
 
 
 def test_views_that_number_ids_as_the_documentation_says_satisfy_the_check_and_a_job_runs(
-    site: Connection, url: str, parser: ParserHost, tmp_path: Path
+    site: Connection, copied_site: str, parser: ParserHost, tmp_path: Path
 ) -> None:
     (job,) = (job for job in JOBS_IN_ORDER if job.entry.name == "user-interest-sets")
     # The users' ids become uuids; the other tables that point to them are not this job's.
@@ -313,7 +296,7 @@ def test_views_that_number_ids_as_the_documentation_says_satisfy_the_check_and_a
     (recipe,) = re.findall(r"```pgsql\n(.*?)```", (REPOSITORY / "docs" / "site-tables.md").read_text(), re.DOTALL)
     site.execute(recipe.encode())
     site.execute('INSERT INTO "User" ("id") VALUES (gen_random_uuid())')
-    numbered = make_conninfo(url, options="-c search_path=numbered,public")
+    numbered = make_conninfo(copied_site, options="-c search_path=numbered,public")
     with connect(numbered) as connection:
         assert check(connection, [job.entry.name]).ok
         assert connection.execute('SELECT count(*) FROM "User"').fetchone() == (41,)

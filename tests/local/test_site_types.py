@@ -1,12 +1,10 @@
 """Whole sites in other types than those of the synthetic one: what the check lets pass, every job runs on."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.catalog import JOBS
 from sitejobs.media.parser_host import ParserHost
@@ -15,10 +13,7 @@ from sitejobs_local.contract.check import check
 from sitejobs_local.contract.model import Column, Table
 from sitejobs_local.contract.site import SITE_TABLES
 from sitejobs_local.database import migrations
-from sitejobs_local.database.postgres import Server
-from sitejobs_local.population import generate, load
-from tests.databases import site_database, temporary_database
-from tests.local.every_job import JOBS_IN_ORDER, run_job
+from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job
 
 _CONSTRAINTS = """
 SELECT format('ALTER TABLE %%I DROP CONSTRAINT %%I', relname, conname) FROM pg_constraint
@@ -27,30 +22,10 @@ JOIN pg_class c ON c.oid = conrelid WHERE connamespace = 'public'::regnamespace 
 """
 
 
-@pytest.fixture(scope="module")
-def template(postgres_server: Server) -> Iterator[str]:
-    with site_database(postgres_server) as url:
-        with connect(url) as connection:
-            load(connection, generate(40, 5, datetime.now(UTC) - timedelta(minutes=1)))
-        yield str(conninfo_to_dict(url)["dbname"])
-
-
-@pytest.fixture
-def url(postgres_server: Server, template: str) -> Iterator[str]:
-    with temporary_database(postgres_server, template=template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[ParserHost]:
-    with ParserHost() as host:
-        yield host
-
-
 def run_all(url: str, parser: ParserHost, folder: Path) -> None:
     for job in JOBS_IN_ORDER:
-        for incremental in (True, False) if "incremental" in job.options.model_fields else (None,):
-            run_job(url, job, folder, parser, **({} if incremental is None else {"incremental": incremental}))
+        for options in reversed(modes_of(job)):
+            run_job(url, job, folder, parser, **options)
 
 
 def change(connection: Connection, type_of: Callable[[Table, Column], str | None]) -> int:
@@ -94,14 +69,14 @@ def of_kind(kind: str, type_: str) -> Callable[[Table, Column], str | None]:
     ],
 )
 def test_every_job_runs_on_a_site_of_this_type(
-    url: str, parser: ParserHost, tmp_path: Path, kind: str, type_: str
+    copied_site: str, parser: ParserHost, tmp_path: Path, kind: str, type_: str
 ) -> None:
-    with connect(url) as connection:
+    with connect(copied_site) as connection:
         if type_ == "citext":
             connection.execute("CREATE EXTENSION citext")
         assert change(connection, of_kind(kind, type_)) > 0
         assert check(connection, list(JOBS)).ok
-    run_all(url, parser, tmp_path)
+    run_all(copied_site, parser, tmp_path)
 
 
 def test_every_job_runs_on_the_empty_views_that_the_check_advises(
