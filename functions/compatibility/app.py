@@ -1,4 +1,4 @@
-"""compatibility: Plan cuts the pages, a batch compares a page's viewers with the users they have to do with."""
+"""compatibility: Plan cuts the pages; a page renews its users' inputs, or compares its viewers with their targets."""
 
 from sitejobs.handlers.paged import job_handler
 from sitejobs.matching.compatibility.job import JOB

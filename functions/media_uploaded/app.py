@@ -1,4 +1,4 @@
-"""Uploads as they come: the queue that the media bucket's events go to."""
+"""Checks uploads as they arrive: consumes the queue of the media bucket's events."""
 
 from sitejobs.handlers.media import uploads_handler
 from sitejobs.media.uploads import handle_uploads

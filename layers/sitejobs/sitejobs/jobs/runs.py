@@ -200,7 +200,7 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
         if row["chapter"] >= chapter:
             return {"chapter": chapter, "pages": len(results), "failedPages": len(failed)}
         if row["status"] != "RUNNING":
-            raise RunClosed(f"run {run_id} is {row['status']}: nothing is added to it")
+            raise RunClosed(f"run {run_id} is {row['status']}: no chapter is added to it")
         reasons: Counter[str] = Counter(row["reasons"])
         for result in done:
             reasons.update(result.get("reasons") or {})

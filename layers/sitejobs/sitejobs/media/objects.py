@@ -15,7 +15,7 @@ class ObjectGone(Exception):
 
 
 class ObjectChanged(Exception):
-    """The object was overwritten since it was looked at."""
+    """The object was overwritten after it was looked at."""
 
 
 class ObjectLocked(Exception):

@@ -96,7 +96,7 @@ class ParserHost:
             except BaseException:
                 self.close()
                 raise
-        raise Transient("the parser's process dies before it does anything")
+        raise Transient("the parser's process exits before it reads the file")
 
     def close(self) -> None:
         """End the process, if there is one."""

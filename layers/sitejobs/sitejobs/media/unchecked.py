@@ -70,6 +70,6 @@ def batch_unchecked(resources: Resources, run: Run, options: Any, page: JsonObje
     ids = records.unchecked_between(connection, after, upto)
     for done, media_id in enumerate(ids):
         if time.monotonic() - started > PAGE_SECONDS:
-            raise Transient(f"{done} of {len(ids)} uploads are done; the rest of the page is for another call")
+            raise Transient(f"{done} of {len(ids)} uploads are done; another call checks the rest of the page")
         checker.check(connection, media_id, summary)
     return summary

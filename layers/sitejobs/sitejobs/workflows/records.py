@@ -111,7 +111,7 @@ def end_job(
         context: JsonObject = row["context"]
         states = _states(context)
         if row["status"] != "RUNNING":
-            raise RunClosed(f"run {run_id} is {row['status']}: no job of it is started")
+            raise RunClosed(f"run {run_id} is {row['status']}: none of its jobs is started")
         if states[job].status == "STARTED":
             status, summary = _outcome(connection, states[job], output, error)
             states = jobs_of.started(jobs_of.ended(states, job, status, summary), by=job)
