@@ -18,8 +18,8 @@ demo: local ## a synthetic site of 2,000 users, its match scores, one user's bes
 	@$(RUN) -m sitejobs_local.cli demo $(ARGS)
 	@echo "The command itself: . .venv/bin/activate && sitejobs"
 
-test: dev ## all tests, two at a time
-	@$(RUN) -m pytest -n 2 $(ARGS)
+test: dev ## all tests, three at a time: on two cores they often wait
+	@$(RUN) -m pytest -n 3 $(ARGS)
 
 check: dev ## lint, format, types, and who may import whom
 	@$(RUN) -m ruff check .

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +21,14 @@ from moto import mock_aws
 from moto.core import utils as core_utils
 from moto.core.base_backend import AccountSpecificBackend
 from moto.s3.models import FakeKey
+from moto.stepfunctions.parser.api import ResourceNotFound
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.eval import states
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from tests.limits import PATIENCE_S
 
@@ -120,6 +123,24 @@ def test_moto_still_looks_twice_a_second_whether_an_execution_has_ended() -> Non
     assert vars(state_task_service_callback)["_DELAY_SECONDS_SYNC_CONDITION_CHECK"] == 0.5
 
 
+def waiting_to_begin() -> StepFunctionsParserBackend:
+    """A backend with an execution that has no worker yet."""
+    backend = StepFunctionsParserBackend("us-east-1", "123456789012")
+    machine: Any = types.SimpleNamespace(executions=[types.SimpleNamespace(exec_worker=None)])
+    backend.state_machines.append(machine)
+    return backend
+
+
+def test_moto_still_fails_to_describe_a_maps_run_while_an_execution_is_about_to_begin() -> None:
+    with pytest.raises(AttributeError):
+        waiting_to_begin().describe_map_run("arn:of:a:run")
+
+
+def test_we_describe_a_maps_run_while_an_execution_is_about_to_begin(patched: None) -> None:
+    with pytest.raises(ResourceNotFound):
+        waiting_to_begin().describe_map_run("arn:of:a:run")
+
+
 @pytest.mark.parametrize("module", [json_path, result_path])
 def test_moto_still_parses_a_path_at_every_look_up(module: Any) -> None:
     assert vars(module)["parse"]("$.a.b") is not vars(module)["parse"]("$.a.b")
@@ -184,6 +205,6 @@ def test_every_change_is_taken_back() -> None:
         during = [vars(owner)[name] for owner, name in changes]
     after = [vars(owner)[name] for owner, name in changes]
 
-    assert len(changes) == 20
+    assert len(changes) == 21
     assert not [name for (_, name), old, new in zip(changes, before, during, strict=True) if old is new]
     assert all(old is new for old, new in zip(before, after, strict=True))

@@ -52,6 +52,7 @@ with _without_ec2():
     from moto.core.base_backend import AccountSpecificBackend
     from moto.core.config import default_user_config
     from moto.s3.models import FakeKey
+    from moto.stepfunctions.parser.api import ResourceNotFound
     from moto.stepfunctions.parser.asl.component.common.path import result_path
     from moto.stepfunctions.parser.asl.component.state.exec import execute_state
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
@@ -61,7 +62,7 @@ with _without_ec2():
     from moto.stepfunctions.parser.asl.eval import states
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.utils import boto_client, json_path
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
     from sitejobs_local.aws import moto_queues
 
@@ -131,6 +132,9 @@ def _changes(endpoint: str, invoke: Invoke) -> Iterator[tuple[Any, str, Any]]:
     # startExecution takes and answers names in the case that AWS does not use in definitions, and so never works.
     yield StateTaskServiceSfn, "_sync2_api_output_of", staticmethod(_as_awaited)
     yield state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _SYNC_SECONDS
+
+    # While any execution is about to begin, asking for a Map's run raises AttributeError.
+    yield StepFunctionsParserBackend, "describe_map_run", _describe_map_run
 
     # Every look-up parses its JSONPath anew: 2 ms each.
     yield json_path, "parse", functools.lru_cache(maxsize=4096)(vars(json_path)["parse"])
@@ -226,6 +230,15 @@ def _as_awaited(typ: type, value: dict[str, Any]) -> None:
         item = value.pop(name)
         parsed = json.loads(item) if name in ("input", "output") and isinstance(item, str) else item
         value[name[:1].upper() + name[1:]] = parsed
+
+
+def _describe_map_run(backend: StepFunctionsParserBackend, map_run_arn: str) -> dict[str, Any]:
+    for execution in backend._get_executions():
+        environment = execution.exec_worker.env if execution.exec_worker else None
+        record = environment.map_run_record_pool_manager.get(map_run_arn) if environment else None
+        if record is not None:
+            return dict(record.describe())
+    raise ResourceNotFound(f"No Map Run has the name {map_run_arn}.")
 
 
 def _task_clients(endpoint: str) -> types.SimpleNamespace:
