@@ -20,7 +20,8 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
 from tests.databases import temporary_database
 from tests.feed import feed_oracle as oracle
-from tests.feed.feed_sites import CHANGES, FeedSite, Person, changed_feed_site, random_feed_site
+from tests.feed.feed_changes import CHANGES, changed_feed_site
+from tests.feed.feed_sites import FeedSite, Person, random_feed_site
 from tests.feed.running import rows, run, versions
 from tests.feed.sites import NOW, Post
 

@@ -14,7 +14,8 @@ from psycopg import Connection
 from sitejobs.feed import feed_presort
 from sitejobs.feed.feed_presort_cleanup import FIND, JOB
 from sitejobs.postgres.connection import connect, is_transient
-from tests.feed.feed_sites import FeedSite, Person, Quiz, changed_feed_site, random_feed_site
+from tests.feed.feed_changes import changed_feed_site
+from tests.feed.feed_sites import FeedSite, Person, Quiz, random_feed_site
 from tests.feed.running import rows, run, versions
 from tests.feed.sites import NOW, Post
 from tests.feed.test_failures import page_of_all

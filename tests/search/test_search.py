@@ -3,202 +3,18 @@
 
 import itertools
 import math
-import re
-import uuid
-from collections.abc import Iterator
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from psycopg import Connection
 
-from sitejobs.postgres.connection import connect
 from sitejobs.search import profile_search_index, searchable_user
 from sitejobs.search.query import Hit, Wanted, search
-from sitejobs.search.texts import keywords_of
-from sitejobs.writing import lower, plain
-from sitejobs_local.database.migrations import apply, apply_site_schema
-from sitejobs_local.places import MIGRATIONS
+from tests.search.people import People
 from tests.search.random_sites import NOW
 from tests.search.running import run
-from tests.skips import Lacking, skip
-
-LANGUAGES = {
-    "climbing": ("Most evenings at the Climbing-wall.", "climbing", "climb"),
-    "Chinese": ("我喜欢做饭和旅行。", "做饭", "饭做"),
-    "Japanese": ("週末は山にいます", "山", "海"),
-    "Thai": ("ฉันชอบกินข้าวกับเพื่อน", "กินข้าว", "ข้าวกิน"),
-    "Korean": ("커피와 산책을 좋아해요", "커피", "차"),
-    "Arabic": ("أحب السفر والقراءة، قهوة", "قهوة", "شاي"),
-    "Hebrew": ("אוהבת ים וקפה", "וקפה", "תה"),
-    "Russian": ("Два кота и старая ГИТАРА.", "гитара", "рояль"),
-    "Greek": ("Μου αρέσει η θάλασσα", "ΘΆΛΑΣΣΑ", "βουνό"),
-    "Hindi": ("मुझे पहाड़ और चाय पसंद है", "पहाड़", "नदी"),
-    "emoji": ("bass player by night 🎸🏳️‍🌈", "🎸", "🎻"),
-    "tone of skin": ("say hi 👋🏽", "👋", "👍"),
-    "full width": ("Ｆｕｌｌ ｗｉｄｔｈ", "full", "half"),
-    "apostrophe": ("made by D’Arcy", "D'Arcy", "Arcy'd"),
-    "composed": ("cafe\u0301 noir", "caf\u00e9", "cafeteria"),
-}
-
-
-class People:
-    """A site that is filled by hand and indexed."""
-
-    def __init__(self, url: str, connection: Connection) -> None:
-        self.url = url
-        self.connection = connection
-        self.count = 0
-
-    def add(self, name: str = "Nobody", bio: str | None = None, **columns: Any) -> int:
-        self.count += 1
-        columns = {"birthdate": "1990-05-05", "locationText": "Earth", "avatarUrl": "a"} | columns
-        columns |= {"userId": self.count, "displayName": name, "bio": bio}
-        names = ", ".join(f'"{column}"' for column in columns)
-        self.connection.execute('INSERT INTO "User" ("id") VALUES (%s)', [self.count])
-        self.connection.execute(
-            f'INSERT INTO "Profile" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'.encode(),
-            list(columns.values()),
-        )
-        return self.count
-
-    def like(self, user_id: int, title: str) -> None:
-        self.connection.execute(
-            'INSERT INTO "Top5List" ("profileId", "title") SELECT "id", %s FROM "Profile" WHERE "userId" = %s',
-            [title, user_id],
-        )
-
-    def index(self) -> None:
-        run(self.url, profile_search_index.JOB, NOW, {"pauseMs": 0})
-        run(self.url, searchable_user.JOB, NOW)
-
-    def found(self, text: str, **wanted: Any) -> list[int]:
-        return [hit.user_id for hit in search(self.connection, Wanted(text, **wanted))]
-
-
-@pytest.fixture
-def people(site_url: str, site: Connection) -> People:
-    return People(site_url, site)
-
-
-@pytest.fixture(params=["builtin", "libc", "C"])
-def people_of_a_locale(request: pytest.FixtureRequest, postgres_server: Any) -> Iterator[People]:
-    """What a letter is and what punctuation differs between a database's locales."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server.database_url("postgres"), autocommit=True) as administrator:
-        provider, locale = ("libc", "C") if request.param == "C" else (request.param, "C.UTF-8")
-        statement = f"""CREATE DATABASE "{name}" TEMPLATE template0 LOCALE_PROVIDER {provider} LOCALE '{locale}'
-            {"BUILTIN_LOCALE 'C.UTF-8'" if provider == "builtin" else ""}"""
-        try:
-            administrator.execute(statement.encode())
-        except psycopg.errors.WrongObjectType:
-            skip(Lacking.C_UTF8)
-        url = postgres_server.database_url(name)
-        with connect(url) as connection:
-            apply_site_schema(connection)
-            apply(connection)
-            yield People(url, connection)
-        administrator.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-def test_texts_in_every_script_are_found_by_their_words_in_any_locale(people_of_a_locale: People) -> None:
-    people = people_of_a_locale
-    ids = {language: people.add("x", bio) for language, (bio, _, _) in LANGUAGES.items()}
-    named = {language: people.add(bio) for language, (bio, _, _) in LANGUAGES.items()}
-    people.index()
-    found = {language: people.found(word, limit=100) for language, (_, word, _) in LANGUAGES.items()}
-    # A word of the name counts more than one of the bio.
-    assert found == {language: [named[language], ids[language]] for language in LANGUAGES}
-    other = {language: people.found(word, limit=100) for language, (_, _, word) in LANGUAGES.items()}
-    assert not {language for language in LANGUAGES if ids[language] in other[language]}
-
-
-SLIPS = {
-    "Cyrillic": ("Екатерина", "Екатернна"),
-    "Cyrillic capitals": ("ДМИТРИЙ", "дмитнрий"),
-    "Greek": ("Κωνσταντίνος", "Κωνσταντινοσς"),
-    "Arabic": ("عبدالرحمن", "عبدالرجمن"),
-    "Hebrew": ("אברהם", "אברהןם"),
-    "Hangul": ("김철수", "김철주"),
-    "Thai": ("สมชาย", "สมชาว"),
-    "Devanagari": ("राजेश्वरी", "राजश्वरी"),
-    "Armenian": ("Հովհաննես", "Հովհանես"),
-    "Georgian": ("თამარი", "თამრაი"),
-    "Sinhala": ("ශ්‍රීමාලි", "ශ්‍රීමාළි"),
-    "Han": ("欧阳小明", "欧阳小民"),
-    "accents": ("François", "Francios"),
-    "Latin": ("Jonathan", "Jonahtan"),
-}
-
-
-def test_a_name_with_a_slip_is_found_in_every_script_and_locale(people_of_a_locale: People) -> None:
-    people = people_of_a_locale
-    ids = {script: people.add(name) for script, (name, _) in SLIPS.items()}
-    people.index()
-    assert {script: people.found(slip)[:1] for script, (_, slip) in SLIPS.items()} == {
-        script: [id_] for script, id_ in ids.items()
-    }
-
-
-ONE_FORM = {
-    "variant": ("☕️coffee", "coffee"),
-    "hidden in a word": ("kaf\u00adfee", "KAFFEE"),
-    "direction": ("\u202bשלום\u202c", "שלום"),
-    "mark of order": ("\ufeffjazz", "jazz"),
-    "keycap": ("1\ufe0f\u20e3tango", "tango"),
-    "Persian": ("می\u200cخواهم", "میخواهم"),
-    "Sinhala": ("ශ්\u200dරී", "ශ්රී"),
-    "Hindi": ("क्\u200dषत्रिय", "क्षत्रिय"),
-    "Malayalam": ("അവന്\u200d", "അവൻ"),
-    "capitals": ("ПРИВЕТ", "привет"),
-    "Greek capitals": ("ΟΔΟΣ", "οδος"),
-    "Turkish capitals": ("İstanbul", "istanbul"),
-}
-
-
-def test_words_have_one_form_in_profiles_keywords_and_queries_in_any_locale(people_of_a_locale: People) -> None:
-    people = people_of_a_locale
-    of_bio = {kind: people.add("x", written) for kind, (written, _) in ONE_FORM.items()}
-    of_list = {kind: people.add("x") for kind in ONE_FORM}
-    for kind, user in of_list.items():
-        people.like(user, ONE_FORM[kind][0])
-    people.index()
-    for kind, forms in ONE_FORM.items():
-        for asked in forms:
-            assert sorted(people.found(asked)) == [of_bio[kind], of_list[kind]], (kind, asked)
-
-
-NEWER = (0x34F, 0x3A3, 0x3C2, 0x3C3, 0x488, 0x489, *range(0x20D0, 0x20F1))
-"""Characters that the function of before took as they are: unseen ones, those around others, the forms of a Greek s."""
-
-HARD = st.text(
-    st.sampled_from(
-        "ab Éßİийс́ΣΟςأبيخم"
-        + "क्षश्රශන්ന്രക"
-        + "กำ한글漢字"
-        + "1#_-'"
-        + "\u00ad\u200b\u200c\u200d\u200e\u2060\ufe0f\ufeff\u20e3\u0301❤☕"
-    ),
-    max_size=20,
-)
-
-
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(HARD)
-def test_python_and_sql_agree_on_the_one_form(site: Connection, text: str) -> None:
-    [[shown, found]] = site.execute(
-        """SELECT "profileSearchPlain"(%(text)s), COALESCE(bool_and("profileSearchWords"(keyword)
-                      @@ "profileSearchQuery"(keyword)), true)
-           FROM unnest(%(keywords)s::text[]) AS keyword""",
-        {"text": text, "keywords": keywords_of([text])},
-    ).fetchall()
-    without_joiners = lower(re.sub("[\u200c\u200d]", "", plain(text)))
-    assert shown == re.sub("\u20e3", " ", without_joiners)
-    assert found, "a keyword finds itself"
 
 
 def test_whoever_has_every_word_comes_first_then_names_lists_places_and_bios_count_in_this_order(
@@ -286,24 +102,6 @@ def test_without_a_place_distance_is_unknown_and_with_one_it_orders_equal_ranks(
     assert people.found("jazz") == [far, near, nowhere]
     assert {hit.km for hit in search(people.connection, Wanted("jazz"))} == {None}
     assert people.found("jazz", near=(52.0, 13.1), km=2000.0) == [near, far]
-
-
-def test_the_words_of_a_text_are_those_that_the_plain_function_in_sql_makes(people: People) -> None:
-    """The one of migration 7, which says in one expression what the faster one does step by step."""
-    plain = (MIGRATIONS / "0007_profile_search_index.sql").read_text().split("CREATE OR REPLACE FUNCTION ")[2]
-    assert plain.startswith('"profileSearchWords"')
-    people.connection.execute(f"CREATE FUNCTION {plain}".replace("profileSearchWords", "plainWords").encode())
-    random = Random(8)
-    ranges = [(0x20, 0x7F), (0xA0, 0x250), (0x300, 0x600), (0xE00, 0xE80), (0x1F1E6, 0x1FB00), (0x2000, 0x3100)]
-    texts = [bio for bio, *_ in LANGUAGES.values()]
-    for _ in range(2000):
-        alphabet = random.choices([chr(random.randrange(*random.choice(ranges))) for _ in range(6)] + ["a", " "], k=12)
-        texts.append("".join(alphabet).translate(dict.fromkeys(NEWER)))
-    unequal = people.connection.execute(
-        """SELECT t FROM unnest(%s::text[]) AS t WHERE "profileSearchWords"(t) IS DISTINCT FROM "plainWords"(t)""",
-        [texts],
-    ).fetchall()
-    assert unequal == []
 
 
 @pytest.mark.parametrize(("text", "near"), [("jazz blues", None), ("jazz blues", (10.0, 20.0)), ("Jonh", None)])
