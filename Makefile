@@ -1,5 +1,5 @@
-# Everything here works from a fresh clone with a Python 3.11-3.13 and make: the environment .venv is made when it is
-# needed. Only `build`, and the tests of what it builds, ask for a python3.13: the functions run on it.
+# All targets work in a fresh clone with Python 3.11-3.13 and make; the environment .venv is made when it is needed. Only
+# `build` and the tests of its result need python3.13, which the functions run on.
 
 PYTHON ?=
 ARGS ?=
