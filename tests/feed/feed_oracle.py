@@ -1,4 +1,4 @@
-"""What feed-presort stores, computed in the plainest way: one user after the other, every candidate looked at."""
+"""The feeds that feed-presort stores, computed as plainly as possible: user by user, over every candidate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_PUBLIC, FIRST_OWN, FIRST_OF_AUTHOR, FIRST_SUGGESTIONS = 500, 10, 10, 200
 
 
 def feed(site: FeedSite, user: int, now: datetime, size: int = 20, most: int = 3) -> list[list[Item]]:
-    """The segments of a user, [] for nobody or nothing."""
+    """The segments of a user; [] for a deleted user and without candidates."""
     if user not in site.people or site.people[user].deleted:
         return []
     posts, suggestions, questions = (
@@ -31,7 +31,7 @@ def feed(site: FeedSite, user: int, now: datetime, size: int = 20, most: int = 3
 
 
 def with_ids_as_text(item: Item) -> Item:
-    """As stored: JavaScript takes large numbers for others."""
+    """The id as text, as it is stored: JavaScript rounds large numbers."""
     author = item["author"] and {**item["author"], "id": str(item["author"]["id"])}
     quiz = {"quizId": str(item["quizId"])} if "quizId" in item else {}
     return {**item, "id": str(item["id"]), "author": author, **quiz}

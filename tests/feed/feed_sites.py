@@ -1,4 +1,4 @@
-"""Random small sites with all that a feed is made of: hidden people, blocks, follows, matches, scores, questions."""
+"""Random small sites with all inputs of a feed: hidden users, blocks, follows, matches, scores, questions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TABLES = (*("User", "Quiz", "PostFeatures", "TrendingScore", "UserAffinityProfil
 
 @dataclass(frozen=True)
 class Person:
-    """A user; `profile`: whether there is one."""
+    """A user. `profile`: whether it has one."""
 
     name: str | None = "Ada"
     avatar: str | None = None
@@ -63,7 +63,7 @@ class Quiz:
 
 @dataclass
 class FeedSite:
-    """What is on the site, as the plain implementation reads it. Pairs are (user, other)."""
+    """The site as the plain implementation reads it. Pairs are (user, other)."""
 
     people: dict[int, Person] = field(default_factory=dict)
     posts: dict[int, Post] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class FeedSite:
     """user -> how many times match-scores has written the user's rows anew."""
 
     def store(self, connection: Connection) -> None:
-        """Make the database hold this site, and nothing else of the site's."""
+        """Replace the rows of the site's tables by this site."""
         with connection.transaction(), connection.cursor() as cursor:
             for table in TABLES:
                 cursor.execute(f'DELETE FROM "{table}"'.encode())
@@ -146,7 +146,7 @@ class FeedSite:
             self._store_quizzes(cursor)
 
     def _store_results(self, cursor: Any) -> None:
-        """What other jobs have stored."""
+        """Store the results of other jobs."""
         parts = ["scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby"]
         counts = ["ratingCount", "sharedInterestCount", "commonTraits", "viewerTraits", "candidateTraits"]
         fill(

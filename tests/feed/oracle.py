@@ -1,4 +1,4 @@
-"""What the feed's jobs store, computed in the plainest way: a loop over every record."""
+"""The rows of the feed's jobs, computed as plainly as possible: a loop over every record."""
 
 import math
 from collections import Counter
@@ -63,7 +63,7 @@ def affinity(site: Site, topics: Features, now: datetime, days: int = 90) -> dic
         named = Counter(topic for post in liked if post.id in topics for topic in topics[post.id][0])
         kinds = Counter(post.kind for post in liked)
         top_creators = sorted(creators, key=lambda creator: (-creators[creator], creator))[:20]
-        # Characters of every script in one order: that of their code points.
+        # Ties in the order of code points.
         top_topics = sorted(named, key=lambda topic: (-named[topic], topic))[:30]
         found[user] = {
             "creators": {creator: round(creators[creator] / len(liked), 6) for creator in top_creators},

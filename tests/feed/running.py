@@ -34,7 +34,7 @@ class Finished:
 
     @property
     def refreshed(self) -> int:
-        """How many were not passed over as fresh."""
+        """Number of keys that were not skipped as fresh."""
         return self.counts["processed"] - self.reasons["fresh"]
 
 
@@ -46,7 +46,7 @@ def run(
     environment: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> Finished:
-    """Run everything from `at` on; `meanwhile` is what happens between the last Plan and the first Batch."""
+    """Run the job at `at`; `meanwhile` is called between the last Plan and the first Batch."""
     parsed = parse_options(job.options, options)
     resources = Resources(Database(url), FolderWorkStore(NO_FILES), environment)
     started = Run("1", job.entry.name, at, options)
@@ -76,7 +76,7 @@ def add(finished: Finished, summary: PageSummary) -> None:
 
 
 def through_json(value: Any) -> Any:
-    """What arrives on the other side of a payload."""
+    """The value after a payload's way through JSON."""
     return json.loads(json.dumps(value))
 
 
@@ -85,5 +85,5 @@ def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
 
 
 def versions(connection: Connection, table: str) -> dict[int, str]:
-    """Which transaction wrote each row of a table, by its first column: another one means that it was rewritten."""
+    """First column of each row -> the transaction that wrote it; a different one means that the row was rewritten."""
     return {row[0]: row[-1] for row in rows(connection, f'SELECT t.*, t.xmin::text FROM "{table}" t')}

@@ -60,18 +60,18 @@ class Post:
 
 @dataclass
 class Site:
-    """What is on the site, as the plain implementations read it."""
+    """The site as the plain implementations read it."""
 
     users: dict[int, bool] = field(default_factory=dict)
-    """Id -> whether the user is there (not deleted)."""
+    """Id -> whether the user is not deleted."""
     posts: dict[int, Post] = field(default_factory=dict)
     likes: dict[tuple[int, int], datetime] = field(default_factory=dict)
     """(user, post) -> when."""
     hidden: set[int] = field(default_factory=set)
-    """Users who do not want to be seen."""
+    """Users with a hidden profile."""
 
     def store(self, connection: Connection) -> None:
-        """Make the database hold this site, and nothing else of the site's."""
+        """Replace the rows of the site's tables by this site."""
         gone = NOW - timedelta(days=1)
         posts = self.posts.values()
         media = [(post, medium) for post in posts for medium in post.media]

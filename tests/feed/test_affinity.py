@@ -45,7 +45,7 @@ def shares(names: list[Any], values: list[float]) -> dict[Any, float]:
 
 
 def assert_same(found: dict[int, dict[str, Any]], expected: dict[int, dict[str, Any]]) -> None:
-    """Equal, the order of creators and topics included."""
+    """Whether profiles are equal, including the order of creators and topics."""
     assert found == expected
     for user in expected:
         for part in ("creators", "topics"):

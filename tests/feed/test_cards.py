@@ -1,4 +1,4 @@
-"""Cards: what a person sees of a text, and JSON that stays inside its script."""
+"""Cards: texts as a user sees them, and JSON that stays inside its script."""
 
 import json
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sitejobs.feed import cards
 
-# All that a database can hold: no NUL, no half of a surrogate pair.
+# Every text that a database can hold: without NUL and surrogates.
 CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 NASTY = st.sampled_from(
     ["</script>", "<!--", "-->", "<script>", "]]>", "\u2028", "\u2029", "&lt;", "\\", '"', "\\u003c"]
@@ -21,7 +21,7 @@ FAMILY = "👨‍👩‍👧‍👦"
 
 
 class Scripts(HTMLParser):
-    """What a browser takes for the scripts of a page, and for anything else in it."""
+    """A page's scripts and its other contents, as a browser parses it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Pages in trouble: two at once, a lost connection, the same page twice. What is stored is whole all the same."""
+"""Two pages at once, a lost connection, the same page twice: the stored rows are complete."""
 
 import time
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def stored(connection: Connection, table: str) -> list[tuple[Any, ...]]:
 
 
 def prepared(url: str, connection: Connection, table: str) -> list[tuple[Any, ...]]:
-    """The rows of an undisturbed run, which are then taken away again."""
+    """The rows of an undisturbed run, which are then removed."""
     random_site(4).store(connection)
     if table == "UserAffinityProfile":
         run(url, content_features.JOB, NOW, maxLookbackDays=0)

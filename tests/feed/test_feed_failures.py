@@ -1,4 +1,4 @@
-"""Pages of feed-presort in trouble: two at once, a lost connection. What is stored is whole all the same."""
+"""Two pages of feed-presort at once, a lost connection: the stored feeds are complete."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def clear(connection: Connection) -> None:
 
 @pytest.fixture
 def clean(site_url: str, connection: Connection) -> list[Any]:
-    """What an undisturbed page at `LATER` leaves; the tables are empty again."""
+    """The rows of an undisturbed page at `LATER`; the tables are empty again."""
     random_feed_site(4).store(connection)
     page_of_all(site_url, JOB, LATER)
     found = everything(connection)

@@ -45,7 +45,7 @@ def expected(site: FeedSite, now: datetime = NOW, **limits: int) -> dict[int, li
 
 
 def rounded(feeds: dict[int, Any]) -> dict[int, Any]:
-    """Equal to the last of six decimals but one: the two add in different orders."""
+    """The feeds, with floats that equal others within 2e-6: the two implementations add in different orders."""
 
     def each(value: Any) -> Any:
         if isinstance(value, dict):
@@ -120,7 +120,7 @@ def test_an_incremental_run_sees_each_kind_of_change_by_itself(
 
 
 def assert_nothing_unwanted(site: FeedSite, feeds: dict[int, Any], now: datetime = NOW) -> None:
-    """What must never be in a feed, said of each item alone."""
+    """Check for each item alone that it may be in the feed."""
     for user, segments in feeds.items():
         assert not site.people[user].deleted
         items = [item for segment in segments for item in segment]
@@ -150,7 +150,7 @@ def assert_nothing_unwanted(site: FeedSite, feeds: dict[int, Any], now: datetime
 
 @pytest.fixture(scope="module")
 def kept_url(postgres_server: Server, empty_site: str) -> Iterator[str]:
-    """A database for all examples of a test: each makes it hold its own site."""
+    """One database for all examples of a test; each stores its own site there."""
     with temporary_database(postgres_server, template=empty_site) as url:
         yield url
 
@@ -176,7 +176,7 @@ def test_nothing_unwanted_is_ever_in_a_feed(kept_url: str, seed: int, steps: int
 
 
 def crowd(posts: int = 100, users: int = 60) -> FeedSite:
-    """Everybody visible, nobody connected; public posts of the last days by users in turn."""
+    """Visible users without connections, and public posts of the last days by each in turn."""
     return FeedSite(
         people={user: Person(name=f"User {user}") for user in range(1, users + 1)},
         posts={

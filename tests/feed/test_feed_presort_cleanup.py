@@ -161,7 +161,7 @@ def test_after_any_changes_nothing_unwanted_is_left(site_url: str, connection: C
 
 
 def stored_segments(connection: Connection) -> dict[int, list[Any]]:
-    """User -> segments, where there may be gaps."""
+    """User -> segments, of which some may be missing."""
     found: dict[int, list[Any]] = {}
     for user, items in rows(connection, 'SELECT "userId", "items" FROM "FeedPresorted" ORDER BY "userId"'):
         found.setdefault(user, []).append(items)
@@ -217,7 +217,7 @@ def test_cleanup_and_presort_run_side_by_side_again_and_again(site_url: str, con
 
 
 def test_cleanup_keeps_a_presort_waiting_for_no_more_than_its_last_step(site_url: str, connection: Connection) -> None:
-    """While it looks for what to remove, which takes nearly all its time, it holds no row."""
+    """It locks no row while it looks for segments to remove, which takes nearly all its time."""
     site = small_site()
     presorted(site_url, connection, site)
     with connect(site_url) as cleaning, cleaning.transaction():

@@ -1,4 +1,4 @@
-"""The server's plans for a page of a larger site: no large table is read from end to end."""
+"""PostgreSQL's plans for a page of a larger site scan no large table."""
 
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -59,7 +59,7 @@ def large_site(postgres_server: Server) -> Iterator[psycopg.Connection]:
 
 
 def nodes(connection: psycopg.Connection, statement: LiteralString, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """All nodes of the plan, with what each was found to do."""
+    """All nodes of the plan, with their actual rows."""
     [[now]] = connection.execute("SELECT now()").fetchall()
     given = {**values, "now": now}
     [[plan]] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, given).fetchall()
@@ -79,7 +79,7 @@ def test_a_page_looks_at_the_newest_posts_only_however_many_there_are(large_site
 
 
 def looked_at(found: list[dict[str, Any]], alias: str) -> float:
-    """How many rows of the table called so were read, taken or not."""
+    """Number of rows of the table that were read, including those filtered out."""
     rows = 0.0
     for it in found:
         if it.get("Alias") == alias and "Relation Name" in it:

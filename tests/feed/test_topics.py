@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - texts in their own scripts
-"""Topics of texts: what people would say that a text is about, whatever its language."""
+"""Topics of texts are what people would say that a text is about, in every language."""
 
 import pytest
 import regex

@@ -22,7 +22,7 @@ def stored(connection: Connection) -> dict[int, tuple[Any, Any]]:
 
 
 def liked(likes: int = 5, age: timedelta = 2 * HOUR, liked_ago: timedelta = HOUR) -> Site:
-    """A site of one post with so many likes."""
+    """A site of one post with this many likes."""
     users = dict.fromkeys((AUTHOR, *LIKERS), True)
     post = Post(10, AUTHOR, True, "jazz", NOW - age, deleted=False)
     return Site(users, {10: post}, {(user, 10): NOW - liked_ago for user in LIKERS[:likes]})

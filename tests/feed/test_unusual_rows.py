@@ -1,4 +1,4 @@
-"""Rows that no job expects: of the largest and smallest ids, without keys, twice, of endless times or a wrong clock."""
+"""Unusual rows: the largest and smallest ids, no keys, duplicates, infinite times, times of a wrong clock."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def of_ids(*ids: int) -> FeedSite:
-    """Users, posts and questions of the same ids, everybody suggested to everybody."""
+    """Users, posts and questions with the same ids; all users are suggested to each other."""
     return FeedSite(
         people={id_: Person() for id_ in ids},
         posts={id_: Post(id_, id_, True, "jazz", NOW - at * MINUTE, deleted=False) for at, id_ in enumerate(ids)},
@@ -43,7 +43,7 @@ def test_any_bigint_is_an_id_of_users_posts_and_questions(site_url: str, connect
     assert {item["id"] for item in feeds[1][0] if item["kind"] == "post"} <= set(map(str, IDS))
     kept = run(site_url, feed_presort_cleanup.JOB, NOW + MINUTE, batchSize=3)
     assert kept.counts["written"] == 0
-    # As it was stored before ids were texts
+    # The form in which ids were stored before they were texts
     connection.execute("""
         UPDATE "FeedPresorted" SET "items" = (
             SELECT jsonb_agg(item || jsonb_build_object('id', (item->>'id')::numeric) || CASE
@@ -76,7 +76,7 @@ def test_users_whose_ids_lie_far_apart_keep_their_suggestions(site_url: str, con
 
 
 def loosened(connection: Connection) -> None:
-    """As on a site that forbids no NULLs and knows no unique keys."""
+    """Drop the constraints, as on a site that allows NULLs and duplicate keys."""
     for table, columns in {
         "Post": ("userId", "visibility", "text", "createdAt"),
         "Quiz": ("updatedAt", "isActive"),
@@ -335,7 +335,7 @@ def test_an_author_has_ten_public_posts_in_anybodys_feed(site_url: str, connecti
     site.posts |= {
         900 + user: Post(900 + user, user, True, "x", NOW - timedelta(days=1), False) for user in range(3, 12)
     }
-    # Private ones of somebody who lets the viewer in, too
+    # Includes private posts of a user who gave the viewer access.
     site.access[3, 1] = "GRANTED"
     site.posts |= {
         2000 + at: Post(2000 + at, 3, False, "mine", NOW - at * timedelta(seconds=5), deleted=False)

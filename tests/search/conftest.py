@@ -24,7 +24,7 @@ def people(site_url: str, site: Connection) -> People:
 
 @pytest.fixture(params=["builtin", "libc", "C"])
 def people_of_a_locale(request: pytest.FixtureRequest, postgres_server: Any) -> Iterator[People]:
-    """What a letter is and what punctuation differs between a database's locales."""
+    """One database of each locale: locales differ in what is a letter and what is punctuation."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server.database_url("postgres"), autocommit=True) as administrator:
         provider, locale = ("libc", "C") if request.param == "C" else (request.param, "C.UTF-8")

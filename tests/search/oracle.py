@@ -1,4 +1,4 @@
-"""The rows of both search jobs worked out user by user, slowly and plainly, from what the tables hold."""
+"""The rows of both search jobs computed from the tables user by user, slowly and plainly."""
 
 import math
 import unicodedata
@@ -68,7 +68,7 @@ def _searchable(connection: Connection, user: Row, today: date, minimum: float, 
 
 
 def index_rows(connection: Connection, at: datetime) -> dict[int, Row]:
-    """What "ProfileSearchIndex" should hold, by user; `words` is what its vector is made of: word -> weights."""
+    """What "ProfileSearchIndex" should hold, by user; `words`: the words of its vector -> weights."""
     rows = {}
     for user in _rows(connection, f'{USERS} WHERE "deletedAt" IS NULL ORDER BY "id"'):
         profile = _profile(connection, user["id"])
@@ -129,7 +129,7 @@ def _interests(connection: Connection, user_id: int) -> set[tuple[int, int]]:
 
 
 def _finite(number: Any) -> float | None:
-    """Of what Python may hold as a Decimal."""
+    """The number, which Python may hold as a Decimal."""
     return float(number) if number is not None and abs(float(number)) < 1e300 else None
 
 
@@ -139,7 +139,7 @@ def _rows(connection: Connection, query: str, *keys: int) -> list[Row]:
 
 
 def _visible(text: str | None) -> bool:
-    """Something in it that can be seen."""
+    """Whether the text has a visible character."""
     unseen = {"\u200b", "\u3164", "\u2800", "\ufeff"}
     return any(not character.isspace() and character not in unseen for character in text or "")
 

@@ -11,7 +11,7 @@ from tests.search.running import run
 
 
 class People:
-    """A site that is filled by hand and indexed."""
+    """The site, its database and how many users it has."""
 
     def __init__(self, url: str, connection: Connection) -> None:
         self.url = url

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 NOW = datetime(2026, 11, 20, 9, 30, 15, 123000, tzinfo=UTC)
-"""When runs over these sites start, unless a test moves it: birthdays are drawn around its date."""
+"""Start of the runs over these sites, unless a test sets another: birthdays lie around its date."""
 
 NAMES = (
     "Anna",
@@ -71,7 +71,7 @@ def load(connection: Connection, seed: int, users: int) -> list[int]:
             )
         for user_id in ids:
             add_user(connection, random, user_id)
-        # Rows whose users have gone for good.
+        # Rows whose users are gone.
         connection.execute(
             """INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n") VALUES (999999, 'x', 1, 1)"""
         )
@@ -79,7 +79,7 @@ def load(connection: Connection, seed: int, users: int) -> list[int]:
 
 
 def add_user(connection: Connection, random: Random, user_id: int) -> None:
-    """One user with all that belongs to it."""
+    """Add one user with its rows of all tables."""
     gone = NOW - timedelta(days=1)
     created = NOW - timedelta(days=random.randint(0, 900))
     _insert(connection, "User", id=user_id, createdAt=created, deletedAt=gone if random.random() < 0.07 else None)
@@ -99,7 +99,7 @@ def add_user(connection: Connection, random: Random, user_id: int) -> None:
 
 
 def draw_profile(random: Random) -> dict[str, Any]:
-    """Columns of a "Profile" row, but its ids."""
+    """Columns of a "Profile" row, without its ids."""
     gone = NOW - timedelta(days=2)
     return {
         "displayName": random.choice(NO_NAMES) if random.random() < 0.15 else random.choice(NAMES),

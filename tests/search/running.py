@@ -29,7 +29,7 @@ class Finished:
 
     @property
     def refreshed(self) -> int:
-        """How many were not passed over as fresh."""
+        """Number of keys that were not skipped as fresh."""
         return self.counts["processed"] - self.reasons["fresh"]
 
 

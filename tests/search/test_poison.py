@@ -1,4 +1,4 @@
-"""Rows that a site's tables can hold and nobody can use: they count as nothing, and change nobody else's row."""
+"""Unusable rows that a site's tables can hold: they count as missing, and change no other user's row."""
 
 import re
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_a_row_that_nobody_can_use_changes_its_users_row_only(site: Connection, 
 
 @pytest.mark.parametrize("name", JOBS)
 def test_the_same_holds_on_the_oldest_server(old_server: Server, name: str) -> None:
-    # Its numeric knows no infinity, and what numeric alone can hold is left out.
+    # The old server's numeric has no infinity; values that only numeric can hold are left out.
     poison = {kind: statements for kind, statements in POISON.items() if not re.search("^(lat|loc).*400", kind)}
     with site_database(old_server) as url, connect(url) as site:
         check(site, url, name, poison, DOUBLE)

@@ -1,4 +1,4 @@
-"""profile-search-index: each row against a plain version user by user, and what changes of it when data changes."""
+"""profile-search-index: each row equals a plain implementation's, and a change of data changes what it should."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -38,7 +38,7 @@ def stored(connection: Connection) -> dict[int, Row]:
 
 
 def versions(connection: Connection) -> dict[int, str]:
-    """Which transaction wrote each row."""
+    """User -> the transaction that wrote the row."""
     return dict(connection.execute('SELECT "userId", xmin::text FROM "ProfileSearchIndex"').fetchall())
 
 
@@ -100,7 +100,7 @@ WHERE "interestCount" > 0 AND "traitCount" > 0 AND cardinality("top5Keywords") >
 
 @pytest.fixture
 def rich(site: Connection, site_url: str) -> tuple[Connection, int]:
-    """An indexed site, and a user who has something of everything."""
+    """An indexed site, and a user with rows in every table."""
     load(site, 21, 50)
     run(site_url, JOB, NOW, FULL)
     row = site.execute(_RICH).fetchone()

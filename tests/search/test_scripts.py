@@ -100,7 +100,7 @@ def test_words_have_one_form_in_profiles_keywords_and_queries_in_any_locale(peop
 
 
 NEWER = (0x34F, 0x3A3, 0x3C2, 0x3C3, 0x488, 0x489, *range(0x20D0, 0x20F1))
-"""Characters that the function of before took as they are: unseen ones, those around others, the forms of a Greek s."""
+"""Characters that migration 7 kept as they are: invisible and enclosing ones, the forms of a Greek s."""
 
 HARD = st.text(
     st.sampled_from(
@@ -129,7 +129,7 @@ def test_python_and_sql_agree_on_the_one_form(site: Connection, text: str) -> No
 
 
 def test_the_words_of_a_text_are_those_that_the_plain_function_in_sql_makes(people: People) -> None:
-    """The one of migration 7, which says in one expression what the faster one does step by step."""
+    """The function of migration 7 does in one expression what the faster one does step by step."""
     plain = (MIGRATIONS / "0007_profile_search_index.sql").read_text().split("CREATE OR REPLACE FUNCTION ")[2]
     assert plain.startswith('"profileSearchWords"')
     people.connection.execute(f"CREATE FUNCTION {plain}".replace("profileSearchWords", "plainWords").encode())

@@ -82,7 +82,7 @@ def test_nearness_is_measured_on_the_globe_across_its_poles_and_the_date_line(pe
 
 
 def kilometres(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """By the angle between two vectors; the SQL has another formula."""
+    """Distance by the angle between two vectors; the SQL uses another formula."""
     one, two = (
         (
             math.cos(math.radians(lat)) * math.cos(math.radians(lng)),
@@ -108,7 +108,7 @@ def test_without_a_place_distance_is_unknown_and_with_one_it_orders_equal_ranks(
 def test_pages_follow_each_other_without_a_gap_or_a_repetition(
     people: People, text: str, near: tuple[float, float] | None
 ) -> None:
-    """Equal ranks and equal distances included; by words and by names."""
+    """Holds for equal ranks and distances, by words and by names."""
     for number in range(23):
         bio = ("jazz", "blues jazz", "jazz and blues and more jazz")[number % 3]
         people.add(("John", "Johnny Jones", "Jon")[number % 3], bio, lat=10 + number % 4 * 0.1, lng=20)
@@ -128,7 +128,7 @@ def test_a_misspelt_name_is_found_where_no_word_is(people: People) -> None:
     assert people.found("Jonh") == [john, joan]
     assert people.found("anna vander berg")[0] == berg
     assert people.found("jonh", near=(1.0, 1.0)) == []
-    # Somebody who may not be found says nothing of whether there are better hits
+    # A word of a user who may not be found does not keep names from being searched.
     for columns in ({"isVisible": False}, {"birthdate": "2015-01-01"}):
         people.add(bio="Jonh", **columns)
     left = [people.add(bio="Jonh") for _ in range(3)]
@@ -156,7 +156,7 @@ def test_what_was_found_is_marked_and_texts_are_as_they_were(people: People) -> 
 
 
 def test_no_text_is_shown_otherwise_than_it_was_written(people: People) -> None:
-    """Where words are found by another form than the one they are written in, too; only accents have one form."""
+    """Even where a word is found by another form than the one written. Only accents are shown in one form."""
     name, bio = "𝓐𝓷𝓷𝓪 ½ Ｆｕｌｌ ﬁne", "Jazz… №5, ½ price; ①–② and so on… 🏳️‍🌈 café ㍿"
     people.add(name, bio)
     people.add("Rene\u0301", "jazz")
@@ -211,7 +211,7 @@ def test_no_statement_of_a_page_or_a_search_reads_a_whole_table(large: Connectio
     plans: list[str] = []
 
     class Explaining(psycopg.Cursor[Any]):
-        """Asks for the plan of each statement before it runs it."""
+        """Explains each statement before it runs it."""
 
         def execute(self, query: Any, params: Any = None, **how: Any) -> Any:
             if str(query).lstrip().startswith(("SELECT", "WITH")):

@@ -1,4 +1,4 @@
-"""searchable-user: who may be found, against a plain version user by user, and what changes of it when data changes."""
+"""searchable-user: each row equals a plain implementation's, and a change of data changes what it should."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -29,7 +29,7 @@ def stored(connection: Connection) -> dict[int, Row]:
 
 
 def versions(connection: Connection) -> dict[int, str]:
-    """Which transaction wrote each row."""
+    """User -> the transaction that wrote the row."""
     return dict(connection.execute('SELECT "userId", xmin::text FROM "SearchableUser"').fetchall())
 
 
@@ -85,7 +85,7 @@ CHANGES = {
 
 @pytest.fixture
 def complete(site: Connection, site_url: str) -> Connection:
-    """A site with users who lack nothing, all marked."""
+    """A site of searchable users, all marked."""
     load(site, 5, 40)
     site.execute("""
         UPDATE "Profile" SET "displayName" = 'Anna', "birthdate" = '1990-05-05', "gender" = 'OTHER', "bio" = 'hello',

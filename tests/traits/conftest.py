@@ -1,4 +1,4 @@
-"""A database with the site's tables and the bundle's, empty, whose site lets anything in."""
+"""A database with the site's tables and the bundle's, empty; the site's accept unusable rows."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tests.traits.sites import LET_ANYTHING_IN, Site
 
 @pytest.fixture(scope="package")
 def template(postgres_server: Server) -> Iterator[str]:
-    """Name of a database to copy."""
+    """Name of the database that is copied for each test."""
     with site_database(postgres_server) as url:
         with connect(url) as connection:
             connection.execute(LET_ANYTHING_IN)

@@ -1,4 +1,4 @@
-"""What the two jobs store, user by user and as plainly as possible: the tests' second opinion."""
+"""The rows of both jobs, computed user by user as plainly as possible."""
 
 import json
 import re
@@ -28,12 +28,12 @@ def interest_sets(site: Site) -> tuple[Sets, Sets]:
 
 
 def earliest(times: list[str]) -> str | None:
-    """Of times as PostgreSQL writes them, all in UTC."""
+    """The earliest of UTC times as PostgreSQL writes them."""
     return min(times) if times else None
 
 
 def usable(time: str | None) -> list[str]:
-    """A time as PostgreSQL writes it, if it is one that Python could read."""
+    """The time in a list, as PostgreSQL writes it; [] outside the years that Python can read."""
     return [time] if time and re.fullmatch(r"\d{4}-[^B]*", time) else []
 
 
@@ -48,7 +48,7 @@ def live_users(site: Site) -> set[int]:
 
 
 def user_traits(site: Site) -> tuple[Traits, dict[int, Counter[str]]]:
-    """All traits, and for each user with results what was passed over."""
+    """All traits, and for each user with results the number of unusable answers."""
     live = live_users(site)
     quiz_of = dict(site.query('SELECT "id"::text, "quizId" FROM "QuizQuestion"'))
     options: dict[tuple[str, str], Any] = {}
@@ -82,7 +82,7 @@ def user_traits(site: Site) -> tuple[Traits, dict[int, Counter[str]]]:
 
 
 def results_of(site: Site) -> list[tuple[int, int | None, str | None]]:
-    """The latest result of each user and quiz, and all that name no quiz."""
+    """The latest result of each user and quiz, and all results without a quiz."""
     latest: dict[tuple[int, int], tuple[str, str | None]] = {}
     nowhere: list[tuple[int, int | None, str | None]] = []
     for user, quiz, answers, at in site.query(
@@ -111,7 +111,7 @@ def count(values: Any, user: int, said: dict[tuple[int, str], list[Fraction]], r
 
 
 def mean(values: list[Fraction]) -> Decimal:
-    """To two decimals, halves away from zero."""
+    """Rounded to two decimals, halves away from zero."""
     hundredths = sum(values, Fraction(0)) / len(values) * 100
     whole = int(abs(hundredths) + Fraction(1, 2))
     return (Decimal(whole if hundredths >= 0 else -whole) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
@@ -122,7 +122,7 @@ def read(text: str | None) -> Any:
 
 
 def as_text(answer: str | bool | Decimal) -> str:
-    """As an option's value would be written."""
+    """The answer as the text of an option's value."""
     if isinstance(answer, bool):
         return "true" if answer else "false"
     return format(answer, "f") if isinstance(answer, Decimal) else str(answer)

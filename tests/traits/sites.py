@@ -1,4 +1,4 @@
-"""Random small sites with quizzes and interests, everything that can be wrong with them included."""
+"""Random small sites with quizzes and interests, with every kind of unusable row."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ ALTER TABLE "UserInterest" DROP CONSTRAINT "UserInterest_subjectId_fkey";
 ALTER TABLE "UserInterest" DROP CONSTRAINT "UserInterest_interestId_fkey";
 ALTER TABLE "UserInterest" ALTER "createdAt" DROP NOT NULL;
 """
-"""What views in a site's own schema may hold."""
+"""Drops the constraints that views in a site's own schema lack."""
 
 ODD_TRAIT_VALUES = (
     None, "null", "[]", "[1, 2]", '"calm"', "7", "true", "{}", '{"calm": null}', '{"calm": "5"}', '{"calm": "NaN"}',
@@ -43,7 +43,7 @@ ODD_RESULTS = (None, "null", "[]", '["a"]', '"a"', "3", "true", "{}")
 
 
 class Site:
-    """One database: what it holds, and runs over it."""
+    """One database: its rows, and runs over it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -78,12 +78,12 @@ class Site:
 
 
 def users_of(before: dict[tuple[Any, ...], str], after: dict[tuple[Any, ...], str]) -> set[int]:
-    """Users of whom a row was written, or is gone."""
+    """Users with a row that was written or removed."""
     return {key[0] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
 def draw_users(site: Site, random: Random) -> list[int]:
-    """Users with gaps in their ids, some deleted; returns their ids, those of users that never were included."""
+    """Add users with gaps between their ids, some deleted. Returns their ids, and one id of no user."""
     ids = sorted(random.sample(range(1, 3 * USERS), USERS))
     for user in ids:
         deleted = "2026-01-01" if random.random() < 0.1 else None

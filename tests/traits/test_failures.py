@@ -1,4 +1,4 @@
-"""Pages that meet, that are read meanwhile, and that are cut off: each user has the old rows or the new ones."""
+"""Pages that overlap, are read meanwhile or are cut off: each user has the old rows or the new ones."""
 
 import threading
 import time
@@ -75,7 +75,7 @@ def assert_right(site: Site, job: PagedJob) -> None:
 
 @contextmanager
 def at_an_earlier_moment(url: str) -> Iterator[Connection]:
-    """A page's transaction whose moment has been taken, and that has written nothing yet."""
+    """A page's transaction that has its snapshot of the database and has written nothing yet."""
     with connect(url) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute('SELECT FROM "User"')
@@ -117,7 +117,7 @@ def test_an_older_page_of_a_user_whose_rows_went_meanwhile_gives_way(
 
 @contextmanager
 def page_under_way(site: Site, job: PagedJob) -> Iterator[tuple[list[BaseException], int, Connection]]:
-    """A run that stands still in the middle of its page: what it raises, its session, and who holds it up."""
+    """A run blocked in the middle of its page: its error, its session, and the session that blocks it."""
     raised: list[BaseException] = []
 
     def run() -> None:

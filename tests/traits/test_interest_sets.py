@@ -63,7 +63,7 @@ CHANGES: dict[str, tuple[str, set[int], int]] = {
     "an interest under two subjects": (
         """INSERT INTO "UserInterest" VALUES (1, 2, 11, '2026-05-05')""", {1}, 1),
 }  # fmt: skip
-"""What is changed, whose sets, and in how many rows."""
+"""The change, the users whose sets it changes, and the number of rows."""
 
 
 def make_site(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The server's plans for a page of a larger site: no large table is read from end to end."""
+"""PostgreSQL's plans for a page of a larger site scan no large table."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from tests.traits.sites import Site
 USERS = 6000
 PAGE = 150
 LARGE = 5000
-"""Rows of a table that is large here."""
+"""Rows from which on a table is large here."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def loaded(postgres_server: Server) -> Iterator[Site]:
 
 
 def scanned(site: Site, statement: LiteralString, values: dict[str, Any]) -> set[str]:
-    """Tables that the plan reads from end to end, be it in the order of an index."""
+    """Tables that the plan reads completely, in sequence or by an index."""
     row = site.connection.execute("EXPLAIN (FORMAT JSON) " + statement, values).fetchone()
     assert row is not None
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""Rows that a site's tables can hold and nobody can use: they count as nothing, and change nobody else's rows."""
+"""Unusable rows that a site's tables can hold: they count as missing, and change no other user's rows."""
 
 from collections.abc import Callable
 from typing import Any

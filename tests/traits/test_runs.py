@@ -1,4 +1,4 @@
-"""Runs from the command line on a synthetic site, and what follows from them."""
+"""Runs from the command line on a synthetic site, and their results."""
 
 import json
 from collections.abc import Iterator

@@ -110,7 +110,7 @@ CHANGES: dict[str, tuple[str, str]] = {
         """SELECT "userId" FROM "QuizResult" WHERE "answers" ->> '101' IN ('a', 'b')""",
     ),
 }  # fmt: skip
-"""What is changed, and whose results it concerns as a query."""
+"""The change, and the query of the users whose results it concerns."""
 
 
 def make_quiz_site(site: Site) -> None:
@@ -173,12 +173,12 @@ MANY = range(1, 41)
 
 
 def many(*changed: int) -> str:
-    """Answers to many questions, or values of many traits, all alike but those named."""
+    """Answers to many questions, or values of many traits: all equal except those named."""
     return json.dumps({str(1000 + at): 2 if at in changed else 1 for at in MANY})
 
 
 def test_changes_that_might_cancel_each_other_out_are_seen(site: Site) -> None:
-    """PostgreSQL's hash of a jsonb is the same for two equal changes sixteen keys apart."""
+    """Two equal changes 16 keys apart leave PostgreSQL's hash of a jsonb as it was."""
     site.query('INSERT INTO "User" ("id") SELECT generate_series(2, 40)')
     for at in MANY:
         site.query('INSERT INTO "QuizQuestion" ("id", "quizId", "prompt") VALUES (%s, 1, %s)', [1000 + at, ""])
