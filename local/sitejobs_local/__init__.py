@@ -1,1 +1,1 @@
-"""The machine at home: embedded PostgreSQL, Step Functions in a process, and the command line."""
+"""The jobs on one machine without AWS: embedded PostgreSQL, Step Functions in a process, and the command line."""

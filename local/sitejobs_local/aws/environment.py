@@ -20,7 +20,7 @@ from sitejobs_local.template.resources import Function
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024 + 100
-# Lambda gives a cold start 10 s; a laptop whose cores are all busy may need longer.
+# Lambda allows a cold start 10 s; a laptop whose cores are all busy may need longer.
 INIT_LIMIT_SECONDS: Final = 60.0
 # Lambda gives one vCPU for each 1,769 MB.
 _MEMORY_MB_A_CPU: Final = 1769
@@ -68,7 +68,7 @@ class Environment:
         return self._process.pid
 
     def ready(self) -> Reply | None:
-        """Wait for the handler to be imported; the reply is the error when it could not be."""
+        """Wait until the handler is imported; returns the error if the import failed."""
         if self._ready:
             return None
         reply = self._receive(time.monotonic() + INIT_LIMIT_SECONDS)
@@ -76,7 +76,7 @@ class Environment:
         return None if self._ready else reply
 
     def settled(self) -> bool:
-        """Whether its import is over; for other threads than the one that uses it."""
+        """Whether the import has ended. Any thread may ask."""
         if self._ready or self._process.returncode is not None:
             return True
         with suppress(OSError, ValueError):  # its user closed the channel: the next look finds it ended
@@ -91,13 +91,13 @@ class Environment:
             raise Lost from error
 
     def reply(self, deadline: float) -> Reply:
-        """Wait for the answer until `deadline` (monotonic); TimeoutError after it, `Lost` when none will come."""
+        """Wait for the answer. TimeoutError after `deadline` (monotonic), `Lost` when the process has ended."""
         reply = self._receive(deadline)
         self.used = True
         return reply
 
     def kill(self) -> None:
-        """Send the process and its children their end, without waiting for it."""
+        """Kill the process and its children without waiting."""
         with self._ending:
             if self._process.returncode is None:
                 # Before waiting: the id stays this group's until then. macOS refuses it for a process that has ended.
@@ -105,13 +105,13 @@ class Environment:
                     os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> int:
-        """Kill and wait; the exit status as subprocess gives it: the process's own if it ended by itself."""
+        """Kill the process and wait; returns its exit status, its own one if it had ended by itself."""
         self.kill()
         with self._ending:
             return self._process.wait()
 
     def close(self) -> None:
-        """Close the channel; only for the thread that uses the environment, lest another's file gets the number."""
+        """Close the channel. Only the thread that uses it may: another could close a descriptor number in new use."""
         self._channel.close()
 
     def _receive(self, deadline: float) -> Reply:
@@ -137,7 +137,7 @@ class Environment:
 
 
 def variables_of(function: Function, given: Mapping[str, str]) -> dict[str, str]:
-    """All variables of a function's process. Of this process's own it inherits only `_INHERITED`; `given` wins."""
+    """All variables of a function's process: `_INHERITED` ones of this process, then `given`, which win."""
     cpus = str(max(1, -(-function.memory // _MEMORY_MB_A_CPU)))
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},

@@ -1,8 +1,8 @@
 """One Lambda execution environment: a process that imports a handler once and then answers events, one at a time.
 
-`sitejobs_local.aws.workers` runs this file by its path: of this package only what is installed can be imported. It
-talks to the parent over a private channel; what the handler prints goes to the log. Its imports are few, because every
-cold start pays for them.
+`sitejobs_local.aws.workers` runs this file by its path, so it imports nothing of this package. It talks to the parent
+over a private channel; what the handler prints goes to the log. Its imports are few, because every cold start pays
+for them.
 
 Usage: lambda_worker.py CHANNEL LIFELINE HANDLER RESPONSE_LIMIT FOLDER...
 """
@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-# How long past its time limit a handler may live when nobody is left to end it and it holds the interpreter's lock.
+# Time past its limit after which a handler is killed when the parent is gone and it holds the interpreter's lock.
 _GRACE_SECONDS: Final = 1.0
 _HEADER_BYTES: Final = 8
 
@@ -50,7 +50,7 @@ class Context:
 
 
 def main(arguments: list[str]) -> None:
-    """Import the handler, say so, and answer events until the channel closes."""
+    """Import the handler, report it, and answer events until the channel closes."""
     channel, lifeline, handler_name, response_limit, *folders = arguments
     sys.path[:0] = folders
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent decides
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _die_with_parent(lifeline: int) -> None:
-    """End this process, and whatever the handler started, once nobody holds the other end of the pipe."""
+    """End this process and its children once the parent has closed the other end of the pipe, or has died."""
     os.read(lifeline, 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -35,7 +35,7 @@ from werkzeug.serving import make_server
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
 from sitejobs_local.template.resources import Template
 
-# How long moto's threads are waited for at the end: one may sleep before a retry, and is of no harm then.
+# Wait for moto's threads at the end. One that still sleeps before a retry does no harm.
 _PATIENCE_SECONDS: Final = 1.0
 
 
@@ -61,7 +61,7 @@ def local_aws(
 
 
 def end_executions(end_workers: Callable[[], None]) -> None:
-    """Stop what still runs, end the workers it may be waiting for, and let moto's threads come to their end."""
+    """Stop the executions, end the workers they may wait for, and wait for moto's threads."""
     backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
     for machine in backend.state_machines:
         for execution in machine.executions:
@@ -75,7 +75,7 @@ def end_executions(end_workers: Callable[[], None]) -> None:
 
 
 def execution_of(arn: str) -> Any:
-    """An execution as moto holds it: to look at it costs nothing, and a request to the server 5 ms."""
+    """An execution as moto holds it. Reading it is free; a request to the server takes 5 ms."""
     return stepfunctions_parser_backends[ACCOUNT_ID][REGION].describe_execution(arn)
 
 
@@ -85,7 +85,7 @@ def bucket_of(name: str) -> Any:
 
 
 def _create_resources(template: Template) -> None:
-    """Create them in moto's backends: six boto3 clients would take longer than the rest of the start."""
+    """Create the resources in moto's backends: six boto3 clients would take longer than the rest of the start."""
     role = iam_backends[ACCOUNT_ID]["aws"].create_role("local", "{}", "/", None, "", [], None).arn
     _create_functions(template, role)
     _create_queues(template)
@@ -176,7 +176,7 @@ def _server(listener: socket.socket) -> Iterator[None]:
 
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
-    """What moto and its server log goes to the log file, not to the terminal."""
+    """Send the logs of moto and its server to the log file, not to the terminal."""
     handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     levels = {"moto": logging.ERROR, "werkzeug": logging.ERROR}
@@ -205,7 +205,7 @@ def _forget_everything() -> None:
 
 
 def _empty_zip() -> str:
-    """Code for moto, which wants some; what runs is the folder that the template names."""
+    """A placeholder, because moto requires code; the folder that the template names is what runs."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("app.py", "")

@@ -43,7 +43,7 @@ class Execution:
 
 
 def preload() -> threading.Thread:
-    """Import moto in a thread, for a caller that has something else to wait for before it enters a machine."""
+    """Import moto in a thread, while the caller waits for something else before it enters a machine."""
     thread = threading.Thread(target=importlib.import_module, args=("sitejobs_local.aws.local_aws",), daemon=True)
     thread.start()
     return thread
@@ -110,7 +110,7 @@ class LocalMachine:
             self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._pool = stack.enter_context(self._workers(self.template))
             self._invoke = Invocations(self._pool, self._on_event)
-            # Only now: the workers import what they need while this process imports moto.
+            # After the workers have been started: they import what they need while this process imports moto.
             from sitejobs_local.aws.local_aws import end_executions, local_aws
 
             stack.enter_context(local_aws(self.template, listener, self._invoke, self._log_file))
@@ -169,8 +169,8 @@ class LocalMachine:
         found = _execution(arn)
         status = found.status
         if arn in self._stopped and status in ("RUNNING", "FAILED"):
-            # On AWS this is so at once. moto first waits for the tasks under way, and stumbles over a state that it
-            # was just beginning: it calls that a failure.
+            # On AWS the status changes at once. moto first waits for the tasks under way, and reports FAILED if it
+            # was just beginning a state.
             return self._stopped[arn]
         if status in ("SUCCEEDED", "FAILED"):
             _until(lambda: found.output is not None or found.error is not None, seconds=0.1)
@@ -181,10 +181,10 @@ class LocalMachine:
         template's rules name. As on AWS, functions under way go on until they end; leaving the machine ends those too.
         """
         found = _execution(arn)
-        # moto forgets a stop that comes before the first state.
+        # moto loses a stop that comes before the first state.
         _until(lambda: found.status != "RUNNING" or _has_begun(found), seconds=5.0)
         if found.status == "RUNNING":
-            # moto keeps neither reason.
+            # moto stores neither error nor cause.
             self._stopped[arn] = Execution(arn, "ABORTED", error=error, cause=cause)
             self.client("stepfunctions").stop_execution(executionArn=arn)
             self._announce(self._stopped[arn])
@@ -262,7 +262,7 @@ class LocalMachine:
             ) from error
 
     def _announce(self, execution: Execution) -> None:
-        """Tell the functions that wait for an execution's end, which EventBridge would do: moto does not."""
+        """Invoke the functions whose rules match an execution's end: moto sends no such event."""
         if execution.arn in self._announced:
             return
         self._announced.add(execution.arn)
@@ -285,7 +285,7 @@ class LocalMachine:
 
 
 def _hears(rule: Rule, machine: str, status: str) -> bool:
-    """Whether a rule is about executions of a state machine that come to this status."""
+    """Whether a rule matches executions of a state machine that reach this status."""
     if rule.pattern.get("source") != ["aws.states"]:
         return False
     detail = rule.pattern["detail"]
@@ -294,7 +294,7 @@ def _hears(rule: Rule, machine: str, status: str) -> bool:
 
 @contextmanager
 def _listener() -> Iterator[socket.socket]:
-    """A listening socket on a free loopback port; who connects before there is a server waits."""
+    """A listening socket on a free loopback port. Clients that connect before the server runs wait."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         yield listener
 
@@ -311,7 +311,7 @@ def _has_begun(execution: Any) -> bool:
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition, for so long at most."""
+    """Wait for a condition, at most this long."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.001)

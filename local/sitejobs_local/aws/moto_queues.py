@@ -1,7 +1,7 @@
 """What moto's queues need to hold thousands of messages: quick, and safe when several threads use one.
 
-moto goes over all messages of a queue several times for each that is sent, received, delayed or deleted: to receive
-ten of 10,000 takes it 9 s, and 2 ms with these changes. It also replaces the list of them while another thread may be
+moto scans all messages of a queue several times for each one sent, received, delayed or deleted: receiving ten of
+10,000 takes 9 s, and 2 ms with these changes. It also replaces the message list while another thread may be
 adding to it, which loses that message. Each change is one entry of `changes`, for `moto_patches`.
 """
 
@@ -16,23 +16,23 @@ from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue, SQSBackend
 
 Receipts = WeakValueDictionary[str, Message]
-"""Who was handed out with a receipt handle."""
+"""Messages by the receipt handle they were handed out with."""
 
 
 def changes() -> Iterator[tuple[Any, str, Any]]:
     """Owner, attribute and replacement of each change."""
-    # One look at the clock, not two a message; and over a copy, since other threads change the list meanwhile.
+    # Reads the clock once, not twice a message; goes over a copy, because other threads change the list.
     yield Queue, "messages", property(_visible)
     yield Queue, "approximate_number_of_messages_delayed", property(_count_delayed)
     yield Queue, "approximate_number_of_messages_not_visible", property(_count_hidden)
 
-    # Goes over all messages under way, for groups that only FIFO queues have: it breaks off when one is done with.
+    # Scans all messages in flight for groups, which only FIFO queues have, and fails when one is deleted meanwhile.
     yield Queue, "pending_message_groups", property(_pending_groups)
 
-    # Makes all attributes of the queue, counts included, to know one: three times for each message received.
+    # Computes all attributes of the queue, counts included, to read one: three times for each message received.
     yield SQSBackend, "is_message_valid_based_on_retention_period", _is_kept
 
-    # A receipt is looked for in all receipts of all messages.
+    # Searches all receipts of all messages for one receipt.
     receipts: Receipts = WeakValueDictionary()
     yield Message, "mark_received", _remembering(vars(Message)["mark_received"], receipts)
     yield Queue, "delete_message", _deletion(receipts)
@@ -101,7 +101,7 @@ def _delay(original: Callable[..., None], receipts: Receipts) -> Callable[..., N
         message = receipts.get(receipt_handle)
         if message is None or message not in queue._messages:
             raise ReceiptHandleIsInvalid
-        # moto's own, shown a queue of this one message.
+        # moto's own method, given a queue that holds only this message.
         alone = SimpleNamespace(_messages=[message], pending_messages=queue._pending_messages)
         shown = SimpleNamespace(get_queue=lambda _: alone)
         original(shown, queue_name, receipt_handle, visibility_timeout)

@@ -1,7 +1,7 @@
 """Queues that feed functions, as Lambda's event source mappings do: batches, bounded concurrency, partial failures.
 
-moto hands messages to a function while they are sent, all or none of a batch, once; here they are asked for as on
-AWS: what a function does not finish stays in the queue, and goes to the dead-letter queue after the last try.
+moto invokes a function while a message is sent, once, and knows no partial failures. Here the queue is polled as on
+AWS: messages that a function does not finish stay in the queue, and go to the dead-letter queue after the last try.
 """
 
 import json
@@ -32,7 +32,7 @@ class QueueSources:
         self._watchers = [_Watcher(template, source, invoke, self._closing) for source in template.queue_sources]
 
     def close(self) -> None:
-        """Ask for no more messages and wait for the batches under way; the workers' end ends these."""
+        """Stop polling and wait for the batches under way, which end when the workers do."""
         self._closing.set()
         for watcher in self._watchers:
             watcher.join()
@@ -90,7 +90,7 @@ class _Watcher:
             self._free.release()
 
     def _failed(self, answer: Any) -> set[str]:
-        """Ids of the messages that the function names as not done."""
+        """Ids of the messages that the function reports as failed (batchItemFailures)."""
         if not self._source.report_item_failures or not isinstance(answer, dict):
             return set()
         return {str(item["itemIdentifier"]) for item in answer.get("batchItemFailures") or ()}

@@ -1,4 +1,4 @@
-"""The event by which EventBridge tells of an execution's end, made at home.
+"""EventBridge's event about the end of an execution, made on this machine.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """

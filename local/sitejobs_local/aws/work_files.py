@@ -42,7 +42,7 @@ class _StoredKey(FakeKey):
 
 
 class _LazyFile:
-    """As much of a binary file as moto reads a key's bytes with; opened on first use."""
+    """The methods of a binary file that moto calls to read a key's bytes; opened on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +79,7 @@ class WorkFiles:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def restore(self) -> None:
-        """Put the folder's objects into the bucket; those past their time are removed."""
+        """Put the folder's objects into the bucket and remove expired ones."""
         now = datetime.now(UTC)
         wanted = set()
         for file in self._folder.glob("*.json"):
@@ -96,12 +96,12 @@ class WorkFiles:
                 self._restored[key.name] = key
                 self._bucket.keys.setlist(key.name, [key])
         for data in self._folder.glob("*.data"):
-            # An hour's grace: another command may be about to write the description.
+            # Files younger than an hour stay: another command may be about to write the description.
             if data.name not in wanted and data.stat().st_mtime < time.time() - _ORPHAN_SECONDS:
                 data.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Write what was put into the bucket since, and remove what was deleted from it."""
+        """Write objects put into the bucket since `restore`, and remove deleted ones."""
         current = {name: key for name, key in self._bucket.keys.items() if isinstance(key, FakeKey)}
         for name, key in current.items():
             if self._restored.get(name) is not key:

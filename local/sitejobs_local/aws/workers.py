@@ -1,4 +1,4 @@
-"""Lambda's execution environments at home: one process a concurrent invocation, kept warm between invocations.
+"""Lambda's execution environments on this machine: a process for each concurrent invocation, kept warm afterwards.
 
 An invocation takes an idle environment of its function or starts one. Time limits, crashes, payload limits and the
 shape of errors are Lambda's, so that a state machine's Retry and Catch see here what they will see there.
@@ -38,7 +38,7 @@ class PayloadTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class Invocation:
-    """What came of one invocation.
+    """The result of one invocation.
 
     `payload` is JSON text: the handler's result or, when `errored`, an object with errorMessage, errorType and
     perhaps stackTrace. `cold` tells whether it was its environment's first, `peak_memory_kb` the most memory that the
@@ -116,14 +116,13 @@ class WorkerPool:
     def prewarm(self, names: Iterable[str]) -> None:
         """Start an environment for each function that has none, in the background.
 
-        They are started in order, one fewer at a time than there are cores: all at once, the one that is needed first
-        would be ready last.
+        They start in order, at most cores - 1 at a time: all at once, the one needed first would be ready last.
         """
         functions = [self._function(name) for name in names]
         threading.Thread(target=self._prewarm, args=(functions,), daemon=True).start()
 
     def retire(self, name: str) -> None:
-        """End the idle environments of a function that will not be needed again soon, for their memory's sake."""
+        """End the idle environments of a function that will not be needed soon, to free their memory."""
         with self._lock:
             idle, self._idle[name] = self._idle[name], []
         for environment in idle:
@@ -173,7 +172,7 @@ class WorkerPool:
         return self._functions[name]
 
     def _run(self, environment: Environment, request_id: str, event: str) -> Reply:
-        """One event through one environment; `Lost` when that had died while it was idle."""
+        """Run one event in one environment; `Lost` if its process had died while it was idle."""
         function = environment.function
         try:
             failure = environment.ready()

@@ -1,1 +1,1 @@
-"""What runs cost on AWS: list prices, rates measured on a machine at home, and the sum of both."""
+"""What runs cost on AWS: list prices (`prices`), rates measured at home (`rates`), and the estimate made of both."""

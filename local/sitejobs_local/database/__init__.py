@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL, the migrations, and the database that a command works on."""
+"""The embedded PostgreSQL (`postgres`), the migrations, and the database that a command works on (`target`)."""

@@ -47,7 +47,7 @@ def make_folder(path: Path) -> None:
 
 
 def server_account(cluster: Cluster) -> Account | None:
-    """Who runs the server: None for the present user; for root the owner of the data, `nobody` if there is none yet."""
+    """The account that runs the server: None for the present user; as root the data's owner, or `nobody` if new."""
     if os.geteuid() != 0:
         return None
     try:
@@ -108,7 +108,7 @@ def check_reachable(cluster: Cluster, account: Account | None) -> None:
 def make_socket_folder(account: Account | None) -> Path:
     """A fresh 0700 folder with a path short enough for a unix socket, owned by the server's user."""
     for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp")):  # noqa: S108 - mkdtemp below makes a folder of our own
-        # libpq takes a comma for the end of a host's name.
+        # To libpq a comma ends a host's name.
         length = len(os.fsencode(parent)) + len("/sitejobs-12345678/") + len(SOCKET_NAME)
         if "," in parent or length > SOCKET_PATH_LIMIT or not may_enter(Path(parent), account):
             continue

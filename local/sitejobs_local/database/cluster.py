@@ -15,7 +15,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 class PostgresError(RuntimeError):
-    """The embedded PostgreSQL cannot be had; the message says why and what to do."""
+    """The embedded PostgreSQL cannot be used; the message says why and what to do."""
 
 
 class DatabaseInUse(PostgresError):
@@ -34,7 +34,7 @@ class Cluster:
 
     @property
     def unfinished(self) -> Path:
-        """Where initdb works; renamed to `data` once complete, so that a killed initdb leaves no half a cluster."""
+        """The folder of initdb, renamed to `data` when complete: a killed initdb leaves no partial data."""
         return self.folder / "data.new"
 
     @property
@@ -52,7 +52,7 @@ class Cluster:
 
     @property
     def clients_lock(self) -> Path:
-        """Shared: held by every client while it lives. Exclusive: the supervisor stopping the server, or a reset."""
+        """Held shared by every client while it lives, exclusively by a stopping supervisor or a reset."""
         return self.folder / "clients.lock"
 
     @property
@@ -67,12 +67,12 @@ class Cluster:
 
     @property
     def server_lock(self) -> Path:
-        """Held by the server and every process it forks while they live: free means that none is left."""
+        """Held by the server and all its processes. When it is free, none of them is left."""
         return self.folder / "server.lock"
 
 
 def lock(path: Path, kind: int) -> int | None:
-    """The open descriptor of a lock (closing it gives the lock back); None when it is taken and LOCK_NB was asked."""
+    """Take a lock; returns its descriptor, whose closing frees it. None if it is taken and `kind` has LOCK_NB."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

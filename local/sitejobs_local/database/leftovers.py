@@ -27,10 +27,10 @@ def forget_crashed_server(cluster: Cluster) -> None:
 
 def end_leftovers(cluster: Cluster, limit_s: float = 10.0) -> int:
     """Ends processes of a server that nobody supervises and returns the descriptor of the then free server lock."""
-    import psutil  # type: ignore[import-untyped] # only here and below: the way of DATABASE_URL does without it
+    import psutil  # type: ignore[import-untyped] # imported only here and below: not needed when DATABASE_URL is set
 
     end = time.monotonic() + limit_s
-    number = signal.SIGQUIT  # at once, yet giving back the shared memory; the write-ahead log makes it safe
+    number = signal.SIGQUIT  # immediate shutdown: frees the shared memory; the write-ahead log keeps data safe
     while True:
         descriptor = try_lock(cluster.server_lock)
         if descriptor is not None:
@@ -52,7 +52,7 @@ def postmaster_pid(cluster: Cluster) -> int:
 
 
 def _processes(cluster: Cluster) -> list[Any]:
-    """The psutil.Process objects of this cluster, known by working folder: titles and groups do not name it."""
+    """The psutil.Process objects of this cluster, found by working folder: process titles and groups do not name it."""
     import psutil
 
     folders = {os.path.realpath(cluster.data), os.path.realpath(cluster.unfinished)}

@@ -15,7 +15,7 @@ from sitejobs_local.contract.kinds import odd_ids
 from sitejobs_local.contract.site import SITE_TABLES
 from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
 
-# Any number will do, as long as every version of this command takes the same one.
+# The advisory lock's number: arbitrary, but the same in every version of this command.
 _LOCK = "SELECT pg_advisory_xact_lock(7305808869243)"
 _CREATE_RECORD = """
 CREATE TABLE IF NOT EXISTS "SitejobsMigration" (
@@ -64,7 +64,7 @@ def apply(connection: Connection, folder: Path = MIGRATIONS, *, again: bool = Fa
 
 
 def apply_site_schema(connection: Connection, file: Path = SITE_SCHEMA) -> None:
-    """Create the site's own tables, which only a local database lacks. Does nothing once this very file is applied.
+    """Create the site's own tables in a local database. Does nothing if the same file was applied before.
 
     Its CREATE INDEX IF NOT EXISTS would wait for every writer of its table, such as a population that is being loaded.
     """
@@ -116,7 +116,7 @@ def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -
 
 
 def _refuse_odd_ids(connection: Connection, due: Sequence[Migration]) -> None:
-    """Before anything is written: a view over such a table could not be made."""
+    """Refuse tables whose ids are no whole numbers before anything is written: the views over them would fail."""
     read = {name.decode() for migration in due for name in _READ_TABLES.findall(migration.sql)}
     tables = [table for table in SITE_TABLES if table.name in read]
     found = odd_ids(inspect(connection, [table.name for table in tables]), tables) if tables else []

@@ -54,8 +54,8 @@ RESET_LIMIT_S = 90.0  # longer than the supervisor's own limits for a stop
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 FIND_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 CREATE_DATABASE = f'CREATE DATABASE "{DATABASE}" TEMPLATE template0'
-# For bulk writes on a laptop. A server that is killed loses no committed row (synchronous_commit=off: at most the
-# last 0.6 s), a power cut corrupts nothing: fsync and full_page_writes stay on.
+# Settings for bulk writes on a laptop. With synchronous_commit=off a killed server loses at most the commits of the
+# last 0.6 s. A power cut corrupts nothing, because fsync and full_page_writes stay on.
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -146,7 +146,7 @@ def running_postgres(home: Path | None = None) -> Iterator[Server]:
         with locked(cluster.start_lock, fcntl.LOCK_EX):
             try:
                 server = _join_or_start(cluster)
-            except OSError as error:  # a full disk, a damaged folder, somebody else's files
+            except OSError as error:  # a full disk, a damaged folder, files of another owner
                 raise PostgresError(f"cannot start PostgreSQL in {cluster.folder}: {error}") from error
         yield server
 
@@ -173,7 +173,7 @@ def _cluster(home: Path | None) -> Cluster:
 
 
 def _url(socket_dir: Path, database: str) -> str:
-    # The port is named: PGPORT must not send us elsewhere.
+    # With the port, so that PGPORT has no effect.
     return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(socket_dir))}&port=5432"
 
 
@@ -210,7 +210,7 @@ def _start(cluster: Cluster, supervisor_lock: int) -> None:
     if server_lock is None:
         socket_dir = _socket_dir(cluster)
         if socket_dir is not None and _answers(socket_dir):
-            # Its clients, if any, need not notice.
+            # The server goes on running, so its clients notice nothing.
             _supervise(cluster, supervisor_lock, None, {"adopted": postmaster_pid(cluster)})
             return
         server_lock = end_leftovers(cluster)
@@ -269,13 +269,13 @@ def _socket_dir(cluster: Cluster) -> Path | None:
 
 
 def _ready_socket_dir(cluster: Cluster, account: Account | None) -> Path:
-    """The folder a crashed server used, so that its clients' URLs are good again, else a fresh one."""
+    """The socket folder of a crashed server, so that its clients' URLs work again, or a new one."""
     owner = os.geteuid() if account is None else account.uid
     former = _socket_dir(cluster)
     if former is not None and former.is_dir() and not former.is_symlink():
         status = former.stat()
         if status.st_uid == owner and status.st_mode & 0o777 == 0o700:
-            # Like the pid file: its lock names a process number that may be anybody's by now.
+            # As with the pid file, its lock names a process id that another process may have now.
             (former / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
             return former
     fresh = make_socket_folder(account)
@@ -300,7 +300,7 @@ def _answers(socket_dir: Path) -> bool:
 
 
 def _claim_unused(cluster: Cluster) -> list[int]:
-    """The locks of the clients and the supervisor, once the server (if any) has been stopped for want of clients."""
+    """Wait until the server has stopped for lack of clients; returns the locks of the clients and the supervisor."""
     end = time.monotonic() + RESET_LIMIT_S
     while True:
         clients = try_lock(cluster.clients_lock)
@@ -329,6 +329,6 @@ def _remove(cluster: Cluster) -> None:
     for folder in (cluster.data, cluster.unfinished, *cluster.folder.glob("binaries-*")):
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
-    # The lock files stay: a process waiting on one that has been removed would lock a file that nobody else sees.
+    # The lock files stay: a process that waits for a removed one would then hold a lock no other process sees.
     for file in (cluster.log, cluster.previous_log, cluster.socket_link):
         file.unlink(missing_ok=True)

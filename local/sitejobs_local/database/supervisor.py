@@ -32,7 +32,7 @@ class Postmaster:
             self.pid = int(plan["adopted"])
             return
         lock = int(plan["server_lock"])
-        # A session of its own: Ctrl-C in the terminal of the client that happened to start it must not reach it.
+        # In a session of its own: Ctrl-C in the terminal of the client that started it must not reach it.
         # The server and all its processes keep the lock's descriptor: the lock is free when the last has gone.
         self._child = subprocess.Popen(  # noqa: S603 - the wheel's postgres
             plan["command"],
@@ -55,7 +55,7 @@ class Postmaster:
         return True
 
     def stop(self) -> None:
-        """Ends all sessions and shuts down; harder each time it takes too long."""
+        """Ends all sessions and shuts down: fast, then immediate, then by SIGKILL, each after a time limit."""
         for number, limit in ((signal.SIGINT, FAST_STOP_LIMIT_S), (signal.SIGQUIT, IMMEDIATE_STOP_LIMIT_S)):
             self._signal(number)
             if self._gone_within(limit):
@@ -94,7 +94,7 @@ def supervise(plan: dict[str, Any]) -> int:
 
 
 def nobody_holds(clients: int) -> bool:
-    """Whether the exclusive lock was to be had; it is then kept, so that a new client waits for the stop."""
+    """Try to take the exclusive lock. Once taken it is kept: a new client waits until the server has stopped."""
     try:
         fcntl.flock(clients, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -111,7 +111,7 @@ def remove_socket_folder(folder: str) -> None:
 
 def main() -> None:
     if os.fork():
-        os._exit(0)  # the client waits for this process only: the other one outlives it and is nobody's zombie
+        os._exit(0)  # the client waits for this process only; the supervisor goes on as an orphan and leaves no zombie
     sys.exit(supervise(json.loads(sys.argv[1])))
 
 

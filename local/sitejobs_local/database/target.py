@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 EXAMPLE = "postgresql://user:password@host:5432/name"
-# What PostgreSQL or libpq says, and what a person can do about it.
+# A pattern in the message of PostgreSQL or libpq, and what to do about it.
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "wrong password, or no such user: mend it in DATABASE_URL"),
     (
@@ -71,7 +71,7 @@ class Target:
     search_path: str | None
 
     def connect(self) -> "Connection":
-        """Open a connection; whoever takes it closes it.
+        """Open a connection; the caller closes it.
 
         Raises
         ------
@@ -113,7 +113,7 @@ def check_url(url: str) -> dict[str, str]:
 
     Raises
     ------
-    InvalidInput : it is none. libpq's message is not passed on: it may quote the password.
+    InvalidInput : it is no connection string. libpq's message is not passed on, because it may quote the password.
     """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
@@ -151,7 +151,7 @@ def without_password(url: str) -> str:
 
 
 def prepare(target: Target, connection: "Connection", jobs: Collection[str]) -> None:
-    """See that the tables of `jobs` are there: the embedded database is given them, another is only looked at.
+    """Make sure that the tables of `jobs` exist: the embedded database gets them, another is only checked.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def prepare(target: Target, connection: "Connection", jobs: Collection[str]) -> 
 
 
 def prepare_for_population(target: Target, connection: "Connection") -> None:
-    """See that a synthetic site can be loaded: an own database without any table is given all of them, too.
+    """Make sure that a synthetic site can be loaded; a database of DATABASE_URL without any table gets all of them.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""A run followed from start to end, here or on AWS."""
+"""A run followed from start to end: `runner` and `workflow_runner` on this machine, `deployed` on AWS."""

@@ -1,7 +1,8 @@
 """A job or workflow on AWS: its state machine found in a stack, started, and followed to its end.
 
-Only CloudFormation and Step Functions are asked, with the caller's own credentials: this machine need not reach the
-database. What it takes: cloudformation:ListStackResources, states:StartExecution, states:DescribeExecution,
+Only CloudFormation and Step Functions are called, with the caller's credentials: this machine need not reach the
+database. Actions that must be allowed:
+cloudformation:ListStackResources, states:StartExecution, states:DescribeExecution,
 states:GetExecutionHistory, states:ListMapRuns and states:DescribeMapRun.
 """
 
@@ -23,10 +24,10 @@ from sitejobs_local.runs.runner import EXIT_INTERRUPTED, Outcome, failed, succee
 
 POLL_SECONDS = 2.0
 _STATE_MACHINE = "AWS::StepFunctions::StateMachine"
-# Adaptive: a throttled look at an execution waits, and does not end the following of it.
+# Adaptive: a throttled request waits and is retried, so that the execution is still followed.
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 _EVENTS_LOOKED_AT = 100
-"""An answer that is looked for is among the first or last ten events, unless its step had to be tried again."""
+"""Events read from a history. A wanted answer is among the first or last ten, unless its step was retried."""
 
 
 class AwsRefused(SitejobsError):
@@ -59,7 +60,7 @@ class DeployedJob:
         return _outcome(self.job, described, progress.totals)
 
     def watch(self, execution: str, look: Callable[[], None], poll_seconds: float = POLL_SECONDS) -> Mapping[str, Any]:
-        """`look` every few seconds until an execution has ended; its description then."""
+        """Call `look` every few seconds until the execution has ended; returns its description."""
         with told("states:DescribeExecution"):
             while (described := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
                 look()
@@ -67,7 +68,7 @@ class DeployedJob:
         return dict(described)
 
     def left(self, execution: str, run_id: str | None = None) -> Outcome:
-        """What to say of an execution that is no longer followed."""
+        """The outcome of an execution that is no longer followed."""
         cause = f"no longer followed; the execution goes on: {execution}"
         summary = {"job": self.job, "runId": run_id, "status": "RUNNING", "error": "Interrupted"}
         return Outcome(EXIT_INTERRUPTED, {**summary, "cause": cause})
@@ -79,7 +80,7 @@ def find(stack: str, job: str) -> DeployedJob:
     Raises
     ------
     InvalidInput : there is no such stack, or it has no such job.
-    AwsRefused : there are no credentials or no region, or they are not enough.
+    AwsRefused : credentials or region are missing, or the credentials do not allow it.
     """
     wanted = "".join(part.capitalize() for part in job.split("-")) + "StateMachine"
     try:
@@ -95,12 +96,12 @@ def find(stack: str, job: str) -> DeployedJob:
 
 
 def pages_of(totals: Totals, noun: str = "users") -> str:
-    """What is known of a run on AWS while it works: `12/40 pages`, whatever it goes through."""
+    """Progress of a run on AWS: `12/40 pages`. Users are not known there, so `noun` is not used."""
     return f"{totals.pages:,}/{max(totals.planned_pages, totals.pages):,} pages"
 
 
 def answers(client: Any, execution: str, *, newest_first: bool = False) -> Iterator[Mapping[str, Any]]:
-    """What an execution's functions returned, the first ones or the last ones of its history."""
+    """What an execution's functions returned, from the first or the last events of its history."""
     history = client.get_execution_history(
         executionArn=execution, maxResults=_EVENTS_LOOKED_AT, reverseOrder=newest_first, includeExecutionData=True
     )
@@ -112,7 +113,7 @@ def answers(client: Any, execution: str, *, newest_first: bool = False) -> Itera
 
 @contextmanager
 def if_begun() -> Iterator[None]:
-    """Look at an execution that another one is about to start: nothing is said while it has not begun."""
+    """Ignore that an execution does not exist: another one is about to start it."""
     try:
         yield
     except ClientError as error:
@@ -158,7 +159,7 @@ class Pages:
 
 
 def _answer(details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What a function returned, where it is a function's task that succeeded."""
+    """What a function returned; None for events that are not a function's success."""
     if not details:
         return None
     try:
@@ -194,7 +195,7 @@ def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:
 
 @contextmanager
 def told(action: str) -> Iterator[None]:
-    """What boto3 raises, in words; a stack that does not exist is left to the caller."""
+    """Turn boto3's errors into AwsRefused, except for a stack that does not exist (ValidationError)."""
     try:
         yield
     except ClientError as error:

@@ -1,8 +1,8 @@
 """A workflow on AWS, followed job by job.
 
-How its jobs stand is read from the histories of its executions: Plan's answer in the workflow's own names the jobs that
-wait for nothing, Ended's answer in the execution of workflow-job around each job tells how that job ended and which
-jobs start next. These are the answers that a workflow at home is followed by.
+The jobs' states are read from histories of executions. In the workflow's own, Plan's answer names the jobs that wait
+for nothing. In the execution of workflow-job around each job, Ended's answer says how the job ended and which jobs
+start next. A workflow at home is followed by the same answers.
 """
 
 import json
@@ -47,7 +47,7 @@ class _AtWork:
 
 
 class _Jobs:
-    """Tells a workflow's progress what its jobs have come to."""
+    """Tells a workflow's progress the states of its jobs."""
 
     def __init__(self, client: Any, execution: str, progress: WorkflowProgress) -> None:
         self._client = client
@@ -56,7 +56,7 @@ class _Jobs:
         self._at_work: dict[str, _AtWork] = {}
 
     def again(self) -> None:
-        """Tell what has become of the jobs by now."""
+        """Tell the progress the jobs' present states."""
         if not self._progress.jobs:
             self._read_plan()
         for job, at_work in list(self._at_work.items()):
@@ -64,7 +64,7 @@ class _Jobs:
                 self._look_at(job, at_work)
 
     def at_last(self) -> None:
-        """Tell what Finish returned: the summary, with the jobs of whose end nothing was seen."""
+        """Tell what Finish returned: the summary, which includes jobs whose end was not seen."""
         for answer in answers(self._client, self._execution, newest_first=True):
             if isinstance(answer.get("jobs"), dict):
                 self._progress.step(answer)

@@ -35,7 +35,7 @@ class Totals:
 
 @dataclass
 class RunProgress:
-    """Adds up results of Plan, Batch, Record and Finish, told apart by their shape; calls may come from any thread."""
+    """Adds up the results of Plan, Batch, Record and Finish, recognised by their fields. Any thread may call it."""
 
     on_change: Callable[[Totals], None] = lambda totals: None
     totals: Totals = Totals()

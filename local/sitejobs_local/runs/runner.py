@@ -27,7 +27,7 @@ _FAILED_PAGES = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
 """
 INTERRUPTED = ("Interrupted", "interrupted by the user")
-# Set here for every function, or not the business of a run at home.
+# Set by the machine for every function, or without meaning for a run at home.
 _NOT_TAKEN_OVER = {
     "DATABASE_URL",
     "DATABASE_AUTHENTICATION",
@@ -46,7 +46,7 @@ MEDIA_BUCKET = "MediaBucket"
 
 @dataclass(frozen=True)
 class FailedPage:
-    """A page that no retry saved."""
+    """A page that failed after all its retries."""
 
     page: int
     error: str
@@ -55,7 +55,7 @@ class FailedPage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `summary` is what Finish returned, or as much of it as there is: one JSON object."""
+    """How a run ended. `summary` is one JSON object: what Finish returned, or the part of it that is known."""
 
     exit_status: int
     summary: Mapping[str, Any]
@@ -81,7 +81,7 @@ def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Works
         log_file=home / "logs" / f"{job}.log", work_folder=home / name, media_folder=home / f"{name}-media"
     )
     for folder in (workshop.log_file.parent, workshop.work_folder, workshop.media_folder):
-        # Snapshots hold birthdates and places: nobody else's business.
+        # Snapshots hold birthdates and places: only the owner may read them.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return workshop
 
@@ -161,7 +161,7 @@ def _run_to_end(machine: "LocalMachine", execution: str) -> "Execution":
 
 
 def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
-    """The variables of this environment that the template's functions know, such as MATCH_ALGO_VERSION."""
+    """Variables of this environment that the template's functions have too, such as MATCH_ALGO_VERSION."""
     from sitejobs_local.template.template import load_template
 
     known = {name for function in load_template(template).functions.values() for name in function.environment}
@@ -169,7 +169,7 @@ def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
 
 
 def message_of(cause: str | None) -> str:
-    """What the error says, where a function's failure gives it as JSON with a stack trace."""
+    """The message of an error: a function's failure is JSON with errorMessage and a stack trace."""
     if not cause:
         return ""
     try:
@@ -228,11 +228,11 @@ def _failed_pages(connection: "Connection", summary: Mapping[str, Any], limit: i
 
 
 def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outcome:
-    """Sum up the run that the interrupt ended, and close it where the machine could not: its workers have gone."""
+    """Close the run that was interrupted, which the machine cannot do without workers, and sum it up."""
     from sitejobs.jobs.endings import Ending
     from sitejobs.jobs.runs import close_ended, close_run, run_of
 
-    # The interrupt may have come before anybody was told the ARN.
+    # The interrupt may have come before `start` returned the ARN.
     machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{job}"
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     error, cause = INTERRUPTED
@@ -241,7 +241,7 @@ def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outco
         close_ended(connection, Ending(execution, machine, "ABORTED", datetime.now(UTC), error, cause), None)
         run_id = run_of(connection, execution)
         if run_id is not None:
-            # Pages of a chapter that was not recorded have been written all the same.
+            # Counts of the progress: pages of an unrecorded chapter have been written, but JobRun does not count them.
             done = {"pages": totals.ended_pages, "processed": totals.processed, "written": totals.written}
             summary = {**close_run(connection, run_id, {"Error": error, "Cause": cause}), **done, "message": None}
     return Outcome(EXIT_INTERRUPTED, {**summary, "error": error, "cause": cause})

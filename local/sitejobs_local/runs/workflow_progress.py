@@ -39,7 +39,7 @@ class Quiet:
 
 @dataclass
 class WorkflowProgress:
-    """Follows a workflow by what its functions are given and return; one call at a time.
+    """Follows a workflow by the events and results of its functions; one call at a time.
 
     `on_end` is told each job that has ended; `run_id` is known once it is planned, `finished` is its summary.
     """
@@ -105,7 +105,7 @@ def line(state: Mapping[str, Any]) -> str:
 
 @contextmanager
 def shown(console: "Console", figures: Callable[[Totals], str] = counts) -> Iterator[View]:
-    """A live line a job in a terminal, `figures` saying how far it is; elsewhere a line when a job has ended."""
+    """In a terminal a live line for each job with its `figures`; elsewhere one line when a job has ended."""
     if not console.is_interactive:
         yield _Lines(console)
         return

@@ -49,14 +49,14 @@ def run_workflow(
 
 
 def outcome_of(workflow: str, ended: "Execution", progress: WorkflowProgress) -> Outcome:
-    """How a workflow ended: its summary from its output or, of one that failed, from what its progress was told."""
+    """How a workflow ended: its output or, if it failed, what the progress knows of it."""
     if ended.status == "SUCCEEDED":
         return succeeded(ended.output)
     return failed(workflow, progress.run_id, ended.error or ended.status, ended.cause, progress.finished)
 
 
 def _interrupted(workflow: str, target: "Target", name: str) -> Outcome:
-    """Close the runs that the interrupt left behind, the workflow's and its jobs': nobody else would."""
+    """Close the open runs of the workflow and its jobs after an interrupt: nothing else does."""
     from sitejobs.jobs.runs import close_ended, run_of
     from sitejobs.workflows.records import close_workflow, running_jobs
 

@@ -1,4 +1,4 @@
-"""The part of CloudFormation's language that a template needs to be read at home: tags, conditions, intrinsics.
+"""CloudFormation's language as far as the template uses it: tags, conditions, intrinsic functions.
 
 `read_yaml` turns the short tags (``!Ref``) into their long form, `Resolver` works out what a property says. Nothing
 is guessed: what is not understood is a `TemplateError` naming the place.
@@ -28,7 +28,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class TemplateError(Exception):
-    """The template says something that cannot be understood, or not be had on this machine."""
+    """The template has something that is not understood or not supported on this machine."""
 
 
 class _NoValue:

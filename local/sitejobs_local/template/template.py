@@ -43,7 +43,7 @@ _DEFAULT_TIMEOUT: Final = 3
 _DEFAULT_MEMORY_MB: Final = 128
 _DEFAULT_BATCH_SIZE: Final = 10
 _DEFAULT_VISIBILITY_SECONDS: Final = 30
-# Lambda allows a thousand; a machine at home has fewer cores.
+# Concurrent calls of a queue's function. Lambda allows 1,000; this machine has fewer cores.
 _DEFAULT_CONCURRENCY: Final = 5
 
 
@@ -195,7 +195,7 @@ class _Reader:
         return variables
 
     def _layers(self, name: str) -> tuple[Path, ...]:
-        """Folders of the layers that hold code of our own; the others' packages are installed on this machine."""
+        """Folders of layers with our own code; packages of the other layers are installed on this machine."""
         own = (self._resources[name].get("Properties") or {}).get("Layers") or []
         layers = self._resolver.value([*(self._globals.get("Layers") or []), *own], f"{name}.Layers")
         folders = []
