@@ -41,7 +41,7 @@ def _users(connection: Connection) -> list[int]:
 
 
 def _some(connection: Connection, random: Random) -> int:
-    """The user of any profile."""
+    """The user of a random profile."""
     return int(random.choice(_profiles(connection)))
 
 
@@ -121,7 +121,7 @@ def register_without_profile(connection: Connection, random: Random) -> None:
 
 
 def add_profile(connection: Connection, random: Random) -> None:
-    """Whoever has none yet gets an empty one."""
+    """Give an empty row to each user without one."""
     query = """SELECT "id" FROM "User" u WHERE NOT EXISTS (SELECT FROM "Profile" WHERE "userId" = u."id") ORDER BY 1"""
     for (user_id,) in connection.execute(query).fetchmany(1):
         connection.execute(
@@ -204,7 +204,7 @@ def forget_a_quiz(connection: Connection, random: Random) -> None:
 
 
 def look_at_an_old_quiz_again(connection: Connection, random: Random) -> None:
-    """The same answers, but now they are the latest."""
+    """Make a result the latest, with the same answers."""
     _of_some_result(connection, random, """UPDATE "QuizResult" SET "updatedAt" = "updatedAt" + interval '3 days'""")
 
 

@@ -1,4 +1,4 @@
-"""The stored rows of MatchScore against those that they should be."""
+"""Compares the stored rows of MatchScore with the expected ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ _VIEWERS = """SELECT "userId", "rows", "skipped", "scoredAt", "algorithmVersion"
 
 @dataclass(frozen=True)
 class Stored:
-    """A stored row: what the oracle says of a pair too, and what only a run can know."""
+    """A stored row: the values that the oracle computes too, and those of the run."""
 
     row: Row
     rank: int
@@ -34,7 +34,7 @@ class Stored:
 
 
 def stored_rows(connection: Connection, only: Sequence[int] | None = None) -> dict[int, list[Stored]]:
-    """All rows of all viewers, or of some only, by rank."""
+    """The rows of all viewers, or of some, by rank."""
     found: dict[int, list[Stored]] = {}
     for values in connection.execute(_STORED, {"only": only}):
         found.setdefault(values[0], []).append(_stored(values))
@@ -42,7 +42,7 @@ def stored_rows(connection: Connection, only: Sequence[int] | None = None) -> di
 
 
 def stored_viewers(connection: Connection) -> dict[int, tuple[int, str | None, datetime, str]]:
-    """User id -> rows, why there are none, scoredAt, algorithmVersion."""
+    """User id -> number of rows, reason for having none, scoredAt, algorithmVersion."""
     return {row[0]: tuple(row[1:]) for row in connection.execute(_VIEWERS)}
 
 
@@ -86,7 +86,7 @@ def assert_rows_equal(
 
 
 def assert_viewer_equal(viewer: int, stored: Sequence[Stored], expected: Sequence[Row], top_k: int) -> None:
-    """Candidates may trade places only where their scores are that close; equal ones stand in order of their ids."""
+    """Candidates may trade places only where their scores are that close; equal ones are in the order of ids."""
     by_id = {row.candidate_id: row for row in expected}
     assert len(stored) == min(top_k, len(expected)), f"viewer {viewer}: {len(stored)} rows of {len(expected)}"
     assert [item.rank for item in stored] == list(range(1, len(stored) + 1)), f"viewer {viewer}: ranks"
@@ -101,7 +101,7 @@ def assert_viewer_equal(viewer: int, stored: Sequence[Stored], expected: Sequenc
 
 
 def assert_ties_by_id(viewer: int, stored: Sequence[Stored], expected: Sequence[Row]) -> None:
-    """Of candidates alike in everything the lower ids come first, and are those that stay at the end of the list."""
+    """Candidates with equal data are in the order of ids, and the lower ids are kept at the end of the list."""
     shown: dict[Row, list[int]] = {}
     everyone: dict[Row, list[int]] = {}
     by_id = {row.candidate_id: row for row in expected}
@@ -121,7 +121,7 @@ def _nameless(row: Row) -> Row:
 
 
 def assert_pair_equal(where: str, got: Row, want: Row, *, newness: bool = True) -> None:
-    """All values of one row. Without `newness` the part that ages, and the score with it, are not looked at."""
+    """Compare all values of one row; without `newness`, all but the newness and the score."""
     for name in ("traits", "interests", "quality", "fit", "proximity"):
         _close(where, name, getattr(got, name), getattr(want, name))
     if newness:
@@ -133,7 +133,7 @@ def assert_pair_equal(where: str, got: Row, want: Row, *, newness: bool = True) 
     assert (got.distance_km is None) == (want.distance_km is None), f"{where}: distance {got.distance_km}"
     if want.distance_km is not None:
         assert got.distance_km is not None
-        # A real holds 7 digits: of 20,000 km the last metres are rounded.
+        # A real has 7 digits, so 20,000 km are rounded to metres.
         _close(where, "distance", got.distance_km, want.distance_km, max(1.0, 0.1 * want.distance_km))
     assert (got.averages is None) == (want.averages is None), f"{where}: averages {got.averages}, {want.averages}"
     if want.averages is not None:
@@ -143,5 +143,5 @@ def assert_pair_equal(where: str, got: Row, want: Row, *, newness: bool = True) 
 
 
 def _close(where: str, name: str, got: float, want: float, scale: float = 1.0) -> None:
-    # A comparison that NaN cannot pass.
+    # NaN fails this comparison.
     assert abs(got - want) <= TOLERANCE * scale, f"{where}: {name} is {got}, should be {want}"

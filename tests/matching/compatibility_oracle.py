@@ -30,7 +30,7 @@ class Pair:
 
 @dataclass
 class Relations:
-    """Who has to do with whom, both ways; who is blocked, both ways; suggestions by rank; deleted profiles' users."""
+    """Related users and blocked users, both ways; suggestions by rank; users whose profiles are all deleted."""
 
     related: set[tuple[int, int]]
     blocked: set[tuple[int, int]]
@@ -39,7 +39,7 @@ class Relations:
 
 
 def expected(connection: Connection, suggestions: int = 100) -> dict[int, dict[int, Pair]]:
-    """Viewer -> target -> what is to be stored, of every undeleted user; empty where a user has no targets."""
+    """Viewer -> target -> the row to store, for every undeleted user; empty for a user without targets."""
     site, relations = read_site(connection), read_relations(connection)
     for person in site.people.values():
         if not person.has_profile:
@@ -54,7 +54,7 @@ def expected(connection: Connection, suggestions: int = 100) -> dict[int, dict[i
 
 
 def read_relations(connection: Connection) -> Relations:
-    """All of the site's, as it is now."""
+    """Read all of them from the site's tables."""
     related: set[tuple[int, int]] = set()
     for query in (
         """SELECT "userAId", "userBId" FROM "Match" WHERE "state" = 'ACTIVE'""",
@@ -74,7 +74,7 @@ def read_relations(connection: Connection) -> Relations:
 
 
 def targets_of(site: Site, relations: Relations, viewer: int, suggestions: int) -> list[int]:
-    """Whom a viewer has to do with, but for deleted and blocked ones and itself."""
+    """A viewer's targets: the related users without deleted and blocked ones and itself."""
     targets = {b for a, b in relations.related if a == viewer}
     targets |= {target for rank, target in relations.suggested.get(viewer, []) if rank <= suggestions}
     return sorted(
@@ -117,7 +117,7 @@ def compare(viewer: Person, target: Person) -> Pair:
 
 
 def quiz_part(viewer: Person, target: Person) -> float:
-    """The viewer's latest quiz against the target's of the same kind."""
+    """The viewer's latest result compared with the target's result of the same quiz."""
     if not viewer.quizzes:
         return 0.0
     mine = max(viewer.quizzes.values(), key=lambda result: (result.updated_at, result.quiz_id))
@@ -131,7 +131,7 @@ def quiz_part(viewer: Person, target: Person) -> float:
 
 
 def fit_part(viewer: Person, target: Person) -> float:
-    """How well what the target is rated for meets what the viewer rates highly."""
+    """Cosine of the ratings that the target gets and those that the viewer gives."""
     given, received = averages(viewer.given), averages(target.received)
     if given is None or received is None:
         return 0.0

@@ -35,7 +35,7 @@ _VERSIONS = """SELECT "viewerUserId", "targetUserId", xmin::text::bigint FROM "U
 
 @dataclass
 class Finished:
-    """What a run did: its pages, its summed counters, why users were passed over, and Finish's summary."""
+    """What a run did: its pages, its summed counters, reasons for skipping users, and Finish's summary."""
 
     pages: list[JsonObject] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -115,7 +115,7 @@ def _page(resources: Resources, now: Run, options: Any, page: JsonObject) -> Jso
 
 
 def planned(url: str, at: datetime, options: JsonObject) -> list[list[JsonObject]]:
-    """The pages of every chapter, none of which is computed."""
+    """The pages of every chapter, without computing any."""
     parsed = parse_options(JOB.options, options)
     resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {})
     now: Run = Run("1", JOB.entry.name, at, options)
@@ -133,7 +133,7 @@ def planned(url: str, at: datetime, options: JsonObject) -> list[list[JsonObject
 
 
 def whole_page(url: str, at: datetime) -> None:
-    """One page over everybody, outside any run, by an environment of its own."""
+    """One page of all users, outside any run, computed by an environment of its own."""
     options = parse_options(JOB.options, {})
     context = {"parameters": {"version": "v1", "suggestions": 100, "targetsAtATime": 500}}
     resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {})
@@ -145,7 +145,7 @@ def whole_page(url: str, at: datetime) -> None:
 
 
 def _through_json(value: Any) -> Any:
-    """What arrives on the other side of a payload."""
+    """The value after a payload's way through JSON."""
     return json.loads(json.dumps(value))
 
 
@@ -220,7 +220,7 @@ def writers(connection: Connection) -> dict[tuple[int, int], int]:
 
 
 def assert_stored(connection: Connection, wanted: dict[int, dict[int, Pair]]) -> None:
-    """What is stored is exactly what is wanted; scores to 1e-5."""
+    """The stored rows are exactly the wanted ones, scores to 1e-5."""
     found = stored(connection)
     assert set(found) == {viewer for viewer, pairs in wanted.items() if pairs}
     for viewer, pairs in wanted.items():
@@ -243,5 +243,5 @@ def _close(where: str, got: float | None, want: float | None) -> None:
     if got is None or want is None:
         assert got is want, f"{where}: {got}, should be {want}"
     else:
-        # A comparison that NaN cannot pass.
+        # NaN fails this comparison.
         assert abs(got - want) <= TOLERANCE, f"{where}: {got}, should be {want}"

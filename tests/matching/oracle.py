@@ -19,7 +19,7 @@ EQUAL_SCORES = 1e-9
 
 @dataclass(frozen=True)
 class Rules:
-    """The numbers of the algorithm that a site may change."""
+    """The parameters of the algorithm that a site may set."""
 
     traits: float = 0.25
     interests: float = 0.20
@@ -64,7 +64,7 @@ class Row:
 
 
 def viewers(site: Site) -> list[int]:
-    """Users not deleted who have a profile, hidden or not."""
+    """Undeleted users with a profile, hidden or not."""
     return sorted(person.user_id for person in site.people.values() if person.has_profile)
 
 
@@ -176,7 +176,7 @@ def traits_part(viewer: Person, candidate: Person) -> float:
 
 
 def is_vector(value: Any) -> bool:
-    """A non-empty array of numbers; true and false are none."""
+    """Whether it is a non-empty array of numbers; true and false are no numbers."""
     return isinstance(value, list) and len(value) > 0 and all(is_number(item) for item in value)
 
 
@@ -185,7 +185,7 @@ def is_number(value: Any) -> bool:
 
 
 def equal_answers_share(mine: Any, theirs: Any) -> float:
-    """Share of the questions both answered that both answered the same way; 0 with none in common."""
+    """Share of equal answers among the questions that both answered; 0 without any."""
     if not isinstance(mine, dict) or not isinstance(theirs, dict):
         return 0.0
     common = [key for key in mine if key in theirs and mine[key] is not None and theirs[key] is not None]
@@ -267,7 +267,7 @@ def proximity_part(viewer: Person, candidate: Person, distance: float | None, ru
 
 
 def distance_km(a: Person, b: Person) -> float | None:
-    """Great circle; None where either has no valid coordinates."""
+    """Great-circle distance; None if either has no valid coordinates."""
     place_a, place_b = place(a.lat, a.lng), place(b.lat, b.lng)
     if place_a is None or place_b is None:
         return None
@@ -276,7 +276,7 @@ def distance_km(a: Person, b: Person) -> float | None:
     lat_a, lat_b = math.radians(place_a[0]), math.radians(place_b[0])
     turn = abs(place_a[1] - place_b[1])
     dlng = math.radians(min(turn, 360 - turn))
-    # Vincenty's form for a sphere: as precise for neighbours as for antipodes.
+    # Vincenty's formula for a sphere is precise for neighbours and antipodes.
     across = math.hypot(
         math.cos(lat_b) * math.sin(dlng),
         math.cos(lat_a) * math.sin(lat_b) - math.sin(lat_a) * math.cos(lat_b) * math.cos(dlng),
@@ -286,7 +286,7 @@ def distance_km(a: Person, b: Person) -> float | None:
 
 
 def place(lat: float | None, lng: float | None) -> tuple[float, float] | None:
-    """Valid coordinates with one name a place: the antimeridian is 180, a pole has longitude 0."""
+    """Valid coordinates, one pair for each place: the antimeridian is 180, a pole has longitude 0."""
     if lat is None or lng is None or not math.isfinite(lat) or not math.isfinite(lng):
         return None
     if abs(lat) > 90 or abs(lng) > 180:
@@ -300,7 +300,7 @@ def place(lat: float | None, lng: float | None) -> tuple[float, float] | None:
 
 
 def gender_ok(preferred: Any, gender: str | None) -> bool | None:
-    """None where no preference is given: only a non-empty array is one."""
+    """The preferred genders; None without a preference, which is a non-empty array."""
     if not isinstance(preferred, list) or not preferred:
         return None
     return gender in [name for name in preferred if isinstance(name, str) and name in GENDERS]
@@ -320,7 +320,7 @@ def distance_ok(preferred: float | None, distance: float | None) -> bool | None:
 
 
 def age_on(birthdate: date | None, today: date) -> int | None:
-    """Whole years; a birthdate in the future is no birthdate."""
+    """Whole years; None for a birthdate in the future."""
     if birthdate is None or birthdate > today:
         return None
     not_yet = (today.month, today.day) < (birthdate.month, birthdate.day)

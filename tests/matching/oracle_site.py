@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import Connection
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
-"""Stands for a time that is missing or unusable: older than any that counts."""
+"""Stands for a missing or unusable time: older than every usable one."""
 
 Ratings = tuple[float, float, float, float]
 Interest = tuple[int, int]  # subjectId, interestId

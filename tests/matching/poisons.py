@@ -1,4 +1,4 @@
-"""Rows and values that say nothing, and a site whose tables let them in."""
+"""Unusable rows and values, and a site whose tables accept them."""
 
 from dataclasses import dataclass
 from typing import LiteralString
@@ -29,7 +29,7 @@ ALTER TABLE "Conversation" DROP CONSTRAINT "Conversation_pkey",
 ALTER TABLE "ProfileAccess" DROP CONSTRAINT "ProfileAccess_pkey",
     ALTER "ownerUserId" DROP NOT NULL, ALTER "viewerUserId" DROP NOT NULL;
 """
-"""No rules but that of one live profile a user, and doubles where the contract lets them be."""
+"""Drops all constraints but one undeleted profile a user, and makes columns doubles where the contract allows it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ ROWS: tuple[Poison, ...] = (
         """INSERT INTO "UserPreference" SELECT "userId", 18, 19, 1, '["MALE"]', 'infinity' FROM "UserPreference" """,
     ),
 )
-"""Rows that are as good as not there: nothing that is stored may change."""
+"""Rows that count as missing: no stored row may change."""
 
 TRAIT = Poison("trait NaN", """INSERT INTO "UserTrait" VALUES (%(id)s, 'odd', 'NaN', 5)""", "unreadable-traits")
 
@@ -170,4 +170,4 @@ VALUES: tuple[Poison, ...] = (
     Poison("ratings without smart", """UPDATE "ProfileRating" SET "smart" = NULL"""),
     Poison("a half star", """UPDATE "ProfileRating" SET "attractive" = 2.5 WHERE "targetProfileId" = %(profile)s"""),
 )
-"""Values that count as none, in a user's own rows or everywhere: what is stored is the plain implementation's."""
+"""Values that count as missing, in one user's rows or in all: the stored rows are the plain implementation's."""

@@ -18,14 +18,14 @@ from sitejobs.matching.topk.segment import Segment
 from tests.matching.random_sites import NOW
 
 LATER = timedelta(days=5)
-"""Searches may use a snapshot that is not of today."""
+"""Age of the snapshot in some searches: a run for one user may use an old one."""
 
 BLOCKS_A_SEGMENT = 3
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A pool at `now`, and everyone who is a viewer in it."""
+    """A pool at `now`, and all its viewers."""
 
     pool: CandidatePool
     viewers: Users

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 NOW = datetime(2026, 11, 20, 9, 30, 15, 123000, tzinfo=UTC)
-"""When runs over these sites start, unless a test moves it: birthdays are drawn around its date."""
+"""Start of the runs over these sites, unless a test sets another: birthdays lie around its date."""
 
 GENDERS = ("UNSPECIFIED", "MALE", "FEMALE", "NONBINARY", "OTHER")
 CITIES = ((52.5, 13.4), (48.85, 2.35), (-33.9, 151.2), (40.7, -74.0), (35.7, 139.7), (0.0, 0.0), (-17.8, 179.99))
@@ -80,7 +80,7 @@ FLAVOURS: dict[str, Flavour] = {
 
 @dataclass
 class SiteRows:
-    """A drawn site: users with all that belongs to them, and the blocks between them."""
+    """A random site: users with their rows of all tables, and the blocks between them."""
 
     drafts: list[Draft]
     blocks: set[tuple[int, int]]
@@ -125,7 +125,7 @@ def draw_user(random: Random, kind: Flavour) -> Draft:
 
 
 def draw_profile(random: Random, kind: Flavour) -> dict[str, Any]:
-    """Columns of a "Profile" row, but its ids."""
+    """Columns of a "Profile" row, without its ids."""
     lat, lng = draw_place(random, kind)
     return {
         "birthdate": draw_birthdate(random),
@@ -192,7 +192,7 @@ def draw_updated_at(random: Random) -> datetime:
 
 
 def draw_preference(random: Random, kind: Flavour) -> dict[str, Any]:
-    """Columns of a "UserPreference" row, but its user."""
+    """Columns of a "UserPreference" row, without its user."""
     if random.random() < kind.open_minded:
         return dict.fromkeys(("preferredAgeMin", "preferredAgeMax", "preferredDistanceKm", "preferredGenders"))
     low, high = random.choice((None, 18, 25, 40)), random.choice((None, 30, 45, 99))
@@ -207,7 +207,7 @@ def draw_preference(random: Random, kind: Flavour) -> dict[str, Any]:
 
 
 def draw_genders(random: Random) -> str | None:
-    """As json text, or None for SQL's NULL."""
+    """The value as JSON text, or None for SQL's NULL."""
     if random.random() < 0.5:
         return json.dumps(random.sample(GENDERS, random.randint(1, len(GENDERS))))
     odd: list[Any] = [
@@ -285,7 +285,7 @@ def draw_vector(random: Random) -> str | None:
 
 def draw_interests(random: Random) -> set[tuple[int, int]]:
     count = random.choice((1, 2, 3, 5, 8, 12, 20, 40, 300))
-    # Mostly popular ones, so that people share some; now and then an interest under a second subject.
+    # Mostly popular interests, so that users share some; a few under a second subject too.
     found: set[tuple[int, int]] = set()
     while len(found) < count:
         interest = random.randint(1, INTERESTS) if count > 20 else int(random.triangular(1, INTERESTS, 1))
@@ -312,7 +312,7 @@ def _rate(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> None:
 
 
 def _name(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> None:
-    """Ids with gaps, in an order that says nothing of age or place; far ones need all 63 bits."""
+    """Ids with gaps, in random order; `far` ones need all 63 bits."""
     names = random.sample(range(1, 5 * len(drafts) + 1), len(drafts))
     base = 2**62 if kind.far_ids else 0
     for draft, name in zip(drafts, names, strict=True):
@@ -330,7 +330,7 @@ def _draw_blocks(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> set[
 
 
 def someone(user_id: int, *, preference: dict[str, Any] | None = None, **profile: Any) -> Draft:
-    """A plain user made by hand: a visible profile updated at `NOW`, and nothing else but what is given."""
+    """A user with a visible profile updated at `NOW`, and only the data given."""
     columns: dict[str, Any] = {
         "birthdate": date(1990, 5, 5),
         "locationText": None,

@@ -52,7 +52,7 @@ def shuffled(seed: int) -> Order:
 
 
 class Site:
-    """One site's machine: a database, a work folder, and runs over them."""
+    """A site's database and work folder, and runs over them."""
 
     def __init__(self, url: str, folder: Path, environment: dict[str, str] | None = None) -> None:
         self.url = url
@@ -146,5 +146,5 @@ def _opened(connection: Connection, at: datetime, given: JsonObject, options: An
 
 
 def _through_json(value: Any) -> Any:
-    """What arrives on the other side of a payload."""
+    """The value after a payload's way through JSON."""
     return json.loads(json.dumps(value))

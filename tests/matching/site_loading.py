@@ -19,7 +19,7 @@ def load(connection: Connection, site: SiteRows) -> None:
 
 
 def load_more(connection: Connection, site: SiteRows) -> None:
-    """Add users and all that belongs to them to a site that has its quizzes and interests already."""
+    """Add users with their rows to a site that already has quizzes and interests."""
     shared = ("Quiz", "InterestSubject", "Interest")
     with connection.transaction():
         for table, columns, rows in _tables(site):
@@ -28,7 +28,7 @@ def load_more(connection: Connection, site: SiteRows) -> None:
 
 
 def profile_id(user_id: int) -> int:
-    """Profile ids are no user ids: whoever confuses the two must be found out."""
+    """Profile ids differ from user ids, so that confusing the two fails a test."""
     return user_id // 2 + 900_000 if user_id % 2 == 0 else user_id // 2 + 400_000
 
 

@@ -19,7 +19,7 @@ from tests.matching.site_loading import load
 
 @pytest.fixture(params=list(FLAVOURS))
 def pools(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
-    """A site of each kind, cut into blocks of different sizes, now and some days later."""
+    """A site of each kind, cut into blocks of different sizes; at the run's start and some days later."""
     load(site, draw(1, 80, request.param))
     return [open_site(site, 1), open_site(site, 7), open_site(site, 50), open_site(site, 7, later=LATER)]
 

@@ -1,4 +1,4 @@
-"""More keys within the rounding of single precision than `TopKBuffer` has places for."""
+"""More keys that are equal in single precision than `TopKBuffer` has places for."""
 
 import numpy as np
 import pytest

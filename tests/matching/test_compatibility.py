@@ -1,4 +1,4 @@
-"""compatibility: all stored rows are those of a plain implementation, and what a run leaves behind beside them."""
+"""compatibility: the stored rows are those of a plain implementation, and what else a run writes."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -315,7 +315,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 def wait_for_waiters(connection: Connection, number: int) -> None:
-    """Until so many sessions wait for a lock."""
+    """Wait until this many sessions wait for a lock."""
     deadline = time.monotonic() + PATIENCE_S
     while connection.execute(WAITING).fetchone() != (number,):
         assert time.monotonic() < deadline
@@ -327,7 +327,7 @@ TERMINATE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 
 
 def one_page(url: str) -> str:
-    """A page over everybody, as a Lambda environment of its own computes it; how it ended."""
+    """Compute a page of all users as a Lambda environment of its own; returns how it ended."""
     try:
         whole_page(url, NOW)
     except psycopg.errors.SerializationFailure as error:

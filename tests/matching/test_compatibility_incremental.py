@@ -1,4 +1,4 @@
-"""An incremental run of compatibility leaves what a full one would, whatever changed, and touches nothing else."""
+"""After any change an incremental run of compatibility stores a full run's rows, and writes no others."""
 
 from collections.abc import Callable
 from random import Random
@@ -32,7 +32,7 @@ def gain_suggestions(connection: Connection, random: Random) -> None:
 
 
 def fall_in_rank(connection: Connection, random: Random) -> None:
-    """Beyond the suggestions that are compared."""
+    """Move a row of MatchScore beyond the compared suggestions."""
     connection.execute(
         """UPDATE "MatchScore" SET "rank" = 150 WHERE "userId" = %s AND "rank" = 1""", [some_user(connection, random)]
     )
@@ -174,7 +174,7 @@ def test_what_a_run_for_one_user_wrote_is_known_to_the_next(site: Connection, si
 
 
 def test_pages_that_failed_are_made_up_for(site: Connection, site_url: str) -> None:
-    """The inputs were renewed by the run that failed: what counts is what the rows were computed of."""
+    """The failed run renewed the inputs, but the rows were computed from the old ones."""
     load(site, draw(6, 60))
     relate(site, Random(6))
     run(site_url, NOW)

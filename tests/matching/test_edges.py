@@ -1,4 +1,4 @@
-"""Sites made by hand, each about one thing that is easily got wrong."""
+"""Sites made by hand, each for one edge case."""
 
 import json
 from dataclasses import replace

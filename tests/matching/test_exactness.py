@@ -17,7 +17,7 @@ from tests.matching.site_loading import load
 
 @dataclass(frozen=True)
 class Way:
-    """One way to run over a site: options that must not change what is stored, and `top_k`, which cuts it."""
+    """One way to run over a site: options that must not change the stored rows, and `top_k`, which cuts them."""
 
     candidate_batch_size: int
     batch_size: int

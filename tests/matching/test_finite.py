@@ -1,4 +1,4 @@
-"""No number that is not finite is stored: its viewer fails and keeps what it has, the others are written."""
+"""Numbers that are not finite are not stored: their viewers fail and keep their rows, the others are written."""
 
 from dataclasses import replace
 from random import Random

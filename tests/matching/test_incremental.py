@@ -1,4 +1,4 @@
-"""After an incremental run the rows are those of a full one, but for the age that unchanged pairs keep."""
+"""After an incremental run the rows are a full run's, except that unchanged pairs keep their newness."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ def run(machine: Site, at: datetime, *, incremental: bool = True, top_k: int = T
 
 
 def assert_as_a_full_run(connection: Connection, at: datetime, top_k: int = TOP_K, ageing: float = 0.0) -> None:
-    """Stored rows are a full run's at that time; scores may differ by `ageing` where a pair kept its age."""
+    """The stored rows are a full run's at that time; scores may differ by `ageing` where a pair kept its newness."""
     people = read_site(connection)
     expected = score_everyone(people, at)
     stored = stored_rows(connection)
@@ -119,7 +119,7 @@ def test_nothing_changed_and_nothing_is_written(site: Connection, machine: Site)
 
 
 def test_a_change_of_one_user_rewrites_only_lists_that_it_concerns(site: Connection, machine: Site) -> None:
-    """Of people on two continents who all want someone nearby, the others' lists stay as they are."""
+    """Users on two continents all want someone nearby: a change on one leaves the lists of the other."""
     wishes = {"preferredDistanceKm": 50}
     berlin = [someone(user_id, preference=wishes, lat=52.5, lng=13.4 + user_id / 1000) for user_id in range(1, 30)]
     lima = [someone(100 + user_id, preference=wishes, lat=-12.0, lng=-77.0) for user_id in range(1, 30)]

@@ -1,4 +1,4 @@
-"""The pure parts that scoring stands on, against what they say in plain Python."""
+"""The pure functions below scoring, compared with plain Python."""
 
 import math
 from typing import Any
@@ -65,7 +65,7 @@ def test_grouped_values_stand_in_their_owners_rows(rows: list[list[int]]) -> Non
 
 
 def test_hashes_are_the_same_on_every_machine_and_in_every_process() -> None:
-    # Two runs' snapshots are compared by them: a change here makes every viewer look changed once.
+    # Snapshots of two runs are compared by these hashes: a change here makes every viewer stale once.
     found = mixed(np.array([1, -1, 2**62]), np.array([0.5, np.nan, -np.inf]))
     assert [hex(value) for value in found.tolist()] == PINNED
     assert mixed(np.array([1], np.int16), np.array([0.5], np.float32)).tolist() == found[:1].tolist()
@@ -127,7 +127,7 @@ def test_distances_are_the_plain_implementations(lat: float, lng: float, lat_two
     if expected is None:
         assert np.isnan(chord)
         return
-    # Near the antipode the chord tells little of the arc: some decimetres of 20,000 km.
+    # Near the antipode the arc follows from the chord to some decimetres of 20,000 km only.
     assert km_of_chord(chord) == pytest.approx(expected, abs=1e-6 if expected < 19_000 else 1e-3)
     assert (km_of_chord(chord) == 0) == (place(lat, lng) == place(lat_two, lng_two)) or expected < 1e-8
 

@@ -1,4 +1,4 @@
-"""One record that says nothing changes nobody else's rows, in any of the matching jobs."""
+"""One unusable record changes no other user's rows, in any of the matching jobs."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,7 +28,7 @@ ENDS = (-(2**63), -(2**63) + 1, -1, 0, 2**63 - 2, 2**63 - 1)
 
 
 def fill(connection: Connection, seed: int, users: int, flavour: str = "mixed") -> dict[str, int]:
-    """A site that lets in what it should not, and whom to poison there."""
+    """A site that accepts unusable rows, and the user to poison."""
     load(connection, draw(seed, users, flavour))
     connection.execute(LOOSEN)
     compatibility.relate(connection, Random(seed))
@@ -110,7 +110,7 @@ def poisoned(connection: Connection, seed: int, flavour: str) -> None:
         connection.execute("""INSERT INTO "UserInterest" VALUES (%s, 1, 1)""", [user_id])
     random = Random(f"{seed}/{flavour}")
     for one in random.sample([*ROWS, TRAIT, *RELATIONS, *VALUES], 12):
-        # Of two rows that say the same time, and not the same otherwise, either may be kept.
+        # Of two different rows with the same time, either may be kept.
         if "twice" not in one.name and "deleted" not in one.name:
             poison(connection, one, someone_of(connection, random))
 

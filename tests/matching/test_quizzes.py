@@ -1,4 +1,4 @@
-"""Answers compared in arrays, where a viewer's question is one that nobody else has."""
+"""Answers compared as arrays, where no other user has a viewer's question."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NOTHING = np.empty(0)
 
 @dataclass(frozen=True)
 class Takers:
-    """People who each took quiz 0 and answered these questions, by code, with the answers."""
+    """Users who took quiz 0, with the codes of their questions and answers."""
 
     questions: Ragged
     answers: Ragged

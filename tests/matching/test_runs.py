@@ -1,4 +1,4 @@
-"""What a run leaves behind beside the scores: old rows gone, changes seen until the last moment, versions, order."""
+"""Runs of match-scores: removed rows, changes during a run, versions, order."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ def machine(site_url: str, tmp_path: Path) -> Site:
 
 
 def busiest(connection: Connection, count: int) -> list[int]:
-    """The users who are most often somebody's candidate."""
+    """The users who are candidates in the most lists."""
     query = """SELECT "candidateUserId" FROM "MatchScore" GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT %s"""
     return [row[0] for row in connection.execute(query, [count])]
 
@@ -184,7 +184,7 @@ def test_more_pages_than_a_chapter_holds_are_all_planned_once(site: Connection, 
 
 
 def change_everything(connection: Connection, user_id: int) -> None:
-    """The viewer's own data of every kind, with keys, interests and quizzes that nobody had before."""
+    """New data of every kind for the viewer, with keys, interests and quizzes that no user had before."""
     for statement in (
         """UPDATE "Profile" SET "lat" = 48.8, "lng" = 2.3, "locationText" = 'Atlantis' WHERE "userId" = %(id)s""",
         """INSERT INTO "UserPreference" VALUES (%(id)s, 20, 60, 300, '["MALE", "OTHER"]')
@@ -245,7 +245,7 @@ def test_a_run_for_one_user_takes_a_snapshot_where_none_is_young_enough(site: Co
 def test_a_run_for_one_user_takes_a_snapshot_where_the_recent_one_was_made_with_other_weights(
     site: Connection, site_url: str, tmp_path: Path
 ) -> None:
-    """Blocks are bounded by the weights: what others' bounds say of a block need not hold."""
+    """The upper bounds of blocks depend on the weights: those of a snapshot with other weights need not hold."""
     load(site, draw(14, 60, "one city"))
     Site(site_url, tmp_path).run(NOW, {"candidateBatchSize": 3})
     viewer = next(iter(stored_rows(site)))

@@ -27,7 +27,7 @@ from tests.matching.site_loading import load
 
 
 def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matches:
-    """Every pair that is not excluded, scored, sorted and cut."""
+    """Score all pairs that are not excluded, sort and cut them."""
     viewer, candidate = all_pairs(len(viewers), len(opened.candidates))
     excluded = set(zip(exclusions.row.tolist(), exclusions.user_id.tolist(), strict=True))
     ids = opened.candidates.ids[candidate].tolist()
@@ -37,7 +37,7 @@ def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matc
 
 
 def own_and_some(opened: Opened, seed: int) -> Exclusions:
-    """Everyone's own pair, as always, and some others, twice some of them."""
+    """Each viewer's pair with itself, and some others, a few of them twice."""
     random = np.random.default_rng(seed)
     count = len(opened.viewers)
     own = Exclusions(np.arange(count), opened.viewers.ids)

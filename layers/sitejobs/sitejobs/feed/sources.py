@@ -57,7 +57,7 @@ SELECT {_FIGURES} FROM (
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
 ) AS p {_WITH_FIGURES}
 """
-"""The newest public posts of visible people, at most %(authorPosts)s of each, so that nobody fills everybody's feed."""
+"""The newest public posts of visible people, at most %(authorPosts)s of each, so that no author fills every feed."""
 
 _OWN_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (

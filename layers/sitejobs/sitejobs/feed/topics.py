@@ -14,7 +14,7 @@ LONGEST_TEXT = 10_000
 """Characters of a text that are read."""
 
 LONGEST_TOPIC = 40
-"""Longest topic, in characters: nobody else would use a longer word."""
+"""Characters of a topic, at most: no other post would have a longer word."""
 
 _NAMES = "com|org|net|info|io|me|app|dev|co|tv|ly|gl|be|example|de|fr|uk|us|ru|ua|jp|cn|br|in|it|es|nl|eu"
 # Every repetition is limited or possessive, so that the time is linear in the text's length.
