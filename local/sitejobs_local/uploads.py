@@ -1,4 +1,4 @@
-"""Uploads at home: files put into the local media bucket, their Media records made, the real way to the verdict."""
+"""Uploads at home: inserts Media records, puts the files into the local media bucket, waits for the verdicts."""
 
 import mimetypes
 import time
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 TYPES: Final = ("IMAGE", "VIDEO", "AUDIO")
 _EITHER: Final = (".3gp", ".3gpp", ".3g2")
 _BATCH: Final = 100
-"""Files that wait for their verdict at a time."""
+"""Most files that wait for their verdict at a time."""
 _POLL_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 120.0
-"""Without any verdict for so long, the rest is given up."""
+"""Time without any new verdict after which the rest is given up."""
 
 _FIRST_USER: Final = 'SELECT "id" FROM "User" WHERE "deletedAt" IS NULL ORDER BY "id" LIMIT 1'
 _IS_USER: Final = 'SELECT EXISTS (SELECT FROM "User" WHERE "id" = %(id)s)'
@@ -40,7 +40,7 @@ FROM "MediaMetadata" WHERE "mediaId" = ANY(%(ids)s)
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A file and what came of it; `verdict` None: nothing until the patience ended."""
+    """A file and its verdict; None if there was none in time."""
 
     file: Path
     media_id: int | None
@@ -76,19 +76,19 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
 
 
 def shown(path: Path) -> str:
-    """A path as it may be printed: what moves the cursor, turns the text or is no text stands as an escape."""
+    """A path for printing: control characters, text-direction marks and undecodable bytes are escaped."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode() for sign in str(path)
     )
 
 
 def type_of(file: Path, given: str | None) -> str:
-    """IMAGE, VIDEO or AUDIO: as given, or as the name says, or as the content is when the name says nothing."""
+    """IMAGE, VIDEO or AUDIO: as given, else by the name, else by the content."""
     return given or _kind(_guess(file)) or _content_of(file)
 
 
 def _guess(file: Path) -> str:
-    """The MIME type that the name tells; none of names that stand for films and for sounds."""
+    """The MIME type by the name; empty for endings used for both films and sound."""
     return "" if file.suffix.lower() in _EITHER else mimetypes.guess_type(file.name)[0] or ""
 
 
@@ -98,7 +98,7 @@ def _kind(mime_type: str) -> str | None:
 
 
 def _content_of(file: Path) -> str:
-    """As the parser of the functions sees it; of what it cannot read a film is claimed."""
+    """The kind that the functions' parser finds; VIDEO for what it cannot read."""
     from sitejobs.media.extraction import Unreadable
     from sitejobs.media.parser_host import ParserHost
 
@@ -121,12 +121,12 @@ class _Opened:
 
 
 def _key_name(file: Path) -> str:
-    """The file's name in a key: what XML, URLs or UTF-8 cannot hold is left out, the record is found all the same."""
+    """The file's name for a key: characters that XML, URLs or UTF-8 cannot hold become underscores."""
     return "".join(sign if sign.isprintable() else "_" for sign in file.name)
 
 
 def owner_of(connection: "Connection", given: int | None) -> int:
-    """Whose the uploads are: a user who exists, the first one when none is given.
+    """The owner of the uploads: the given user, who must exist, or the first one.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _insert(connection: "Connection", owner: int, kind: str, key: str, file: Pat
 def _verdicts(
     connection: "Connection", waiting: Mapping[int, Path], on_done: Callable[[int], None]
 ) -> Iterator[Uploaded]:
-    """What came of each, in the order of their upload."""
+    """Wait for the verdicts; yields them in the order of the uploads."""
     known: dict[int, Uploaded] = {}
     patience_ends = time.monotonic() + _PATIENCE_SECONDS
     while len(known) < len(waiting) and time.monotonic() < patience_ends:

@@ -40,12 +40,12 @@ def prepared(*jobs: str) -> Iterator[tuple["Target", "Connection"]]:
 
 
 def has_users(connection: "Connection") -> bool:
-    """Whether there is anybody at all."""
+    """Whether the site has any user."""
     row = connection.execute(_HAS_USERS).fetchone()
     return row is not None and bool(row[0])
 
 
 def note_if_empty(target: "Target", connection: "Connection") -> None:
-    """Say so when there is nobody to compute anything for."""
+    """Print a note if the site has no users."""
     if not has_users(connection):
         notes().print(f"{target.label} has no users: `{POPULATE}` makes some", markup=False, highlight=False)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 100),
     default=1.0,
     show_default=True,
-    help="of the users, between two incremental runs",
+    help="share of the users that changes between two incremental runs",
 )
 @click.option("--job", metavar="<name>", help="this job only")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")

@@ -146,9 +146,9 @@ def _hold() -> None:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C means something to the program that runs here: psql cancels a query.
+    """Leave Ctrl-C to the program that runs inside: psql cancels a query.
 
-    A handler that does nothing, as ignoring the signal would be inherited.
+    By a handler that does nothing: an ignored signal would be inherited.
     """
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:

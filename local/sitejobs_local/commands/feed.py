@@ -86,7 +86,7 @@ def _panel(card: Card) -> "Panel":
 
 
 def _harmless(text: str) -> str:
-    """Text that a terminal shows and does not obey."""
+    """Text whose control characters are escaped, so that a terminal only shows it."""
     return _CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

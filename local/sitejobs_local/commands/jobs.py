@@ -42,7 +42,7 @@ class Flag:
 
 
 def flags_of(model: type[JobOptions]) -> Iterator[Flag]:
-    """The flags of a job. What started the run is no flag: the command line knows it."""
+    """The flags of a job. `trigger` is no flag: the command line sets it."""
     for name, info in model.model_fields.items():
         if name == "trigger":
             continue
@@ -60,7 +60,7 @@ JSON if so), and returns the exit status."""
 def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
     """The command that runs a job, or what `runner` runs by this name.
 
-    Values are handed to the options as they came: these alone judge them.
+    Values are passed on as text; only the job's options check them.
     """
     flags = list(flags_of(entry.options))
     parameters: list[click.Parameter] = [
@@ -126,9 +126,7 @@ def run_and_show(
     there: "Callable[[JobEntry, Mapping[str, Any], str, bool], Outcome]",
     show: "Callable[[Console, Outcome, float], None]",
 ) -> int:
-    """What a job and a workflow have in common: `here` runs it on this machine, `there` in a stack, `show` tells its
-    end.
-    """
+    """Run a job or workflow: `here` on this machine or `there` in a stack; `show` prints its end."""
     try:
         started = time.monotonic()
         payload = payload_of(entry, given)

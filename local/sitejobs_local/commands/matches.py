@@ -42,7 +42,7 @@ SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*)
 FROM "MatchScore" WHERE "score" BETWEEN -1000 AND 1000 GROUP BY 1, 2 ORDER BY 1, 2 DESC
 """
 _VIEWERS = """SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer" """
-# Somebody with much to show: the best ten together.
+# The user whose ten best scores have the highest sum.
 _SHOWPIECE = """
 SELECT "userId" FROM "MatchScore" WHERE "rank" <= 10
 GROUP BY "userId" ORDER BY count(*) DESC, sum("score") FILTER (WHERE "tier" = 'A') DESC NULLS LAST, "userId" LIMIT 1
@@ -65,7 +65,7 @@ def matches(user_id: int | None, limit: int, summary: bool) -> None:
 
 
 def showpiece(connection: "Connection") -> int | None:
-    """A user whose matches are worth a look; None when there are none at all."""
+    """The user to show: the one with the best ten scores together; None if there are no matches."""
     row = connection.execute(_SHOWPIECE).fetchone()
     return None if row is None else int(row[0])
 
@@ -184,7 +184,7 @@ def _preferences(preferences: dict[str, bool | None]) -> str | None:
 
 
 def _text(content: str) -> Any:
-    """Text that is shown as it is, whatever a name holds: brackets are no markup, and a terminal obeys no name."""
+    """Text shown literally: brackets are no markup, and control characters are escaped."""
     from rich.text import Text
 
     return Text(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", content))

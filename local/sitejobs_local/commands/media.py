@@ -1,4 +1,4 @@
-"""What is known of one upload, shown after media-metadata has looked at it."""
+"""The record of one upload, shown after media-metadata has checked it."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _NOT_SHOWN: Final = {"mediaId", "verdict", "reasons", "placeholder"}
 
 
 def with_record(outcome: "Outcome", media_id: Any, connection: "Connection") -> "Outcome":
-    """The outcome with the upload's record beside it; as it is when there is none."""
+    """The outcome with the upload's record added, if there is one."""
     row = connection.execute(_RECORD, {"id": media_id}).fetchone()
     if row is None:
         return outcome

@@ -87,7 +87,7 @@ def _rows(connection: "Connection", query: str, values: Mapping[str, Any]) -> li
 
 
 def _as_text(value: Any) -> str:
-    """Times as ISO 8601 in UTC; nothing else in a row is unknown to JSON."""
+    """Encodes times, the only values of a row unknown to JSON, as ISO 8601 in UTC."""
     from datetime import UTC
 
     return str(value.astimezone(UTC).isoformat())
@@ -185,7 +185,7 @@ def _status(run: Mapping[str, Any]) -> str:
 
 
 def _why(run: Mapping[str, Any]) -> str:
-    """In one line what is worth knowing beside the counts: the error, a message, or why records were left out."""
+    """One line beside the counts: the error, the message, or why records were left out."""
     if run["error"] or run["message"]:
         return str(run["error"] or run["message"])[:LONGEST_WHY]
     pages = [f"{error} {count:,}" for error, count in _by_count(run["pageErrors"])] if run["failedPages"] else []

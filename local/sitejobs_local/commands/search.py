@@ -172,13 +172,13 @@ def _where(hit: "Hit") -> Any:
 
 
 def _what(hit: "Hit") -> Any:
-    """The bio's best parts, and the lists' words where something was found in them."""
+    """The bio's best passages, and the lists' words if the search found something in them."""
     lists = f"lists: {hit.keywords}" if _MARKED.search(hit.keywords or "") else None
     return _styled("\n".join(filter(None, (hit.bio, lists))))
 
 
 def _styled(marked: str) -> Any:
-    """What was found, marked; the rest is shown as it is: a terminal obeys no profile."""
+    """The text with its hits marked and control characters escaped."""
     from rich.text import Text
 
     text = Text()

@@ -37,7 +37,7 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
     from sitejobs_local.uploads import files_in, owner_of
     from sitejobs_local.uploads import upload as upload_files
 
-    read_rules(os.environ)  # a wrong MEDIA_ setting is told before anything is uploaded
+    read_rules(os.environ)  # a wrong MEDIA_ setting is reported before anything is uploaded
     files = files_in([Path(path) for path in paths])
     if not files:
         raise InvalidInput("there is no file in what was named")

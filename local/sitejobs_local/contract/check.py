@@ -1,4 +1,4 @@
-"""The check: everything that a database lacks of the contract, in one report, each with how to mend it."""
+"""The check: one report of everything that a database lacks of the contract, with the mend of each."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
 OLDEST_SERVER = 130_000
 
 REPEATS_MS = 20_000
-"""Milliseconds that looking for repeated rows of a table may take: it is read whole."""
+"""Limit in milliseconds of the search for repeated rows of a table, which reads the whole table."""
 
 Level = Literal["required", "recommended"]
 Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration"]
@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, and what is missing: first what jobs cannot do without."""
+    """The database that was checked and its findings, required ones first."""
 
     server: str
     database: str
@@ -86,7 +86,7 @@ def tables_of(jobs: Collection[str]) -> list[Table]:
 
 
 Repeats = Callable[[str, Sequence[str], bool], bool]
-"""Whether rows of a table (quoted) have the same values in some columns; True: look at undeleted rows alone."""
+"""(table, quoted; columns; undeleted rows only) -> whether several rows have the same values in these columns."""
 
 
 def _no_repeats(place: str, columns: Sequence[str], live: bool) -> bool:
@@ -94,7 +94,7 @@ def _no_repeats(place: str, columns: Sequence[str], live: bool) -> bool:
 
 
 def _repeats_of(connection: Connection) -> Repeats:
-    """The answer of the database, where the role may read the columns and it comes in time."""
+    """Asks the database; False if the role may not read the columns or the search takes too long."""
 
     def repeats(place: str, columns: Sequence[str], live: bool) -> bool:
         conditions = [f"{identifier(name)} IS NOT NULL" for name in columns]
@@ -154,7 +154,7 @@ class _Comparison:
         return self._finding("required", "table", identifier(table.name), problem, table.jobs, repair)
 
     def _odd_ids(self, tables: Sequence[Table]) -> Iterator[Finding]:
-        """One sentence on all ids that are no whole numbers: none of them is mended alone."""
+        """One finding for all ids that are no whole numbers: they can only be mended together."""
         found = odd_ids(self._found, tables, self._jobs)
         if found:
             needed_by = {job for entry in found for job in needing(entry.jobs, self._jobs)}
@@ -189,7 +189,7 @@ class _Comparison:
         columns = [it.columns[column.name] for column in table.columns_for(self._jobs) if column.name in it.columns]
         for privilege in table.privileges():
             granted = privilege in it.privileges
-            if privilege != "DELETE":  # which alone is not granted column by column
+            if privilege != "DELETE":  # the only privilege that cannot be granted by column
                 granted = granted or all(privilege in column.privileges for column in columns)
             if not granted:
                 yield self._forbidden(table, it, privilege, table.jobs)
@@ -216,12 +216,12 @@ class _Comparison:
             problem, repair = self._missing_index(_possible(index, it), table, it)
             if not repair:
                 continue
-            # The bundle's own unique indexes keep overlapping runs apart; all others only make pages quick to read.
+            # Only the bundle's own unique indexes are needed for correctness (overlapping runs); all others for speed.
             level: Level = "required" if table.owned and index.unique else "recommended"
             yield self._finding(level, "index", identifier(table.name), problem, table.jobs, repair)
 
     def _missing_index(self, index: Index, table: Table, it: FoundTable) -> tuple[str, str]:
-        """What is said of it, and the mend; two empty texts where other indexes do together."""
+        """The problem and its mend; two empty texts where other indexes together serve."""
         columns, place = mend.listed(index.columns), _place(table, it)
         sort = "unique index" if index.unique else "index"
         if it.kind in "vf":
@@ -281,7 +281,7 @@ def _place(table: Table, it: FoundTable) -> str:
 
 
 def _possible(index: Index, it: FoundTable) -> Index:
-    """The index, as far as a partitioned table can have it: a unique one has the partition's key among its columns."""
+    """The index that a partitioned table can have: not unique, unless its columns include the partition key."""
     return index if set(it.partitioned_by) <= set(index.columns) else replace(index, unique=False)
 
 
@@ -294,5 +294,5 @@ def _serves(index: Index, found: FoundIndex) -> bool:
 
 
 def _version(number: int) -> str:
-    """180006 as people write it: 18.6."""
+    """A server version as people write it: 18.6 for 180006."""
     return f"{number // 10_000}.{number % 10_000}"

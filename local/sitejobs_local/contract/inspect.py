@@ -1,4 +1,4 @@
-"""What a database really has of the tables that jobs use, read from PostgreSQL's catalog in a few queries."""
+"""The tables that jobs use as a database has them, read from PostgreSQL's catalog in a few queries."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ SELECT wanted."name" FROM unnest(%(names)s::text[]) AS wanted ("name")
 JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
-# A domain counts as the type below it; a type's own length or precision matters only where it is compared exactly.
+# A domain counts as its base type. Length and precision matter only where types are compared exactly.
 _COLUMNS = """
 SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL), b.typcategory::text,
        COALESCE(e.typcategory::text, ''),
@@ -36,8 +36,8 @@ LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = ANY(%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
-# Partial and expression indexes do not serve every row, an invalid one serves none. One over the undeleted rows alone
-# keeps these apart.
+# Without partial, expression and invalid indexes: they do not serve every row. An exception are partial ones over the
+# undeleted rows, which keep these unique.
 _INDEXES = """
 SELECT i.indrelid, i.indisunique, am.amname,
        ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS position
@@ -113,7 +113,7 @@ class FoundTable:
 
     @property
     def is_view(self) -> bool:
-        """Whether its columns are changed by changing its definition."""
+        """Whether it is a view, whose columns change with its definition."""
         return self.kind in "vm"
 
 
@@ -131,12 +131,12 @@ class Found:
 
 
 def reached(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Those of the names that are tables or views on the search path; it waits for no lock that others hold."""
+    """Which of the names are tables or views on the search path. It waits for no lock."""
     return {name for (name,) in connection.execute(_REACHED, {"names": list(names)}).fetchall()}
 
 
 def inspect(connection: Connection, names: Sequence[str]) -> Found:
-    """Look for tables and views of these names on the search path, and for their namesakes in other schemas."""
+    """Read the tables and views of these names on the search path, and find equal names in other schemas."""
     session = connection.execute(_SESSION).fetchone()
     assert session is not None  # one row, always
     role, database, search_path, extensions = session

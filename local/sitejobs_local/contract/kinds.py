@@ -1,4 +1,4 @@
-"""Kinds of columns: what a job can read in a column's place, and how a column of another type is made so."""
+"""Types of columns: which ones a job can read in place of the contract's, and how others are converted."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from sitejobs_local.contract.inspect import Found, FoundColumn, FoundTable
 from sitejobs_local.contract.model import FAMILIES, Column, Jobs, Table, identifier
 
 Convert = Callable[[str], str]
-"""Makes SQL of the wanted type out of SQL of the type that was found."""
+"""From an SQL expression of the found type to one of the wanted type."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class OddId:
 
 
 def fits(table: Table, column: Column, found: FoundColumn) -> bool:
-    """Whether jobs can read the column as it is; of the bundle's own tables it must be of the very type."""
+    """Whether jobs can read the column as it is. A column of the bundle's own tables must have exactly its type."""
     if table.owned:
         return found.type == column.type
     if column.type == "names" and found.element in ("S", "E"):
@@ -63,7 +63,7 @@ def odd_ids(found: Found, tables: Iterable[Table], jobs: Collection[str] | None 
 
 
 def converted(column: Column, found: FoundColumn) -> Convert | None:
-    """How the column's values become what is wanted; None where nothing leads there."""
+    """The conversion of the column's values to the wanted type; None if there is none."""
     base, category, type_ = found.base, found.category, column.sql_type
     if type_ == "jsonb" and category != "S" and base != "json":
         return lambda value: f"to_jsonb({value})"

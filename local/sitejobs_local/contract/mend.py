@@ -36,7 +36,7 @@ def reach_schema(schema: str, search_path: Sequence[str], role: str) -> str:
 
 
 def empty_view(table: Table, columns: Iterable[Column]) -> str:
-    """A view in a missing table's place: empty as it stands, the site's own table and names can be filled in."""
+    """An empty view in place of a missing table. The site's own table and names can be put in."""
     selected = ", ".join(f"NULL::{column.sql_type} AS {identifier(column.name)}" for column in columns)
     selection = f"SELECT {selected} WHERE false"
     return f"CREATE VIEW {identifier(table.name)} AS {selection}; -- or FROM a table of your own"
@@ -71,12 +71,12 @@ def remake_view(place: str) -> str:
 
 
 def offer_view(column: Column) -> str:
-    """Where the table cannot be changed: something depends on the column, or no cast leads to the type."""
+    """Advice where the table cannot be changed: something depends on the column, or there is no cast to the type."""
     return f"-- a view in a schema of its own with (...)::{column.sql_type} AS {identifier(column.name)}: {PAGE}"
 
 
 def without_views(views: Iterable[str], change: str) -> str:
-    """A change of one of the bundle's own tables that its views stand in the way of."""
+    """A change of one of the bundle's own tables, between dropping and recreating the views that prevent it."""
     return f"DROP VIEW {', '.join(views)}; {change} -- then: {MIGRATE_AGAIN}"
 
 
@@ -87,7 +87,7 @@ def odd_ids(found: "Sequence[OddId]") -> str:
 
 
 def create_index(place: str, index: Index, *, at_once: bool = False, live: bool = False) -> str:
-    """Make an index without keeping writers waiting, but for partitioned tables, which have no such way (`at_once`).
+    """Create an index CONCURRENTLY, without blocking writers; not on partitioned tables (`at_once`).
 
     `live`: of undeleted rows alone.
     """
@@ -98,6 +98,6 @@ def create_index(place: str, index: Index, *, at_once: bool = False, live: bool 
 
 
 def create_extension(extension: Extension) -> str:
-    """Install an extension, and what goes with it."""
+    """Install an extension, then apply the migrations that make its indexes."""
     later = f" -- then: {MIGRATE_AGAIN}" if extension.migrated else ""
     return f"CREATE EXTENSION {identifier(extension.name)};{later}"

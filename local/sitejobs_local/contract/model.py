@@ -6,9 +6,9 @@ from dataclasses import dataclass
 Jobs = tuple[str, ...] | None
 """Names of jobs; None stands for every job."""
 
-# What a job can read where the contract of the site's tables names the type on the left. The bundle's own tables must
-# be of the very types: binary COPY writes them. Enums, which have no one name, pass as text by their category; `names`
-# may be an array of texts or of an enum, too.
+# Types a job can read where the contract of the site's tables names the type on the left. The bundle's own tables must
+# have exactly their types, because binary COPY writes them. Enums pass as text by their category; `names` may also be
+# an array of texts or of an enum.
 FAMILIES: dict[str, frozenset[str]] = {
     "bigint": frozenset({"smallint", "integer", "bigint"}),
     "double precision": frozenset({"smallint", "integer", "bigint", "real", "double precision", "numeric"}),
@@ -31,7 +31,7 @@ class Column:
 
     @property
     def sql_type(self) -> str:
-        """The type that a column of this kind is given where there is none."""
+        """The type for a new column of this kind."""
         return "jsonb" if self.type == "names" else self.type
 
 
@@ -76,7 +76,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Extension:
-    """An extension that jobs use where it is to be had, and do without otherwise.
+    """An extension that jobs use if it is installed; they run without it.
 
     `migrated`: a migration makes an index for it, which has to be applied again once the extension is there.
     """
@@ -88,12 +88,12 @@ class Extension:
 
 
 def needed(by: Jobs, jobs: Collection[str]) -> bool:
-    """Whether any of `jobs` needs what is marked with `by`."""
+    """Whether any of `jobs` is among `by`, the jobs that need something."""
     return by is None or any(job in jobs for job in by)
 
 
 def needing(by: Jobs, jobs: Collection[str]) -> tuple[str, ...]:
-    """Those of `jobs` that need what is marked with `by`, in alphabetical order."""
+    """The jobs among both `jobs` and `by`, in alphabetical order."""
     return tuple(sorted(job for job in jobs if by is None or job in by))
 
 

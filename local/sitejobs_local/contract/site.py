@@ -1,4 +1,4 @@
-"""The site's own tables, and which of their columns each job reads. Views of these names satisfy it as well."""
+"""The site's own tables, and which of their columns each job reads. Views of these names serve as well."""
 
 from sitejobs_local.contract.model import Column, Extension, Index, Jobs, Table
 

@@ -1,8 +1,8 @@
-"""A run of each job on a site of a given size, and a month of the schedules: what it takes and what that costs.
+"""Time and costs of a run of each job on a site of a given size, and of a month of the schedules.
 
 Counts (pages, state transitions, requests) follow from the definition; seconds are extrapolated from those measured on
-two smaller sites. Lambda gives a function with less than 1769 MB a part of a processor only: the lower estimate takes
-all of its time for waiting, which memory does not change, the higher one all of it for computing.
+two smaller sites. Lambda gives a function with less than 1,769 MB only part of a processor. The lower estimate takes
+all of its time for waiting, which memory does not change, the higher one for computing.
 """
 
 import math
@@ -111,7 +111,7 @@ def full_run(job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, 
 def incremental_run(
     job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, changed: float, prices: Prices
 ) -> RunEstimate:
-    """A run that finds a share `changed` of the keys changed: it looks at all, and computes those as a full run does.
+    """An incremental run: it scans all keys and computes the share `changed` of them as a full run does.
 
     A job without incremental runs has a full one.
     """
@@ -221,7 +221,7 @@ def _storage(size: SizeRate, users: int, concurrency: int) -> tuple[float, int]:
 
 
 def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:
-    """GETs by which so many environments read a snapshot and the segments that they need of it."""
+    """GETs with which this many environments read a snapshot's files and the segments that they need."""
     from sitejobs.matching.snapshot.candidates import SEGMENT_USERS
     from sitejobs.matching.snapshot.file import READ_BYTES
 
@@ -233,7 +233,7 @@ def _a_key(rate: RunRate) -> float:
 
 
 def _line(points: Sequence[tuple[int, float]], users: int) -> float:
-    """Along the line through the two largest sites, never below what the smaller one took."""
+    """Linear extrapolation through the two largest sites, never below the smaller one's value."""
     if len(points) == 1:
         return points[0][1] * users / points[0][0]
     (users_before, before), (users_last, last) = points[-2:]
@@ -242,7 +242,7 @@ def _line(points: Sequence[tuple[int, float]], users: int) -> float:
 
 
 def _power(points: Sequence[tuple[int, float]], users: int) -> float:
-    """As a power of the users, through the two largest sites; what has not grown does not grow."""
+    """Extrapolation as a power of the users through the two largest sites; a value that has not grown stays."""
     (users_before, before), (users_last, last) = points[0], points[-1]
     if last <= before or before <= 0 or users <= users_last:
         return last

@@ -97,7 +97,7 @@ def _value(text: str, low: int, names: Sequence[str]) -> int:
 
 
 def _words(starts: Sequence[int]) -> str | None:
-    """How often that is, where it is always the same time between two starts."""
+    """How often it starts, in words, if the starts are evenly spaced."""
     gaps = {later - earlier for earlier, later in pairwise(starts)}
     if len(gaps) != 1:
         return None

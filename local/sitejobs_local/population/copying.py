@@ -56,7 +56,7 @@ def _put(out: Bytes, at: NDArray[np.int64], payload: Bytes) -> NDArray[np.int64]
 
 
 def _put_ragged(out: Bytes, at: NDArray[np.int64], lengths: NDArray[np.int64], flat: Bytes) -> NDArray[np.int64]:
-    """Write consecutive pieces of `flat`, of the given lengths (-1: nothing), at the positions."""
+    """Write consecutive pieces of `flat` at the positions; lengths are given, -1 for none."""
     widths = np.maximum(lengths, 0)
     sources = np.cumsum(widths) - widths
     out[np.repeat(at - sources, widths) + np.arange(len(flat))] = flat

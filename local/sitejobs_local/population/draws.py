@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# Users before this index are whole (nothing missing): examples in the documentation can name them.
+# Users before this index have nothing missing: examples in the documentation name them.
 WHOLE_USERS = 8
 
 _STEPS = 4096
@@ -27,7 +27,7 @@ _LOG_NORMAL = np.array([round(1000 * math.exp(0.9 * NormalDist().inv_cdf(p))) fo
 
 
 def stream(seed: int, part: str) -> np.random.Generator:
-    """The stream of one part of the site: a part added later leaves what the others draw as it was."""
+    """A random stream for one part of the site, so that a part added later does not change the others."""
     return np.random.Generator(np.random.PCG64([seed, *part.encode()]))
 
 

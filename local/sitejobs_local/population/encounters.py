@@ -6,7 +6,7 @@ from sitejobs_local.population.draws import Ints, below
 from sitejobs_local.population.people import People
 
 LOCAL_PER_MILLE = 700
-# What looking for each other's gender counts against nearness of taste, each way, in thousandths of a deviation.
+# Weight of looking for the other's gender, each way, beside nearness of taste: thousandths of a standard deviation.
 _ATTRACTION = 1500
 
 
@@ -23,7 +23,7 @@ class Encounters:
         self._bounds = np.concatenate([[0], self._cumulative])[firsts]
 
     def met(self, rng: np.random.Generator, sources: Ints) -> Ints:
-        """Somebody whom each source comes across: possibly themselves."""
+        """For each source a person it comes across, possibly itself."""
         place = self._crowd.place[sources]
         lowest, spans = self._bounds[place], self._bounds[place + 1] - self._bounds[place]
         world = (rng.integers(0, 1000, len(sources)) >= LOCAL_PER_MILLE) | (spans == 0)
@@ -33,7 +33,7 @@ class Encounters:
         return self._order[at]
 
     def liked(self, rng: np.random.Generator, sources: Ints, tries: int) -> Ints:
-        """The most fitting of so many people whom each source comes across."""
+        """For each source the best fitting of this many people it comes across."""
         best = self.met(rng, sources)
         best_fit = self._fit(sources, best)
         for _ in range(tries - 1):
@@ -43,7 +43,7 @@ class Encounters:
         return best
 
     def _fit(self, first: Ints, second: Ints) -> Ints:
-        """How well two people suit each other; lowest with oneself."""
+        """How well two people suit each other; lowest for a pair of one person."""
         crowd = self._crowd
         both_ways = crowd.attracted(first, second).astype(np.int64) + crowd.attracted(second, first)
         return np.where(first == second, -1_000_000, crowd.kinship(first, second) + _ATTRACTION * both_ways)

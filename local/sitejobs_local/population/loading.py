@@ -17,7 +17,7 @@ SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, position)
 WHERE to_regclass(quote_ident(name)) IS NULL
 ORDER BY position
 """
-# A second load waits here, and then finds the first one's users.
+# A second load waits for this lock, and then finds the first one's users.
 ONE_AT_A_TIME = """LOCK TABLE "User" IN SHARE ROW EXCLUSIVE MODE"""
 HAS_ROWS = "SELECT EXISTS (SELECT FROM {table})"
 COPY_IN = "COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)"

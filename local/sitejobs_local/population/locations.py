@@ -17,7 +17,7 @@ _CITY_RADIUS_KM = 8.0
 _RURAL_RADIUS_KM = 14.0
 _COMMUTERS_TIMES = 8.0
 
-# What is missing or odd, in users of a thousand. Kind 0 has text and coordinates.
+# Missing or odd locations, in users per thousand. Kind 0 has text and coordinates.
 _TWO_PART_TEXT, _LOWER_TEXT, _NO_TEXT, _EMPTY_TEXT = 1, 2, 3, 4
 _TEXT_ONLY, _NOTHING, _LAT_ONLY, _LNG_ONLY, _IMPOSSIBLE = 5, 6, 7, 8, 9
 _SHARES = (25, 20, 40, 10, 60, 35, 3, 3, 3)

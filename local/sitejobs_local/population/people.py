@@ -52,7 +52,7 @@ _FIRST_PROFILE_ID = 101
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """One row a user, in the order of their ids; what drives everything that they do."""
+    """The users' hidden traits, one row each in the order of their ids, from which all their data follow."""
 
     ids: Ints
     profile_ids: Ints
@@ -70,14 +70,14 @@ class People:
     charm: Ints
     """users x 4 (attractive, smart, funny, interesting), normal with standard deviation 1000."""
     popularity: Ints
-    """A weight: how often a person is come across; 0 without a profile."""
+    """Weight in the draw of whom others come across; 0 without a profile."""
     now: np.datetime64
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def attracted(self, first: Ints, second: Ints) -> Bools:
-        """Whether each person of `first` looks for the gender of the one beside in `second`."""
+        """Whether each person of `first` looks for the gender of the person at the same place in `second`."""
         wanted = np.array([[f'"{gender}"' in option for gender in GENDERS] for option in PREFERRED_GENDERS])
         found: Bools = wanted[self.preferred[first], self.gender[second]]
         return found

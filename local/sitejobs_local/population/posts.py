@@ -30,7 +30,7 @@ _MINUTE_MS = 60_000
 
 
 class Posts:
-    """All posts in the order of their ids, which is that of their times: what likes are drawn from."""
+    """All posts in the order of their ids and times, from which likes are drawn."""
 
     def __init__(self, crowd: People, seed: int) -> None:
         rng = stream(seed, "Post")

@@ -47,7 +47,7 @@ JUST_FOR_FUN = (
 
 @dataclass(frozen=True)
 class QuizPlan:
-    """A quiz to be: its prompts with the trait each asks about (None: no traits at all)."""
+    """A quiz to make: its prompts with the trait that each asks about (None: no traits at all)."""
 
     id: int
     title: str

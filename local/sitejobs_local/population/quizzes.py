@@ -128,7 +128,7 @@ def _tens(rng: np.random.Generator, size: int) -> list[int]:
 
 
 def _take(rng: np.random.Generator, crowd: People, quiz: _Quiz, without: Bools) -> _Results:
-    """Who took the quiz, when, and what they answered: their taste, some chance, and a few gaps."""
+    """Who took the quiz, when, and the answers: drawn by taste and chance, with a few gaps."""
     takes = (rng.integers(0, 1000, len(crowd)) < quiz.plan.share_per_mille) & ~without
     takes[:WHOLE_USERS] = True
     takers = np.flatnonzero(takes)
