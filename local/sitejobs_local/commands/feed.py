@@ -86,7 +86,7 @@ def _panel(card: Card) -> "Panel":
 
 
 def _harmless(text: str) -> str:
-    """Text whose control characters are escaped, so that a terminal only shows it."""
+    """Text with its control characters replaced, so that a terminal only shows it."""
     return _CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

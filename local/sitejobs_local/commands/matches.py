@@ -184,7 +184,7 @@ def _preferences(preferences: dict[str, bool | None]) -> str | None:
 
 
 def _text(content: str) -> Any:
-    """Text shown literally: brackets are no markup, and control characters are escaped."""
+    """Text shown literally: brackets are no markup, and control characters are replaced."""
     from rich.text import Text
 
     return Text(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", content))

@@ -178,7 +178,7 @@ def _what(hit: "Hit") -> Any:
 
 
 def _styled(marked: str) -> Any:
-    """The text with its hits marked and control characters escaped."""
+    """The text with its hits marked and control characters replaced."""
     from rich.text import Text
 
     text = Text()
