@@ -33,6 +33,7 @@ GENDERS_GIVEN = 1 << 14
 RANGE_USERS = 200_000
 """Users read by one round of queries. array_agg holds at most 1 GB; their traits are the largest column."""
 
+_BEGIN: Final[LiteralString] = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"""
 _IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
 
 READ_USERS: Final[LiteralString] = f"""
@@ -203,7 +204,7 @@ def read_population(connection: Connection, now: datetime, user_id: int | None =
     """
     first, last = (MIN_ID, MAX_ID) if user_id is None else (user_id, user_id)
     with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(_BEGIN)
         parts = list(_read_ranges(connection, now, first, last))
     return Population(**{name: _joined([part[name] for part in parts]) for name in ("users", *_TYPES)})
 
