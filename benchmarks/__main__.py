@@ -1,7 +1,7 @@
 """`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
 
-`media` and `uploads` are those of the uploads: by name only, since the one needs ffmpeg and gigabytes of files, and the
-other takes the database away for a minute.
+`media` and `uploads` run only by name: the first needs ffmpeg and gigabytes of files, the second stops its database for
+a minute.
 """
 
 import sys

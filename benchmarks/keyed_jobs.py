@@ -108,7 +108,7 @@ JOBS: tuple[Benched, ...] = (
             WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
             """,
         ),
-        # Of batches of 100, with pauses between them, the pauses and the state machine's steps would be timed.
+        # With batches of 100 and pauses between them, mostly pauses and steps of the state machine would be timed.
         {"userBatchSize": 1000, "pauseMs": 0},
     ),
 )
@@ -190,13 +190,13 @@ def warm_machine(site: BenchSite, job: Benched) -> Iterator[Machine]:
 
 
 def empty(connection: Connection, job: Benched) -> None:
-    """Take all that the job has written."""
+    """Empty the job's tables."""
     connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, job.tables))))
     connection.execute("CHECKPOINT")
 
 
 def settle(connection: Connection, job: Benched) -> None:
-    """Do now what the server would do behind the runs' back: it must not slow them."""
+    """Vacuum and checkpoint now, so that the server does not do so during a run."""
     for name in job.tables:
         connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(name)))
     connection.execute("CHECKPOINT")

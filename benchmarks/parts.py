@@ -39,9 +39,9 @@ BLOCK_USERS = 500
 """candidateBatchSize as it is by default."""
 SAMPLED_PAGES = 24
 PLAIN_PAIRS = 200_000_000
-"""Beyond so many pairs the plain screening runs for a sample of the viewers."""
+"""Most pairs that the plain screening runs for; beyond, it runs for a sample of the viewers."""
 MANY_BLOCKS = 20_000
-"""Those of ten million candidates."""
+"""Blocks of ten million candidates."""
 TOLERANCE = 1e-5
 
 
@@ -191,7 +191,7 @@ def _plain(opened: Opened) -> tuple[float, int]:
 
 
 def _compare(opened: Opened, viewers: Users, keys: plain.Singles) -> None:
-    """The plain screening must have found what the search finds; else its time means nothing."""
+    """Check that the plain screening finds what the search finds; else its time means nothing."""
     own = Exclusions(np.arange(len(viewers)), viewers.ids)
     matches = search(viewers, opened.pool, own, opened.now, opened.parameters)
     found = np.full(keys.shape, -np.inf)

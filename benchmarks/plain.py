@@ -54,7 +54,7 @@ class Side:
 
 
 def best_keys(viewers: list[Side], blocks: list[Side], parameters: Parameters) -> list[Singles]:
-    """(v, top_k) keys of each group's best candidates, descending; -inf where there are fewer. Nobody meets himself."""
+    """(v, top_k) keys of each group's best candidates, descending; -inf where there are fewer. Nobody gets himself."""
     return [_best(group, blocks, parameters) for group in viewers]
 
 

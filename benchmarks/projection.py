@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Projection:
     """A whole run. Seconds, MB and dollars.
 
-    lambda_seconds : for all pages, were the database never in the way. database_seconds: for all rows at the speed of
+    lambda_seconds : for all pages without waiting for the database. database_seconds: for all rows at the speed of
         one connection on the machine at hand. Dollars are for the template's memory, or what is needed if that is more.
     """
 
@@ -111,9 +111,9 @@ def functions() -> tuple[Function, Function]:
 
 
 def _page_cpu(known: Sequence[SizeFigures], users: int) -> Range:
-    """Low: the search's time has grown by a power of the size, and goes on so; the segments are always ready.
+    """Low: the search's time grows on as a power of the size; the segments are always ready.
 
-    High: it grows along a line, and every page makes the segments anew that it touches and cannot keep. Comparing
+    High: it grows linearly, and every page makes anew the segments that it touches and cannot keep. Comparing
     bounds grows with the number of blocks in any case, and was measured for as many.
     """
     power = _power(known, users)
@@ -145,7 +145,7 @@ def _power(known: Sequence[SizeFigures], users: int) -> float:
 
 
 def _line(known: Sequence[SizeFigures], value: Callable[[SizeFigures], float], users: int) -> float:
-    """Along the line through the two largest sites, never below the largest one's."""
+    """Linear extrapolation through the two largest sites, never below the largest one's value."""
     before, last = known[-2], known[-1]
     slope = (value(last) - value(before)) / (last.users - before.users)
     return value(last) + max(slope, 0.0) * (users - last.users)

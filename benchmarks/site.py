@@ -39,7 +39,7 @@ SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
 WHERE p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 ORDER BY hashint8extended(p."userId", %(seed)s) LIMIT %(limit)s
 """
-# A third of the users has a new place, a third an interest less, a third another answer to what they are like.
+# A third of the changed users get a new place, a third lose an interest, a third get another trait.
 _MOVE = """
 UPDATE "Profile" SET "lat" = "lat" + 0.01, "updatedAt" = CURRENT_TIMESTAMP AT TIME ZONE 'UTC'
 WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
@@ -87,7 +87,7 @@ class BenchSite:
     def raw_copies(self, times: int, table: str = "MatchScore") -> tuple[list[float], float]:
         """Seconds to COPY the stored rows into an empty copy of their table, and bytes a stored row takes."""
         with connect(self.url) as connection, tempfile.TemporaryDirectory(dir=self.home) as folder:
-            # What the server would do behind the run's back is done before: it must not slow the copy.
+            # Vacuum first, so that the server does not do so during the copy.
             connection.execute(_about(table, _VACUUM))
             found = connection.execute(_about(table, _COUNT)).fetchone()
             assert found is not None

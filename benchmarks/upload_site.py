@@ -1,4 +1,4 @@
-"""A site for thousands of uploads: records that wait for their objects, a database that can be stopped, and a watch."""
+"""A site for thousands of uploads: records without objects, a database that can be stopped, its connections."""
 
 import os
 import shutil

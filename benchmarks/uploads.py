@@ -50,7 +50,7 @@ _PATIENCE_S = 600.0
 
 @dataclass(frozen=True)
 class Figures:
-    """A whole go. Times are in seconds from the first object that was put, unless they say otherwise.
+    """The figures of one run of the benchmark. Times are in seconds from the first object that was put.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Figures:
     ended : the queue was empty.
     connections : the most that the functions had at a time.
     deliveries : messages handed to the functions, each time counted.
-    most_receives : how often the one was handed out that was so most often.
+    most_receives : how often the most often delivered message was handed out.
     without_metadata, not_ready, checked_twice : records.
     """
 
@@ -103,13 +103,13 @@ class Figures:
 
 
 def run(files: int, outage: float, folder: Path, retry_seconds: int | None = None) -> Figures:
-    """The whole go.
+    """Run the benchmark once.
 
     Parameters
     ----------
     outage : seconds without a database.
     folder : where the database lives meanwhile.
-    retry_seconds : another first pause of messages that are handed back than template.yaml's.
+    retry_seconds : first pause of messages that are handed back, instead of template.yaml's.
     """
     machine_facts = describe_machine()
     deliveries = Deliveries()
@@ -192,12 +192,12 @@ def messages(machine: LocalMachine, queue: str) -> int:
 
 
 def is_empty(machine: LocalMachine, queue: str) -> bool:
-    """Looked at twice: a message that turns from resting to waiting within one look may be in neither count."""
+    """Counts twice: a message that turns from delayed to visible during one count may be missing in it."""
     return messages(machine, queue) == messages(machine, queue) == 0
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition, so long at most."""
+    """Wait for a condition, at most this long."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(_POLL_S)

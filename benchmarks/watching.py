@@ -51,7 +51,7 @@ class Watch:
 
 
 def _peak_kb(process: psutil.Process) -> int:
-    """The most it ever had resident; where the system does not tell, what it has now."""
+    """Its peak resident memory; its present one where the system does not report the peak."""
     status = Path(f"/proc/{process.pid}/status")
     if status.exists():
         lines = status.read_text().splitlines()

@@ -113,7 +113,7 @@ def own_server(
 
 
 def _as(account: Account | None, prefix: Sequence[str]) -> list[str]:
-    """What runs the rest of the command as an account, where only root may run what precedes it."""
+    """A command prefix that runs the rest of the command line as an account; only root may use it."""
     if account is None or not prefix:
         return []
     return [program(Lacking.SETPRIV), f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]

@@ -11,7 +11,7 @@ import pytest
 
 
 class Lacking(Enum):
-    """What a test needs that not every machine has, as the summary line calls it."""
+    """What a test needs and not every machine has; the values are the summary line's words."""
 
     FFMPEG = "ffmpeg"
     FFPROBE = "ffprobe"
@@ -40,7 +40,7 @@ _MARK = "without "
 
 
 def skip(lacking: Lacking, detail: object = "") -> NoReturn:
-    """Skip the test; in CI fail it where CI must have what is lacking."""
+    """Skip the test; in CI fail it if CI must have what is missing."""
     reason = _MARK + lacking.value + (f": {detail}" if str(detail) else "")
     if lacking in NEEDED_IN_CI and os.environ.get("CI"):
         pytest.fail(reason)

@@ -87,7 +87,7 @@ def parameters() -> dict[str, Any]:
     """The stack's parameters as they stand in the template."""
 
     class Loader(yaml.SafeLoader):
-        """One that takes CloudFormation's short forms for nothing."""
+        """A loader that ignores CloudFormation's short forms."""
 
     Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
     found: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)["Parameters"]

@@ -22,7 +22,7 @@ from tests.databases import populated_database
 from tests.documentation import ROOT
 
 OF_STATEMENTS = {"canceling", "terminating"}
-"""How reasons begin that are of statements, not of logins."""
+"""First words of reasons that concern statements, not logins."""
 
 
 @pytest.fixture(scope="module")

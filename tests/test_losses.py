@@ -131,7 +131,7 @@ def site(computed: Callable[[], Any]) -> Iterator[Site]:
 
 @pytest.fixture
 def copy(computed: Callable[[], Any]) -> Iterator[Site]:
-    """One of its own, to be changed."""
+    """A site of the test's own, which it may change."""
     with computed() as made:
         yield made
 

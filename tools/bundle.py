@@ -5,7 +5,7 @@
     python tools/bundle.py build [--architecture arm64]
     python tools/bundle.py sizes
 
-SAM lives in an environment of its own (.venv-sam): its pins would not fit beside ours. Building needs a python3.13,
+SAM has an environment of its own (.venv-sam), because its pins conflict with ours. Building needs a python3.13,
 the Python that the functions run on.
 """
 
@@ -199,7 +199,7 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _version_of(python: Path, environ: Mapping[str, str]) -> str | None:
-    """Asked of the program itself: pyenv's shims are there for versions that are not."""
+    """Asks the program itself, because pyenv has shims for versions that are not installed."""
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         asked = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=30, env=dict(environ))

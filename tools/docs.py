@@ -242,7 +242,7 @@ def _ways(state: JsonObject) -> Iterator[tuple[str, str, str]]:
 
 
 def _condition(choice: JsonObject) -> str:
-    """A choice's condition in words; one that is not known is an error, so that the diagram never leaves one out."""
+    """A choice's condition in words; an unknown one is an error, so that the diagram is complete."""
     if "Not" in choice:
         return "not: " + _condition(choice["Not"])
     for operator in ("And", "Or"):

@@ -65,7 +65,7 @@ def stored(connection: psycopg.Connection, table: Table) -> list[tuple[str, ...]
 
 
 def comparable(kind: Kind, value: str | None) -> str:
-    """One form for values that may be written in several ways."""
+    """The canonical form of a value that can be written in several ways."""
     if value is None:
         return "∅"
     if kind is Kind.JSON:

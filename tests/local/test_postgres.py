@@ -313,7 +313,7 @@ def test_as_root_a_wheel_closed_to_the_servers_user_is_copied_once(
 
 @pytest.fixture
 def stopped(home: Path) -> Server:
-    """A server that has been and gone, its data left."""
+    """The home of a server that has ended; its data are left."""
     with running_postgres(home) as server:
         processes = family(server)
     wait_until_gone(processes)

@@ -90,7 +90,7 @@ def bare(connection: Connection) -> None:
 
 
 class Poisoner:
-    """Puts rows of nobody's into a site without constraints."""
+    """Adds rows that belong to no user to a site without constraints."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -101,14 +101,14 @@ class Poisoner:
             self.insert(name, self._references(self.second) | {"id": key, "isActive": False})
 
     def person(self) -> int:
-        """Somebody new with a profile of the same id."""
+        """A new user with a profile of the same id."""
         key = next(self.fresh)
         self.insert("User", {"id": key})
         self.insert("Profile", {"id": key, "userId": key})
         return key
 
     def insert(self, table: str, changes: dict[str, Any]) -> None:
-        """A row as one that is there, but for some of its columns."""
+        """A copy of an existing row with some columns changed."""
         columns = [str(name) for (name,) in self.connection.execute(
             "SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table])]  # fmt: skip
         kept = {name: value for name, value in changes.items() if name in columns}

@@ -22,9 +22,9 @@ from tests.promises.site import PromiseSite
 Rows = Mapping[tuple[Any, ...], Mapping[str, Any]]
 
 TIMES = {"scoredAt", "computedAt", "updatedAt", "indexedAt", "checkedAt", "expiresAt", "checks"}
-"""Columns that tell of the run, not of the site."""
+"""Columns that depend on the run, not on the site."""
 OF_COMPANY = {"rank", "reasons", "items", "phase1Json", "fingerprint"}
-"""Columns that change with who else is there."""
+"""Columns that depend on which other users exist."""
 _TOLERANCE = 1e-3
 _AHEAD = """
 SELECT format('UPDATE %%I SET %%I = %%I + interval ''1 year'' ', table_name, column_name, column_name)
@@ -65,7 +65,7 @@ def assert_same(one: Rows, other: Rows, passed_over: set[str] = TIMES) -> None:
 
 
 def assert_kept(before: Rows, after: Rows, of: Described) -> None:
-    """All rows that were there are there, the same but for their rank and company."""
+    """All earlier rows are still there, equal except for the columns that depend on other users."""
     kept = {key: after[key] for key in before if key in after}
     lost = before.keys() - kept.keys()
     assert not lost, f"{len(lost)} of {len(before)} rows lost, such as {sorted(map(str, lost))[:3]}"
@@ -104,7 +104,7 @@ def vanished_keys_go(site: PromiseSite, of: Described, *, incremental: bool = Fa
 
 
 def a_vanished_site_stops_the_run(site: PromiseSite, of: Described) -> None:
-    """When everybody seems to have gone the run stops and removes nothing, unless it was told that this is meant."""
+    """If all keys seem to have gone, the run stops and removes nothing, unless `allowLoss` permits it."""
     before = site.rows(of)
     many = any(sum(key[0] == table for key in before) >= LEAST_ROWS for table in of.tables)
     site.connection.execute('DELETE FROM "User"')

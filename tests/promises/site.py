@@ -49,7 +49,7 @@ class Ran:
 
     @property
     def looked_into(self) -> int:
-        """Keys that were computed, be it to find them as they were."""
+        """Keys that were computed, unchanged ones included."""
         return self.counts["processed"] - self.reasons["fresh"]
 
 
