@@ -12,7 +12,7 @@ from sitejobs.aliases import JsonObject
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import PAGES_A_CHAPTER, PageSummary
-from sitejobs.matching.match_scores import page as match_scores_page
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.scoring.parameters import Parameters, Weights
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool
@@ -41,7 +41,11 @@ OPTIONS = {
     "trigger": "schedule",
 }
 REASONS = [
-    getattr(match_scores_page, name) for name in ("NO_PROFILE", "NO_CANDIDATES", "DELETED", "SUPERSEDED", "FRESH")
+    SkipReason.NO_PROFILE,
+    SkipReason.NO_CANDIDATES,
+    SkipReason.DELETED,
+    SkipReason.SUPERSEDED,
+    SkipReason.FRESH,
 ]
 HUGE = 10**9
 """More than any page can count: the largest has 10,000 viewers with 1,000 rows each."""

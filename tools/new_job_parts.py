@@ -73,6 +73,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.«PACKAGE».options import «CONSTANT»
 
 
@@ -117,7 +118,7 @@ def refresh(connection: Connection, users: list[int], values: Parameters) -> Pag
     row = connection.execute(_REFRESH, {**values, "keys": users}).fetchone()
     assert row is not None  # counts are always one row
     summary = PageSummary(processed=len(users), written=int(row[0]))
-    summary.skip("unchanged", len(users) - summary.written)
+    summary.skip(SkipReason.UNCHANGED, len(users) - summary.written)
     return summary
 
 

@@ -5,6 +5,7 @@ from typing import Any, LiteralString
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.options import PagedOptions
 from sitejobs_local.contract.roles import role_script
 from sitejobs_local.contract.site import SITE_TABLES
@@ -66,7 +67,7 @@ class Toy:
                 written = connection.execute(self._store(options.incremental), {"now": run.started_at}).rowcount
         summary.written = written
         if options.incremental:
-            summary.skip("fresh", page["users"] - written)
+            summary.skip(SkipReason.FRESH, page["users"] - written)
         return summary
 
     def _store(self, incremental: bool) -> bytes:

@@ -10,6 +10,7 @@ from sitejobs.feed.media import CONTENT_TYPE
 from sitejobs.feed.options import AFFINITY, AffinityOptions
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import of_later_run
 
 RULES = 1
@@ -150,9 +151,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     assert row is not None
     left, without_likes = row
     summary = PageSummary(processed=len(keys), written=written)
-    summary.skip("deleted", left)
-    summary.skip("no-likes", without_likes)
-    summary.skip("unchanged", len(keys) - written - left - without_likes)
+    summary.skip(SkipReason.DELETED, left)
+    summary.skip(SkipReason.NO_LIKES, without_likes)
+    summary.skip(SkipReason.UNCHANGED, len(keys) - written - left - without_likes)
     return summary
 
 

@@ -11,6 +11,7 @@ from sitejobs.feed.options import CONTENT_FEATURES, ContentFeaturesOptions
 from sitejobs.feed.topics import topics_of
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import AFTER_ALL_TIMES
 
 RULES = 2
@@ -138,8 +139,8 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     if gone:
         connection.execute(REMOVE_FEATURES, {"gone": gone})
     summary = PageSummary(processed=len(keys), written=written)
-    summary.skip("unchanged", len(rows) - written)
-    summary.skip("deleted", len(gone))
+    summary.skip(SkipReason.UNCHANGED, len(rows) - written)
+    summary.skip(SkipReason.DELETED, len(gone))
     return summary
 
 

@@ -11,9 +11,10 @@ from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_people
 from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
-from sitejobs.feed.segments import NOTHING, write_feeds
+from sitejobs.feed.segments import write_feeds
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import of_later_run
 
 SCAN = 1000
@@ -58,12 +59,12 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
         inputs = read_inputs(connection, users, parameters)
         feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, parameters), rules, now)
         summary.written = write_feeds(connection, feeds, parameters)
-        summary.skip(NOTHING, sum(not feed.segments for feed in feeds))
+        summary.skip(SkipReason.NOTHING_TO_SHOW, sum(not feed.segments for feed in feeds))
         if inputs.unreadable:
             summary.reasons["unreadable-score"] += inputs.unreadable
-    summary.skip("deleted", len(gone))
-    summary.skip("newer-result", len(newer))
-    summary.skip("unchanged", len(done))
+    summary.skip(SkipReason.DELETED, len(gone))
+    summary.skip(SkipReason.NEWER_RESULT, len(newer))
+    summary.skip(SkipReason.UNCHANGED, len(done))
     return summary
 
 

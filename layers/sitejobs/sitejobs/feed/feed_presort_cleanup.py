@@ -11,6 +11,7 @@ from sitejobs.feed.rules import read_version
 from sitejobs.feed.sources import IS_VISIBLE, card_id
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
+from sitejobs.jobs.skip_reasons import SkipReason
 
 KNOWN: Final[LiteralString] = """
 SELECT "userId" FROM (
@@ -140,8 +141,8 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
         connection.execute(MARK_STALE, {"users": sorted(set(users))})
     if left & locked:
         connection.execute(REMOVE_USERS, {"users": sorted(left & locked)})
-    summary.skip("being-presorted", len(set(wanted) - free))
-    summary.skip("nothing-to-remove", len(set(keys).difference(wanted)))
+    summary.skip(SkipReason.BEING_PRESORTED, len(set(wanted) - free))
+    summary.skip(SkipReason.NOTHING_TO_REMOVE, len(set(keys).difference(wanted)))
     return summary
 
 

@@ -11,9 +11,9 @@ from sitejobs.feed import cards
 from sitejobs.feed.feeds import Feed
 from sitejobs.feed.freshness import FINGERPRINT, NEWEST, SHARED
 from sitejobs.jobs.keyed import Parameters
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
-NOTHING = "nothing-to-show"
 """Why a user has no segments."""
 
 # Written before the segments: of two overlapping pages the second one fails here and is retried.
@@ -62,7 +62,7 @@ def write_feeds(connection: Connection, feeds: Sequence[Feed], parameters: Param
             "users": users,
             "segments": [len(feed.segments) for feed in feeds],
             "people": ["{" + ",".join(map(str, feed.people)) + "}" for feed in feeds],
-            "nothing": NOTHING,
+            "nothing": SkipReason.NOTHING_TO_SHOW.value,
         },
     )
     connection.execute(_REMOVE_SEGMENTS, {"users": users})

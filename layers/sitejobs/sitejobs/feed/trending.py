@@ -11,6 +11,7 @@ from sitejobs.feed.options import TRENDING, TrendingOptions
 from sitejobs.feed.sources import IS_VISIBLE
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import of_later_run
 
 YOUNGEST_HOURS = 1 / 60
@@ -124,8 +125,8 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     summary = PageSummary(processed=len(keys), written=written)
     for _, reason, _, _ in rows:
         if reason is not None:
-            summary.skip(reason)
-    summary.skip("unchanged", len(trending) - written)
+            summary.skip(SkipReason(reason))
+    summary.skip(SkipReason.UNCHANGED, len(trending) - written)
     return summary
 
 

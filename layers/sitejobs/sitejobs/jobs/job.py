@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.options import JobOptions, Options
 from sitejobs.postgres.connection import Database
 from sitejobs.workstore import WorkStore
@@ -71,7 +72,7 @@ class PageSummary:
     failed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def skip(self, reason: str, count: int = 1) -> None:
+    def skip(self, reason: SkipReason, count: int = 1) -> None:
         """Count records that get no result, and should not."""
         if count:
             self.skipped += count

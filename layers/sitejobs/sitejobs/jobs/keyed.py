@@ -15,6 +15,7 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, Run
 from sitejobs.jobs.losses import Loss, guard
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
 
 SCAN: Final = 10_000
@@ -26,7 +27,6 @@ LOOK: Final = 2500
 TURNS: Final = 2
 """Pages for each concurrent function of an incremental run: on a small site pages scan fewer than `SCAN` keys."""
 
-FRESH: Final = "fresh"
 """Reason why an incremental run skips a key."""
 
 # Ranges are cut from one sorted array, since row_number() took longer. 8 bytes a key: 40 MB for a chapter's 5 million.
@@ -166,7 +166,7 @@ class KeyedJob:
         if options.incremental:
             fresh = max(page["keys"] - len(found), 0)
             total.processed += fresh
-            total.skip(FRESH, fresh)
+            total.skip(SkipReason.FRESH, fresh)
         return total
 
     def _chapter(

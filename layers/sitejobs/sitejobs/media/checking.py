@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from sitejobs.errors import Transient
 from sitejobs.jobs.job import PageSummary, Resources
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.media.attributes import IMAGE, KINDS
 from sitejobs.media.extraction import Unreadable
 from sitejobs.media.objects import MediaObjects, ObjectChanged, ObjectGone, ObjectLocked, ObjectSource, StoredObject
@@ -53,9 +54,9 @@ class Checker:
         """
         for _ in range(ATTEMPTS):
             record = record_by_id(connection, media_id)
-            reason = "deleted" if record is None else self._reason_to_skip(record)
+            reason = SkipReason.DELETED if record is None else self._reason_to_skip(record)
             if record is None or reason is not None:
-                return _skipped(summary, reason or "deleted")
+                return _skipped(summary, reason or SkipReason.DELETED)
             try:
                 return self._check(connection, record, summary, force)
             except (ObjectChanged, ObjectGone):
@@ -82,19 +83,19 @@ class Checker:
             if now is not None and not force and now.was_checked_as(None if seen is None else seen.etag):
                 return self._same_as_before(connection, now, summary)
             stored = store(connection, record, seen, verdict, datetime.now(UTC))
-        return _counted(summary, verdict) if stored else _skipped(summary, "deleted")
+        return _counted(summary, verdict) if stored else _skipped(summary, SkipReason.DELETED)
 
-    def _reason_to_skip(self, record: Record) -> str | None:
+    def _reason_to_skip(self, record: Record) -> SkipReason | None:
         """Why the record is not checked; None: it is checked."""
         if record.is_deleted:
-            return "deleted"
+            return SkipReason.DELETED
         if record.type not in KINDS:
-            return "no-file"
+            return SkipReason.NO_FILE
         if not record.storage_key:
-            return "no-storage-key"
+            return SkipReason.NO_STORAGE_KEY
         if not record.storage_key.startswith(self.prefix):
-            return "outside-prefix"
-        return None if record.status in (UPLOADED, *JUDGED) else "not-uploaded"
+            return SkipReason.OUTSIDE_PREFIX
+        return None if record.status in (UPLOADED, *JUDGED) else SkipReason.NOT_UPLOADED
 
     def _look(self, record: Record) -> StoredObject | None:
         try:
@@ -119,7 +120,7 @@ class Checker:
             summary.processed += 1
             summary.written += 1
             return "restored"
-        return _skipped(summary, "unchanged")
+        return _skipped(summary, SkipReason.UNCHANGED)
 
 
 def _counted(summary: PageSummary, verdict: Verdict) -> str:
@@ -133,7 +134,7 @@ def _counted(summary: PageSummary, verdict: Verdict) -> str:
     return verdict.status
 
 
-def _skipped(summary: PageSummary, reason: str) -> str:
+def _skipped(summary: PageSummary, reason: SkipReason) -> str:
     summary.skip(reason)
     return reason
 

@@ -9,6 +9,7 @@ from sitejobs.errors import Transient
 from sitejobs.jobs.job import PageSummary, Resources
 from sitejobs.jobs.queues import Handled, Message
 from sitejobs.jobs.row_security import refuse_hidden_rows
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.jobs.tables import tables_of
 from sitejobs.media.checking import checker_of
 from sitejobs.media.records import ids_by_key
@@ -37,12 +38,12 @@ def handle_uploads(
             refuse_hidden_rows(resources.database.connection(), tables_of("media-metadata"))
     except Transient:
         handled.again += messages
-        handled.summary.skip("not-available", len(messages))
+        handled.summary.skip(SkipReason.NOT_AVAILABLE, len(messages))
         return handled
     for at, message in enumerate(messages):
         if clock() - started > CALL_SECONDS:
             handled.again += messages[at:]
-            handled.summary.skip("out-of-time", len(messages) - at)
+            handled.summary.skip(SkipReason.OUT_OF_TIME, len(messages) - at)
             break
         try:
             with translated_errors():
@@ -50,7 +51,7 @@ def handle_uploads(
         except Transient:
             # The database or the bucket is not available: the following messages would fail, too.
             handled.again += messages[at:]
-            handled.summary.skip("not-available", len(messages) - at)
+            handled.summary.skip(SkipReason.NOT_AVAILABLE, len(messages) - at)
             break
         except Exception as error:  # of any class: it concerns this message only
             handled.summary.fail(f"error-{type(error).__name__}")
@@ -65,15 +66,15 @@ def _handle(resources: Resources, message: Message, summary: PageSummary) -> boo
     key = _key_of(message.body)
     checker = checker_of(resources)
     if key is None or not key.startswith(checker.prefix):
-        summary.skip("no-upload")
+        summary.skip(SkipReason.NO_UPLOAD)
         return True
     connection = resources.database.connection()
     found = ids_by_key(connection, key)
     if not found:
-        summary.skip("no-record-yet")
+        summary.skip(SkipReason.NO_RECORD_YET)
         return False
     outcomes = [checker.check(connection, media_id, summary) for media_id in found]
-    return "not-uploaded" not in outcomes or message.receives >= PATIENCE
+    return SkipReason.NOT_UPLOADED not in outcomes or message.receives >= PATIENCE
 
 
 def _key_of(body: str) -> str | None:

@@ -8,6 +8,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import moment, number
 from sitejobs.search.options import PROFILE_SEARCH_INDEX
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
@@ -178,8 +179,8 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
     assert row is not None  # counts are always one row
     written, removed = row
     summary = PageSummary(processed=len(keys), written=written + removed)
-    summary.skip("unchanged", len(profiles) - written)
-    summary.skip("no-profile", len(keys) - len(profiles) - removed)
+    summary.skip(SkipReason.UNCHANGED, len(profiles) - written)
+    summary.skip(SkipReason.NO_PROFILE, len(keys) - len(profiles) - removed)
     summary.reasons.update({"removed": removed} if removed else {})
     cut = sum(long for *_, long in profiles)
     summary.reasons.update({"bio-cut": cut} if cut else {})

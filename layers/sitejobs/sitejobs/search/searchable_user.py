@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.search.options import SEARCHABLE_USER, SearchableUserOptions
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age, empty
 from sitejobs.variables import Variables, read_environment
@@ -157,7 +158,7 @@ def refresh(connection: Connection, keys: Sequence[int], parameters: Parameters)
     row = connection.execute(WRITE_ROWS, {**parameters, "keys": list(keys)}).fetchone()
     assert row is not None  # counts are always one row
     summary = PageSummary(processed=len(keys), written=int(row[0]))
-    summary.skip("unchanged", len(keys) - summary.written)
+    summary.skip(SkipReason.UNCHANGED, len(keys) - summary.written)
     return summary
 
 

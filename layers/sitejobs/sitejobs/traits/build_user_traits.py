@@ -10,6 +10,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import Loss
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import moment
 from sitejobs.traits.fingerprints import EMPTY_WITHOUT_USER, current_fingerprints
 from sitejobs.traits.options import BUILD_USER_TRAITS
@@ -177,9 +178,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     assert row is not None
     written, deleted, without, unchanged, odd = row
     summary = PageSummary(processed=len(keys), written=written)
-    summary.skip("deleted", deleted)
-    summary.skip("no-quiz-results", without)
-    summary.skip("unchanged", unchanged)
+    summary.skip(SkipReason.DELETED, deleted)
+    summary.skip(SkipReason.NO_QUIZ_RESULTS, without)
+    summary.skip(SkipReason.UNCHANGED, unchanged)
     for reason, count in (odd or {}).items():
         summary.note(reason, count)
     return summary

@@ -10,6 +10,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import moment
 from sitejobs.traits.fingerprints import EMPTY_WITHOUT_USER, current_fingerprints
 from sitejobs.traits.options import USER_INTEREST_SETS
@@ -127,9 +128,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     assert row is not None
     written, deleted, without, unchanged, incomplete = row
     summary = PageSummary(processed=len(keys), written=written)
-    summary.skip("deleted", deleted)
-    summary.skip("no-interests", without)
-    summary.skip("unchanged", unchanged)
+    summary.skip(SkipReason.DELETED, deleted)
+    summary.skip(SkipReason.NO_INTERESTS, without)
+    summary.skip(SkipReason.UNCHANGED, unchanged)
     summary.note("interest-incomplete", incomplete)
     return summary
 

@@ -12,9 +12,10 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, one_moment
 from sitejobs.jobs.losses import Loss, guard
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
-from sitejobs.matching.compatibility.store import NO_TARGETS, fit_to_store, write
+from sitejobs.matching.compatibility.store import fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
 from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions
 from sitejobs.matching.passed_over import NOT_FINITE, RELATIONS, count_passed_over, note_passed_over
@@ -52,8 +53,8 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     written = write(connection, compared, gone, parameters["version"], parameters["now"])
     summary = PageSummary(processed=len(ids), written=written)
     summary.fail(NOT_FINITE, len(unfit))
-    summary.skip("deleted", len(gone))
-    summary.skip(NO_TARGETS, int((compared.counts == 0).sum()))
+    summary.skip(SkipReason.DELETED, len(gone))
+    summary.skip(SkipReason.NO_TARGETS, int((compared.counts == 0).sum()))
     return summary
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 import numpy as np
 from psycopg import Connection, sql
 
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
 from sitejobs.matching.compatibility.targets import fingerprint
@@ -15,8 +16,6 @@ from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.postgres.columns import Column, fetch_columns
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER, LAST_COLUMNS, Values, encode_table, microseconds, small
-
-NO_TARGETS = "no-targets"
 
 _PARTS = ("scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit")
 _AVERAGES = ("avgAttractive", "avgSmart", "avgFunny", "avgInteresting")
@@ -144,7 +143,7 @@ def _write_viewers(connection: Connection, compared: Compared, changed: Indices,
             "changed": changed.tolist(),
             "version": version,
             "computed_at": now,
-            "no_targets": NO_TARGETS,
+            "no_targets": SkipReason.NO_TARGETS.value,
         },
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from psycopg import Connection
 
 from sitejobs.jobs.job import PageSummary
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import refresh
@@ -25,13 +26,6 @@ from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, se
 VIEWERS_AT_A_TIME = 256
 """More viewers at a time would push the search's matrices out of the processor's cache."""
 
-NO_PROFILE = "no-profile"
-NO_CANDIDATES = "no-candidates"
-DELETED = "deleted"
-SUPERSEDED = "superseded"
-"""A later run has already written this viewer."""
-FRESH = "fresh"
-"""Nothing that the viewer's rows depend on has changed."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,7 +58,7 @@ def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> Page
     summary = _write(page, anew, gone, parts)
     unchanged = stop - start - summary.processed
     summary.processed += unchanged
-    summary.skip(FRESH, unchanged)
+    summary.skip(SkipReason.FRESH, unchanged)
     return summary
 
 
@@ -149,7 +143,7 @@ def _outcomes(parts: list[Part]) -> list[Outcome]:
         provisional = set(part.provisional.tolist())
         for row in part.rows.tolist():
             rows = counts[row]
-            skipped = None if rows else NO_CANDIDATES
+            skipped = None if rows else SkipReason.NO_CANDIDATES
             outcomes.append(Outcome(int(part.viewers.ids[row]), rows, skipped, row in provisional))
     return outcomes
 
@@ -159,7 +153,7 @@ def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -
         return []
     deleted = set(visibility.deleted_users(connection, ids).tolist())
     return [
-        Outcome(user_id, 0, DELETED if user_id in deleted else NO_PROFILE, user_id in provisional)
+        Outcome(user_id, 0, SkipReason.DELETED if user_id in deleted else SkipReason.NO_PROFILE, user_id in provisional)
         for user_id in ids.tolist()
     ]
 
@@ -170,7 +164,7 @@ def _summary(outcomes: list[Outcome], written: Indices, unfit: Indices) -> PageS
     kept = set(written.tolist())
     for outcome in outcomes:
         if outcome.user_id not in kept:
-            summary.skip(SUPERSEDED)
+            summary.skip(SkipReason.SUPERSEDED)
         elif outcome.skipped:
             summary.skip(outcome.skipped)
         else:

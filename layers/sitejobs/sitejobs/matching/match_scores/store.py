@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from psycopg import Connection, sql
 
 from sitejobs.jobs import runs
+from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores.rows import COPY_COLUMNS, encode_rows
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.users import Users
@@ -52,7 +53,7 @@ class Outcome:
 
     user_id: int
     rows: int
-    skipped: str | None
+    skipped: SkipReason | None
     provisional: bool
 
 
