@@ -24,6 +24,8 @@ OUR_RETRIES = [
             "Lambda.AWSLambdaException",
             "Lambda.SdkClientException",
             "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.ResourceNotReadyException",
         },
         6,
     ),

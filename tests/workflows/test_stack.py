@@ -24,7 +24,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
     "DailyRule": ("cron(0 0 * * ? *)", {}),
     "MatchingRule": ("cron(30 * * * ? *)", {"only": ["match-scores", "compatibility"], "incremental": True}),
     "FeedRule": ("cron(5/15 * * * ? *)", {"only": ["feed-presort"], "incremental": True}),
-    "ContentRule": ("cron(15 * * * ? *)", {"only": ["content-features", "trending"]}),
+    "ContentRule": ("cron(15 * * * ? *)", {"only": ["content-features", "trending"], "incremental": True}),
     "MediaRule": ("cron(45 * * * ? *)", {"only": ["media-metadata-batch"]}),
     "CleanupRule": ("cron(0 4 ? * SUN *)", {"only": ["feed-presort-cleanup"]}),
 }
