@@ -74,7 +74,7 @@ def measure(users: int, seed: int, folder: Path, times: int) -> Figures:
             for _ in range(times):  # by turns: the machine's own speed drifts
                 empty(connection, JOB)
                 whole.append(machine.timed())
-                copies, row_bytes = site.raw_copies(1, TABLE)
+                copies, row_bytes = site.raw_copies(1, TABLE, TABLE)
                 raw += copies
             settle(connection, JOB)
             again, _ = machine.timed()

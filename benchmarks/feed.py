@@ -25,17 +25,21 @@ JOB = Benched("feed-presort", ("FeedPresortedUser", "FeedPresorted"), ())
 BEFORE = ("content-features", "trending", "affinity")
 """Jobs whose results feeds rest on."""
 
-_SCORES = """
-INSERT INTO "MatchScore" SELECT u."id", p."userId", 0.9 - s."rank" / 300.0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL,
-    NULL, 0, s."rank", 0, 0, 0, 0, 'A', NULL, NULL, NULL, now(), 'v1', NULL
-FROM "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
-JOIN (SELECT "userId", row_number() OVER (ORDER BY "userId") - 1 AS "number" FROM "Profile") AS p
-  ON p."number" = (u."id" * 7919 + s."rank" * 104729) %% (SELECT count(*) FROM "Profile")
-ORDER BY u."id", s."rank" -- as match-scores writes them: a viewer's together
-ON CONFLICT DO NOTHING
+_LISTS = """
+INSERT INTO "MatchList" SELECT "userId", now(), 'v1', 0, 0, count(*), array_agg("other" ORDER BY "score" DESC),
+    array_agg("score" ORDER BY "score" DESC), zeros, zeros, zeros, zeros, zeros, zeros, none, none, none, none, none,
+    zeros::integer[], zeros::smallint[], zeros::smallint[], zeros::smallint[]
+FROM (
+    SELECT u."id" AS "userId", p."userId" AS "other", (0.9 - s."rank" / 300.0)::real AS "score"
+    FROM "User" u CROSS JOIN generate_series(1, 200) AS s ("rank")
+    JOIN (SELECT "userId", row_number() OVER (ORDER BY "userId") - 1 AS "number" FROM "Profile") AS p
+      ON p."number" = (u."id" * 7919 + s."rank" * 104729) % (SELECT count(*) FROM "Profile")
+) AS pair
+CROSS JOIN LATERAL (SELECT array_fill(0::real, '{200}') AS zeros, array_fill(NULL::real, '{200}') AS none) AS filled
+GROUP BY "userId", zeros, none
 """
 _VIEWERS = """
-INSERT INTO "MatchScoreViewer" SELECT "userId", now(), 'v1', count(*) FROM "MatchScore" GROUP BY 1
+INSERT INTO "MatchScoreViewer" SELECT "userId", now(), 'v1', cardinality("candidateUserId") FROM "MatchList"
 """
 # Public or private as the others are, of the last minutes.
 _NEW_POSTS = """
@@ -134,7 +138,7 @@ def _row(it: Figures) -> tuple[str, ...]:
 
 def _prepare(site: BenchSite, connection: Connection) -> int:
     """Give everybody match scores, and run the jobs before; returns how many posts there are."""
-    connection.execute(_SCORES, {})
+    connection.execute(_LISTS)
     connection.execute(_VIEWERS)
     for job in BEFORE:
         site.command(job, "--json")

@@ -19,7 +19,7 @@ from psycopg import Connection
 from benchmarks import plain
 from benchmarks.figures import PartFigures
 from sitejobs.matching.match_scores import visibility as visibility
-from sitejobs.matching.match_scores.rows import encode_rows
+from sitejobs.matching.match_scores.lists import encode_lists
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
@@ -169,7 +169,7 @@ def _exclusions(connection: Connection, viewers: Users) -> Exclusions:
 
 def _encode(opened: Opened, matches: Matches, viewers: Users) -> bytes:
     interests = opened.stored.dictionaries.interests[:, 1]
-    return encode_rows(matches, viewers, interests, opened.moment, opened.parameters.algorithm_version)
+    return b"".join(it.row for it in encode_lists(matches, viewers, interests, opened.moment, opened.parameters))
 
 
 def _plain(opened: Opened) -> tuple[float, int]:

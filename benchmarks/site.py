@@ -27,9 +27,10 @@ from sitejobs_local.runs.runner import workshop_of
 JOB = "match-scores"
 CHUNK_BYTES = 1 << 20
 
-_EMPTY = """TRUNCATE "MatchScore", "MatchScoreViewer" """
+_EMPTY = """TRUNCATE "MatchList", "MatchScoreViewer" """
 _VACUUM = "VACUUM (ANALYZE) {table}"
-_COUNT = "SELECT count(*), pg_total_relation_size({name}) FROM {table}"
+_COUNT = "SELECT count(*) FROM {table}"
+_SIZE = "SELECT pg_total_relation_size({name})"
 _COPY_OUT = "COPY {table} TO STDOUT (FORMAT BINARY)"
 _CREATE_COPY = "CREATE TABLE {copy} (LIKE {table} INCLUDING ALL)"
 _COPY_IN = "COPY {copy} FROM STDIN (FORMAT BINARY)"
@@ -84,16 +85,19 @@ class BenchSite:
             plan_peak_kb=peaks.get("app.plan", 0),
         )
 
-    def raw_copies(self, times: int, table: str = "MatchScore") -> tuple[list[float], float]:
-        """Seconds to COPY the stored rows into an empty copy of their table, and bytes a stored row takes."""
+    def raw_copies(self, times: int, table: str = "MatchList", rows: str = "MatchScore") -> tuple[list[float], float]:
+        """Seconds to COPY a table into an empty copy, and its bytes for each of the `rows` that a view shows of it."""
         with connect(self.url) as connection, tempfile.TemporaryDirectory(dir=self.home) as folder:
             # Vacuum first, so that the server does not do so during the copy.
             connection.execute(_about(table, _VACUUM))
-            found = connection.execute(_about(table, _COUNT)).fetchone()
-            assert found is not None
-            rows = Path(folder) / "rows"
-            _copy_out(connection, rows, table)
-            return [_copy_in(connection, rows, table) for _ in range(times)], found[1] / max(found[0], 1)
+            count, size = (
+                connection.execute(statement).fetchone() for statement in (_about(rows, _COUNT), _about(table, _SIZE))
+            )
+            assert count is not None
+            assert size is not None
+            file = Path(folder) / "rows"
+            _copy_out(connection, file, table)
+            return [_copy_in(connection, file, table) for _ in range(times)], size[0] / max(count[0], 1)
 
     def parts(self) -> PartFigures:
         """The parts of a run in a process with one thread."""

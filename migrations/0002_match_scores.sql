@@ -30,7 +30,10 @@ CREATE TABLE IF NOT EXISTS "MatchScore" (
     "sharedInterestIds"   bigint[],              -- the first 5, by subject and interest; NULL: none
     PRIMARY KEY ("userId", "candidateUserId")
 );
-CREATE INDEX IF NOT EXISTS "MatchScore_userId_rank_idx" ON "MatchScore" ("userId", "rank");
+DO $$ BEGIN
+    CREATE INDEX IF NOT EXISTS "MatchScore_userId_rank_idx" ON "MatchScore" ("userId", "rank");
+EXCEPTION WHEN wrong_object_type THEN NULL; -- a later migration has made it a view
+END $$;
 
 -- One row a viewer: which run wrote last, and why there may be no rows. Its lock orders runs that overlap.
 CREATE TABLE IF NOT EXISTS "MatchScoreViewer" (

@@ -8,7 +8,8 @@ DO $$ BEGIN
         AND COALESCE("avgAttractive" + "avgSmart" + "avgFunny" + "avgInteresting", 0::real)
             BETWEEN -1e30::real AND 1e30::real
     ) NOT VALID;
-EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+EXCEPTION WHEN duplicate_object OR wrong_object_type THEN NULL; -- a later migration has made it a view
+END $$;
 
 DO $$ BEGIN
     ALTER TABLE "UserCompatibility" ADD CONSTRAINT "UserCompatibility_finite" CHECK (

@@ -30,6 +30,7 @@ DEFAULTS = {
     "candidateBatchSize": 500,
     "pauseMs": 50,
     "topK": 200,
+    "rewriteEpsilon": 0.002,
     "incremental": False,
     "allowLoss": False,
     "maxConcurrency": 4,

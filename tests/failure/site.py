@@ -24,7 +24,7 @@ from tests.limits import PATIENCE_S
 PLAN, BATCH = "MatchScoresPlanFunction", "MatchScoresFunction"
 RECORD, FINISH = "RunsRecordFunction", "RunsFinishFunction"
 
-OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrency": 2}
+OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrency": 2, "rewriteEpsilon": 0}
 """About eight pages, two at a time."""
 
 
@@ -36,7 +36,7 @@ _VIEWERS_OFF = """
 SELECT v."userId" FROM "MatchScoreViewer" v
 LEFT JOIN LATERAL (
     SELECT count(*) AS "count", COALESCE(max("rank"), 0) AS "last", count(DISTINCT "rank") AS "ranks",
-           COALESCE(bool_and(m."scoredAt" = v."scoredAt"), true) AS "own"
+           COALESCE(bool_and(m."scoredAt" <= v."scoredAt") AND min(m."scoredAt") = max(m."scoredAt"), true) AS "own"
     FROM "MatchScore" m WHERE m."userId" = v."userId") stored ON true
 WHERE NOT (stored."count" = v."rows" AND stored."last" = v."rows" AND stored."ranks" = v."rows" AND stored."own")
 UNION ALL

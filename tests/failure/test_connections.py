@@ -16,13 +16,13 @@ from tests.failure.site import BATCH, FINISH, OPTIONS, PLAN, RECORD, Rows, Site
 from tests.limits import PATIENCE_S
 from tests.local.command import PROGRAM, environment
 
-OF_ONE_USER = 'NEW."userId" = {} AND NEW."rank" = 5'
+OF_ONE_USER = 'NEW."userId" = {}'
 LOCK_VIEWER = 'SELECT FROM "MatchScoreViewer" WHERE "userId" = {} FOR UPDATE'
 ONE_PAGE = {"batchSize": 1000}
 
 
 def test_a_page_whose_session_is_ended_while_it_copies_is_written_again(site: Site, clean: Rows, viewer: int) -> None:
-    with site.gate("MatchScore", OF_ONE_USER.format(viewer)) as gate:
+    with site.gate("MatchList", OF_ONE_USER.format(viewer)) as gate:
         execution = site.start()
         [waiting, *_] = gate.wait()
         gate.watcher.execute("SELECT pg_terminate_backend(%s, 5000)", [waiting])
@@ -107,7 +107,7 @@ def test_a_server_that_crashes_while_rows_are_copied_is_found_again(clean: Rows,
         elsewhere.set_database("synchronous_commit = 'on'")
         env = environment(DATABASE_URL=server.url, SITEJOBS_HOME=str(tmp_path))
         command = [*PROGRAM, "match-scores", "--json", *(f"--{name}={value}" for name, value in OPTIONS.items())]
-        with elsewhere.gate("MatchScore", OF_ONE_USER.format(viewer)) as gate:
+        with elsewhere.gate("MatchList", OF_ONE_USER.format(viewer)) as gate:
             process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
             [waiting, *_] = gate.wait()
             os.kill(waiting, signal.SIGKILL)

@@ -26,7 +26,7 @@ def assert_as_a_whole_run_would(site: Site, before: Rows) -> None:
 def test_a_worker_killed_while_it_copies_merged_rows_leaves_what_a_whole_run_leaves(site: Site, clean: Rows) -> None:
     assert site.run().status == "SUCCEEDED"
     site.query(CHANGES)
-    with site.gate("MatchScore", 'NEW."rank" = 3') as gate:
+    with site.gate("MatchList", "true") as gate:
         execution = site.start(incremental=True)
         gate.wait()
         site.kill_workers(BATCH)
@@ -51,10 +51,10 @@ def test_a_worker_killed_after_its_merged_rows_were_written_merges_them_again(si
 def test_pages_that_the_run_before_failed_to_write_are_made_up_for(site: Site, clean: Rows) -> None:
     assert site.run().status == "SUCCEEDED"
     site.query(CHANGES)
-    site.query('ALTER TABLE "MatchScore" ADD CONSTRAINT "refuse" CHECK ("userId" % 50 <> 0) NOT VALID')
+    site.query('ALTER TABLE "MatchList" ADD CONSTRAINT "refuse" CHECK ("userId" % 50 <> 0) NOT VALID')
     failed = site.run(incremental=True, tolerateFailures=100)
     assert (failed.status, failed.output["failedPages"] > 0) == ("SUCCEEDED", True)
-    site.query('ALTER TABLE "MatchScore" DROP CONSTRAINT "refuse"')
+    site.query('ALTER TABLE "MatchList" DROP CONSTRAINT "refuse"')
     assert site.run(incremental=True).status == "SUCCEEDED"
     assert_as_a_whole_run_would(site, clean)
 
@@ -62,9 +62,9 @@ def test_pages_that_the_run_before_failed_to_write_are_made_up_for(site: Site, c
 def test_a_run_that_failed_is_no_basis_to_compare_with(site: Site, clean: Rows) -> None:
     assert site.run().status == "SUCCEEDED"
     site.query(CHANGES)
-    site.query('ALTER TABLE "MatchScore" ADD CONSTRAINT "refuse" CHECK ("userId" % 50 <> 0) NOT VALID')
+    site.query('ALTER TABLE "MatchList" ADD CONSTRAINT "refuse" CHECK ("userId" % 50 <> 0) NOT VALID')
     assert site.run(incremental=True).status == "FAILED"
-    site.query('ALTER TABLE "MatchScore" DROP CONSTRAINT "refuse"')
+    site.query('ALTER TABLE "MatchList" DROP CONSTRAINT "refuse"')
     assert site.run(incremental=True).status == "SUCCEEDED"
     assert_as_a_whole_run_would(site, clean)
 

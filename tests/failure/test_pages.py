@@ -9,9 +9,9 @@ from tests.failure.site import BATCH, PLAN, Rows, Site
 REFUSING_TRIGGER = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN IF NEW."userId" = {} THEN RAISE EXCEPTION 'not %', NEW; END IF; RETURN NEW; END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON "MatchScore" FOR EACH ROW EXECUTE FUNCTION refuse()
+CREATE TRIGGER refuse BEFORE INSERT ON "MatchList" FOR EACH ROW EXECUTE FUNCTION refuse()
 """
-REFUSING_CHECK = 'ALTER TABLE "MatchScore" ADD CONSTRAINT "refuse" CHECK ("userId" <> {}) NOT VALID'
+REFUSING_CHECK = 'ALTER TABLE "MatchList" ADD CONSTRAINT "refuse" CHECK ("userId" <> {}) NOT VALID'
 REASONS = {
     REFUSING_TRIGGER: "RaiseException: SQLSTATE P0001",
     REFUSING_CHECK: "CheckViolation: SQLSTATE 23514",
@@ -75,7 +75,7 @@ def test_once_its_cause_is_mended_the_next_run_leaves_what_a_clean_one_leaves(
 ) -> None:
     site.query(REFUSING_TRIGGER.format(viewer))
     assert site.run().status == "FAILED"
-    site.query('DROP TRIGGER refuse ON "MatchScore"')
+    site.query('DROP TRIGGER refuse ON "MatchList"')
     assert site.run().status == "SUCCEEDED"
     assert site.rows() == clean
 

@@ -24,7 +24,7 @@ BEGIN
     SELECT * INTO person FROM "Profile" WHERE "userId" = NEW."userId";
     RAISE EXCEPTION 'not %', person USING DETAIL = person::text, HINT = person."displayName";
 END $$;
-CREATE TRIGGER quote BEFORE INSERT ON "MatchScore" FOR EACH ROW EXECUTE FUNCTION quote()
+CREATE TRIGGER quote BEFORE INSERT ON "MatchList" FOR EACH ROW EXECUTE FUNCTION quote()
 """
 FAILURES = {
     "none": "SELECT 1",

@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from tests.feed.sites import NOW, TEXTS, Media, Post, fill
+from tests.match_lists import store_lists
 
 MARKUP = "</script><script>alert(1)</script><!-- \u2028 & 'quotes' \"double\" \\ -->"
 LONG = "👨‍👩‍👧‍👦é̂ " * 60
@@ -25,7 +26,7 @@ TOPICS = ("jazz", "piano", "море", "山", "tango", "salsa")
 STATES = ("ACTIVE", "ACTIVE", "ACTIVE", "BLOCKED", "CLOSED")
 STATUSES = ("GRANTED", "GRANTED", "GRANTED", "PENDING", "DENIED", "REVOKED", "CANCELED")
 GONE = NOW - timedelta(days=1)
-TABLES = (*("User", "Quiz", "PostFeatures", "TrendingScore", "UserAffinityProfile", "MatchScore", "MatchScoreViewer"),)
+TABLES = (*("User", "Quiz", "PostFeatures", "TrendingScore", "UserAffinityProfile", "MatchList"),)
 
 
 @dataclass(frozen=True)
@@ -147,27 +148,9 @@ class FeedSite:
 
     def _store_results(self, cursor: Any) -> None:
         """Store the results of other jobs."""
-        parts = ["scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby"]
-        counts = ["ratingCount", "sharedInterestCount", "commonTraits", "viewerTraits", "candidateTraits"]
-        fill(
-            cursor,
-            "MatchScore",
-            " ".join(("userId candidateUserId score rank tier scoredAt algorithmVersion", *parts, *counts)),
-            (
-                (user, other, score, rank, "A", NOW, "v1", *[0] * (len(parts) + len(counts)))
-                for user, found in self.scores.items()
-                for rank, (other, score) in enumerate(found, 1)
-            ),
-        )
-        fill(
-            cursor,
-            "MatchScoreViewer",
-            "userId scoredAt algorithmVersion rows",
-            (
-                (user, NOW + timedelta(seconds=self.scored_again[user]), "v1", len(it))
-                for user, it in self.scores.items()
-            ),
-        )
+        store_lists(cursor, {user: found for user, found in self.scores.items() if not self.scored_again[user]}, NOW)
+        for user, again in self.scored_again.items():
+            store_lists(cursor, {user: self.scores.get(user, [])}, NOW + timedelta(seconds=again))
         fill(
             cursor,
             "PostFeatures",

@@ -237,10 +237,12 @@ def test_a_score_that_is_no_number_is_passed_over_and_counted(
     for (name,) in rows(
         connection,
         """SELECT quote_ident(conname) FROM pg_constraint
-                                       WHERE conrelid = '"MatchScore"'::regclass AND contype = 'c'""",
+                                       WHERE conrelid = '"MatchList"'::regclass AND contype = 'c'""",
     ):
-        connection.execute(f'ALTER TABLE "MatchScore" DROP CONSTRAINT {name}'.encode())
-    connection.execute('UPDATE "MatchScore" SET "score" = %s WHERE "candidateUserId" = 2', [value])
+        connection.execute(f'ALTER TABLE "MatchList" DROP CONSTRAINT {name}'.encode())
+    spoilt = """UPDATE "MatchList" SET "score"[array_position("candidateUserId", 2)] = %s
+                WHERE 2 = ANY ("candidateUserId")"""
+    connection.execute(spoilt, [value])
     done = run(site_url, feed_presort.JOB, NOW)
     feeds = stored(connection)
     assert [item["id"] for item in feeds[1][0]] == ["3"]

@@ -281,7 +281,7 @@ def test_roles_prints_grants_for_the_named_role_and_schemas() -> None:
     script = sitejobs("db", "roles", "--role=jobs runner", "--schema=bridge", "--schema=public", env=NOWHERE).stdout
     assert 'GRANT USAGE ON SCHEMA "bridge", "public" TO "jobs runner";' in script
     assert 'GRANT SELECT ON "Profile" TO "jobs runner";' in script
-    assert 'GRANT SELECT, INSERT, UPDATE, DELETE ON "MatchScore" TO "jobs runner";' in script
+    assert 'GRANT SELECT, INSERT, UPDATE, DELETE ON "MatchList" TO "jobs runner";' in script
 
 
 def test_url_prints_an_address_without_the_password_and_ends(database_url: str) -> None:

@@ -246,7 +246,7 @@ def refuse_rows_of(url: str, users: int) -> None:
         connection.execute(
             f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
                 $$ BEGIN IF NEW."userId" = {users} THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$;
-                CREATE TRIGGER refuse BEFORE INSERT ON "MatchScore" FOR EACH ROW EXECUTE FUNCTION refuse()""".encode()
+                CREATE TRIGGER refuse BEFORE INSERT ON "MatchList" FOR EACH ROW EXECUTE FUNCTION refuse()""".encode()
         )
 
 

@@ -139,21 +139,21 @@ def test_all_that_is_wrong_is_reported_at_once(site: Connection) -> None:
         ('ALTER TABLE "Profile" DROP COLUMN "birthdate"', "column"),
         ('ALTER TABLE "Profile" ALTER COLUMN "lat" TYPE text', "type"),
         ('ALTER TABLE "QuizResult" ALTER COLUMN "scoreVec" TYPE json', "type"),
-        ('ALTER TABLE "MatchScore" ALTER COLUMN "rank" TYPE integer', "type"),
+        ('ALTER TABLE "MatchList" ALTER COLUMN "tierA" TYPE integer', "type"),
         ('ALTER TABLE "Profile" DROP CONSTRAINT "Profile_userId_key"', "index"),
-        ('DROP INDEX "MatchScore_userId_rank_idx"', "index"),
+        ('ALTER TABLE "MatchList" DROP CONSTRAINT "MatchList_pkey"', "index"),
         ('ALTER TABLE "UserTrait" DROP CONSTRAINT "UserTrait_pkey"', "index"),
         ('DROP INDEX "ProfileSearchIndex_searchVector_idx"', "index"),
         ('DROP INDEX "ProfileSearchIndex_lat_lng_idx"', "index"),
     ],
 )
 def test_the_sql_of_a_finding_mends_it(site: Connection, damage: str, kind: str) -> None:
-    dependents = 'DROP VIEW "MatchScoreExplained"'
-    if "MatchScore" in damage:
+    dependents = 'DROP VIEW "MatchScoreExplained", "MatchScore", "MatchCandidates"'
+    if "MatchList" in damage:
         site.execute(dependents)
     site.execute(damage.encode())
     site.execute(only(findings(site), kind).mend.encode())
-    if "MatchScore" in damage:
+    if "MatchList" in damage:
         migrations.apply(site, again=True)
     assert findings(site) == []
 
@@ -303,8 +303,8 @@ def test_a_role_can_read_the_site_and_write_the_bundles_tables_and_nothing_else(
             'INSERT INTO "UserBlock" VALUES (1, 1)',
             'DELETE FROM "Profile"',
             'SELECT * FROM "Payment"',
-            'TRUNCATE "MatchScore"',
-            'DROP TABLE "MatchScore"',
+            'TRUNCATE "MatchList"',
+            'DROP TABLE "MatchList"',
             'CREATE TABLE "Mine" ()',
             'UPDATE "SitejobsMigration" SET "checksum" = NULL',
         ):

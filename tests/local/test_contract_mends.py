@@ -170,15 +170,15 @@ def test_the_mend_of_a_type_is_run_on_rows_and_defaults(
 @pytest.mark.parametrize(
     "damage",
     [
-        'ALTER TABLE "MatchScore" ALTER COLUMN "rank" TYPE integer',
+        'ALTER TABLE "MatchList" ALTER COLUMN "tierA" TYPE integer',
         'ALTER TABLE "UserCompatibility" ALTER COLUMN "ratingCount" TYPE bigint',
         'ALTER TABLE "JobRun" ALTER COLUMN "processed" TYPE integer',
         'ALTER TABLE "UserTrait" ALTER COLUMN "value" TYPE double precision',
     ],
 )
 def test_a_table_of_the_bundle_is_mended_though_its_views_stand_in_the_way(site: Connection, damage: str) -> None:
-    views = 'DROP VIEW "MatchScoreExplained", "UserCompatibilityExplained", "JobRunOverview"'
-    site.execute(f"{views}; {damage}".encode())
+    views = '"MatchScoreExplained", "MatchScore", "MatchCandidates", "UserCompatibilityExplained", "JobRunOverview"'
+    site.execute(f"DROP VIEW {views}; {damage}".encode())
     migrations.apply(site, again=True)
     assert {finding.kind for finding in findings(site)} == {"type"}
     mend(site)

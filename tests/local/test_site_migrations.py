@@ -24,11 +24,10 @@ _FILLED = """
 INSERT INTO "InterestSubject" ("id", "key", "label") VALUES (1, 'music', 'Music'), (2, 'sport', 'Sport');
 INSERT INTO "Interest" ("id", "subjectId", "key", "label")
 VALUES (10, 1, 'jazz', 'Jazz'), (11, 1, 'folk', 'Folk'), (20, 2, 'chess', 'Chess');
-INSERT INTO "MatchScore" ("userId", "candidateUserId", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality",
-    "scoreRatingsFit", "scoreNew", "scoreNearby", "rank", "sharedInterestCount", "commonTraits", "viewerTraits",
-    "candidateTraits", "tier", "scoredAt", "algorithmVersion", "sharedInterestIds", "ratingCount")
-SELECT 1, n, 0, 0, 0, 0, 0, 0, 0, n, 0, 0, 0, 0, 'A', now(), 'v1', ids, 0
-FROM (VALUES (2, '{20,10,99,11}'::bigint[]), (3, NULL), (4, '{}')) AS pair (n, ids);
+INSERT INTO "MatchList" SELECT 1, now(), 'v1', 0, 0, 3, '{2,3,4}', zeros, zeros, zeros, zeros, zeros, zeros, zeros,
+    none, none, none, none, none, '{0,0,0}', '{0,0,0}', '{0,0,0}', '{0,0,0}', NULL, NULL, NULL, '{20,NULL,NULL}',
+    '{10,NULL,NULL}', '{99,NULL,NULL}', '{11,NULL,NULL}', NULL
+FROM (VALUES ('{0,0,0}'::real[], '{NULL,NULL,NULL}'::real[])) AS list (zeros, none);
 INSERT INTO "UserCompatibility" ("viewerUserId", "targetUserId", "score", "scoreQuiz", "scoreInterests",
     "scoreRatingsQuality", "scoreRatingsFit", "ratingCount", "sharedInterestCount", "computedAt", "algorithmVersion",
     "sharedInterestIds")

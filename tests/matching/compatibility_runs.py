@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from sitejobs.matching.compatibility.job import JOB
 from sitejobs.options import MAX_ID, MIN_ID, parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
+from tests.match_lists import store_lists
 from tests.matching.compatibility_oracle import Pair
 
 TOLERANCE = 1e-5
@@ -181,13 +182,8 @@ def relate(connection: Connection, random: Random, *, suggested: int = 6, others
 
 
 def suggest(connection: Connection, viewer: int, targets: Sequence[int]) -> None:
-    """Make these the viewer's rows of MatchScore, best first."""
-    connection.execute("""DELETE FROM "MatchScore" WHERE "userId" = %s""", [viewer])
-    connection.cursor().executemany(
-        """INSERT INTO "MatchScore" VALUES (%s, %s, 0.5, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, %s,
-                                            0, 0, 0, 0, 'A', NULL, NULL, NULL, now(), 'v1', NULL)""",
-        [(viewer, target, rank) for rank, target in enumerate(targets, 1)],
-    )
+    """Make these the viewer's matches, best first."""
+    store_lists(connection.cursor(), {viewer: [(target, 0.5) for target in targets]}, datetime.now(UTC))
 
 
 # Comparing --------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def some_user(connection: Connection, random: Random) -> int:
 def lose_a_suggestion(connection: Connection, random: Random) -> None:
     rows = connection.execute("""SELECT "userId", "candidateUserId" FROM "MatchScore" ORDER BY 1, 2""").fetchall()
     viewer, target = random.choice(rows)
-    connection.execute("""DELETE FROM "MatchScore" WHERE "userId" = %s AND "candidateUserId" = %s""", [viewer, target])
+    suggest(connection, viewer, [other for user, other in rows if user == viewer and other != target])
 
 
 def gain_suggestions(connection: Connection, random: Random) -> None:
@@ -32,10 +32,13 @@ def gain_suggestions(connection: Connection, random: Random) -> None:
 
 
 def fall_in_rank(connection: Connection, random: Random) -> None:
-    """Move a row of MatchScore beyond the compared suggestions."""
-    connection.execute(
-        """UPDATE "MatchScore" SET "rank" = 150 WHERE "userId" = %s AND "rank" = 1""", [some_user(connection, random)]
-    )
+    """Move a match beyond the compared suggestions."""
+    viewer = some_user(connection, random)
+    rows = connection.execute(
+        """SELECT "candidateUserId" FROM "MatchScore" WHERE "userId" = %s ORDER BY "rank" """, [viewer]
+    ).fetchall()
+    first, *others = [row[0] for row in rows] or [viewer]
+    suggest(connection, viewer, [*others, *range(1_000_000, 1_000_100), first])
 
 
 def end_matches(connection: Connection, random: Random) -> None:

@@ -61,7 +61,7 @@ def test_a_comparison_that_is_no_number_leaves_its_viewer_out(site: Connection, 
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-@pytest.mark.parametrize("table", ["MatchScore", "UserCompatibility"])
+@pytest.mark.parametrize("table", ["MatchList", "UserCompatibility"])
 def test_the_tables_take_no_number_that_is_none(site: Connection, site_url: str, table: str, value: str) -> None:
     drafts = [someone(1), someone(2)]
     drafts[1].received = {0: (1, 2, 3, 4)}
@@ -69,11 +69,14 @@ def test_the_tables_take_no_number_that_is_none(site: Connection, site_url: str,
     compatibility.suggest(site, 1, [2])
     compatibility.run(site_url, NOW)
     columns = site.execute(
-        """SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND atttypid = 'real'::regtype""",
+        """SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s)
+                                             AND atttypid IN ('real'::regtype, 'real[]'::regtype)""",
         [f'"{table}"'],
     ).fetchall()
     assert len(columns) >= 9
     for (column,) in columns:
-        others = "".join(f', "{name}" = 1' for (name,) in columns if name.startswith("avg") and name != column)
+        rated = [name for (name,) in columns if name.startswith("avg") and name != column]
+        given, one = (f"'{{{value}}}'", "'{1}'") if table == "MatchList" else (f"'{value}'", "1")
+        others = "".join(f', "{name}" = {one}' for name in rated)
         with pytest.raises(psycopg.errors.CheckViolation):
-            site.execute(f"""UPDATE "{table}" SET "{column}" = '{value}'{others}""".encode())
+            site.execute(f"""UPDATE "{table}" SET "{column}" = {given}{others}""".encode())

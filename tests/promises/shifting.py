@@ -27,12 +27,18 @@ SELECT c.table_name, c.column_name FROM information_schema.columns c
 JOIN information_schema.tables t USING (table_schema, table_name)
 WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
     AND (c.column_name = ANY (%s) OR c.column_name = 'id' AND c.table_name = ANY (%s)) AND c.table_name <> 'Moved'
+    AND c.data_type <> 'ARRAY'
 """
 _ANSWERS = """
 UPDATE "QuizResult" r SET "answers" = (
     SELECT jsonb_object_agg(COALESCE(m."new"::text, a.key), a.value) FROM jsonb_each(r."answers") a
     LEFT JOIN "Moved" m ON m."entity" = 'QuizQuestion' AND m."old"::text = a.key)
 WHERE jsonb_typeof(r."answers") = 'object' AND r."answers" <> '{}'
+"""
+_LISTS = """
+UPDATE "MatchList" l SET "candidateUserId" = ARRAY(
+    SELECT COALESCE(m."new", c."id") FROM unnest(l."candidateUserId") WITH ORDINALITY AS c ("id", "rank")
+    LEFT JOIN "Moved" m ON m."entity" = 'User' AND m."old" = c."id" ORDER BY c."rank")
 """
 
 
@@ -50,6 +56,7 @@ def shift(connection: Connection) -> dict[str, dict[int, int]]:
                 WHERE m."entity" = '{entity}' AND m."old" = t."{column}" """.encode()
             )
         connection.execute(_ANSWERS.encode())
+        connection.execute(_LISTS.encode())
     moved: dict[str, dict[int, int]] = {}
     for entity, old, new in connection.execute('SELECT * FROM "Moved"').fetchall():
         moved.setdefault(entity, {})[old] = new

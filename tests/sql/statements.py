@@ -1,7 +1,8 @@
 """Every statement that the layer's package sends, found where it is sent.
 
-Each `execute`, `copy` and `fetch_columns` of a module is looked up in the module's own names: what is found there is
-fixed before any value is known. `COMPOSED` lists the calls whose statement only a function knows, and what it may be.
+Each `execute`, `copy`, `fetch_columns` and `fetch_lists` of a module is looked up in the module's own names: what is
+found there is fixed before any value is known. `COMPOSED` lists the calls whose statement only a function knows, and
+what it may be.
 """
 
 import ast
@@ -109,6 +110,7 @@ COMPOSED: Mapping[str, Callable[[], Texts]] = {
     "sitejobs.jobs.keyed._count": _of_jobs,
     "sitejobs.jobs.losses.guard": _of_jobs,
     "sitejobs.postgres.columns.fetch_columns": _of_jobs,
+    "sitejobs.postgres.columns.fetch_lists": _of_jobs,
 }
 """Function -> the statements that it may send, by name."""
 
@@ -142,7 +144,9 @@ def _sent_by(module: ModuleType) -> dict[str, str]:
         text = _text(argument, vars(module))
         if text is not None:
             name = function if isinstance(argument, ast.Constant) else ast.unparse(argument)
-            types = _value(call.args[3], vars(module)) if len(call.args) > 3 else None
+            types = (
+                _value(call.args[3], vars(module)) if len(call.args) > 3 and _called(call) == "fetch_columns" else None
+            )
             found[name] = _wrapped(text, types) if isinstance(types, dict) else text
         elif composed is not None:
             found |= {f"{function}: {name}": text for name, text in composed().items()}
@@ -158,11 +162,11 @@ def _calls(source: str) -> Iterator[tuple[str, ast.Call]]:
                     yield function.name, call
 
 
-_SENDING = frozenset({"execute", "executemany", "copy", "stream", "fetch_columns"})
+_SENDING = frozenset({"execute", "executemany", "copy", "stream", "fetch_columns", "fetch_lists"})
 
 
 def _query(call: ast.Call) -> ast.expr:
-    return call.args[1 if _called(call) == "fetch_columns" else 0]
+    return call.args[1 if _called(call) in ("fetch_columns", "fetch_lists") else 0]
 
 
 def _called(call: ast.Call) -> str:

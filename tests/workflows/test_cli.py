@@ -90,11 +90,11 @@ def test_after_an_algorithm_update_a_new_version_is_everywhere(url: str, env: di
 
 def test_a_jobs_broken_table_fails_it_and_what_needs_it_and_is_named(url: str, env: dict[str, str]) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute('ALTER TABLE "MatchScore" RENAME COLUMN "score" TO "gone"')
+        connection.execute('ALTER TABLE "MatchList" RENAME COLUMN "score" TO "gone"')
         try:
             done = sitejobs("all", "--only=matching,supporting", env=env)
         finally:
-            connection.execute('ALTER TABLE "MatchScore" RENAME COLUMN "gone" TO "score"')
+            connection.execute('ALTER TABLE "MatchList" RENAME COLUMN "gone" TO "score"')
     assert done.returncode == 1
     assert re.search(r"│ match-scores +│ failed", done.stdout)
     assert re.search(r"│ compatibility +│ not started", done.stdout)

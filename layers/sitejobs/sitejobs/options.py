@@ -26,6 +26,7 @@ def _not_bool(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_not_bool)]
+Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 
 
 def _exact(value: Any) -> Any:

@@ -38,14 +38,18 @@ SELECT to_char("scoredAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), "skipped" F
 WHERE "userId" = %s
 """
 _DISTRIBUTION = """
-SELECT "tier", LEAST(floor("score" / %(bucket)s)::integer, %(last)s), count(*)
-FROM "MatchScore" WHERE "score" BETWEEN -1000 AND 1000 GROUP BY 1, 2 ORDER BY 1, 2 DESC
+SELECT CASE WHEN s."rank" <= m."tierA" THEN 'A' ELSE 'B' END,
+       LEAST(floor(s."score" / %(bucket)s)::integer, %(last)s), count(*)
+FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") WITH ORDINALITY AS s ("score", "rank")
+WHERE s."score" BETWEEN -1000 AND 1000 GROUP BY 1, 2 ORDER BY 1, 2 DESC
 """
 _VIEWERS = """SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer" """
 # The user whose ten best scores have the highest sum.
 _SHOWPIECE = """
-SELECT "userId" FROM "MatchScore" WHERE "rank" <= 10
-GROUP BY "userId" ORDER BY count(*) DESC, sum("score") FILTER (WHERE "tier" = 'A') DESC NULLS LAST, "userId" LIMIT 1
+SELECT m."userId" FROM "MatchCandidates" m
+CROSS JOIN LATERAL unnest(m."score"[:10]) WITH ORDINALITY AS s ("score", "rank")
+GROUP BY m."userId"
+ORDER BY count(*) DESC, sum(s."score") FILTER (WHERE s."rank" <= m."tierA") DESC NULLS LAST, m."userId" LIMIT 1
 """
 
 

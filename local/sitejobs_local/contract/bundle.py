@@ -111,8 +111,34 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
-        "MatchScore",
+        "MatchList",
         jobs=(MATCH_SCORES, COMPATIBILITY, FEED),
+        columns=_columns(
+            """userId bigint; scoredAt timestamp with time zone; algorithmVersion text; fingerprint bigint;
+            viewerTraits smallint; tierA smallint; candidateUserId bigint[]; score real[]; scoreQuiz real[];
+            scoreInterests real[]; scoreRatingsQuality real[]; scoreRatingsFit real[]; scoreNew real[];
+            scoreNearby real[]; distanceKm real[]; avgAttractive real[]; avgSmart real[]; avgFunny real[];
+            avgInteresting real[]; ratingCount integer[]; sharedInterestCount smallint[]; commonTraits smallint[];
+            candidateTraits smallint[]; genderOk boolean[]; ageOk boolean[]; distanceOk boolean[];
+            sharedInterestId1 bigint[]; sharedInterestId2 bigint[]; sharedInterestId3 bigint[];
+            sharedInterestId4 bigint[]; sharedInterestId5 bigint[]"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "MatchCandidates",
+        jobs=(COMPATIBILITY, FEED),
+        columns=_columns(
+            """userId bigint; scoredAt timestamp with time zone; tierA smallint; candidateUserId bigint[];
+            score real[]"""
+        ),
+        owned=True,
+        view=True,
+    ),
+    Table(
+        "MatchScore",
+        jobs=(MATCH_SCORES,),
         columns=_columns(
             _SCORES
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
@@ -120,12 +146,12 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             candidateTraits smallint; tier character(1); genderOk boolean; ageOk boolean; distanceOk boolean;
             scoredAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]"""
         ),
-        indexes=(Index(("userId", "candidateUserId"), unique=True), Index(("userId", "rank"))),
         owned=True,
+        view=True,
     ),
     Table(
         "MatchScoreViewer",
-        jobs=(MATCH_SCORES, FEED),
+        jobs=(MATCH_SCORES,),
         columns=_columns(
             """userId bigint; scoredAt timestamp with time zone; algorithmVersion text; rows smallint; skipped text;
             provisional boolean"""

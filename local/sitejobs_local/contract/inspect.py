@@ -49,12 +49,17 @@ WHERE i.indrelid = ANY(%(oids)s::oid[]) AND i.indisvalid AND i.indexprs IS NULL
 """
 # Views over the bundle's own tables.
 _VIEWS = """
-SELECT DISTINCT d.refobjid, format('%%I.%%I', n.nspname, v.relname)
-FROM pg_depend d
-JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-JOIN pg_class v ON v.oid = w.ev_class AND v.oid <> d.refobjid
+WITH RECURSIVE above AS (
+    SELECT "oid" AS "root", "oid" FROM unnest(%(oids)s::oid[]) AS "oid"
+    UNION
+    SELECT above."root", w.ev_class
+    FROM above
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = above."oid"
+    JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+)
+SELECT above."root", format('%%I.%%I', n.nspname, v.relname)
+FROM above JOIN pg_class v ON v.oid = above."oid" AND v.oid <> above."root"
 JOIN pg_namespace n ON n.oid = v.relnamespace
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY(%(oids)s::oid[])
 ORDER BY 1, 2
 """
 _ELSEWHERE = """

@@ -32,6 +32,14 @@ INSERT INTO "SitejobsMigration" ("name", "checksum") VALUES (%(name)s, %(checksu
 ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()
 """
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
+_FORMER = {
+    "0002_match_scores.sql": "0c5270779fc56d0f2148888e86a21c48e5f3dea4b20ae003f79883c38d50a325",
+    "0050_finite_scores.sql": "cd37b1664a0172d7794d1f7d619fd1bb5b6125b89326f572c6936a0ec53023fa",
+}
+"""Checksums that files had before they were changed so that they bear being applied again over a later one's view.
+
+Databases that have applied them need nothing of the change.
+"""
 _FILE_NAME = re.compile(r"\d{4}_\w+\.sql")
 
 
@@ -106,7 +114,7 @@ def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -
     changed = [
         migration.name
         for migration in migrations
-        if recorded.get(migration.name, migration.checksum) != migration.checksum
+        if recorded.get(migration.name, migration.checksum) not in (migration.checksum, _FORMER.get(migration.name))
     ]
     if changed:
         raise InvalidInput(

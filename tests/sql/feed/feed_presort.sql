@@ -141,8 +141,11 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
   AND jsonb_typeof(r."answers") = 'object'
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
-    (SELECT o::text FROM "MatchScoreViewer" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId" AND m."score" > '-Infinity' AND m."score" < 'Infinity' )
+    (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
+    CASE WHEN NOT EXISTS (
+SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
+)
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM (
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -348,8 +351,11 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
   AND jsonb_typeof(r."answers") = 'object'
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
-    (SELECT o::text FROM "MatchScoreViewer" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId" AND m."score" > '-Infinity' AND m."score" < 'Infinity' )
+    (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
+    CASE WHEN NOT EXISTS (
+SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
+)
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM (
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"

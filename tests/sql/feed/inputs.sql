@@ -136,5 +136,7 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
  AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s);
 
 -- sources.SCORED
-SELECT m."userId", m."candidateUserId" AS "other", m."score", m."rank" FROM "MatchScore" m
-WHERE m."userId" = ANY(%(keys)s) AND m."rank" <= %(suggestions)s;
+SELECT m."userId", s."other", s."score", s."rank" FROM "MatchCandidates" m
+CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
+    WITH ORDINALITY AS s ("other", "score", "rank")
+WHERE m."userId" = ANY(%(keys)s);

@@ -10,7 +10,7 @@ from sitejobs.feed.sources import (
     ANSWERED,
     BLOCKED,
     DISLIKED,
-    IS_SCORE,
+    HAS_SCORES,
     MATCHES,
     NEWEST_PEOPLE,
     OWN_AND_FOLLOWED_POSTS,
@@ -40,8 +40,8 @@ hashtextextended(concat(
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({OWN_AND_FOLLOWED_POSTS}) AS o), '|',
     (SELECT sum(hashtextextended(o."question", 0)) FROM ({ANSWERED}) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
-    (SELECT o::text FROM "MatchScoreViewer" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (SELECT FROM "MatchScore" m WHERE m."userId" = k."userId" AND {IS_SCORE})
+    (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
+    CASE WHEN NOT EXISTS ({HAS_SCORES})
          THEN (SELECT "hash" FROM newest) END, '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({PERSON} AND a."id" = ANY(k."people")) AS o)), 0)
 """

@@ -135,12 +135,17 @@ SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
 """
 """The viewer's active matches, and when each was last changed."""
 
-IS_SCORE: Final[LiteralString] = """m."score" > '-Infinity' AND m."score" < 'Infinity' """
-"""Condition on `"MatchScore" m`: the score is finite. PostgreSQL sorts NaN above infinity."""
+HAS_SCORES: Final[LiteralString] = """
+SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
+"""
+"""A row for each of the viewer's scores by match-scores that is finite. PostgreSQL sorts NaN above infinity."""
 
 SCORED: Final[LiteralString] = """
-SELECT m."userId", m."candidateUserId" AS "other", m."score", m."rank" FROM "MatchScore" m
-WHERE m."userId" = ANY(%(keys)s) AND m."rank" <= %(suggestions)s
+SELECT m."userId", s."other", s."score", s."rank" FROM "MatchCandidates" m
+CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
+    WITH ORDINALITY AS s ("other", "score", "rank")
+WHERE m."userId" = ANY(%(keys)s)
 """
 """The first candidates of each user by match-scores."""
 

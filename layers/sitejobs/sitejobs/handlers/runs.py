@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 from aws_lambda_powertools.metrics import MetricUnit
+from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
@@ -13,6 +15,8 @@ from sitejobs.handlers.metrics import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED,
 from sitejobs.jobs import runs
 from sitejobs.jobs.endings import METRIC_OF, job_of, read_ending
 from sitejobs.jobs.job import Run
+from sitejobs.matching.match_scores.old_rows import drop_rows
+from sitejobs.matching.options import MATCH_SCORES
 from sitejobs.workflows.catalog import WORKFLOWS
 
 
@@ -44,6 +48,7 @@ def finish_handler() -> Handler:
             raise InvalidInput(f"execution {event['execution']} has no run to close")
         if run and summary["status"] == "SUCCEEDED":
             _measure(Run.from_json(run), summary)
+            _tidy(connection, Run.from_json(run))
         logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
         return summary
 
@@ -67,6 +72,17 @@ def closed_handler() -> Handler:
         return {"execution": ending.execution, "ended": ending.status, "closedRun": run_id}
 
     return entry(closed)
+
+
+def _tidy(connection: Connection, run: Run) -> None:
+    """What a run's end allows to remove. The run has succeeded whatever comes of it: the next one tries again."""
+    if run.job != MATCH_SCORES.name:
+        return
+    try:
+        if drop_rows(connection):
+            logger.info("the old table of matches is gone", run_id=run.id)
+    except psycopg.Error as error:
+        logger.warning("the old table of matches stays", run_id=run.id, error=type(error).__name__)
 
 
 def _measure(run: Run, summary: JsonObject) -> None:

@@ -41,8 +41,8 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "match-scores": ("UserTrait", "MatchScore", "MatchScoreViewer"),
-        "compatibility": ("MatchScore", "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput"),
+        "match-scores": ("UserTrait", "MatchList", "MatchScoreViewer"),
+        "compatibility": ("MatchList", "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput"),
         "build-user-traits": ("UserTrait", "UserTraitState", "QuizOptionSeen"),
         "user-interest-sets": ("InterestUserSet", "InterestSubjectUserSet", "InterestSetState"),
         "searchable-user": ("SearchableUser",),
@@ -51,7 +51,7 @@ _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "trending": ("TrendingScore",),
         "affinity": ("PostFeatures", "UserAffinityProfile"),
         "feed-presort": (
-            *("MatchScore", "MatchScoreViewer", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
+            *("MatchList", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
             *("FeedPresorted", "FeedPresortedUser"),
         ),
         "feed-presort-cleanup": ("FeedPresorted", "FeedPresortedUser"),

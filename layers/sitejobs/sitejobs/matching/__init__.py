@@ -3,7 +3,7 @@
 match-scores finds, for each viewer, the K candidates of the highest score, exactly, without scoring every pair:
 
     PostgreSQL                                                                             PostgreSQL
-    population  ------>  snapshot  ------------------>  top K  ----------------------->  rows of MatchScore
+    population  ------>  snapshot  ------------------>  top K  ----------------------->  MatchList
       read by Plan         encoded, in blocks             a page at a time: bound,         written by the page,
       once a run           with upper bounds              screen, score exactly            one transaction
 
@@ -12,7 +12,7 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
         page           search, check what changed since the snapshot, write; page_run: what a page works with
         incremental    merges changed candidates into stored rows; changes: compares two snapshots
         visibility     blocks, hidden profiles and deletions at the time of writing
-        rows, store    encodes rows for COPY, writes them
+        lists, store   encodes lists for COPY, writes those that differ; old_rows: rows of before there were lists
     snapshot/        the population as of the run's start
         population     reads the tables; encoding: columns to arrays; hashing: what two snapshots are compared by
         blocks         order and cut; snapshot: blocks with their bounds

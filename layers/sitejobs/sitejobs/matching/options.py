@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.options import OptionalUserId, PagedOptions, Whole
+from sitejobs.options import Number, OptionalUserId, PagedOptions, Whole
 
 
 class MatchScoresOptions(PagedOptions):
@@ -18,6 +18,12 @@ class MatchScoresOptions(PagedOptions):
     )
     pause_ms: Whole = Field(default=50, ge=0, le=60_000, description="pause after each batch, in milliseconds")
     top_k: Whole = Field(default=200, ge=1, le=1000, description="rows kept for a viewer")
+    rewrite_epsilon: Number = Field(
+        default=0.002,
+        ge=0,
+        le=1,
+        description="a list whose scores only newness has moved, by less than this, is not rewritten; 0 rewrites all",
+    )
 
 
 MATCH_SCORES: Final = JobEntry(

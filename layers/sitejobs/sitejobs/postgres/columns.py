@@ -24,6 +24,8 @@ _ELEMENT: dict[str, tuple[str, str]] = {
     "float8": (">f8", "f8"),
     "float4": (">f4", "f4"),
 }
+_SCALARS = frozenset({20, 21, 23, 700, 701})
+"""Type ids of int8, int2, int4, float4 and float8."""
 
 
 def fetch_columns(
@@ -52,6 +54,26 @@ def fetch_columns(
         }
 
 
+def fetch_lists(
+    connection: Connection, query: LiteralString, params: dict[str, Any], types: dict[str, str]
+) -> dict[str, list[Column]]:
+    """Run a query of array columns and return one array a row for each column, rows in one common order.
+
+    `types`: column name -> the type of its arrays' elements. A column that is no array makes arrays of one value.
+    Neither may be NULL, nor may elements be.
+    """
+    with connection.cursor(binary=True) as cursor:
+        cursor.adapters.register_dumper(np.ndarray, _IdsDumper)
+        result = cursor.execute(query, params).pgresult
+        assert result is not None
+        found: dict[str, list[Column]] = {}
+        for index, (name, type_name) in enumerate(types.items()):
+            is_array = result.ftype(index) not in _SCALARS
+            values = (result.get_value(row, index) for row in range(result.ntuples))
+            found[name] = [_decode_list(value, type_name, is_array=is_array) for value in values]
+        return found
+
+
 @cache
 def _statement(query: LiteralString, types: tuple[tuple[str, str], ...]) -> bytes:
     # Composed once: a page runs it a dozen times, and psycopg caches its parse of a statement by its bytes.
@@ -78,6 +100,13 @@ class _IdsDumper(Dumper):
         dimensions = [len(obj), 1] if len(obj) else []
         header = np.array([1 if len(obj) else 0, 0, 20, *dimensions], ">i4")
         return header.tobytes() + elements.tobytes()
+
+
+def _decode_list(buffer: bytes | None, type_name: str, *, is_array: bool) -> Column:
+    assert buffer is not None
+    if not is_array:
+        return np.frombuffer(buffer, _ELEMENT[type_name][0])
+    return _decode(buffer if len(buffer) >= _HEADER_BYTES else None, type_name)
 
 
 def _decode(buffer: bytes | None, type_name: str) -> Column:

@@ -1,6 +1,7 @@
 """Rows as PostgreSQL's binary COPY, encoded with numpy a page at a time."""
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,8 @@ _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ARRAY_HEADER = 20
 _ARRAY_ELEMENT = 12
 _INT8_OID = 20
+_OIDS = {"?": 16, ">i8": _INT8_OID, ">i2": 21, ">i4": 23, ">f4": 700}
+_NULL = struct.pack("!i", -1)
 
 LAST_COLUMNS = ("algorithmVersion", "sharedInterestIds")
 
@@ -59,6 +62,51 @@ def encode_table(
     rows["algorithmVersion"] = version
     _put_array(rows, kept, codes, ids)
     return rows.view(np.uint8).reshape(kept.shape)[kept].tobytes()
+
+
+class ArrayColumn:
+    """A column of arrays: consecutive values make a row's array, those that are not present are its NULLs.
+
+    `kind`: a big-endian numpy type. `nullable`: an array without any value is NULL itself.
+    """
+
+    def __init__(self, kind: str, column: Values, *, nullable: bool = False) -> None:
+        values = np.asarray(column.values)
+        elements = np.empty(len(values), [("length", ">i4"), ("value", kind)])
+        size = elements.dtype.itemsize
+        elements["length"], elements["value"] = size - 4, values
+        self._oid, self._nullable = _OIDS[kind], nullable
+        self._ends: NDArray[np.int64] | None = None
+        if column.present is not None and not column.present.all():
+            elements["length"][~column.present] = -1
+            kept = np.ones((len(values), size), bool)
+            kept[:, 4:] = column.present[:, None]
+            self._bytes = elements.view(np.uint8).reshape(kept.shape)[kept].tobytes()
+            self._ends = np.concatenate([[0], np.cumsum(np.where(column.present, size, 4))])
+        else:
+            self._bytes = elements.tobytes()
+        self._size = size
+
+    def field(self, start: int, stop: int) -> bytes:
+        """The array of the values from start to before stop, as a row of COPY has it."""
+        if self._ends is None:
+            data, nulls = self._bytes[start * self._size : stop * self._size], 0
+        else:
+            data = self._bytes[self._ends[start] : self._ends[stop]]
+            nulls = int(len(data) < (stop - start) * self._size)
+            if self._nullable and len(data) == (stop - start) * 4:
+                return _NULL
+        return struct.pack("!6i", _ARRAY_HEADER + len(data), 1, nulls, self._oid, stop - start, 1) + data
+
+
+def field(data: bytes) -> bytes:
+    """A value as a row of COPY has it."""
+    return struct.pack("!i", len(data)) + data
+
+
+def row(fields: Sequence[bytes]) -> bytes:
+    """A row of COPY."""
+    return struct.pack("!h", len(fields)) + b"".join(fields)
 
 
 def microseconds(moment: datetime) -> float:

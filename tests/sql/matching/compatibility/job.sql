@@ -28,15 +28,16 @@ related AS (
     SELECT "blockerId" AS "viewer", "blockedId" AS "target" FROM "UserBlock" WHERE "blockerId" BETWEEN %(first)s AND %(last)s
     UNION ALL
     SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s
+), suggested AS (
+    SELECT m."userId" AS "viewer", s."target" FROM "MatchCandidates" m
+    CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int]) AS s ("target")
+    WHERE m."userId" BETWEEN %(first)s AND %(last)s
 ), targets AS (
     SELECT t."viewer", t."target" FROM (
-        SELECT "userId" AS "viewer", "candidateUserId" AS "target" FROM "MatchScore"
-        WHERE "userId" BETWEEN %(first)s AND %(last)s AND "rank" <= %(suggestions)s
+        SELECT "viewer", "target" FROM suggested
         UNION ALL
         SELECT r."viewer", r."target" FROM related r
-        WHERE NOT EXISTS (
-            SELECT FROM "MatchScore" m
-            WHERE m."userId" = r."viewer" AND m."candidateUserId" = r."target" AND m."rank" <= %(suggestions)s)
+        WHERE NOT EXISTS (SELECT FROM suggested s WHERE s."viewer" = r."viewer" AND s."target" = r."target")
     ) AS t
     WHERE t."viewer" <> t."target"
       AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")

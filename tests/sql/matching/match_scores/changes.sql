@@ -14,3 +14,9 @@ SELECT array_agg("userId"::int8) FROM (
 SELECT "userId" FROM "MatchScoreViewer"
 WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(run_id)s) OR "provisional"
 ) AS rows;
+
+-- _READ_VIEWERS_WITHOUT_LIST
+SELECT array_agg("userId"::int8) FROM (
+SELECT v."userId" FROM "MatchScoreViewer" v
+WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = v."userId")
+) AS rows;

@@ -1,8 +1,11 @@
--- _DELETE_ROWS
-DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s);
+-- _DELETE_LISTS
+DELETE FROM "MatchList" WHERE "userId" = ANY(%(ids)s);
 
--- _COPY_ROWS
-COPY "MatchScore" ("userId", "candidateUserId", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "rank", "sharedInterestCount", "commonTraits", "viewerTraits", "candidateTraits", "tier", "genderOk", "ageOk", "distanceOk", "scoredAt", "algorithmVersion", "sharedInterestIds") FROM STDIN (FORMAT BINARY);
+-- _COPY_LISTS
+COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
+
+-- _READ_STORED
+SELECT "userId", "fingerprint", "score" FROM "MatchList" WHERE "userId" = ANY(%(ids)s) AND "scoredAt" <= %(scored_at)s;
 
 -- _CLAIM_VIEWERS
 INSERT INTO "MatchScoreViewer" AS stored

@@ -29,15 +29,16 @@ related AS (
     SELECT "blockerId" AS "viewer", "blockedId" AS "target" FROM "UserBlock" WHERE "blockerId" <viewers>
     UNION ALL
     SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" <viewers>
+), suggested AS (
+    SELECT m."userId" AS "viewer", s."target" FROM "MatchCandidates" m
+    CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int]) AS s ("target")
+    WHERE m."userId" <viewers>
 ), targets AS (
     SELECT t."viewer", t."target" FROM (
-        SELECT "userId" AS "viewer", "candidateUserId" AS "target" FROM "MatchScore"
-        WHERE "userId" <viewers> AND "rank" <= %(suggestions)s
+        SELECT "viewer", "target" FROM suggested
         UNION ALL
         SELECT r."viewer", r."target" FROM related r
-        WHERE NOT EXISTS (
-            SELECT FROM "MatchScore" m
-            WHERE m."userId" = r."viewer" AND m."candidateUserId" = r."target" AND m."rank" <= %(suggestions)s)
+        WHERE NOT EXISTS (SELECT FROM suggested s WHERE s."viewer" = r."viewer" AND s."target" = r."target")
     ) AS t
     WHERE t."viewer" <> t."target"
       AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")
@@ -46,7 +47,7 @@ related AS (
 """Common table expression `targets` (viewer, target) of the viewers whose id meets the condition `<viewers>`.
 
 Includes deleted users. A pair that is related in several ways is there once. Suggestions, by far the most, need no
-DISTINCT: MatchScore holds a pair once.
+DISTINCT: a list of matches holds a candidate once.
 """
 _TARGETS_IN_RANGE: Final[LiteralString] = _TARGETS.replace("<viewers>", IN_RANGE)
 _TARGETS_IN_LIST: Final[LiteralString] = _TARGETS.replace("<viewers>", IN_LIST)

@@ -43,6 +43,12 @@ WHERE "scoredAt" > (SELECT "startedAt" FROM "JobRun" WHERE "id" = %(run_id)s) OR
 """
 """Viewers whose rows depend on data newer than the run's snapshot."""
 
+_READ_VIEWERS_WITHOUT_LIST: Final[LiteralString] = """
+SELECT v."userId" FROM "MatchScoreViewer" v
+WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = v."userId")
+"""
+"""Viewers whose matches are not stored as a list yet."""
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -80,7 +86,9 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
     except DataUnavailable:
         return None
     changes = compare(before, base.candidates, after, stored.candidates)
-    again = np.concatenate([_failed(connection, int(last_id), before), _written_since(connection, int(last_id))])
+    again = np.concatenate(
+        [_failed(connection, int(last_id), before), _written_since(connection, int(last_id)), _without_list(connection)]
+    )
     ids = np.concatenate([after["ids"], after["without_profile"]])
     return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
 
@@ -157,3 +165,7 @@ def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]
 def _written_since(connection: Connection, run_id: int) -> Indices:
     """Users whose rows rest on more than that run's snapshot: written since by a run for them alone, or provisional."""
     return fetch_columns(connection, _READ_VIEWERS_WRITTEN_SINCE, {"run_id": run_id}, {"userId": "int8"})["userId"]
+
+
+def _without_list(connection: Connection) -> Indices:
+    return fetch_columns(connection, _READ_VIEWERS_WITHOUT_LIST, {}, {"userId": "int8"})["userId"]

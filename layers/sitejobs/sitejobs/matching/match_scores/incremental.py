@@ -18,23 +18,14 @@ from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
 from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather, ranked
 from sitejobs.matching.topk.segment import Segment
-from sitejobs.postgres.columns import fetch_columns
+from sitejobs.postgres.columns import fetch_lists
 
-_READ_VIEWERS_WITH_INVALID_ROWS: Final[LiteralString] = """
-SELECT DISTINCT "userId" FROM "MatchScore" WHERE "userId" = ANY(%(ids)s) AND "candidateUserId" = ANY(%(left)s)
+_READ_LISTS: Final[LiteralString] = """
+SELECT "userId", "candidateUserId", COALESCE("score"[%(rank)s::int], '-Infinity') AS "score",
+       ("tierA" >= %(rank)s)::int AS "isTierA"
+FROM "MatchList" WHERE "userId" = ANY(%(ids)s)
 """
-"""Viewers with a stored row of one of the candidates `left`."""
-
-_READ_LAST_ROWS: Final[LiteralString] = """
-SELECT "userId", "score", ("tier" = 'A')::int AS "tierA" FROM "MatchScore"
-WHERE "userId" = ANY(%(ids)s) AND "rank" = %(rank)s
-"""
-"""Reads the viewers' rows of this rank: with `rank` = top K only viewers with a full list have one."""
-
-_READ_PAIRS: Final[LiteralString] = """
-SELECT "userId", "candidateUserId" FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)
-"""
-"""Reads the viewers' stored pairs."""
+"""Reads the viewers' lists, and score and tier of the match of this rank: with `rank` = top K of full lists alone."""
 
 
 @dataclass(frozen=True)
@@ -49,37 +40,55 @@ class Refreshed:
     again: Indices
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """The stored lists of some viewers: pairs of a viewer's row and a candidate's id; `full`: rows of full lists.
+
+    threshold : (v,) key of the last match of a full list, less rounding. Other lists hold every candidate: whoever is
+    new enters.
+    """
+
+    row: Indices
+    candidate_id: Indices
+    full: Indices
+    threshold: NDArray[np.float32]
+
+
 def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
-    """Merge changed candidates into the stored rows of the viewers."""
-    connection, pool, parameters = page.connection, page.pool, page.parameters
+    """Merge changed candidates into the stored lists of the viewers."""
+    stored = _stored_lists(page, viewers)
+    # A list that was not rewritten says a little too much of its last match.
+    lowered = stored.threshold - np.float32(page.rewrite_epsilon)
+    entering, candidate, key = _entering(page, viewers, gather(viewers, page.pool, changes.candidates), lowered)
+    stays = ~np.isin(stored.candidate_id, changes.left)
+    at, known = _at(page.snapshot, stored.candidate_id)
+    stays &= known
+    # Where somebody went, others may be as good as one who enters below the last: only those above it are sure.
+    went = np.isin(entering, stored.row[~stays])
+    sure = ~went | (key >= stored.threshold[entering])
+    affected = np.union1d(entering, stored.row[np.isin(stored.candidate_id, changes.left)])
+    stays &= np.isin(stored.row, affected)
+    row = np.concatenate([stored.row[stays], entering[sure]])
+    position = np.concatenate([at[stays], changes.candidates[candidate[sure]]])
+    return _merged(page, viewers, affected, stored.full, row, position)
+
+
+def _stored_lists(page: PageRun, viewers: Users) -> _Stored:
+    given = {"ids": viewers.ids, "rank": page.parameters.top_k}
+    types = {"userId": "int8", "candidateUserId": "int8", "score": "float4", "isTierA": "int4"}
+    found = fetch_lists(page.connection, _READ_LISTS, given, types)
+    none = [np.empty(0, np.int64)]
     order = np.argsort(viewers.ids)
-
-    def rows_of(ids: Indices) -> Indices:
-        return order[np.searchsorted(viewers.ids, ids, sorter=order)]
-
-    last = fetch_columns(
-        connection,
-        _READ_LAST_ROWS,
-        {"ids": viewers.ids, "rank": parameters.top_k},
-        {"userId": "int8", "score": "float8", "tierA": "int4"},
-    )
-    # A list that is not full holds every candidate: whoever is new enters.
+    rows = order[np.searchsorted(viewers.ids, np.concatenate(none + found["userId"]), sorter=order)]
+    last, tier_a = (np.concatenate([np.empty(0), *found[name]]) for name in ("score", "isTierA"))
     threshold = np.full(len(viewers), -np.inf, np.float32)
-    full = rows_of(last["userId"])
-    threshold[full] = last["score"] + tier_step(parameters) * last["tierA"] - MARGIN
-    entering, candidate = _entering(page, viewers, gather(viewers, pool, changes.candidates), threshold)
-    held = fetch_columns(
-        connection, _READ_VIEWERS_WITH_INVALID_ROWS, {"ids": viewers.ids, "left": changes.left}, {"userId": "int8"}
+    threshold[rows] = last + tier_step(page.parameters) * tier_a - MARGIN
+    return _Stored(
+        row=np.repeat(rows, [len(ids) for ids in found["candidateUserId"]]),
+        candidate_id=np.concatenate(none + found["candidateUserId"]).astype(np.int64),
+        full=rows[np.isfinite(last)],
+        threshold=threshold,
     )
-    affected = np.union1d(entering, rows_of(held["userId"]))
-    kept = fetch_columns(
-        connection, _READ_PAIRS, {"ids": viewers.ids[affected]}, {"userId": "int8", "candidateUserId": "int8"}
-    )
-    stays = ~np.isin(kept["candidateUserId"], changes.left)
-    at, known = _at(page.snapshot, kept["candidateUserId"][stays])
-    row = np.concatenate([rows_of(kept["userId"][stays])[known], entering])
-    position = np.concatenate([at[known], changes.candidates[candidate]])
-    return _merged(page, viewers, affected, full, row, position)
 
 
 def _merged(
@@ -110,15 +119,17 @@ def _merged(
     return Refreshed(kept, affected[~lost[affected]], again)
 
 
-def _entering(page: PageRun, viewers: Users, changed: Users, threshold: NDArray[np.float32]) -> tuple[Indices, Indices]:
-    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold."""
-    empty = np.empty(0, np.int64)
+def _entering(
+    page: PageRun, viewers: Users, changed: Users, threshold: NDArray[np.float32]
+) -> tuple[Indices, Indices, NDArray[np.float32]]:
+    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold, and the keys."""
+    empty = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
     if not len(changed):
-        return empty, empty
+        return empty
     pool, parameters = page.pool, page.parameters
     screening = Screening(viewers, parameters, pool.bits, pool.popularity)
     prepared = screening.prepare(Segment.of(changed, page.now, parameters, pool.bits, pool.popularity))
-    rows, found = np.arange(len(viewers)), [(empty, empty)]
+    rows, found = np.arange(len(viewers)), [empty]
     for start in range(0, len(changed), CHUNK_USERS):
         columns = slice(start, min(start + CHUNK_USERS, len(changed)))
         oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
@@ -126,9 +137,9 @@ def _entering(page: PageRun, viewers: Users, changed: Users, threshold: NDArray[
             screening.above_threshold(rows, prepared, columns, threshold, near=True, left_out=oneself), prepared
         )
         pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
-        found.append((pairs.viewer, pairs.candidate))
-    viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
-    return viewer, candidate
+        found.append((pairs.viewer, pairs.candidate, pairs.key))
+    viewer, candidate, key = (np.concatenate(column) for column in zip(*found, strict=True))
+    return viewer, candidate, key
 
 
 def _at(stored: StoredSnapshot, ids: Indices) -> tuple[Indices, NDArray[np.bool_]]:

@@ -63,11 +63,11 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
 
 def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
     """Score and write the viewers of one page."""
-    return note_passed_over(_batch(resources, run, page), run, page)
+    return note_passed_over(_batch(resources, run, options, page), run, page)
 
 
-def _batch(resources: Resources, run: Run, page: JsonObject) -> PageSummary:
-    opened = page_run(resources, run)
+def _batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
+    opened = page_run(resources, run, options.rewrite_epsilon)
     if "userId" in page:
         return score_user(opened, int(page["userId"]))
     if "changes" in run.context:

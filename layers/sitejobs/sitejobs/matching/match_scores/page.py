@@ -11,9 +11,9 @@ from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import refresh
+from sitejobs.matching.match_scores.lists import are_finite, encode_lists
 from sitejobs.matching.match_scores.page_run import PageRun
-from sitejobs.matching.match_scores.rows import are_finite
-from sitejobs.matching.match_scores.store import Outcome, Part, write_page
+from sitejobs.matching.match_scores.store import Outcome, Part, Written, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
@@ -56,9 +56,9 @@ def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> Page
         anew = concatenate([anew, fresh.take(found.again)])
         parts.append(Part(fresh, found.matches, found.changed, np.empty(0, np.int64)))
     summary = _write(page, anew, gone, parts)
-    unchanged = stop - start - summary.processed
-    summary.processed += unchanged
-    summary.skip(SkipReason.FRESH, unchanged)
+    untouched = stop - start - summary.processed
+    summary.processed += untouched
+    summary.skip(SkipReason.FRESH, untouched)
     return summary
 
 
@@ -81,15 +81,14 @@ def _write(page: PageRun, viewers: Users, others: Indices, parts: list[Part]) ->
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
     parts, unfit = fit_to_store(parts)
     outcomes = [*_outcomes(parts), *_without_rows(page.connection, others, set(absent.tolist()))]
-    written = write_page(
-        page.connection,
-        page.run_id,
-        outcomes,
-        parts,
-        page.snapshot.dictionaries.interests[:, 1],
-        page.started_at,
-        page.parameters.algorithm_version,
-    )
+    interest_ids = page.snapshot.dictionaries.interests[:, 1]
+    lists = [
+        it
+        for part in parts
+        for it in encode_lists(part.matches, part.viewers, interest_ids, page.started_at, page.parameters)
+    ]
+    version = page.parameters.algorithm_version
+    written = write_page(page.connection, page.run_id, outcomes, lists, page.started_at, version, page.rewrite_epsilon)
     return _summary(outcomes, written, unfit)
 
 
@@ -158,15 +157,17 @@ def _without_rows(connection: Connection, ids: Indices, provisional: set[int]) -
     ]
 
 
-def _summary(outcomes: list[Outcome], written: Indices, unfit: Indices) -> PageSummary:
+def _summary(outcomes: list[Outcome], written: Written, unfit: Indices) -> PageSummary:
     summary = PageSummary(processed=len(outcomes) + len(unfit))
     summary.fail(NOT_FINITE, len(unfit))
-    kept = set(written.tolist())
+    kept, unchanged = set(written.claimed.tolist()), set(written.unchanged.tolist())
     for outcome in outcomes:
         if outcome.user_id not in kept:
             summary.skip(SkipReason.SUPERSEDED)
         elif outcome.skipped:
             summary.skip(outcome.skipped)
+        elif outcome.user_id in unchanged:
+            summary.skip(SkipReason.UNCHANGED)
         else:
             summary.written += outcome.rows
     return summary

@@ -19,6 +19,7 @@ class PageRun:
     """What a page works with.
 
     started_at : the run's start, to which all ages refer.
+    rewrite_epsilon : a stored list whose scores newness alone has moved by less stays.
     open_pool : the snapshot's candidates, read on first use and kept for the run's next page.
     """
 
@@ -27,6 +28,7 @@ class PageRun:
     started_at: datetime
     parameters: Parameters
     snapshot: StoredSnapshot
+    rewrite_epsilon: float
     open_pool: Callable[[], CandidatePool]
 
     @property
@@ -40,7 +42,7 @@ class PageRun:
         return self.open_pool()
 
 
-def page_run(resources: Resources, run: Run) -> PageRun:
+def page_run(resources: Resources, run: Run, rewrite_epsilon: float) -> PageRun:
     """Open what a page of this run needs.
 
     Raises
@@ -57,4 +59,4 @@ def page_run(resources: Resources, run: Run) -> PageRun:
             lambda: open_pool(snapshot, run.started_at.timestamp(), parameters),
         )
 
-    return PageRun(resources.database.connection(), run.id, run.started_at, parameters, snapshot, pool)
+    return PageRun(resources.database.connection(), run.id, run.started_at, parameters, snapshot, rewrite_epsilon, pool)

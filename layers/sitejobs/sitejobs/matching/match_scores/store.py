@@ -1,4 +1,4 @@
-"""Writes a page's rows: a viewer's old rows go and the new ones come in one transaction."""
+"""Writes a page's lists: a viewer's old list goes and the new one comes in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Final, LiteralString
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection, sql
 
 from sitejobs.jobs import runs
 from sitejobs.jobs.skip_reasons import SkipReason
-from sitejobs.matching.match_scores.rows import COPY_COLUMNS, encode_rows
+from sitejobs.matching.match_scores.lists import COPY_COLUMNS, EncodedList
+from sitejobs.matching.match_scores.old_rows import forget_rows
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.search import Matches
+from sitejobs.postgres.columns import fetch_lists
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
 _CLAIM_VIEWERS: Final[LiteralString] = """
@@ -36,10 +37,15 @@ In the order of ids, so that overlapping runs wait for each other instead of dea
 stored rows are of a later run; a `scoredAt` in the future is of no later run, but of one while a clock was wrong.
 """
 
-_DELETE_ROWS: Final[LiteralString] = """DELETE FROM "MatchScore" WHERE "userId" = ANY(%(ids)s)"""
-"""Deletes all rows of these viewers."""
+_READ_STORED: Final[LiteralString] = """
+SELECT "userId", "fingerprint", "score" FROM "MatchList" WHERE "userId" = ANY(%(ids)s) AND "scoredAt" <= %(scored_at)s
+"""
+"""Reads what tells whether the viewers' stored lists differ from new ones."""
 
-_COPY_ROWS: Final = sql.SQL('COPY "MatchScore" ({}) FROM STDIN (FORMAT BINARY)').format(
+_DELETE_LISTS: Final[LiteralString] = """DELETE FROM "MatchList" WHERE "userId" = ANY(%(ids)s)"""
+"""Deletes the lists of these viewers."""
+
+_COPY_LISTS: Final = sql.SQL('COPY "MatchList" ({}) FROM STDIN (FORMAT BINARY)').format(
     sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
 )
 
@@ -76,18 +82,27 @@ class Part:
         return Part(self.viewers, matches, np.setdiff1d(self.rows, rows), np.setdiff1d(self.provisional, rows))
 
 
+@dataclass(frozen=True)
+class Written:
+    """Ids of the viewers that a page might write, and of those among them whose lists stay as they are."""
+
+    claimed: Indices
+    unchanged: Indices
+
+
 def write_page(
     connection: Connection,
     run_id: str,
     outcomes: Sequence[Outcome],
-    parts: Sequence[Part],
-    interest_ids: NDArray[np.int64],
+    lists: Sequence[EncodedList],
     scored_at: datetime,
     algorithm_version: str,
-) -> Indices:
-    """Replace the rows of all viewers named by the outcomes.
+    rewrite_epsilon: float,
+) -> Written:
+    """Replace the lists of all viewers named by the outcomes, where they differ from the stored ones.
 
-    Returns the ids that were written; those left out have results of a later run.
+    Viewers left out have results of a later run. A list differs unless all but the newness in its scores is the same,
+    and that has moved no score by as much as `rewrite_epsilon`.
 
     Raises
     ------
@@ -96,15 +111,38 @@ def write_page(
     with connection.transaction():
         runs.check_alive(connection, run_id)
         ids = _claim(connection, outcomes, scored_at, algorithm_version)
-        connection.execute(_DELETE_ROWS, {"ids": ids.tolist()})
-        if any(len(part.matches.rank) for part in parts):
-            with connection.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
+        mine = set(ids.tolist())
+        lists = [it for it in lists if it.user_id in mine]
+        unchanged = _unchanged(connection, lists, scored_at, rewrite_epsilon)
+        connection.execute(_DELETE_LISTS, {"ids": np.setdiff1d(ids, unchanged).tolist()})
+        forget_rows(connection, np.setdiff1d(ids, np.array([it.user_id for it in lists], np.int64)))
+        stay = set(unchanged.tolist())
+        differing = [it.row for it in lists if it.user_id not in stay]
+        if differing:
+            with connection.cursor() as cursor, cursor.copy(_COPY_LISTS) as copy:
                 copy.write(COPY_HEADER)
-                for part in parts:
-                    kept = _only(part, ids)
-                    copy.write(encode_rows(kept, part.viewers, interest_ids, scored_at, algorithm_version))
+                for row in differing:
+                    copy.write(row)
                 copy.write(COPY_TRAILER)
-    return ids
+    return Written(ids, unchanged)
+
+
+def _unchanged(
+    connection: Connection, lists: Sequence[EncodedList], scored_at: datetime, rewrite_epsilon: float
+) -> Indices:
+    """Ids of the viewers whose stored lists need not be replaced; one from the future, of a wrong clock, always is."""
+    if not lists or not rewrite_epsilon:
+        return np.empty(0, np.int64)
+    given = {"ids": np.array([it.user_id for it in lists], np.int64), "scored_at": scored_at}
+    types = {"userId": "int8", "fingerprint": "int8", "score": "float4"}
+    stored = fetch_lists(connection, _READ_STORED, given, types)
+    prints = {int(user[0]): (int(print_[0]), scores) for user, print_, scores in zip(*stored.values(), strict=True)}
+    same = []
+    for it in lists:
+        print_, scores = prints.get(it.user_id, (None, it.scores))
+        if print_ == it.fingerprint and np.abs(scores - it.scores).max() < rewrite_epsilon:
+            same.append(it.user_id)
+    return np.array(same, np.int64)
 
 
 def _claim(connection: Connection, outcomes: Sequence[Outcome], scored_at: datetime, algorithm_version: str) -> Indices:
@@ -119,13 +157,3 @@ def _claim(connection: Connection, outcomes: Sequence[Outcome], scored_at: datet
         "provisional": [outcome.provisional for outcome in by_id],
     }
     return np.array([row[0] for row in connection.execute(_CLAIM_VIEWERS, given)], np.int64)
-
-
-def _only(part: Part, ids: Indices) -> Matches:
-    """The matches of the viewers with these ids."""
-    matches = part.matches
-    wanted = np.isin(part.viewers.ids, ids)[matches.pairs.viewer]
-    if wanted.all():
-        return matches
-    rows = np.flatnonzero(wanted)
-    return Matches(matches.candidates, matches.pairs.take(rows), matches.rank[rows])
