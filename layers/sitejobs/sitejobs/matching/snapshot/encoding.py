@@ -1,5 +1,6 @@
 """Encodes the database's columns as `Users`: codes, unit vectors, and hashes of what each side of a score reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +19,52 @@ from sitejobs.postgres.columns import Column
 
 def make_dictionaries(population: Population) -> Dictionaries:
     """Codes for all traits, interests, quizzes, questions and answers of the population."""
+    return counted_dictionaries(population)[0]
+
+
+def counted_dictionaries(population: Population) -> tuple[Dictionaries, Indices]:
+    """Codes as `make_dictionaries` gives them, and how many users have each interest."""
     pairs = np.stack([population.interests["subjectId"], population.interests["interestId"]], axis=1)
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    first = np.ones(len(pairs), bool)
-    first[1:] = (np.diff(pairs, axis=0) != 0).any(axis=1)
-    counts = np.diff(np.append(np.flatnonzero(first), len(pairs)))
-    popularity = np.empty(len(counts), np.int32)
-    popularity[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return Dictionaries(
+    interests, counts = _counted(pairs, np.ones(len(pairs), np.int64))
+    dictionaries = Dictionaries(
         traits=np.unique(population.traits["key"]),
-        interests=pairs[first],
+        interests=interests,
         quizzes=np.unique(population.results["quizId"]),
         questions=np.unique(population.answers["question"]),
         answers=np.unique(population.answers["answer"]),
-        popularity=popularity,
+        popularity=_popularity(counts),
     )
+    return dictionaries, counts
+
+
+def merged_dictionaries(parts: Sequence[tuple[Dictionaries, Indices]]) -> Dictionaries:
+    """The dictionaries of a population, from those of its parts and the numbers of users who have each interest."""
+    interests, counts = _counted(
+        np.concatenate([dictionaries.interests for dictionaries, _ in parts]),
+        np.concatenate([counts for _, counts in parts]),
+    )
+    found = {
+        name: np.unique(np.concatenate([getattr(dictionaries, name) for dictionaries, _ in parts]))
+        for name in ("traits", "quizzes", "questions", "answers")
+    }
+    return Dictionaries(interests=interests, popularity=_popularity(counts), **found)
+
+
+def _counted(pairs: Indices, counts: Indices) -> tuple[Indices, Indices]:
+    """(n, 2) pairs -> the different ones in ascending order, and the sum of each one's counts."""
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    pairs = pairs[order]
+    first = np.ones(len(pairs), bool)
+    first[1:] = (np.diff(pairs, axis=0) != 0).any(axis=1)
+    starts = np.flatnonzero(first)
+    return pairs[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts[:0]
+
+
+def _popularity(counts: Indices) -> NDArray[np.int32]:
+    """The rank of each interest, 0 for the one that most users have."""
+    popularity = np.empty(len(counts), np.int32)
+    popularity[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return popularity
 
 
 def encode(population: Population, dictionaries: Dictionaries, parameters: Parameters) -> Users:

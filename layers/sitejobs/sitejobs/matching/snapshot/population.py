@@ -203,6 +203,11 @@ def read_population(connection: Connection, now: datetime, user_id: int | None =
     `connection` must not be inside a transaction: all queries share one read-only snapshot of the database.
     """
     first, last = (MIN_ID, MAX_ID) if user_id is None else (user_id, user_id)
+    return read_range(connection, now, first, last)
+
+
+def read_range(connection: Connection, now: datetime, first: int, last: int) -> Population:
+    """Read the users of a key range as `read_population` does."""
     with connection.transaction():
         connection.execute(_BEGIN)
         parts = list(_read_ranges(connection, now, first, last))

@@ -11,7 +11,7 @@ from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Dictionaries, Users
-from sitejobs.matching.snapshot.blocks import ordered
+from sitejobs.matching.snapshot.blocks import groups_of, keys_of, kinds_of, trait_sets
 from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.matching.topk.bounds import Bounds, bounds_of
@@ -54,21 +54,23 @@ def take_snapshot(
     dictionaries = make_dictionaries(population)
     users = encode(population, dictionaries, parameters)
     static = static_scores(users, now, parameters)
-    visible, hidden = np.flatnonzero(users.visible), np.flatnonzero(~users.visible)
-    groups = []
-    for members in (visible, hidden):
-        group, scores = users.take(members), static[members]
-        groups.append([members[rows] for rows in ordered(group, scores, block_size)])
-    blocks = [users.take(rows) for rows in groups[0] + groups[1]]
+    visible, hidden = groups_of(keys_of(users, static, kinds_of(trait_sets(users.traits))[1]), block_size)
+    blocks = [users.take(rows) for rows in visible + hidden]
     return Snapshot(
         now=now,
         parameters=parameters,
         dictionaries=dictionaries,
-        bounds=bounds_of(blocks[: len(groups[0])], [static[rows] for rows in groups[0]]),
+        bounds=bounds_of(blocks[: len(visible)], [static[rows] for rows in visible]),
         starts=np.cumsum([0, *(len(block) for block in blocks)], dtype=np.int64),
         blocks=blocks,
-        without_profile=np.union1d(population.users["id"][population.users["hasProfile"] == 0], gone),
+        without_profile=np.union1d(without_profile(population), gone),
     )
+
+
+def without_profile(population: Population) -> Indices:
+    """Ids of the users who are no viewers."""
+    ids: Indices = population.users["id"][population.users["hasProfile"] == 0]
+    return ids
 
 
 def vocabulary_of(dictionaries: Dictionaries) -> InterestBits | None:

@@ -4,7 +4,7 @@ Every bound is at least the true value for each pair of a viewer and a member of
 on random sites.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,12 @@ def bounds_of(blocks: list[Users], statics: list[Floats]) -> Bounds:
     if not rows:
         columns |= {"low": np.empty((0, 3)), "high": np.empty((0, 3))}
     return Bounds(**columns)
+
+
+def joined_bounds(parts: list[Bounds]) -> Bounds:
+    """The bounds of all blocks of the first, then of the second, and so on."""
+    whole = {item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Bounds)}
+    return Bounds(**whole)
 
 
 @dataclass(frozen=True)
