@@ -33,6 +33,7 @@ class Finished:
     pages: list[JsonObject] = field(default_factory=list)
     chapters: int = 0
     planned_pages: int = 0
+    parts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     summary: JsonObject = field(default_factory=dict)
@@ -103,7 +104,7 @@ class Site:
         pages: list[JsonObject] = []
         while not finished.chapters or cursor is not None:
             chapter = JOB.plan(places[0], run, options, cursor)
-            if cursor is None:
+            if cursor is None or chapter.context != run.context:
                 run = Run(run.id, run.job, run.started_at, run.options, chapter.context)
                 kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
                 runs.set_context(connection, run.id, kept)
@@ -111,7 +112,7 @@ class Site:
             run = Run.from_json(_through_json(run.to_json()))
             finished.chapters += 1
             cursor = _through_json(chapter.cursor)
-            pages += _through_json(chapter.pages)
+            pages += self._after_parts(places, run, options, _through_json(chapter.pages), finished)
         finished.pages = pages
         meanwhile()
         results = [self._page(places, run, options, number, page) for number, page in enumerate(order(pages))]
@@ -123,6 +124,16 @@ class Site:
             connection, run.id, {"Error": "PagesFailed", "Cause": "some"} if failed else None
         )
         return finished
+
+    def _after_parts(
+        self, places: Sequence[Resources], run: Run, options: Any, pages: list[JsonObject], finished: Finished
+    ) -> list[JsonObject]:
+        """Work off the pages that take parts of the snapshot, before Plan is called again; returns the others."""
+        parts = [page for page in pages if "part" in page]
+        for number, page in enumerate(parts):
+            finished.reasons.update(self._page(places, run, options, number, page)["reasons"])
+        finished.parts += len(parts)
+        return [page for page in pages if "part" not in page]
 
     def _page(self, places: Sequence[Resources], run: Run, options: Any, number: int, page: JsonObject) -> JsonObject:
         summary = JOB.batch(places[number % len(places)], run, options, page)

@@ -38,7 +38,7 @@ def plan_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) ->
             return _already_running(job.entry.name, scope_of(options), run)
         cursor = event.get("cursor")
         chapter = job.plan(resources, run, options, cursor)
-        if cursor is None:
+        if cursor is None or (chapter.context and chapter.context != run.context):
             run = Run(run.id, run.job, run.started_at, run.options, chapter.context)
             kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
             runs.set_context(resources.database.connection(), run.id, kept)

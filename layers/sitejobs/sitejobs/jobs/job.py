@@ -52,7 +52,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Up to `PAGES_A_CHAPTER` pages, and the cursor of the next chapter (None: this is the last)."""
+    """Up to `PAGES_A_CHAPTER` pages, and the cursor of the next chapter (None: this is the last).
+
+    context : what all pages from this chapter on share. Of a later chapter it may be empty: then it stays as it was.
+    """
 
     pages: list[JsonObject]
     cursor: Any = None

@@ -21,6 +21,9 @@ from sitejobs.postgres.columns import fetch_columns
 UNCHANGED_A_PAGE = 20
 """Unchanged viewers who cost a page as much as one viewer to compute."""
 
+COMPARED_AT_ONCE = 1_000_000
+"""Users compared in one step: what a step needs does not grow with the site."""
+
 _READ_LAST_RUN: Final[LiteralString] = """
 SELECT "id", "status", "context", "startedAt" <= %(started_at)s AS "isPast" FROM "JobRun"
 WHERE "job" = %(job)s AND "scope" = 'all' AND "id" < %(run_id)s AND "context" ? 'snapshot'
@@ -93,11 +96,6 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
     return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
 
 
-def _last_run(connection: Connection, run: Run) -> tuple[Any, ...] | None:
-    given = {"job": run.job, "run_id": int(run.id), "started_at": run.started_at}
-    return connection.execute(_READ_LAST_RUN, given).fetchone()
-
-
 def compare(
     before: dict[str, NDArray[Any]], before_candidates: int, after: dict[str, NDArray[Any]], after_candidates: int
 ) -> Changes:
@@ -150,8 +148,12 @@ def _same(ids: Indices, hashes: NDArray[Any], asked_ids: Indices, asked_hashes: 
     if not len(ids):
         return np.zeros(len(asked_ids), bool)
     order = np.argsort(ids)
-    at = order[np.minimum(np.searchsorted(ids, asked_ids, sorter=order), len(ids) - 1)]
-    return np.asarray((ids[at] == asked_ids) & (hashes[at] == asked_hashes))
+    same = np.empty(len(asked_ids), bool)
+    for start in range(0, len(asked_ids), COMPARED_AT_ONCE):
+        part = slice(start, start + COMPARED_AT_ONCE)
+        at = order[np.minimum(np.searchsorted(ids, asked_ids[part], sorter=order), len(ids) - 1)]
+        same[part] = (ids[at] == asked_ids[part]) & (hashes[at] == asked_hashes[part])
+    return same
 
 
 def _failed(connection: Connection, run_id: int, before: dict[str, NDArray[Any]]) -> Indices:

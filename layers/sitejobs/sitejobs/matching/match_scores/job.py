@@ -1,5 +1,6 @@
-"""match-scores: Plan takes a snapshot of the population and cuts the pages, a batch scores and writes one."""
+"""match-scores: Plan sees to a snapshot of the population and cuts the pages, a batch scores and writes one."""
 
+from dataclasses import replace
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -10,10 +11,12 @@ from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
+from sitejobs.matching.match_scores.preparing import is_of_parts, parts_before, prepare, take_part
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
 from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
-from sitejobs.matching.scoring.parameters import read_parameters
+from sitejobs.matching.scoring.parameters import Parameters, read_parameters
 from sitejobs.matching.snapshot import work_files
+from sitejobs.matching.snapshot.file import StoredSnapshot
 
 _READ_USER_STATE: Final[LiteralString] = """
 SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
@@ -35,26 +38,31 @@ LOSSES = (Loss("MatchScore", _COUNT_LOST_ROWS),)
 
 
 def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: Any) -> Chapter:
-    """The next chapter of pages; the first call takes the snapshot, and finds what changed if asked to."""
+    """The next chapter of pages; the first ones make the snapshot, and find what changed if asked to."""
     if options.user_id is not None:
-        return _plan_user(resources, run, options, options.user_id)
+        return _plan_user(resources, run, options, options.user_id, cursor)
     context, message = run.context, None
     if "snapshot" not in context:
-        context, message = _take(resources, run, options)
+        begun = context if is_of_parts(cursor) else _begun(resources, run, options)
+        stored = prepare(resources, run, begun, cursor, options.candidate_batch_size)
+        if isinstance(stored, Chapter):
+            return stored
+        context, message = _taken(resources, run, options, begun, stored, parts_before(cursor))
     if "changes" in context:
         changes = stored_changes(resources, context["changes"])
         ranges = pages_of(changes, options.batch_size)
     else:
         users, size = int(context["users"]), options.batch_size
         ranges = [(start, min(start + size, users)) for start in range(0, users, size)]
-    first = int(cursor or 0)
+    first, parts = 0 if is_of_parts(cursor) else int(cursor or 0), int(context.get("parts", 0))
     chapter = ranges[first : first + PAGES_A_CHAPTER]
     return Chapter(
         pages=[
-            {"page": number, "start": start, "stop": stop} for number, (start, stop) in enumerate(chapter, first + 1)
+            {"page": number, "start": start, "stop": stop}
+            for number, (start, stop) in enumerate(chapter, parts + first + 1)
         ],
         cursor=first + len(chapter) if first + len(chapter) < len(ranges) else None,
-        planned_pages=len(ranges),
+        planned_pages=parts + len(ranges),
         planned_users=sum(stop - start for start, stop in ranges),
         context=context,
         message=message,
@@ -67,6 +75,8 @@ def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Jso
 
 
 def _batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
+    if "part" in page:
+        return take_part(resources, run, page)
     opened = page_run(resources, run, options.rewrite_epsilon)
     if "userId" in page:
         return score_user(opened, int(page["userId"]))
@@ -76,20 +86,28 @@ def _batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Js
     return score_page(opened, page["start"], page["stop"])
 
 
-def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[JsonObject, str | None]:
-    """Take the snapshot; returns what the run's pages share, and what a person should know."""
+def _begun(resources: Resources, run: Run, options: MatchScoresOptions) -> JsonObject:
+    """What the run's pages share from the start."""
     guard(resources, run, options, LOSSES, {})
     parameters = read_parameters(resources.environment, options.top_k)
-    stored = work_files.take(resources, run, parameters, options.candidate_batch_size)
-    context: JsonObject = {
-        "snapshot": stored.key,
-        "users": stored.users + stored.without_profile,
-        "parameters": parameters.to_json(),
-        **count_passed_over(resources.database.connection(), TRAITS),
-    }
+    return {"parameters": parameters.to_json(), **count_passed_over(resources.database.connection(), TRAITS)}
+
+
+def _taken(
+    resources: Resources,
+    run: Run,
+    options: MatchScoresOptions,
+    begun: JsonObject,
+    stored: StoredSnapshot,
+    parts: int,
+) -> tuple[JsonObject, str | None]:
+    """What the run's pages share once there is a snapshot, and what a person should know."""
+    context = begun | {"snapshot": stored.key, "users": stored.users + stored.without_profile}
+    if parts:
+        context["parts"] = parts
     if not options.incremental:
         return context, None
-    changes = find_changes(resources, run, parameters, stored)
+    changes = find_changes(resources, run, Parameters.from_json(begun["parameters"]), stored)
     if changes is None:
         return context, "no earlier run to compare with: everyone was computed"
     context["changes"] = f"{stored.key}.changes"
@@ -97,25 +115,27 @@ def _take(resources: Resources, run: Run, options: MatchScoresOptions) -> tuple[
     return context, None if changes.any else "nothing has changed since the last run"
 
 
-def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user_id: int) -> Chapter:
+def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user_id: int, cursor: Any) -> Chapter:
     connection = resources.database.connection()
     exists, has_rows = _state_of(connection, user_id)
     message = None if exists else f"user {user_id} does not exist"
     if not exists and not has_rows:
         return Chapter(pages=[], message=message)
     parameters = read_parameters(resources.environment, options.top_k)
-    stored = work_files.recent(resources, run, parameters) or work_files.take(
-        resources, run, parameters, options.candidate_batch_size
-    )
+    stored: StoredSnapshot | Chapter | None = None
+    begun = run.context
+    if cursor is None:
+        begun = {"parameters": parameters.to_json(), **count_passed_over(connection, TRAITS, user_id)}
+        stored = work_files.recent(resources, run, parameters)
+    stored = stored or prepare(resources, run, begun, cursor, options.candidate_batch_size)
+    if isinstance(stored, Chapter):
+        return replace(stored, message=message)
+    parts = parts_before(cursor)
     return Chapter(
-        pages=[{"page": 1, "userId": str(user_id)}],
-        planned_pages=1,
+        pages=[{"page": parts + 1, "userId": str(user_id)}],
+        planned_pages=parts + 1,
         planned_users=1,
-        context={
-            "snapshot": stored.key,
-            "parameters": parameters.to_json(),
-            **count_passed_over(connection, TRAITS, user_id),
-        },
+        context=begun | {"snapshot": stored.key},
         message=message,
     )
 

@@ -1,19 +1,28 @@
 """Snapshots in the work bucket: taken by a run, found again by later ones, opened once an environment."""
 
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, LiteralString
 
+from psycopg import Connection
 from pydantic import Field
 
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
-from sitejobs.matching.snapshot.population import read_population
+from sitejobs.matching.snapshot.merging import merge_parts
+from sitejobs.matching.snapshot.parts import store_part
+from sitejobs.matching.snapshot.population import read_population, read_range
 from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
 from sitejobs.variables import Variables, read_environment
+
+PART_USERS = 100_000
+"""Users up to which a snapshot is taken in one piece, and of a part of a larger one."""
 
 _READ_FORMER_VIEWERS: Final[LiteralString] = """
 SELECT v."userId" FROM "MatchScoreViewer" v
@@ -37,21 +46,40 @@ class SnapshotVariables(Variables):
     """The SNAPSHOT_* variables."""
 
     max_age_seconds: int = Field(default=3600, alias="SNAPSHOT_MAX_AGE_SECONDS", ge=0)
+    part_users: int = Field(default=PART_USERS, alias="SNAPSHOT_PART_USERS", ge=1)
 
 
 def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
     """Read the population and store its snapshot under the run's id."""
     connection = resources.database.connection()
-    now = run.started_at.timestamp()
     population = read_population(connection, run.started_at)
-    gone = fetch_columns(connection, _READ_FORMER_VIEWERS, {}, {"userId": "int8"})["userId"]
+    now, gone = run.started_at.timestamp(), _former_viewers(connection)
     snapshot = take_snapshot(population, gone, now, parameters, block_size)
-    key = f"snapshots/match-scores-{run.id}.snap"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "snapshot"
+    with _put(resources, _key(run)) as path:
         write_snapshot(snapshot, path)
-        resources.work.put_file(key, path)
-    return opened(resources, key)
+    return opened(resources, _key(run))
+
+
+def take_part(resources: Resources, run: Run, parameters: Parameters, number: int, first: int, last: int) -> None:
+    """Read the users of a key range and store them as a part of the run's snapshot."""
+    resources.memory.forget()  # an earlier page's snapshot and segments would take the memory that reading needs
+    population = read_range(resources.database.connection(), run.started_at, first, last)
+    store_part(resources.work, _part_key(run, number), population, run.started_at.timestamp(), parameters)
+
+
+def merge(resources: Resources, run: Run, parameters: Parameters, block_size: int, parts: int) -> StoredSnapshot:
+    """Make the run's snapshot of its parts, numbered from 1.
+
+    Raises
+    ------
+    DataUnavailable : a part is not there, because its page failed.
+    """
+    resources.memory.forget()
+    gone = _former_viewers(resources.database.connection())
+    keys = [_part_key(run, number) for number in range(1, parts + 1)]
+    with _put(resources, _key(run)) as path:
+        merge_parts(resources.work, keys, path, gone, run.started_at.timestamp(), parameters, block_size)
+    return opened(resources, _key(run))
 
 
 def recent(resources: Resources, run: Run, parameters: Parameters) -> StoredSnapshot | None:
@@ -77,3 +105,29 @@ def opened(resources: Resources, key: str) -> StoredSnapshot:
     if not resources.memory.holds(StoredSnapshot, key):
         resources.memory.forget()  # what was made of another snapshot goes with it
     return resources.memory.kept(StoredSnapshot, key, lambda: StoredSnapshot(resources.work, key))
+
+
+def part_users(environment: Mapping[str, str]) -> int:
+    """Most users of a part."""
+    return read_environment(SnapshotVariables, environment).part_users
+
+
+def _former_viewers(connection: Connection) -> Indices:
+    return fetch_columns(connection, _READ_FORMER_VIEWERS, {}, {"userId": "int8"})["userId"]
+
+
+@contextmanager
+def _put(resources: Resources, key: str) -> Iterator[Path]:
+    """A file to write; then it is stored under the key."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "snapshot"
+        yield path
+        resources.work.put_file(key, path)
+
+
+def _key(run: Run) -> str:
+    return f"snapshots/match-scores-{run.id}.snap"
+
+
+def _part_key(run: Run, number: int) -> str:
+    return f"{_key(run)}.part-{number}"
