@@ -179,22 +179,23 @@ def _estimate(
     batch_seconds: float,
 ) -> RunEstimate:
     largest = sizes[-1]
-    waiting = machine.pause_seconds * pages
-    small = (chapters_of(pages) + 1) * SMALL_CALL_SECONDS
+    parts = _parts(largest, users)
+    waiting = machine.pause_seconds * (pages + parts)
+    small = (chapters_of(pages, parts) + 1) * SMALL_CALL_SECONDS
     gb_seconds = (
         _billed(batch_seconds, machine.batch, waiting)
         + _billed(plan_seconds, machine.plan)
         + _billed(small, machine.small)
     )
-    gets, puts = _storage(largest, users, machine.concurrency)
-    requests, transitions = requests_of(pages), transitions_of(pages)
+    gets, puts = _storage(largest, users, machine.concurrency, parts)
+    requests, transitions = requests_of(pages, parts), transitions_of(pages, parts)
     log_gb = largest.full.log_bytes / requests_of(largest.full.pages) * requests / 2**30
     counts = {"request": requests, "transition": transitions, "get": gets, "put": puts, "log_gb": log_gb}
     dollars = gb_seconds * prices["gb_second"].dollars + sum(prices[name].of(count) for name, count in counts.items())
     return RunEstimate(
         job=job,
         keys=keys,
-        pages=pages,
+        pages=pages + parts,
         transitions=transitions,
         requests=requests,
         plan_seconds=plan_seconds,
@@ -212,12 +213,25 @@ def _billed(seconds: float, function: Function, waiting: float = 0.0) -> Range:
     return Range(seconds + waiting, seconds * slower + waiting) * (function.memory / 1024)
 
 
-def _storage(size: SizeRate, users: int, concurrency: int) -> tuple[float, int]:
-    """Requests that read and write a run's snapshot."""
+def _parts(size: SizeRate, users: int) -> int:
+    """Pages that take parts of the snapshot: none where Plan takes it in one piece."""
+    from sitejobs.matching.snapshot.work_files import PART_USERS
+
+    return math.ceil(users / PART_USERS) if size.snapshot_bytes and users > PART_USERS else 0
+
+
+def _storage(size: SizeRate, users: int, concurrency: int, parts: int) -> tuple[float, int]:
+    """Requests that read and write a run's snapshot, and its parts."""
+    from sitejobs.matching.snapshot.file import READ_BYTES
+
     if not size.snapshot_bytes:
         return 0.0, 0
     snapshot = size.snapshot_bytes * users / size.users
-    return snapshot_gets(snapshot, users, concurrency), math.ceil(snapshot / 2**23) + 2
+    gets, puts = snapshot_gets(snapshot, users, concurrency), math.ceil(snapshot / 2**23) + 2
+    if parts:  # each of two files, which the merge reads once
+        gets += snapshot / READ_BYTES + 4 * parts
+        puts += math.ceil(snapshot / 2**23) + 4 * parts
+    return gets, puts
 
 
 def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:

@@ -12,16 +12,16 @@ STEPS_A_RUN = 5
 """Start, Finish, Succeeded?, Succeeded, and the end of the execution."""
 
 
-def chapters_of(pages: int) -> int:
-    """Chapters of a run: Plan looks at least once."""
-    return max(1, math.ceil(pages / PAGES_A_CHAPTER))
+def chapters_of(pages: int, parts: int = 0) -> int:
+    """Chapters of a run: Plan looks at least once. The pages that take parts of a snapshot have their own."""
+    return max(1, math.ceil(pages / PAGES_A_CHAPTER)) + math.ceil(parts / PAGES_A_CHAPTER)
 
 
-def transitions_of(pages: int) -> int:
+def transitions_of(pages: int, parts: int = 0) -> int:
     """State transitions that Step Functions charges for a run without retries."""
-    return STEPS_A_PAGE * pages + STEPS_A_CHAPTER * chapters_of(pages) + STEPS_A_RUN
+    return STEPS_A_PAGE * (pages + parts) + STEPS_A_CHAPTER * chapters_of(pages, parts) + STEPS_A_RUN
 
 
-def requests_of(pages: int) -> int:
+def requests_of(pages: int, parts: int = 0) -> int:
     """Calls of Lambda functions: a Batch a page, Plan and Record a chapter, and Finish."""
-    return pages + 2 * chapters_of(pages) + 1
+    return pages + parts + 2 * chapters_of(pages, parts) + 1

@@ -78,7 +78,12 @@ def merge(resources: Resources, run: Run, parameters: Parameters, block_size: in
     gone = _former_viewers(resources.database.connection())
     keys = [_part_key(run, number) for number in range(1, parts + 1)]
     with _put(resources, _key(run)) as path:
-        merge_parts(resources.work, keys, path, gone, run.started_at.timestamp(), parameters, block_size)
+        try:
+            merge_parts(resources.work, keys, path, gone, run.started_at.timestamp(), parameters, block_size)
+        except DataUnavailable as error:
+            raise DataUnavailable(
+                f"a part of the snapshot is missing, the run's failed pages say why: {error}"
+            ) from error
     return opened(resources, _key(run))
 
 

@@ -1,0 +1,1 @@
+"""Whole runs of match-scores that take the snapshot in parts."""
