@@ -42,7 +42,9 @@ def site_url(postgres_server: Server) -> Iterator[str]:
         yield url
 
 
-def counted(url: str, folder: Path, job: str, options: dict[str, Any]) -> tuple[Any, int, int]:
+def counted(
+    url: str, folder: Path, job: str, options: dict[str, Any], variables: dict[str, str] | None = None
+) -> tuple[Any, int, int]:
     """A run's summary, its state transitions as Step Functions charges them, and its calls of functions."""
     calls: Counter[str] = Counter()
 
@@ -50,7 +52,12 @@ def counted(url: str, folder: Path, job: str, options: dict[str, Any]) -> tuple[
         calls[event.kind] += 1
 
     with LocalMachine(
-        TEMPLATE, database_url=url, log_file=folder / "log", on_event=count, work_folder=folder / "work"
+        TEMPLATE,
+        database_url=url,
+        log_file=folder / "log",
+        on_event=count,
+        work_folder=folder / "work",
+        environment=variables,
     ) as machine:
         arn = machine.start(job, options)
         ended = machine.wait(arn, timeout=PATIENCE_S)
@@ -77,6 +84,16 @@ def test_transitions_and_calls_are_those_of_a_real_run(
     summary, steps, calls = counted(site_url, tmp_path, job, options)
     assert (transitions_of(summary["pages"]), requests_of(summary["pages"])) == (steps, calls)
     assert chapters_of(summary["pages"]) == (2 if job == "match-scores" else 1)
+
+
+def test_pages_that_take_parts_of_a_snapshot_are_counted(site_url: str, tmp_path: Path) -> None:
+    options = {"batchSize": 100, "topK": 1, "pauseMs": 0}
+    variables = {"SNAPSHOT_PART_USERS": "50"}
+    summary, steps, calls = counted(site_url, tmp_path, "match-scores", options, variables)
+    parts = -(-USERS // 50)
+    pages = summary["pages"] - parts
+    assert (transitions_of(pages, parts), requests_of(pages, parts)) == (steps, calls)
+    assert chapters_of(pages, parts) == 2
 
 
 # ---- sums
@@ -117,6 +134,15 @@ def test_a_run_of_the_measured_size_takes_what_was_measured() -> None:
         + 1000 * requests_of(40) / 2**30 * 0.50
     )
     assert run.dollars.low == run.dollars.high == pytest.approx(expected)
+
+
+def test_a_large_sites_snapshot_is_taken_by_pages_and_a_small_ones_by_plan() -> None:
+    measured = [replace(size, snapshot_bytes=700 * size.users) for size in sizes()]
+    small = full_run("match-scores", machine(), measured, 100_000, prices())
+    large = full_run("match-scores", machine(), measured, 400_000, prices())
+    assert (small.pages, small.transitions, small.requests) == (1000, transitions_of(1000), requests_of(1000))
+    assert (large.pages, large.transitions, large.requests) == (4004, transitions_of(4000, 4), requests_of(4000, 4))
+    assert large.puts > 4 * small.puts
 
 
 def test_pages_grow_with_the_site_and_time_as_it_did_before() -> None:

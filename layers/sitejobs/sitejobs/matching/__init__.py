@@ -4,11 +4,12 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
 
     PostgreSQL                                                                             PostgreSQL
     population  ------>  snapshot  ------------------>  top K  ----------------------->  MatchList
-      read by Plan         encoded, in blocks             a page at a time: bound,         written by the page,
-      once a run           with upper bounds              screen, score exactly            one transaction
+      read once a run,     encoded, in blocks             a page at a time: bound,         written by the page,
+      by key ranges        with upper bounds              screen, score exactly            one transaction
 
     match_scores/    the job
-        job            Plan takes the snapshot and cuts pages; a batch computes one
+        job            Plan sees to the snapshot and cuts pages; a batch computes one
+        preparing      the snapshot, in one piece or in parts that the first pages take
         page           search, check what changed since the snapshot, write; page_run: what a page works with
         incremental    merges changed candidates into stored rows; changes: compares two snapshots
         visibility     blocks, hidden profiles and deletions at the time of writing
@@ -16,7 +17,8 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
     snapshot/        the population as of the run's start
         population     reads the tables; encoding: columns to arrays; hashing: what two snapshots are compared by
         blocks         order and cut; snapshot: blocks with their bounds
-        file           one file, read by byte ranges; work_files: files of a run; candidates: opened for a search
+        file           one file, read by byte ranges; layout: bytes of a block; candidates: opened for a search
+        parts          a key range by itself; merging: parts to one file; work_files: files of a run
     topk/            exact top-K retrieval
         search         which blocks a viewer visits, in which order
         bounds         upper bound of the scores in a block
