@@ -193,7 +193,7 @@ def test_a_function_reads_one_secret_and_of_the_buckets_only_what_is_its_own(nam
     assert of_media == name.startswith("Media")
     assert on_objects == {
         "MatchScoresPlanFunction": {"s3:GetObject", "s3:PutObject"},
-        "MatchScoresFunction": {"s3:GetObject"},
+        "MatchScoresFunction": {"s3:GetObject", "s3:PutObject"},  # it stores parts of the snapshot
     }.get(name, {"s3:GetObject"} if of_media else set())
     uploads = [
         {"Fn::Sub": "${MediaBucket.Arn}/${MediaPrefix}*"},

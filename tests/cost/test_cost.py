@@ -143,6 +143,9 @@ def test_a_large_sites_snapshot_is_taken_by_pages_and_a_small_ones_by_plan() -> 
     assert (small.pages, small.transitions, small.requests) == (1000, transitions_of(1000), requests_of(1000))
     assert (large.pages, large.transitions, large.requests) == (4004, transitions_of(4000, 4), requests_of(4000, 4))
     assert large.puts > 4 * small.puts
+    nothing = incremental_run("match-scores", machine(), measured, 400_000, 0.0, prices())
+    everything = incremental_run("match-scores", machine(), measured, 400_000, 1.0, prices())
+    assert everything.pages - nothing.pages == 4000
 
 
 def test_pages_grow_with_the_site_and_time_as_it_did_before() -> None:

@@ -122,7 +122,7 @@ def incremental_run(
     looking = _looking(fresh[-1][1], full.keys, sizes[-1].full.keys, machine.concurrency)
     plan = _line([(size, rate.plan_seconds) for size, rate in fresh], users)
     batch = _line([(size, rate.batch_seconds) for size, rate in fresh], users) + changed * full.batch_seconds
-    pages = looking + math.ceil(changed * full.pages)
+    pages = looking + math.ceil(changed * (full.pages - _parts(sizes[-1], users)))
     return _estimate(job, machine, sizes, users, prices, full.keys, pages, plan, batch)
 
 
