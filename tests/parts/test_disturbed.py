@@ -17,7 +17,7 @@ def test_a_run_in_parts_leaves_what_a_run_in_one_piece_leaves(site: Site, clean:
     assert ended.output["written"] == len(clean)
     assert site.rows() == clean
     site.assert_whole()
-    site.query('TRUNCATE "MatchScore", "MatchScoreViewer"')
+    site.query('TRUNCATE "MatchList", "MatchScoreViewer"')
     assert InOnePiece(site.url, tmp_path).run(NOW, OPTIONS).parts == 0
     assert site.rows() == clean
 
