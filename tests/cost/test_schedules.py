@@ -19,7 +19,7 @@ def test_the_templates_schedules_are_reckoned_with_as_they_are() -> None:
         Schedule(AllOptions().jobs(), False, "daily", 365 / 12),
         Schedule(("match-scores", "compatibility"), True, "hourly", 730),
         Schedule(("feed-presort",), True, "every 15 minutes", 2920),
-        Schedule(("content-features", "trending"), False, "hourly", 730),
+        Schedule(("content-features", "trending"), True, "hourly", 730),
         Schedule(("media-metadata-batch",), False, "hourly", 730),
         Schedule(("feed-presort-cleanup",), False, "weekly", 52 / 12),
     ]
