@@ -153,7 +153,7 @@ def test_the_settings_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "match-scores.md").read_text().partition("## Settings")[2]
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE))
     plan = load_template(ROOT / "template.yaml").functions["MatchScoresPlanFunction"]
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert rows == {name: plan.environment[name] for name in rows}
     assert read_parameters(rows, 200) == read_parameters({}, 200)
 
