@@ -26,7 +26,6 @@ from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, se
 VIEWERS_AT_A_TIME = 256
 """More viewers at a time would push the search's matrices out of the processor's cache."""
 
-
 _LOG = logging.getLogger(__name__)
 
 
