@@ -44,7 +44,8 @@ def test_a_worker_killed_after_its_merged_rows_were_written_merges_them_again(si
         time.sleep(0.01)
     site.kill_workers(BATCH)
     assert site.wait(execution).status == "SUCCEEDED"
-    assert len(site.errors(BATCH)) == 1
+    # All environments were killed: on a busy machine an idle one may take the retry before its end is noticed.
+    assert site.errors(BATCH)
     assert_as_a_whole_run_would(site, clean)
 
 
