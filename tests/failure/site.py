@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -215,9 +215,19 @@ class Site:
             )
 
     def kill_workers(self, function: str) -> None:
-        """Send SIGKILL to every environment of a function."""
-        for pid in self.machine._pool.pids(self.function(function)):
+        """Kill every environment of a function, and wait until none of them can take an event."""
+        pids = self.machine._pool.pids(self.function(function))
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            with suppress(ChildProcessError):  # the machine has noticed already
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    def assert_killed(self, function: str, times: int) -> None:
+        """At least so often: an environment that was killed before its first event fails the event that it is given."""
+        errors = self.errors(function)
+        assert len(errors) >= times
+        assert all(error.startswith("Runtime.ExitError: ") for error in errors), errors
 
     @contextmanager
     def administrator(self) -> Iterator[Connection]:
