@@ -21,7 +21,7 @@ from tools.docs import renewed, table
 
 SIZES = (10_000, 100_000)
 PART = "feeds"
-JOB = Benched("feed-presort", ("FeedPresortedUser", "FeedPresorted"), ())
+JOB = Benched("feed-presort", ("FeedPresortedUser", "FeedSegment", "FeedCard"), ())
 BEFORE = ("content-features", "trending", "affinity")
 """Jobs whose results feeds rest on."""
 

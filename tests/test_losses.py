@@ -193,12 +193,12 @@ def test_a_few_rows_may_go_however_large_their_share(copy: Site) -> None:
 
 
 def test_what_expires_by_age_is_no_loss(copy: Site) -> None:
-    copy.connection.execute("""UPDATE "FeedPresorted" SET "expiresAt" = '2020-01-01'""")
+    copy.connection.execute("""UPDATE "FeedSegment" SET "expiresAt" = '2020-01-01'""")
     copy.connection.execute("""UPDATE "TrendingScore" SET "expiresAt" = '2020-01-01'""")
     path = copy.hide("Post", "false")
     copy.run("trending", path)
     copy.run("feed-presort-cleanup", path)
-    assert copy.stored()["TrendingScore"] == copy.stored()["FeedPresorted"] == 0
+    assert copy.stored()["TrendingScore"] == copy.stored()["FeedSegment"] == 0
 
 
 @pytest.mark.parametrize("name", [name for name, job in BY_NAME.items() if "user_id" in job.options.model_fields])

@@ -226,13 +226,13 @@ def test_the_check_refuses_and_its_mends_satisfy_it(site: Connection, worker: Co
     site.execute("""
         ALTER TABLE "User" ENABLE ROW LEVEL SECURITY;
         ALTER TABLE "Media" ENABLE ROW LEVEL SECURITY;
-        ALTER TABLE "FeedPresorted" ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE "FeedSegment" ENABLE ROW LEVEL SECURITY;
     """)
     report = check(worker, list(JOBS))
     assert not report.ok
     assert {finding.kind for finding in report.findings} == {"rows"}
     by_table = {finding.object: finding for finding in report.findings}
-    assert by_table['"public"."FeedPresorted"'].jobs == ("feed-presort", "feed-presort-cleanup")
+    assert by_table['"public"."FeedSegment"'].jobs == ("feed-presort", "feed-presort-cleanup")
     assert by_table['"public"."Media"'].problem.startswith("hides rows")
     for finding in report.findings:
         site.execute(finding.mend.encode())

@@ -87,3 +87,9 @@ def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
 def versions(connection: Connection, table: str) -> dict[int, str]:
     """First column of each row -> the transaction that wrote it; a different one means that the row was rewritten."""
     return {row[0]: row[-1] for row in rows(connection, f'SELECT t.*, t.xmin::text FROM "{table}" t')}
+
+
+def back_to_rows(connection: Connection) -> None:
+    """Store all segments as they were before cards were stored apart."""
+    connection.execute('INSERT INTO "FeedPresortedRow" SELECT * FROM "FeedPresorted"')
+    connection.execute('DELETE FROM "FeedSegment"')

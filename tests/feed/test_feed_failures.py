@@ -17,7 +17,7 @@ from tests.feed.running import rows
 from tests.feed.sites import NOW
 from tests.feed.test_failures import BLOCKED, page_of_all, wait_until
 
-TABLES = ("FeedPresorted", "FeedPresortedUser")
+TABLES = ("FeedSegment", "FeedPresortedUser")
 LATER = NOW + timedelta(hours=1)
 
 
@@ -59,7 +59,7 @@ def test_a_page_that_another_one_overtakes_fails_as_transient_and_succeeds_again
 ) -> None:
     if not first_time:
         page_of_all(site_url, JOB, NOW)
-    before = rows(connection, 'SELECT * FROM "FeedPresorted" ORDER BY 1, 2')
+    before = rows(connection, 'SELECT * FROM "FeedSegment" ORDER BY 1, 2')
     with ThreadPoolExecutor(1) as pool:
         with user_held(site_url, clean[1][-1][0]) as other:
             overtaken = pool.submit(page_of_all, site_url, JOB, LATER)
@@ -67,7 +67,7 @@ def test_a_page_that_another_one_overtakes_fails_as_transient_and_succeeds_again
         error = overtaken.exception(30)
     assert isinstance(error, psycopg.errors.SerializationFailure)
     assert is_transient(error)
-    assert rows(connection, 'SELECT * FROM "FeedPresorted" ORDER BY 1, 2') == before
+    assert rows(connection, 'SELECT * FROM "FeedSegment" ORDER BY 1, 2') == before
     page_of_all(site_url, JOB, LATER)
     assert everything(connection) == clean
 

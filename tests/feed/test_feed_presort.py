@@ -160,7 +160,7 @@ def kept_url(postgres_server: Server, empty_site: str) -> Iterator[str]:
 def test_nothing_unwanted_is_ever_in_a_feed(kept_url: str, seed: int, steps: int, size: int) -> None:
     site = random_feed_site(seed, users=9, posts=25)
     with connect(kept_url) as connection:
-        connection.execute('DELETE FROM "FeedPresorted"')
+        connection.execute('DELETE FROM "FeedSegment"')
         connection.execute('DELETE FROM "FeedPresortedUser"')
         site.store(connection)
         run(kept_url, JOB, NOW, segmentSize=size)
@@ -293,7 +293,7 @@ def test_an_incremental_run_skips_what_is_fresh_and_renews_what_is_half_expired(
     renewed = run(site_url, JOB, NOW + 15 * MINUTE, incremental=True)
     assert renewed.counts["processed"] == 60
     times = {(NOW + 15 * MINUTE, NOW + 45 * MINUTE)}
-    for table in ("FeedPresorted", "FeedPresortedUser"):
+    for table in ("FeedSegment", "FeedPresortedUser"):
         assert set(rows(connection, f'SELECT "computedAt", "expiresAt" FROM "{table}"')) == times
 
 
@@ -330,18 +330,18 @@ def test_another_pattern_makes_every_feed_anew() -> None:
 def test_the_same_run_twice_rewrites_nothing(site_url: str, connection: Connection) -> None:
     random_feed_site(3).store(connection)
     run(site_url, JOB, NOW)
-    before = [versions(connection, table) for table in ("FeedPresorted", "FeedPresortedUser")]
+    before = [versions(connection, table) for table in ("FeedSegment", "FeedPresortedUser")]
     again = run(site_url, JOB, NOW)
-    assert [versions(connection, table) for table in ("FeedPresorted", "FeedPresortedUser")] == before
+    assert [versions(connection, table) for table in ("FeedSegment", "FeedPresortedUser")] == before
     assert (again.counts["written"], again.reasons["unchanged"]) == (0, len(before[1]))
 
 
 def test_an_older_run_that_comes_late_leaves_the_newer_feeds(site_url: str, connection: Connection) -> None:
     random_feed_site(3).store(connection)
     run(site_url, JOB, NOW + MINUTE)
-    before = versions(connection, "FeedPresorted")
+    before = versions(connection, "FeedSegment")
     late = run(site_url, JOB, NOW)
-    assert versions(connection, "FeedPresorted") == before != {}
+    assert versions(connection, "FeedSegment") == before != {}
     assert late.reasons["newer-result"] > 0
     assert run(site_url, JOB, NOW, incremental=True).refreshed == 0
 

@@ -16,7 +16,7 @@ from sitejobs.feed.feed_presort_cleanup import FIND, JOB
 from sitejobs.postgres.connection import connect, is_transient
 from tests.feed.feed_changes import changed_feed_site
 from tests.feed.feed_sites import FeedSite, Person, Quiz, random_feed_site
-from tests.feed.running import rows, run, versions
+from tests.feed.running import back_to_rows, rows, run, versions
 from tests.feed.sites import NOW, Post
 from tests.feed.test_failures import page_of_all
 from tests.feed.test_feed_presort import assert_nothing_unwanted, stored
@@ -97,9 +97,9 @@ def test_what_may_be_shown_stays_untouched(site_url: str, connection: Connection
     presorted(site_url, connection, site)
     site.people[1] = Person(visible=False)
     site.store(connection)
-    before = [versions(connection, table) for table in ("FeedPresorted", "FeedPresortedUser")]
+    before = [versions(connection, table) for table in ("FeedSegment", "FeedPresortedUser")]
     done = run(site_url, JOB, NOW + 29 * MINUTE)
-    assert [versions(connection, table) for table in ("FeedPresorted", "FeedPresortedUser")] == before
+    assert [versions(connection, table) for table in ("FeedSegment", "FeedPresortedUser")] == before
     assert (done.counts["written"], done.reasons) == (0, {"nothing-to-remove": 1})
 
 
@@ -126,11 +126,12 @@ def test_expired_segments_other_versions_and_those_beyond_the_limit_go(site_url:
 def test_damaged_segments_go_and_stop_nothing(site_url: str, connection: Connection) -> None:
     random_feed_site(2).store(connection)
     run(site_url, feed_presort.JOB, NOW)
+    back_to_rows(connection)
     users = [user for (user,) in rows(connection, 'SELECT DISTINCT "userId" FROM "FeedPresorted" ORDER BY 1')]
     damaged = ("{}", "3", "[7]", '[{"kind": "post"}]', '[{"kind": "post", "id": "x"}]', '[{"id": 1}]', "[null]", "null")
     for user, items in zip(users, damaged, strict=False):
         connection.execute(
-            'UPDATE "FeedPresorted" SET "items" = %s WHERE "userId" = %s AND "segmentIndex" = 0', [items, user]
+            'UPDATE "FeedPresortedRow" SET "items" = %s WHERE "userId" = %s AND "segmentIndex" = 0', [items, user]
         )
     done = run(site_url, JOB, NOW + MINUTE)
     assert done.counts["written"] == len(damaged)
@@ -210,7 +211,7 @@ def test_cleanup_and_presort_run_side_by_side_again_and_again(site_url: str, con
     assert all(is_transient(error) for error in collisions), collisions
     page_of_all(site_url, feed_presort.JOB, NOW + timedelta(days=5))
     last = stored(connection)
-    connection.execute('DELETE FROM "FeedPresorted"')
+    connection.execute('DELETE FROM "FeedSegment"')
     connection.execute('DELETE FROM "FeedPresortedUser"')
     page_of_all(site_url, feed_presort.JOB, NOW + timedelta(days=5))
     assert stored(connection) == last

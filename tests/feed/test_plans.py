@@ -32,12 +32,14 @@ _SITE: tuple[LiteralString, ...] = (
     WHERE "id" % 20000 + step NOT IN ("id", 20001)
     """,
     """
-    INSERT INTO "FeedPresorted" ("userId", "segmentIndex", "items", "algorithmVersion", "computedAt", "expiresAt")
-    SELECT "id", 0, jsonb_build_array(jsonb_build_object(
-               'kind', 'post', 'id', ("id" * 7)::text,
-               'author', jsonb_build_object('id', (1 + "id" * 7 % 20000)::text))),
-           'v1', now(), now() + interval '1 hour'
+    INSERT INTO "FeedSegment" ("userId", "segmentIndex", "algorithmVersion", "computedAt", "expiresAt", "presentation",
+                               "id", "score", "match", "affinity", "recency", "quality", "trending")
+    SELECT "id", 0, 'v1', now(), now() + interval '1 hour', '{post}', ARRAY["id" * 7], '{0}', '{NULL}', '{0}', '{0}',
+           '{0}', '{0}'
     FROM "User" WHERE "id" <= 5000
+    """,
+    """
+    INSERT INTO "FeedCard" SELECT 'post', "id", now(), 0, '{}' FROM "Post"
     """,
     "ANALYZE",
 )
@@ -116,7 +118,7 @@ def test_a_page_reads_no_large_table_from_end_to_end(
     large_site: psycopg.Connection, statement: LiteralString, values: dict[str, Any]
 ) -> None:
     found = nodes(large_site, statement, PAGE | values)
-    assert {it.get("Relation Name") for it in found} & {"Profile", "Post", "FeedPresorted"}
+    assert {it.get("Relation Name") for it in found} & {"Profile", "Post", "FeedSegment"}
     # "FeedPresortedUser" is empty here.
     scanned = {it["Relation Name"] for it in found if it["Node Type"] == "Seq Scan"} - {"FeedPresortedUser"}
-    assert scanned & {"User", "Profile", "Post", "PostFeatures", "ProfileAccess", "FeedPresorted"} == set()
+    assert scanned & {"User", "Profile", "Post", "PostFeatures", "ProfileAccess", "FeedSegment", "FeedCard"} == set()

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from tests.feed.feed_sites import FeedSite, Person, Quiz, random_feed_site
-from tests.feed.running import rows, run
+from tests.feed.running import back_to_rows, rows, run
 from tests.feed.sites import NOW, Post, Site, random_site
 from tests.feed.test_feed_presort import expected, rounded, stored
 from tests.feed.test_trending import liked, trends
@@ -44,8 +44,9 @@ def test_any_bigint_is_an_id_of_users_posts_and_questions(site_url: str, connect
     kept = run(site_url, feed_presort_cleanup.JOB, NOW + MINUTE, batchSize=3)
     assert kept.counts["written"] == 0
     # The form in which ids were stored before they were texts
+    back_to_rows(connection)
     connection.execute("""
-        UPDATE "FeedPresorted" SET "items" = (
+        UPDATE "FeedPresortedRow" SET "items" = (
             SELECT jsonb_agg(item || jsonb_build_object('id', (item->>'id')::numeric) || CASE
                 WHEN item->'author' = 'null' THEN '{}' ELSE jsonb_build_object('author',
                     item->'author' || jsonb_build_object('id', (item->'author'->>'id')::numeric)) END ORDER BY place)
@@ -62,7 +63,8 @@ def test_what_is_no_bigint_is_no_card(site_url: str, connection: Connection, id_
     of_ids(1, 2).store(connection)
     run(site_url, feed_presort.JOB, NOW)
     damaged = Jsonb([{"kind": "post", "id": id_, "author": {"id": "2"}}])
-    connection.execute('UPDATE "FeedPresorted" SET "items" = %s WHERE "userId" = 1', [damaged])
+    back_to_rows(connection)
+    connection.execute('UPDATE "FeedPresortedRow" SET "items" = %s WHERE "userId" = 1', [damaged])
     assert run(site_url, feed_presort_cleanup.JOB, NOW + MINUTE).counts["written"] == 1
 
 

@@ -152,7 +152,7 @@ def test_what_cannot_be_shown_is_said(presorted: str, tmp_path: Path, arguments:
 
 def test_a_feed_that_was_cleaned_up_or_is_empty_says_so(presorted: str, connection: Connection, tmp_path: Path) -> None:
     env = environment(DATABASE_URL=presorted, SITEJOBS_HOME=str(tmp_path))
-    connection.execute('DELETE FROM "FeedPresorted" WHERE "userId" = 4')
+    connection.execute('DELETE FROM "FeedSegment" WHERE "userId" = 4')
     assert "has been cleaned up" in sitejobs("feed", "--userId=4", env=env).stderr
     connection.execute("""UPDATE "FeedPresortedUser" SET "skipped" = 'nothing-to-show' WHERE "userId" = 4""")
     assert "as of 2026-11-23 12:00 UTC: nothing-to-show" in sitejobs("feed", "--userId=4", env=env).stderr

@@ -163,8 +163,8 @@ _ALL = (
     Described(
         feed_presort_cleanup.JOB,
         {"FeedPresorted": ("userId", "segmentIndex")},
-        """UPDATE "FeedPresorted" SET "expiresAt" = '2026-06-01' WHERE "userId" = (
-            SELECT min("userId") FROM "FeedPresorted")""",
+        """UPDATE "FeedSegment" SET "expiresAt" = '2026-06-01' WHERE "userId" = (
+            SELECT min("userId") FROM "FeedSegment")""",
         """UPDATE "User" SET "deletedAt" = '2026-06-01' WHERE "id" = {key}""",
         looks_always=True,
         before=("match-scores", "feed-presort"),

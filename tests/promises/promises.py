@@ -21,7 +21,7 @@ from tests.promises.site import PromiseSite
 
 Rows = Mapping[tuple[Any, ...], Mapping[str, Any]]
 
-TIMES = {"scoredAt", "computedAt", "updatedAt", "indexedAt", "checkedAt", "expiresAt", "checks"}
+TIMES = {"scoredAt", "computedAt", "updatedAt", "indexedAt", "checkedAt", "expiresAt", "madeAt", "checks"}
 """Columns that depend on the run, not on the site."""
 OF_COMPANY = {"rank", "reasons", "items", "phase1Json", "fingerprint"}
 """Columns that depend on which other users exist."""

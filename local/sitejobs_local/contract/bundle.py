@@ -29,6 +29,9 @@ def _columns(text: str) -> tuple[Column, ...]:
 _SCORES = """userId bigint; candidateUserId bigint; score real; scoreQuiz real; scoreInterests real;
     scoreRatingsQuality real; scoreRatingsFit real; scoreNew real; scoreNearby real; distanceKm real"""
 
+_FEED_PRESORTED = """userId bigint; segmentIndex smallint; items jsonb; phase1Json text; algorithmVersion text;
+    computedAt timestamp with time zone; expiresAt timestamp with time zone"""
+
 BUNDLE_TABLES: tuple[Table, ...] = (
     Table(
         "JobRun",
@@ -289,15 +292,32 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
-        "FeedPresorted",
+        "FeedSegment",
         jobs=(FEED, FEED_CLEANUP),
         columns=_columns(
-            """userId bigint; segmentIndex smallint; items jsonb; phase1Json text; algorithmVersion text;
-            computedAt timestamp with time zone; expiresAt timestamp with time zone"""
+            """userId bigint; segmentIndex smallint; algorithmVersion text; computedAt timestamp with time zone;
+            expiresAt timestamp with time zone; phase1Json text; presentation text[]; id bigint[];
+            score double precision[]; match double precision[]; affinity double precision[];
+            recency double precision[]; quality double precision[]; trending double precision[]"""
         ),
         indexes=(Index(("userId", "segmentIndex"), unique=True),),
         owned=True,
     ),
+    Table(
+        "FeedCard",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns("kind text; id bigint; madeAt timestamp with time zone; hash bigint; card jsonb"),
+        indexes=(Index(("kind", "id", "madeAt")),),
+        owned=True,
+    ),
+    Table(
+        "FeedPresortedRow",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns(_FEED_PRESORTED),
+        indexes=(Index(("userId", "segmentIndex"), unique=True),),
+        owned=True,
+    ),
+    Table("FeedPresorted", jobs=(FEED,), columns=_columns(_FEED_PRESORTED), owned=True, view=True),
     Table(
         "FeedPresortedUser",
         jobs=(FEED, FEED_CLEANUP),

@@ -170,44 +170,63 @@ SELECT "keys"[least("end", cardinality("keys"))], least("end", cardinality("keys
 FROM known, generate_series(%(page_size)s::bigint, cardinality("keys") + %(page_size)s - 1, %(page_size)s) AS "end"
 ORDER BY "end";
 
--- Loss of FeedPresorted
+-- Loss of FeedSegment
         WITH held AS (
             SELECT COALESCE(sum(f."segments"), 0) AS "all",
                    COALESCE(sum(f."segments") FILTER (WHERE u."id" IS NULL), 0) AS "left"
             FROM "FeedPresortedUser" f LEFT JOIN "User" u ON u."id" = f."userId" AND u."deletedAt" IS NULL
         ), shown AS (
-            SELECT s."userId", item->>'kind' AS "kind",
+    SELECT s."userId", s."segmentIndex",
+'{"highlight": "post", "post": "post", "suggestion": "suggestion", "grid": "suggestion", "question": "question"}'::jsonb
+    ->> i."presentation"
+ AS "kind", i."id",
+           CASE WHEN i."presentation" IN ('suggestion', 'grid') THEN i."id" END AS "author"
+    FROM
+(SELECT s.* FROM (
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", NULL::jsonb AS "items", "presentation", "id"
+FROM "FeedSegment"
+UNION ALL
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", "items", NULL, NULL FROM "FeedPresortedRow"
+) AS s WHERE s."userId" = ANY(ARRAY(
+SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT 1000
+)) AND s."expiresAt" > %(now)s)
+ s CROSS JOIN LATERAL unnest(s."presentation", s."id") AS i ("presentation", "id")
+    WHERE s."items" IS NULL
+    UNION ALL
+    SELECT s."userId", s."segmentIndex", item->>'kind',
     CASE WHEN item->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->>'id')::bigint
          WHEN item->>'id' ~ '^-?[0-9]{19}$' THEN CASE
              WHEN (item->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->>'id')::bigint END
-         END AS "id",
+         END,
     CASE WHEN item->'author'->>'id' ~ '^-?[0-9]{1,18}$' THEN (item->'author'->>'id')::bigint
          WHEN item->'author'->>'id' ~ '^-?[0-9]{19}$' THEN CASE
              WHEN (item->'author'->>'id')::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (item->'author'->>'id')::bigint END
-         END AS "author"
-            FROM "FeedPresorted" s
-            CROSS JOIN LATERAL jsonb_array_elements(
-                CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
-            WHERE s."userId" = ANY(ARRAY(
+         END
+    FROM
+(SELECT s.* FROM (
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", NULL::jsonb AS "items", "presentation", "id"
+FROM "FeedSegment"
+UNION ALL
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", "items", NULL, NULL FROM "FeedPresortedRow"
+) AS s WHERE s."userId" = ANY(ARRAY(
 SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT 1000
-)) AND s."expiresAt" > %(now)s
+)) AND s."expiresAt" > %(now)s)
+ s CROSS JOIN LATERAL jsonb_array_elements(
+        CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
         ), cards AS (
             SELECT avg(CASE WHEN a."id" IS NULL OR s."kind" = 'post' AND p."id" IS NULL THEN 1 ELSE 0 END) AS "gone"
             FROM shown s
+            LEFT JOIN "Post" p ON s."kind" = 'post' AND p."id" = s."id" AND p."deletedAt" IS NULL
             LEFT JOIN (
                 SELECT DISTINCT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id" WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
-            ) AS a ON a."id" = s."author"
-            LEFT JOIN "Post" p ON p."id" = s."id" AND p."deletedAt" IS NULL
-            WHERE s."author" <> s."userId"
+            ) AS a ON a."id" = COALESCE(p."userId", s."author")
+            WHERE s."kind" <> 'question' AND COALESCE(p."userId", s."author") IS DISTINCT FROM s."userId"
         )
         SELECT GREATEST(held."left", round(held."all" * COALESCE(cards."gone", 0)))::bigint, held."all"::bigint
         FROM held, cards;
 
 -- _REMOVE_USERS
 DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s);
-
--- _REMOVE_SEGMENTS
-DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s);
 
 -- _READ_STORED
 SELECT k."userId", u."id" IS NOT NULL, (s."computedAt" > %(now)s AND s."computedAt" <= clock_timestamp()), s."computedAt" = %(now)s

@@ -150,9 +150,13 @@ SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."c
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
     "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people";
 
--- _REMOVE_SEGMENTS
-DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(users)s);
-
 -- _COPY_SEGMENTS
-COPY "FeedPresorted" ("userId", "segmentIndex", "items", "phase1Json", "algorithmVersion", "computedAt", "expiresAt")
+COPY "FeedSegment" ("userId", "segmentIndex", "algorithmVersion", "computedAt", "expiresAt", "phase1Json",
+                    "presentation", "id", "score", "match", "affinity", "recency", "quality", "trending")
 FROM STDIN (FORMAT BINARY);
+
+-- _REMOVE_SEGMENTS
+DELETE FROM "FeedSegment" WHERE "userId" = ANY(%(users)s);
+
+-- _REMOVE_ROWS
+DELETE FROM "FeedPresortedRow" WHERE "userId" = ANY(%(users)s);

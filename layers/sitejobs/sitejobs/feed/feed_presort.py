@@ -11,7 +11,7 @@ from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_people
 from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
-from sitejobs.feed.segments import write_feeds
+from sitejobs.feed.segments import remove_segments, write_feeds
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.skip_reasons import SkipReason
@@ -33,9 +33,6 @@ ORDER BY k."userId"
 _REMOVE_USERS: Final[LiteralString] = """DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s)"""
 """Removes the fingerprints of users who are deleted or gone."""
 
-_REMOVE_SEGMENTS: Final[LiteralString] = """DELETE FROM "FeedPresorted" WHERE "userId" = ANY(%(gone)s)"""
-"""Removes the segments of users who are deleted or gone."""
-
 
 def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> PageSummary:
     """Make and write the feeds of these users; remove those of deleted users."""
@@ -53,7 +50,7 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     users = [user for user in keys if user not in left]
     if gone:
         connection.execute(_REMOVE_USERS, {"gone": gone})
-        connection.execute(_REMOVE_SEGMENTS, {"gone": gone})
+        remove_segments(connection, gone)
     if users:
         rules = Rules.from_parameters(parameters)
         inputs = read_inputs(connection, users, parameters)

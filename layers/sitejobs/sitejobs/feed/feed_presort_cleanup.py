@@ -8,7 +8,7 @@ from psycopg import Connection
 from sitejobs.feed import losses
 from sitejobs.feed.options import FEED_PRESORT_CLEANUP, FeedPresortCleanupOptions
 from sitejobs.feed.rules import read_version
-from sitejobs.feed.sources import IS_VISIBLE, card_id
+from sitejobs.feed.sources import IS_VISIBLE, SEGMENTS, cards_of
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters
 from sitejobs.jobs.skip_reasons import SkipReason
@@ -18,7 +18,10 @@ SELECT "userId" FROM (
     (SELECT "userId" FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
     UNION
-    (SELECT DISTINCT "userId" FROM "FeedPresorted" WHERE "userId" BETWEEN %(first)s AND %(last)s
+    (SELECT DISTINCT "userId" FROM "FeedSegment" WHERE "userId" BETWEEN %(first)s AND %(last)s
+     ORDER BY "userId" LIMIT %(limit)s)
+    UNION
+    (SELECT DISTINCT "userId" FROM "FeedPresortedRow" WHERE "userId" BETWEEN %(first)s AND %(last)s
      ORDER BY "userId" LIMIT %(limit)s)
 ) AS known ORDER BY "userId" LIMIT %(limit)s
 """
@@ -33,29 +36,27 @@ WITH segments AS (
         WHEN s."segmentIndex" >= %(maxSegments)s THEN 'beyond-max-segments'
         WHEN s."expiresAt" <= %(now)s THEN 'expired'
         WHEN jsonb_typeof(s."items") <> 'array' THEN 'unreadable'
-        END AS "reason", s."items"
-    FROM "FeedPresorted" s
+        WHEN cardinality(s."presentation") <> cardinality(s."id") THEN 'unreadable'
+        END AS "reason", s."items", s."presentation", s."id"
+    FROM ({SEGMENTS}) AS s
     LEFT JOIN "User" viewer ON viewer."id" = s."userId" AND viewer."deletedAt" IS NULL
     WHERE s."userId" = ANY(%(keys)s)
 ),
 shown AS MATERIALIZED (
-    SELECT s."userId", s."segmentIndex", item->>'kind' AS "kind",
-           {card_id("item->>'id'")} AS "id", {card_id("item->'author'->>'id'")} AS "author"
-    FROM segments s CROSS JOIN LATERAL jsonb_array_elements(s."items") AS item
-    WHERE s."reason" IS NULL
+    {cards_of('(SELECT * FROM segments WHERE "reason" IS NULL)')}
 ),
 blocked AS MATERIALIZED (
     SELECT "blockerId" AS "userId", "blockedId" AS "other" FROM "UserBlock" WHERE "blockerId" = ANY(%(keys)s)
     UNION SELECT "blockedId", "blockerId" FROM "UserBlock" WHERE "blockedId" = ANY(%(keys)s)
 ),
-people AS MATERIALIZED (
-    SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
-    WHERE a."id" IN (SELECT "author" FROM shown) AND {IS_VISIBLE}
-),
 posts AS MATERIALIZED (
     SELECT p."id", p."userId" AS "author", p."visibility"::text AS "visibility" FROM "Post" p
     WHERE p."id" IN (SELECT "id" FROM shown WHERE "kind" = 'post') AND p."deletedAt" IS NULL
       AND p."userId" IS NOT NULL
+),
+people AS MATERIALIZED (
+    SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
+    WHERE a."id" IN (SELECT "author" FROM shown UNION SELECT "author" FROM posts) AND {IS_VISIBLE}
 ),
 questions AS MATERIALIZED (
     SELECT q."id" FROM "QuizQuestion" q JOIN "Quiz" z ON z."id" = q."quizId"
@@ -65,8 +66,8 @@ invalid AS (
     SELECT s."userId", s."segmentIndex", min(CASE
         WHEN s."kind" = 'post' AND post."id" IS NULL THEN 'post-gone'
         WHEN s."kind" = 'question' AND question."id" IS NULL THEN 'question-gone'
-        WHEN s."kind" <> 'question' AND s."author" IS DISTINCT FROM s."userId" AND person."id" IS NULL
-            THEN 'author-hidden'
+        WHEN s."kind" <> 'question' AND COALESCE(s."author", post."author") IS DISTINCT FROM s."userId"
+            AND person."id" IS NULL THEN 'author-hidden'
         WHEN blocked."other" <> s."userId" THEN 'author-blocked'
         -- Looked up one by one: for NOT EXISTS the planner may hash the whole of ProfileAccess.
         WHEN s."kind" = 'post' AND post."visibility" IS DISTINCT FROM 'PUBLIC' AND post."author" <> s."userId" AND (
@@ -77,10 +78,10 @@ invalid AS (
         WHEN s."kind" IS NULL OR s."id" IS NULL THEN 'unreadable'
         END) AS "reason"
     FROM shown s
-    LEFT JOIN people person ON person."id" = s."author"
     LEFT JOIN posts post ON s."kind" = 'post' AND post."id" = s."id"
+    LEFT JOIN people person ON person."id" = COALESCE(s."author", post."author")
     LEFT JOIN questions question ON s."kind" = 'question' AND question."id" = s."id"
-    LEFT JOIN blocked ON blocked."userId" = s."userId" AND blocked."other" = s."author"
+    LEFT JOIN blocked ON blocked."userId" = s."userId" AND blocked."other" = COALESCE(s."author", post."author")
     GROUP BY s."userId", s."segmentIndex"
 )
 SELECT s."userId", s."segmentIndex", COALESCE(s."reason", invalid."reason") AS "reason"
@@ -106,10 +107,30 @@ WHERE u."id" IS NULL OR s."userId" IS NULL
 """Finds the users who are gone or have no FeedPresortedUser row, and tells whether they have one."""
 
 REMOVE_SEGMENTS: Final[LiteralString] = """
-DELETE FROM "FeedPresorted" s USING unnest(%(users)s::bigint[], %(indices)s::smallint[]) AS found ("userId", "index")
-WHERE s."userId" = found."userId" AND s."segmentIndex" = found."index"
+WITH found AS MATERIALIZED (
+    SELECT * FROM unnest(%(users)s::bigint[], %(indices)s::smallint[]) AS found ("userId", "index")
+),
+removed AS (
+    DELETE FROM "FeedSegment" s USING found
+    WHERE s."userId" = found."userId" AND s."segmentIndex" = found."index" RETURNING 1
+),
+removed_rows AS (
+    DELETE FROM "FeedPresortedRow" s USING found
+    WHERE s."userId" = found."userId" AND s."segmentIndex" = found."index" RETURNING 1
+)
+SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM removed_rows)
 """
-"""Removes segments by user and index."""
+"""Removes segments by user and index; tells how many."""
+
+# Presorts only add cards, so they are not in the way of each other.
+REMOVE_CARDS: Final[LiteralString] = """
+DELETE FROM "FeedCard" c
+WHERE EXISTS (SELECT FROM "FeedCard" n WHERE n."kind" = c."kind" AND n."id" = c."id" AND n."madeAt" > c."madeAt")
+   OR c."kind" = 'post' AND NOT EXISTS (SELECT FROM "Post" p WHERE p."id" = c."id" AND p."deletedAt" IS NULL)
+   OR c."kind" = 'suggestion' AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = c."id" AND u."deletedAt" IS NULL)
+   OR c."kind" = 'question' AND NOT EXISTS (SELECT FROM "QuizQuestion" q WHERE q."id" = c."id")
+"""
+"""Removes cards that a newer one replaces, and those of posts, users and questions that are gone."""
 
 MARK_STALE: Final[LiteralString] = """
 UPDATE "FeedPresortedUser" SET "fingerprint" = NULL WHERE "userId" = ANY(%(users)s)
@@ -136,7 +157,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     summary = PageSummary(processed=len(keys))
     if removed:
         users, indices, reasons = zip(*removed, strict=True)
-        summary.written = connection.execute(REMOVE_SEGMENTS, {"users": list(users), "indices": list(indices)}).rowcount
+        row = connection.execute(REMOVE_SEGMENTS, {"users": list(users), "indices": list(indices)}).fetchone()
+        assert row is not None
+        summary.written = row[0]
         summary.reasons.update(reasons)
         connection.execute(MARK_STALE, {"users": sorted(set(users))})
     if left & locked:
@@ -144,6 +167,10 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     summary.skip(SkipReason.BEING_PRESORTED, len(set(wanted) - free))
     summary.skip(SkipReason.NOTHING_TO_REMOVE, len(set(keys).difference(wanted)))
     return summary
+
+
+def _remove_cards(connection: Connection) -> None:
+    connection.execute(REMOVE_CARDS)
 
 
 def _parameters(options: FeedPresortCleanupOptions, environment: Mapping[str, str]) -> Parameters:
@@ -155,4 +182,5 @@ JOB = KeyedJob(
     Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"', losses.FEEDS),
     refresh,
     parameters=_parameters,
+    tidy=_remove_cards,
 )

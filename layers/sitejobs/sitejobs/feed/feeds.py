@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,23 @@ FIRST_MATCHES, SPARE = 6, 4
 """Profiles read at first: of FIRST_MATCHES matches, and of as many others as a feed usually suggests, + SPARE."""
 
 ReadPeople = Callable[[Iterable[int]], Mapping[int, Person]]
-Segment = list[str]
-"""Cards as JSON."""
+
+
+class Item(NamedTuple):
+    """A card in a feed. `shared`: what is equal for all who see it; parts that its score has not are None."""
+
+    presentation: str
+    id: int
+    score: float
+    match: float | None
+    affinity: float | None
+    recency: float | None
+    quality: float | None
+    trending: float | None
+    shared: str
+
+
+Segment = list[Item]
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,7 @@ class _Maker:
     def __init__(self, inputs: Inputs, rules: Rules, now: datetime) -> None:
         self._inputs, self._rules = inputs, rules
         self.figures = _figures(inputs.posts, now)
-        self._posts: dict[int, tuple[str, str]] = {}
+        self._posts: dict[int, tuple[str, float, float, float]] = {}
         self._questions: dict[int, str] = {}
         self._recency = millionths(recency(self.figures.age_hours)).tolist()
         self._quality = millionths(self.figures.quality).tolist()
@@ -138,7 +154,7 @@ class _Maker:
             return None
         shown = {suggestions.ids[slot.place] for segment in segments for slot in segment if slot.kind == "suggestion"}
 
-        def card(slot: Placed) -> str:
+        def card(slot: Placed) -> Item:
             if slot.kind == "post":
                 return self._post(slot, ranked)
             if slot.kind == "question":
@@ -148,46 +164,44 @@ class _Maker:
         made = [[card(slot) for slot in segment] for segment in segments]
         return Feed(user, made, sorted(shown | suggestions.hidden))
 
-    def _post(self, slot: Placed, ranked: _Ranked) -> str:
+    def _post(self, slot: Placed, ranked: _Ranked) -> Item:
         index = ranked.posts[slot.place]
         made = self._posts.get(index)
         if made is None:
             made = self._posts[index] = self._for_everybody(index)
-        opened, parts = made
-        return cards.closed(
-            opened,
-            slot.presentation,
-            ranked.scores[slot.place] / MICRO,
-            f'{{"affinity":{ranked.affinities[slot.place] / MICRO!r},{parts}}}',
-        )
+        shared, recency, quality, trending = made
+        score, affinity = ranked.scores[slot.place] / MICRO, ranked.affinities[slot.place] / MICRO
+        id_ = self._inputs.posts[index].id
+        return Item(slot.presentation, id_, score, None, affinity, recency, quality, trending, shared)
 
-    def _for_everybody(self, index: int) -> tuple[str, str]:
-        """What is equal for all viewers of a post's card, and of the parts of its score."""
+    def _for_everybody(self, index: int) -> tuple[str, float, float, float]:
+        """The shared card of a post, and the parts of its score that are equal for all."""
         post = self._inputs.posts[index]
         author = cards.author_json(post.author, post.name, post.avatar)
         media = post.media[0] if post.media else None
         return (
             cards.post_json(post.id, author, post.text, media, _iso(post.created)),
-            f'"recency":{self._recency[index] / MICRO!r},"quality":{self._quality[index] / MICRO!r},'
-            f'"trending":{self._trending[index] / MICRO!r}',
+            self._recency[index] / MICRO,
+            self._quality[index] / MICRO,
+            self._trending[index] / MICRO,
         )
 
-    def _suggestion(self, slot: Placed, person: Person, match: float) -> str:
-        opened = cards.suggestion_json(person.id, person.name, person.avatar, person.bio)
+    def _suggestion(self, slot: Placed, person: Person, match: float) -> Item:
+        shared = cards.suggestion_json(person.id, person.name, person.avatar, person.bio)
         part, weighted = round(match * MICRO), round(match * self._rules.weights.suggestion * MICRO)
-        return cards.closed(opened, slot.presentation, weighted / MICRO, f'{{"match":{part / MICRO!r}}}')
+        return Item(slot.presentation, person.id, weighted / MICRO, part / MICRO, None, None, None, None, shared)
 
-    def _question(self, slot: Placed, question: Question) -> str:
-        opened = self._questions.get(question.id)
-        if opened is None:
-            opened = self._questions[question.id] = cards.question_json(
+    def _question(self, slot: Placed, question: Question) -> Item:
+        shared = self._questions.get(question.id)
+        if shared is None:
+            shared = self._questions[question.id] = cards.question_json(
                 question.id,
                 question.quiz,
                 question.prompt,
                 question.options,
                 _iso(question.updated),
             )
-        return cards.closed(opened, slot.presentation, 0.0, "{}")
+        return Item(slot.presentation, question.id, 0.0, None, None, None, None, None, shared)
 
 
 def _figures(posts: Sequence[Post], now: datetime) -> PostFigures:

@@ -2,7 +2,7 @@
 
 from typing import Final, LiteralString
 
-from sitejobs.feed.sources import IS_VISIBLE, card_id
+from sitejobs.feed.sources import IS_VISIBLE, SEGMENTS, cards_of
 from sitejobs.jobs.losses import SAMPLE, Loss, lost
 
 FEATURES = (lost("PostFeatures", 'SELECT FROM "Post" p WHERE p."id" = s."postId" AND p."deletedAt" IS NULL'),)
@@ -44,32 +44,30 @@ AFFINITY = (
 _SAMPLED: Final[LiteralString] = f"""
 SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT {SAMPLE}
 """
+_LOOKED_INTO: Final[LiteralString] = f"""
+(SELECT s.* FROM ({SEGMENTS}) AS s WHERE s."userId" = ANY(ARRAY({_SAMPLED})) AND s."expiresAt" > %(now)s)
+"""
 
 # The share is one of cards, not of segments: a popular post that goes is in everybody's first segment. Cards of
 # questions have no author and do not count.
 FEEDS = (
     Loss(
-        "FeedPresorted",
+        "FeedSegment",
         f"""
         WITH held AS (
             SELECT COALESCE(sum(f."segments"), 0) AS "all",
                    COALESCE(sum(f."segments") FILTER (WHERE u."id" IS NULL), 0) AS "left"
             FROM "FeedPresortedUser" f LEFT JOIN "User" u ON u."id" = f."userId" AND u."deletedAt" IS NULL
         ), shown AS (
-            SELECT s."userId", item->>'kind' AS "kind", {card_id("item->>'id'")} AS "id",
-                   {card_id("item->'author'->>'id'")} AS "author"
-            FROM "FeedPresorted" s
-            CROSS JOIN LATERAL jsonb_array_elements(
-                CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
-            WHERE s."userId" = ANY(ARRAY({_SAMPLED})) AND s."expiresAt" > %(now)s
+            {cards_of(_LOOKED_INTO)}
         ), cards AS (
             SELECT avg(CASE WHEN a."id" IS NULL OR s."kind" = 'post' AND p."id" IS NULL THEN 1 ELSE 0 END) AS "gone"
             FROM shown s
+            LEFT JOIN "Post" p ON s."kind" = 'post' AND p."id" = s."id" AND p."deletedAt" IS NULL
             LEFT JOIN (
                 SELECT DISTINCT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id" WHERE {IS_VISIBLE}
-            ) AS a ON a."id" = s."author"
-            LEFT JOIN "Post" p ON p."id" = s."id" AND p."deletedAt" IS NULL
-            WHERE s."author" <> s."userId"
+            ) AS a ON a."id" = COALESCE(p."userId", s."author")
+            WHERE s."kind" <> 'question' AND COALESCE(p."userId", s."author") IS DISTINCT FROM s."userId"
         )
         SELECT GREATEST(held."left", round(held."all" * COALESCE(cards."gone", 0)))::bigint, held."all"::bigint
         FROM held, cards

@@ -23,6 +23,38 @@ def card_id(text: LiteralString) -> LiteralString:
          END"""
 
 
+_KIND: Final[LiteralString] = """
+'{"highlight": "post", "post": "post", "suggestion": "suggestion", "grid": "suggestion", "question": "question"}'::jsonb
+    ->> i."presentation"
+"""
+"""`KIND_OF` in SQL."""
+
+SEGMENTS: Final[LiteralString] = """
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", NULL::jsonb AS "items", "presentation", "id"
+FROM "FeedSegment"
+UNION ALL
+SELECT "userId", "segmentIndex", "algorithmVersion", "expiresAt", "items", NULL, NULL FROM "FeedPresortedRow"
+"""
+"""All segments. Those of before cards were stored apart have `items`, the others arrays."""
+
+
+def cards_of(segments: LiteralString) -> LiteralString:
+    """SQL of the cards of `segments`: `"kind"`, `"id"`, and `"author"`, NULL where the post tells it.
+
+    A segment has arrays, or `items` if it is of before cards were stored apart. What is no card has no kind or id.
+    """
+    return f"""
+    SELECT s."userId", s."segmentIndex", {_KIND} AS "kind", i."id",
+           CASE WHEN i."presentation" IN ('suggestion', 'grid') THEN i."id" END AS "author"
+    FROM {segments} s CROSS JOIN LATERAL unnest(s."presentation", s."id") AS i ("presentation", "id")
+    WHERE s."items" IS NULL
+    UNION ALL
+    SELECT s."userId", s."segmentIndex", item->>'kind', {card_id("item->>'id'")}, {card_id("item->'author'->>'id'")}
+    FROM {segments} s CROSS JOIN LATERAL jsonb_array_elements(
+        CASE jsonb_typeof(s."items") WHEN 'array' THEN s."items" ELSE '[]' END) AS item
+    """
+
+
 _TAKEN: Final[LiteralString] = """
 p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
 """

@@ -114,6 +114,7 @@ class KeyedJob:
     ----------
     parameters : what Plan reads from options and environment for all pages.
     prepare : what Plan does first, once a run.
+    tidy : what Plan does before that, once a run for everyone, after it has made sure that the sources can be read.
     noun : what a key is called.
     only, size : the options' fields for a single key, and for the keys in one transaction.
     scan : most keys that an incremental page scans, unless a transaction has more.
@@ -124,6 +125,7 @@ class KeyedJob:
     refresh: Refresh
     parameters: ReadParameters = no_parameters
     prepare: Prepare = no_preparation
+    tidy: Prepare = no_preparation
     noun: str = "user"
     only: str = "user_id"
     size: str = "batch_size"
@@ -143,6 +145,7 @@ class KeyedJob:
         if not cursor:
             if key is None:
                 guard(resources, run, options, self.keys.losses, values)
+                self.tidy(connection)
             self.prepare(connection)
         if key is not None:
             return self._plan_one(connection, values, context, key)

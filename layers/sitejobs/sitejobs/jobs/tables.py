@@ -52,9 +52,9 @@ _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "affinity": ("PostFeatures", "UserAffinityProfile"),
         "feed-presort": (
             *("MatchList", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
-            *("FeedPresorted", "FeedPresortedUser"),
+            *("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),
         ),
-        "feed-presort-cleanup": ("FeedPresorted", "FeedPresortedUser"),
+        "feed-presort-cleanup": ("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),
     }
 )
 _MEDIA: Final = ("media-metadata", "media-metadata-all", "media-metadata-batch")
