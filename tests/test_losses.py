@@ -198,7 +198,7 @@ def test_what_expires_by_age_is_no_loss(copy: Site) -> None:
     path = copy.hide("Post", "false")
     copy.run("trending", path)
     copy.run("feed-presort-cleanup", path)
-    assert copy.stored()["TrendingScore"] == copy.stored()["FeedSegment"] == 0
+    assert copy.stored()["TrendingScore"] == copy.stored()["FeedPresorted"] == 0
 
 
 @pytest.mark.parametrize("name", [name for name, job in BY_NAME.items() if "user_id" in job.options.model_fields])
