@@ -110,3 +110,13 @@ def test_an_incremental_run_leaves_what_it_computed_to_no_avail(site: Connection
     done = machine.run(NOW, {"topK": 9, "incremental": True})
     assert done.counts["written"] == 0
     assert done.reasons["unchanged"] > 0
+
+
+def test_the_server_keeps_no_statistics_of_elements_but_knows_how_long_lists_are(
+    site: Connection, machine: Site
+) -> None:
+    load(site, draw(63, 40, "mixed"))
+    machine.run(NOW)
+    site.execute("""ANALYZE "MatchList" """)
+    known = """SELECT attname FROM pg_stats WHERE tablename = 'MatchList' AND elem_count_histogram IS NOT NULL"""
+    assert [name for (name,) in site.execute(known)] == ["candidateUserId"]

@@ -7,6 +7,15 @@ SELECT "blockedId", "blockerId" FROM "UserBlock"
 WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
 ) AS rows;
 
+-- _COUNT_CANDIDATES
+SELECT array_agg("profiles"::int8), array_agg("owners"::int8), array_agg("visible"::int8), array_agg("users"::int8) FROM (
+SELECT count(*) AS "profiles", count(DISTINCT p."userId") AS "owners",
+       count(*) FILTER (WHERE p."isVisible") AS "visible",
+       (SELECT count(*) FROM "User" u
+        WHERE u."id" = ANY((SELECT %(ids)s)::bigint[]) AND u."deletedAt" IS NULL) AS "users"
+FROM "Profile" p WHERE p."userId" = ANY((SELECT %(ids)s)::bigint[]) AND p."deletedAt" IS NULL
+) AS rows;
+
 -- _READ_PROFILES
 SELECT array_agg("userId"::int8), array_agg("id"::int8), array_agg("visible"::int2) FROM (
 SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"

@@ -17,6 +17,21 @@ WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
 """
 """Reads the blocks that the users made or received, as pairs of a user and the other side."""
 
+_COUNT_CANDIDATES: Final[LiteralString] = """
+SELECT count(*) AS "profiles", count(DISTINCT p."userId") AS "owners",
+       count(*) FILTER (WHERE p."isVisible") AS "visible",
+       (SELECT count(*) FROM "User" u
+        WHERE u."id" = ANY((SELECT %(ids)s)::bigint[]) AND u."deletedAt" IS NULL) AS "users"
+FROM "Profile" p WHERE p."userId" = ANY((SELECT %(ids)s)::bigint[]) AND p."deletedAt" IS NULL
+"""
+"""Counts the undeleted users and their undeleted profiles: all are candidates if all four equal the number of ids.
+
+Nearly always they are, and this takes half as long as reading who is. The SELECT about the ids hides them from the
+planner, which weighs each: of thousands that takes as long as reading them.
+"""
+
+_COUNTS = dict.fromkeys(("profiles", "owners", "visible", "users"), "int8")
+
 _READ_PROFILES: Final[LiteralString] = """
 SELECT p."userId", p."id", COALESCE(p."isVisible", false)::int AS "visible"
 FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
@@ -44,13 +59,16 @@ def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices,
 
 
 def still_candidates(connection: Connection, ids: Indices) -> Indices:
-    """Those of the ids that are visible and undeleted now, ascending."""
+    """Those of the ids, all different, that are visible and undeleted now, ascending."""
+    counts = fetch_columns(connection, _COUNT_CANDIDATES, {"ids": ids}, _COUNTS)
+    if all(count[0] == len(ids) for count in counts.values()):
+        return np.sort(ids)
     found = fetch_columns(connection, _READ_PROFILES, {"ids": ids}, {"userId": "int8", "id": "int8", "visible": "int2"})
     order = np.lexsort((found["id"], found["userId"]))
     users = found["userId"][order]
     # Of several profiles of a user the last one counts, as in the population.
-    counts = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
-    return np.asarray(users[counts & (found["visible"][order] == 1)])
+    last = np.append(users[1:] != users[:-1], np.ones(min(len(users), 1), bool))
+    return np.asarray(users[last & (found["visible"][order] == 1)])
 
 
 def still_viewers(connection: Connection, ids: Indices) -> Indices:
