@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +20,14 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.errors import DatabaseFailure, Transient
 from sitejobs.postgres.connection import Database, connect, translated_errors
+from sitejobs.postgres.shared_session import schemas_of
+from sitejobs_local.contract.roles import role_script
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import Server
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S
+from tests.local.command import environment, sitejobs
 from tests.skips import Lacking, program
 
 ODD = {
@@ -144,6 +147,85 @@ def test_a_pooler_that_drops_our_settings_or_refuses_them_is_given_them_afterwar
         assert setting(connection, "search_path") == "site, public"
         with pytest.raises(psycopg.errors.QueryCanceled):
             connection.execute("SELECT pg_sleep(30)")
+
+
+def test_nothing_outlives_a_transaction_of_a_shared_session(pooler: Pooler, database_url: str) -> None:
+    alter(database_url, ODD)
+    with (
+        pooler("transaction", size=1) as url,
+        connect(url, search_path='site, "My Data"', statement_timeout_ms=70) as ours,
+    ):
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            ours.execute("SELECT pg_sleep(30)")
+        assert_as_altered(url)
+        with ours.transaction():
+            ours.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            with ours.transaction():  # a savepoint
+                assert_settled(ours)
+            assert setting(ours, "transaction_isolation") == "repeatable read"
+        with (
+            ours.cursor() as cursor,
+            cursor.copy("COPY (SELECT interval '1 day', current_setting('search_path')) TO STDOUT") as copy,
+        ):
+            assert list(copy.rows()) == [("1 day", 'site, "My Data"')]
+        assert_as_altered(url)
+
+
+def test_a_whole_run_leaves_no_setting_on_the_sessions_that_it_shared(pooler: Pooler, database_url: str) -> None:
+    alter(database_url, {**ODD, "search_path": "nowhere"})
+    with pooler("transaction", size=3) as url:
+        env = environment(DATABASE_URL=url, DATABASE_SEARCH_PATH="public")
+        for command in (
+            ["population", "--users=60"],
+            ["match-scores", "--maxConcurrency=2"],
+            ["matches", "--userId=1"],
+        ):
+            done = sitejobs(*command, env=env)
+            assert done.returncode == 0, done.stdout + done.stderr
+        with ExitStack() as transactions:
+            for _ in range(3):  # each takes a session of its own
+                other = transactions.enter_context(psycopg.connect(url, prepare_threshold=None))
+                assert setting(other, "search_path") == "nowhere"
+                assert_altered(other)
+
+
+def assert_as_altered(url: str) -> None:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
+        assert_altered(other)
+        assert setting(other, "search_path") == '"$user", public'
+
+
+def assert_altered(other: psycopg.Connection) -> None:
+    """What PgBouncer does not restore for each client."""
+    for name in ("bytea_output", "extra_float_digits", "array_nulls", "transform_null_equals"):
+        assert setting(other, name) == ODD[name]
+    assert setting(other, "statement_timeout") == "0"
+
+
+def test_the_sessions_of_a_role_that_we_print_need_no_setting(database_url: str) -> None:
+    alter(database_url, ODD)
+    script = role_script("polled", [], ("My Data", "public"))
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute('CREATE ROLE "polled" LOGIN')
+        try:
+            owner.execute("\n".join(line for line in script.splitlines() if line.startswith("ALTER ROLE")).encode())
+            with psycopg.connect(database_url, user="polled", client_encoding="UTF8") as theirs:
+                assert_settled(theirs)
+                assert setting(theirs, "search_path") == '"My Data", public'
+        finally:
+            owner.execute('DROP ROLE "polled"')
+
+
+@pytest.mark.parametrize(
+    ("search_path", "schemas"),
+    [
+        ("public", ["public"]),
+        ('Site, "My ""Data""",$user', ["site", 'My "Data"', "$user"]),
+        ('"a,b" , c', ["a,b", "c"]),
+    ],
+)
+def test_a_search_path_is_read_as_the_server_reads_it(search_path: str, schemas: list[str]) -> None:
+    assert schemas_of(search_path) == schemas
 
 
 def test_sessions_that_share_one_of_the_servers_keep_their_time_zones(pooler: Pooler, database_url: str) -> None:

@@ -1,17 +1,21 @@
 """Grants that let a role run the jobs, and do nothing else."""
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
+from sitejobs.postgres.connection import SESSION_SETTINGS
 from sitejobs_local.contract.bundle import BUNDLE_TABLES
 from sitejobs_local.contract.mend import grant, listed, literal
 from sitejobs_local.contract.model import Table, identifier, needed
 from sitejobs_local.contract.site import SITE_TABLES
 
+DEFAULT_SCHEMAS: Final = ("public",)
+
 
 def role_script(
     role: str,
     jobs: Collection[str],
-    schemas: Sequence[str] = ("public",),
+    schemas: Sequence[str] = DEFAULT_SCHEMAS,
     *,
     with_iam: bool = False,
     by_column: bool = False,
@@ -32,6 +36,9 @@ def role_script(
         *([f"ALTER ROLE {quoted} LOGIN;", f"GRANT rds_iam TO {quoted};"] if with_iam else [with_password]),
         f"GRANT USAGE ON SCHEMA {listed(schemas)} TO {quoted};",
         "",
+        "-- What its sessions need behind RDS Proxy or PgBouncer, which hand on no settings",
+        *_settings(quoted, schemas),
+        "",
         "-- The site's tables",
         *_grants(SITE_TABLES, role, jobs, by_column=by_column),
         "",
@@ -40,6 +47,13 @@ def role_script(
         grant("SELECT", identifier("SitejobsMigration"), role),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _settings(quoted: str, schemas: Sequence[str]) -> Iterator[str]:
+    if tuple(schemas) != DEFAULT_SCHEMAS:
+        yield f"ALTER ROLE {quoted} SET search_path = {listed(schemas)};"
+    for name, value in SESSION_SETTINGS.items():
+        yield f"ALTER ROLE {quoted} SET {name} = {literal(value)};"
 
 
 def _grants(tables: Sequence[Table], role: str, jobs: Collection[str], *, by_column: bool = False) -> Iterator[str]:

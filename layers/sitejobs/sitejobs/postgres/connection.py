@@ -1,7 +1,7 @@
 """One PostgreSQL connection for each execution environment: made lazily, checked before use, kept between calls.
 
 It works behind a pooler (RDS Proxy, PgBouncer), since nothing relies on session state: settings are sent in the startup
-packet, no statement is prepared, no temporary table is made.
+packet or set for one transaction, no statement is prepared, no temporary table is made.
 """
 
 import os
@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
+from sitejobs.postgres.shared_session import SessionConnection
 
 # Failures after which a retry may succeed: lost or refused connections, restarts, too many clients, a server that is
 # read-only during a failover, and transactions that conflict.
@@ -36,7 +37,7 @@ PERMANENT_ERRORS: tuple[type[psycopg.Error], ...] = (
     pg.OutOfMemory,
 )
 
-_SETTINGS: Final = {
+SESSION_SETTINGS: Final = {
     # Output formats of times, bytes and numbers: a database or a role may have set others, which psycopg cannot read.
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -67,9 +68,8 @@ _OF_ENVIRONMENT: Final = {
 }
 """Connection parameters and libpq's environment variables for them."""
 
-_SETTLE: Final[LiteralString] = """
-SELECT set_config(given."name", given."value", false)
-FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
+_READ_OTHERS: Final[LiteralString] = """
+SELECT given."name" FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
 JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
 WHERE now."setting" <> given."value"
 """
@@ -103,7 +103,7 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
         connection = _connect(url, {})
     try:
         _check_encoding(connection)
-        _settle(connection, settings)
+        _share_unless_settled(connection, settings)
     except BaseException:
         connection.close()
         raise
@@ -111,7 +111,7 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
 
 
 def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict[str, str]:
-    settings = dict(_SETTINGS)
+    settings = dict(SESSION_SETTINGS)
     if search_path:
         settings["search_path"] = search_path
     if statement_timeout_ms is not None:
@@ -119,13 +119,13 @@ def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict
     return settings
 
 
-def _connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection:
+def _connect(url: str, settings: Mapping[str, str]) -> SessionConnection:
     """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one wins."""
     given = _parts(url)
     options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
     for name, value in settings.items():
         options.append(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ "))
-    return psycopg.connect(
+    return SessionConnection.connect(
         url,
         autocommit=True,
         prepare_threshold=None,
@@ -163,13 +163,11 @@ def _check_encoding(connection: psycopg.Connection) -> None:
         )
 
 
-def _settle(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
-    """Set what differs: a pooler may silently drop the options of the startup packet.
-
-    PgBouncer restores the time zone, the styles and the encoding for each client. The rest, such as search_path and
-    statement_timeout, stays with the server's session: docs/deploying.md says what to do.
-    """
-    connection.execute(_SETTLE, [list(settings), list(settings.values())])
+def _share_unless_settled(connection: SessionConnection, settings: Mapping[str, str]) -> None:
+    """A pooler may refuse the options of the startup packet, or drop them: then they are set for each transaction."""
+    others = connection.execute(_READ_OTHERS, [list(settings), list(settings.values())]).fetchall()
+    if others:
+        connection.share({name: settings[name] for (name,) in others})
 
 
 class Database:
