@@ -323,7 +323,10 @@ def finish_with_token(log: Path, **variables: str) -> JsonObject:
         return answer
 
 
-def test_a_function_logs_in_with_a_token_that_it_signs_itself(postgres_server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("authorities", ["DATABASE_CA_FILE", "SSL_CERT_FILE"])  # named, or the system's
+def test_a_function_logs_in_with_a_token_that_it_signs_itself(
+    postgres_server: Server, tmp_path: Path, authorities: str
+) -> None:
     tls, authority = tls_of_localhost(tmp_path)
     logins: list[Startup] = []
 
@@ -339,10 +342,10 @@ def test_a_function_logs_in_with_a_token_that_it_signs_itself(postgres_server: S
                 DATABASE_PORT=str(port),
                 DATABASE_NAME=str(parts["dbname"]),
                 DATABASE_USER=str(parts["user"]),
-                DATABASE_CA_FILE=str(authority),
                 AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
                 AWS_SECRET_ACCESS_KEY="not-to-be-shown",
                 AWS_SESSION_TOKEN="a-session",
+                **{authorities: str(authority)},
             )
     # It has asked the database.
     assert answer["errorType"] == "InvalidInput"

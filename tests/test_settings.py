@@ -9,6 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import InvalidInput
+from sitejobs.handlers.authorities import joined_authorities
 from sitejobs.handlers.settings import Settings, database_url, read_settings
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
@@ -95,7 +96,7 @@ def test_an_address_made_of_a_secret_demands_a_verified_server() -> None:
         "sslmode": "verify-full",
         "sslrootcert": "/etc/authorities.crt",
     }
-    assert from_secret(SECRET)["sslrootcert"] == "system"
+    assert from_secret(SECRET)["sslrootcert"] == joined_authorities()
 
 
 def test_a_password_may_hold_anything() -> None:
@@ -104,9 +105,34 @@ def test_a_password_may_hold_anything() -> None:
     assert (parts["password"], parts["user"], parts["host"]) == (password, "a@b:c", "db.example.com")
 
 
-def test_port_and_database_may_be_left_out() -> None:
-    parts = from_secret({name: SECRET[name] for name in ("host", "username", "password")})
-    assert (parts["port"], parts["dbname"]) == ("5432", "postgres")
+RDS_MANAGED = {"username": "site", "password": "pw"}
+"""The secret that RDS makes and rotates by itself."""
+
+
+def test_what_a_secret_does_not_say_is_taken_from_the_variables() -> None:
+    place = {"DATABASE_HOST": "site.abc.rds.amazonaws.com", "DATABASE_NAME": "people"}
+    parts = from_secret(RDS_MANAGED, **place)
+    assert [parts[name] for name in ("host", "port", "dbname", "user")] == [
+        place["DATABASE_HOST"],
+        "5432",
+        "people",
+        "site",
+    ]
+    assert from_secret(RDS_MANAGED, **place, DATABASE_PORT="6432")["port"] == "6432"
+
+
+def test_what_a_secret_says_comes_before_the_variables() -> None:
+    parts = from_secret(SECRET, DATABASE_HOST="elsewhere", DATABASE_PORT="1", DATABASE_NAME="other")
+    assert [parts[name] for name in ("host", "port", "dbname")] == ["db.example.com", "5433", "people"]
+
+
+@pytest.mark.parametrize("secret", [RDS_MANAGED, SECRET | {"dbname": "", "host": None}])
+def test_neither_host_nor_database_is_guessed(secret: dict[str, Any]) -> None:
+    lacking = r"^set DATABASE_HOST \(or host in the secret\), DATABASE_NAME \(or dbname in the secret\): "
+    with pytest.raises(InvalidInput, match=lacking):
+        from_secret(secret)
+    with pytest.raises(InvalidInput, match=r"^set DATABASE_NAME \(or dbname in the secret\): "):
+        from_secret(secret, DATABASE_HOST="h")
 
 
 @pytest.mark.parametrize(
@@ -117,12 +143,12 @@ def test_port_and_database_may_be_left_out() -> None:
         '["hunter2"]',
         "null",
         {"host": "h", "username": "u"},
-        {"username": "u", "password": "hunter2"},
+        {"host": "h", "password": "hunter2"},
         SECRET | {"port": "hunter2"},
     ],
 )
 def test_a_secret_of_another_shape_is_refused_without_being_shown(secret: Any) -> None:
-    with pytest.raises(InvalidInput, match="JSON object with host, username, password") as caught:
+    with pytest.raises(InvalidInput, match="JSON object with username, password") as caught:
         from_secret(secret)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -189,8 +215,7 @@ def test_a_secret_and_tokens_exclude_one_another() -> None:
         database_url(read_settings(IAM | {"DATABASE_SECRET_ARN": ARN}), no_secret, no_token)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER"])
-def test_what_the_secret_names_is_not_given_beside_it(name: str) -> None:
-    settings = read_settings({"DATABASE_SECRET_ARN": ARN, name: "other"})
-    with pytest.raises(InvalidInput, match=f"^{name}: only with DATABASE_AUTHENTICATION=iam"):
+def test_the_user_whom_a_secret_names_is_not_given_beside_it() -> None:
+    settings = read_settings({"DATABASE_SECRET_ARN": ARN, "DATABASE_USER": "other"})
+    with pytest.raises(InvalidInput, match=r"^DATABASE_USER: only with DATABASE_AUTHENTICATION=iam"):
         database_url(settings, no_secret, no_token)

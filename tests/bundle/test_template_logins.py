@@ -73,8 +73,8 @@ def refusals(parameters: dict[str, str]) -> list[str]:
     [
         ({}, ["DatabaseSecretArn"]),
         ({"DatabaseSecretArn": SECRET_ARN}, []),
-        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseHost": "h"}, ["DatabaseHost"]),
-        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseName": "n", "DatabaseUser": "u"}, ["DatabaseName", "DatabaseUser"]),
+        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseHost": "h", "DatabaseName": "n"}, []),
+        ({"DatabaseSecretArn": SECRET_ARN, "DatabaseUser": "u"}, ["DatabaseUser"]),
         (TOKENS, []),
         (TOKENS | {"DatabaseSecretArn": SECRET_ARN}, ["DatabaseSecretArn"]),
         (TOKENS | {"DatabaseResourceId": ""}, ["DatabaseResourceId"]),

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from sitejobs.errors import InvalidInput
+from sitejobs.handlers.authorities import joined_authorities
 from sitejobs.variables import Variables, read_environment
 
 ReadSecret = Callable[[str], str]
@@ -23,12 +24,12 @@ class Settings(Variables):
     database_url: str = Field(default="", alias="DATABASE_URL")
     database_authentication: Literal["password", "iam"] = Field(default="password", alias="DATABASE_AUTHENTICATION")
     database_secret_arn: str = Field(default="", alias="DATABASE_SECRET_ARN")
-    # Where the database is and who logs in, for "iam"; for "password" the secret says so.
+    # Where the database is, for "iam" and for a secret that does not say so, as those that RDS manages.
     database_host: str = Field(default="", alias="DATABASE_HOST")
     database_port: int = Field(default=5432, alias="DATABASE_PORT", ge=1, le=65535)
     database_name: str = Field(default="", alias="DATABASE_NAME")
     database_user: str = Field(default="", alias="DATABASE_USER")
-    database_ca_file: str = Field(default="system", alias="DATABASE_CA_FILE")
+    database_ca_file: str = Field(default="", alias="DATABASE_CA_FILE")
     database_search_path: str = Field(default="", alias="DATABASE_SEARCH_PATH")
     statement_timeout_ms: int = Field(default=0, alias="STATEMENT_TIMEOUT_MS", ge=0)
     work_bucket: str = Field(default="", alias="WORK_BUCKET")
@@ -70,43 +71,46 @@ def database_url(settings: Settings, read_secret: ReadSecret, sign_token: SignTo
 
 
 def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
-    if given := [name for name, value in _address(settings).items() if value]:
+    if settings.database_user:
         raise InvalidInput(
-            f"{', '.join(given)}: only with DATABASE_AUTHENTICATION=iam; with password the secret names them"
+            "DATABASE_USER: only with DATABASE_AUTHENTICATION=iam; with password the secret names the user"
         )
     if not settings.database_secret_arn:
         raise InvalidInput("set DATABASE_SECRET_ARN or DATABASE_URL: the functions need a database")
     try:
         secret = json.loads(read_secret(settings.database_secret_arn))
-        user, password, host = (secret[name] for name in ("username", "password", "host"))
-        name, port = secret.get("dbname") or "postgres", int(secret.get("port") or 5432)
+        user, password = str(secret["username"]), str(secret["password"])
+        host, name = secret.get("host") or settings.database_host, secret.get("dbname") or settings.database_name
+        port = int(secret.get("port") or settings.database_port)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(
-            "the database secret must be a JSON object with host, username, password, and optionally port and dbname"
+            "the database secret must be a JSON object with username, password, and optionally host, port and dbname"
         ) from None
-    return _url(settings, str(user), str(password), str(host), port, str(name))
+    if lacking := [
+        f"{variable} (or {key} in the secret)"
+        for variable, key, value in (("DATABASE_HOST", "host", host), ("DATABASE_NAME", "dbname", name))
+        if not value
+    ]:
+        raise InvalidInput(f"set {', '.join(lacking)}: the database secret does not say it")
+    return _url(settings, user, password, str(host), port, str(name))
 
 
 def _url_with_token(settings: Settings, sign_token: SignToken) -> str:
     if settings.database_secret_arn:
         raise InvalidInput("DATABASE_SECRET_ARN: not with DATABASE_AUTHENTICATION=iam, which needs no secret")
-    if lacking := [name for name, value in _address(settings).items() if not value]:
+    address = {
+        "DATABASE_HOST": settings.database_host,
+        "DATABASE_NAME": settings.database_name,
+        "DATABASE_USER": settings.database_user,
+    }
+    if lacking := [name for name, value in address.items() if not value]:
         raise InvalidInput(f"set {', '.join(lacking)}: DATABASE_AUTHENTICATION=iam has no secret that names them")
     host, port, user = settings.database_host, settings.database_port, settings.database_user
     return _url(settings, user, sign_token(host, port, user), host, port, settings.database_name)
 
 
-def _address(settings: Settings) -> dict[str, str]:
-    """The variables that only IAM uses, by name. Not the port: with its default one cannot tell whether it was set."""
-    return {
-        "DATABASE_HOST": settings.database_host,
-        "DATABASE_NAME": settings.database_name,
-        "DATABASE_USER": settings.database_user,
-    }
-
-
 def _url(settings: Settings, user: str, password: str, host: str, port: int, name: str) -> str:
     login = ":".join(quote(part, safe="") for part in (user, password))
     place = f"{quote(host, safe='')}:{port}/{quote(name, safe='')}"
-    # `system`: the public authorities, which suit RDS Proxy; a plain RDS instance needs Amazon's bundle.
-    return f"postgresql://{login}@{place}?sslmode=verify-full&sslrootcert={quote(settings.database_ca_file, safe='')}"
+    authorities = settings.database_ca_file or joined_authorities()
+    return f"postgresql://{login}@{place}?sslmode=verify-full&sslrootcert={quote(authorities, safe='')}"
