@@ -24,6 +24,15 @@ from tests.postgres_wire import Startup, gatekeeper, tls_of_localhost
 LAYER = REPOSITORY / "layers" / "sitejobs"
 TOYS = Path(__file__).parent / "fixtures" / "toy_job"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:toy:one"
+ENDING = {
+    "detail-type": "Step Functions Execution Status Change",
+    "detail": {
+        "executionArn": EXECUTION,
+        "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:match-scores",
+        "status": "FAILED",
+        "startDate": 1764300000000,
+    },
+}
 SECRET_OF_THE_PAGE = "Zebulon Quackenbush"
 
 
@@ -37,6 +46,7 @@ FUNCTIONS = (
     function("batch", TOYS, "app.batch_entry"),
     function("record", REPOSITORY / "functions" / "runs", "app.record"),
     function("finish", REPOSITORY / "functions" / "runs", "app.finish"),
+    function("closed", REPOSITORY / "functions" / "run_closed", "app.handler"),
 )
 
 
@@ -308,6 +318,26 @@ def test_a_secrets_manager_that_cannot_be_reached_is_asked_again(tmp_path: Path)
     answer = finish_with_secret("http://127.0.0.1:1", "arn:aws:secretsmanager:us-east-1:1:secret:x", tmp_path / "log")
     assert answer["errorType"] == "Transient"
     assert "EndpointConnectionError" in answer["errorMessage"]
+
+
+# ---- a database without the bundle's tables
+
+
+@pytest.fixture
+def unmigrated(database_url: str, tmp_path: Path) -> Iterator[Functions]:
+    with WorkerPool(FUNCTIONS, environment={"DATABASE_URL": database_url}, log_file=tmp_path / "log") as pool:
+        yield Functions(pool, database_url, tmp_path / "log")
+
+
+def test_a_database_that_is_not_migrated_is_named_with_the_command(unmigrated: Functions) -> None:
+    finish = {"run": None, "execution": EXECUTION, "error": {"Error": "NotMigrated", "Cause": "{}"}}
+    for answer in (unmigrated.plan(), unmigrated.call("finish", finish)):
+        assert answer["errorType"] == "NotMigrated"
+        assert "run `sitejobs db migrate`" in answer["errorMessage"]
+
+
+def test_an_ending_without_tables_to_note_it_in_is_no_failure(unmigrated: Functions) -> None:
+    assert unmigrated.call("closed", ENDING) == {"execution": EXECUTION, "ended": "FAILED", "closedRun": None}
 
 
 # ---- tokens of IAM

@@ -9,6 +9,10 @@ class InvalidInput(SitejobsError):
     """An option, event or setting is wrong; a retry cannot help."""
 
 
+class NotMigrated(SitejobsError):
+    """The database has none of the bundle's tables where the functions look for them."""
+
+
 class Transient(SitejobsError):
     """The database or a service was briefly not available; the same call may succeed later."""
 

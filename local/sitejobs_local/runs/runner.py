@@ -207,7 +207,7 @@ def failed(
         "error": error,
         "cause": message_of(cause),
     }
-    return Outcome(EXIT_BAD_INPUT if error == "InvalidInput" else EXIT_FAILED, summary)
+    return Outcome(EXIT_BAD_INPUT if error in ("InvalidInput", "NotMigrated") else EXIT_FAILED, summary)
 
 
 def _outcome(job: str, ended: "Execution", totals: Totals, connection: "Connection") -> Outcome:

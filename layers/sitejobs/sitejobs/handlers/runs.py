@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
-from sitejobs.errors import InvalidInput
+from sitejobs.errors import InvalidInput, NotMigrated
 from sitejobs.handlers.entry import Handler, entry, logger
 from sitejobs.handlers.environment import cached_resources, cached_settings
 from sitejobs.handlers.metrics import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job
@@ -17,6 +17,7 @@ from sitejobs.jobs.endings import METRIC_OF, job_of, read_ending
 from sitejobs.jobs.job import Run
 from sitejobs.matching.match_scores.old_rows import drop_rows
 from sitejobs.matching.options import MATCH_SCORES
+from sitejobs.postgres.connection import translated_errors
 from sitejobs.workflows.catalog import WORKFLOWS
 
 
@@ -58,7 +59,8 @@ def finish_handler() -> Handler:
 def closed_handler() -> Handler:
     """After an execution that did not succeed: closes its JobRun if it is still open, and counts the ending.
 
-    It may be called twice, late, or for executions that closed their run themselves.
+    It may be called twice, late, or for executions that closed their run themselves. Without the bundle's tables no run
+    was opened: that is no failure, which would be tried again and end among the dead letters.
     """
 
     def closed(event: JsonObject) -> JsonObject:
@@ -67,7 +69,12 @@ def closed_handler() -> Handler:
         # Counted first, so that the alarm learns of the ending even if the database does not answer.
         count(METRIC_OF[ending.status], 1)
         count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
-        run_id = runs.close_ended(cached_resources().database.connection(), ending, job)
+        try:
+            with translated_errors():
+                run_id = runs.close_ended(cached_resources().database.connection(), ending, job)
+        except NotMigrated as error:
+            logger.warning("no run to close", detail=str(error))
+            run_id = None
         logger.info("execution ended", execution=ending.execution, ended=ending.status, closed_run=run_id)
         return {"execution": ending.execution, "ended": ending.status, "closedRun": run_id}
 

@@ -5,6 +5,7 @@ packet or set for one transaction, no statement is prepared, no temporary table 
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString
@@ -13,7 +14,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+from sitejobs.errors import DatabaseFailure, InvalidInput, NotMigrated, Transient
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
 from sitejobs.postgres.shared_session import SessionConnection
 
@@ -68,6 +69,8 @@ _OF_ENVIRONMENT: Final = {
 }
 """Connection parameters and libpq's environment variables for them."""
 
+_FIRST_TABLES: Final = re.compile('"(?:JobRun|MediaMetadata)"')
+"""The bundle's tables that every function asks for first."""
 _READ_OTHERS: Final[LiteralString] = """
 SELECT given."name" FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
 JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
@@ -256,6 +259,10 @@ def translated_errors() -> Iterator[None]:
         text = describe(error)
         if is_transient(error):
             raise Transient(text) from error
+        if isinstance(error, pg.UndefinedTable) and _FIRST_TABLES.search(error.diag.message_primary or ""):
+            raise NotMigrated(
+                f"{text}: run `sitejobs db migrate`; if it was, the search path lacks its schema"
+            ) from error
         if isinstance(error, pg.UndefinedTable | pg.UndefinedColumn | pg.InsufficientPrivilege):
             raise InvalidInput(f"{text}; `sitejobs check` lists what the database lacks") from error
         raise DatabaseFailure(text) from error
