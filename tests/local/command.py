@@ -71,7 +71,7 @@ def _run(
     for number, descriptor in enumerate((os.open(given, os.O_RDONLY), os.open(output, flags), os.open(errors, flags))):
         os.dup2(descriptor, number)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, closefd=False)  # noqa: SIM115, PTH123 - a descriptor, for as long as the process lives
+        open(number, mode, closefd=False)  # noqa: SIM115 - a descriptor, for as long as the process lives
         for number, mode in enumerate(("r", "w", "w"))
     )
     os.chdir(cwd)
