@@ -23,6 +23,12 @@ from tests.surroundings import normalise
 normalise()
 
 BUNDLE = "tests/bundle/"
+LONGEST = (  # begun first: a worker that begins one of them last works alone at the end
+    BUNDLE,
+    *("tests/test_new_job.py", "tests/test_benchmarks.py", "tests/local/test_cli_runs.py", "tests/test_docs.py"),
+    *("tests/test_environment.py", "tests/media/test_runs.py", "tests/cost/", "tests/local/test_versions.py"),
+    *("tests/test_payloads.py", "tests/feed/test_runs.py", "tests/search/test_command.py", "tests/failure/"),
+)
 MEMORY_DISK = Path("/dev/shm")
 MEMORY_NEEDED = 4 << 30  # bytes; Docker gives 64 MB there
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
@@ -34,6 +40,10 @@ class FilesTogether(LoadFileScheduling):  # type: ignore[misc] # it has no types
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         return BUNDLE if file.startswith(BUNDLE) else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)
