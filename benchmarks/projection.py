@@ -107,7 +107,7 @@ def functions() -> tuple[Function, Function]:
     template = load_template(ROOT / "template.yaml")
     machine = template.state_machine(JOB.entry.name)
     by_handler = {function.handler: function for function in template.functions_of(machine)}
-    return by_handler["app.batch"], by_handler["app.plan"]
+    return by_handler["match_scores.app.batch"], by_handler["match_scores.app.plan"]
 
 
 def _page_cpu(known: Sequence[SizeFigures], users: int) -> Range:

@@ -81,8 +81,8 @@ class BenchSite:
             seconds=seconds,
             rows=int(summary["written"]),
             pages=int(summary["pages"]),
-            batch_peak_kb=peaks.get("app.batch", 0),
-            plan_peak_kb=peaks.get("app.plan", 0),
+            batch_peak_kb=peaks.get("match_scores.app.batch", 0),
+            plan_peak_kb=peaks.get("match_scores.app.plan", 0),
         )
 
     def raw_copies(self, times: int, table: str = "MatchList", rows: str = "MatchScore") -> tuple[list[float], float]:

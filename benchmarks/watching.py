@@ -15,7 +15,7 @@ _WORKER = "lambda_worker.py"
 class Watch:
     """Looks at the workers below a process from entering the context to leaving it.
 
-    `peaks`: KiB by handler, such as `app.batch`.
+    `peaks`: KiB by handler, such as `match_scores.app.batch`.
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -45,7 +45,7 @@ class Watch:
     def _look_at(self, process: psutil.Process) -> None:
         with suppress(psutil.Error, OSError):
             command = process.cmdline()
-            handler = next((word for word in command if word.startswith("app.")), None)
+            handler = next((word for word in command if ".app." in word), None)
             if handler is not None and any(word.endswith(_WORKER) for word in command):
                 self._peaks[handler] = max(self._peaks.get(handler, 0), _peak_kb(process))
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sitejobs.catalog import JOBS
+from sitejobs.handlers.tuning import NAMES
 from sitejobs.options import parse_options
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local.cli import sitejobs as command
@@ -158,7 +159,7 @@ def test_aws_knows_the_call_and_the_job_its_input(line: Line) -> None:
 @pytest.mark.parametrize("variable", sorted({name for line in LINES for name in line.variables}))
 def test_a_variable_in_front_of_a_command_is_one_that_something_reads(variable: str) -> None:
     functions = load_template(ROOT / "template.yaml").functions.values()
-    read = {name for function in functions for name in function.environment}
+    read = {*NAMES} | {name for function in functions for name in function.environment}
     assert variable in read | {"DATABASE_URL", "PYTHON"}
 
 

@@ -9,16 +9,18 @@ import pytest
 
 from sitejobs.errors import SitejobsError
 from sitejobs.feed import feed_presort_cleanup
-from sitejobs.feed.rules import Rules, read_rules
+from sitejobs.feed.rules import FeedVariables, Rules, read_rules
 from sitejobs.feed.topics import topics_of
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility.scoring import WEIGHTS
-from sitejobs.matching.scoring.parameters import read_parameters
+from sitejobs.matching.options import SnapshotVariables
+from sitejobs.matching.scoring.parameters import MatchVariables, read_parameters
 from sitejobs.postgres.reasons import REASONS, UNKNOWN
 from sitejobs.search.options import SearchableUserOptions
+from sitejobs.search.searchable_user import SearchableVariables
 from sitejobs.search.searchable_user import read_parameters as read_searchable_parameters
+from sitejobs.variables import Variables
 from sitejobs_local.database.postgres import Server
-from sitejobs_local.template.template import load_template
 from tests.databases import populated_database
 from tests.documentation import ROOT
 
@@ -30,6 +32,14 @@ OF_STATEMENTS = {"canceling", "terminating"}
 def site(postgres_server: Server) -> Iterator[str]:
     with populated_database(postgres_server, 60, 1, datetime(2026, 6, 1, tzinfo=UTC)) as url:
         yield url
+
+
+def defaults_of(model: type[Variables]) -> dict[str, str]:
+    """The settings of a model with their defaults as a table shows them."""
+    return {
+        str(info.alias): f"{info.default:g}" if isinstance(info.default, float) else str(info.default)
+        for info in model.model_fields.values()
+    }
 
 
 def columns_of(url: str, table: str) -> set[str]:
@@ -112,9 +122,7 @@ def test_every_column_of_the_feeds_tables_is_explained_and_no_other(site: str, t
 def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "search.md").read_text().partition("## Settings")[2]
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
-    function = load_template(ROOT / "template.yaml").functions["SearchableUserFunction"]
-    assert len(rows) == 2
-    assert rows == {name: function.environment[name] for name in rows}
+    assert rows == defaults_of(SearchableVariables)
     options = SearchableUserOptions()
     assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
 
@@ -129,8 +137,7 @@ def test_every_column_of_the_presorted_feeds_is_explained_and_no_other(site: str
 def test_the_settings_of_feeds_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "feed-presort.md").read_text()
     rows = dict(re.findall(r"^\| `(FEED_[A-Z_]+)` \| `(.*?)` \|", text, re.MULTILINE))
-    function = load_template(ROOT / "template.yaml").functions["FeedPresortFunction"]
-    assert rows == {name: function.environment[name] for name in rows}
+    assert rows == defaults_of(FeedVariables)
     assert read_rules(rows, 20, 3) == read_rules({}, 20, 3) == Rules()
 
 
@@ -152,9 +159,9 @@ def test_the_posts_that_are_shown_get_the_topics_that_stand_beside_them() -> Non
 def test_the_settings_have_the_defaults_that_are_given() -> None:
     text = (ROOT / "docs" / "match-scores.md").read_text().partition("## Settings")[2]
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE))
-    plan = load_template(ROOT / "template.yaml").functions["MatchScoresPlanFunction"]
-    assert len(rows) == 6
-    assert rows == {name: plan.environment[name] for name in rows}
+    assert rows | {"MATCH_WEIGHTS": None} == (defaults_of(MatchVariables) | defaults_of(SnapshotVariables)) | {
+        "MATCH_WEIGHTS": None
+    }
     assert read_parameters(rows, 200) == read_parameters({}, 200)
 
 

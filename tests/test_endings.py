@@ -25,8 +25,8 @@ from sitejobs_local.places import REPOSITORY, TEMPLATE
 from sitejobs_local.template.template import load_template
 from tests.databases import site_database
 
-MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:match-scores"
-EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:match-scores:by-hand"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:sitejobs-match-scores"
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:sitejobs-match-scores:by-hand"
 STARTED = datetime(2026, 1, 15, 3, 0, tzinfo=UTC)
 
 
@@ -104,10 +104,13 @@ def test_what_is_no_such_event_is_refused_with_the_field(wrong: JsonObject, mess
 @pytest.mark.parametrize(
     ("machine", "prefix", "job"),
     [
-        (MACHINE, "", "match-scores"),
-        (MACHINE.replace("match-scores", "test-match-scores"), "test-", "match-scores"),
-        (MACHINE.replace("match-scores", "test-match-scores"), "", None),
-        (MACHINE.replace("match-scores", "payroll"), "", None),
+        (MACHINE, "sitejobs-", "match-scores"),
+        (MACHINE, "", None),
+        (MACHINE, "site-", None),
+        (MACHINE.replace("sitejobs-", ""), "", "match-scores"),
+        (MACHINE.replace("sitejobs-", ""), "sitejobs-", None),
+        (MACHINE.replace("sitejobs-", "sitejobs-eu-"), "sitejobs-", None),
+        (MACHINE.replace("match-scores", "payroll"), "sitejobs-", None),
     ],
 )
 def test_a_state_machine_is_known_by_its_name_without_the_stacks_prefix(
@@ -213,6 +216,15 @@ def test_the_function_closes_the_run_and_counts_the_ending(site_url: str, databa
     assert sorted(line.get("job", "") for line in counted) == ["", "match-scores"]
     assert {line["service"] for line in counted} == {"runs"}
     assert all(line["runsAborted"] == [1.0] for line in counted)
+
+
+@pytest.mark.parametrize("name", ["sitejobs-workflow-job", "sitejobs-eu-match-scores", "match-scores"])
+def test_executions_of_no_job_of_the_stack_are_not_counted(name: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    machine = MACHINE.replace("sitejobs-match-scores", name)
+    answer = call("postgresql://127.0.0.1:1/nowhere", log, event(stateMachineArn=machine))
+    assert answer["closedRun"] is None
+    assert not [line for line in metrics_of(log) if "runsAborted" in line]
 
 
 def test_an_ending_is_counted_even_when_the_database_is_away_and_the_call_may_be_repeated(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sitejobs_local.template.loops import read_template
+from tests.bundle.resources import RESOURCES
 from tests.limits import PATIENCE_S
 from tools.new_job import PACKAGES, ROOT, edits_of
 from tools.new_job_template import Refused
@@ -101,12 +103,19 @@ def test_a_new_job_is_green_from_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("group", PACKAGES)
-def test_every_group_of_keyed_jobs_takes_one(group: str) -> None:
+def test_every_group_of_keyed_jobs_takes_one(group: str, tmp_path: Path) -> None:
     edits = edits_of(ROOT, NAME, group)
     assert f"layers/sitejobs/sitejobs/{PACKAGES[group]}/{MODULE}.py" in edits.new
-    assert ("NumpyLayer" in edits.texts["template.yaml"].partition("  InterestCountFunction:\n")[2][:500]) == (
-        group == "matching"
-    )
+    template = tmp_path / "template.yaml"
+    template.write_text(edits.texts["template.yaml"])
+    made = {name: it for name, it in read_template(template)["Resources"].items() if name.startswith("InterestCount")}
+    twins = {name: it for name, it in RESOURCES.items() if name.startswith("UserInterestSets")}
+    assert {name.removeprefix("InterestCount") for name in made} == {
+        name.removeprefix("UserInterestSets") for name in twins
+    }
+    function = made["InterestCountFunction"]["Properties"]
+    assert function["Handler"] == f"{MODULE}.app.handler"
+    assert function.get("Layers", []) == ([{"Ref": "NumpyLayer"}] if group == "matching" else [])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from sitejobs_local.template.loops import read_template
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".aws-sam" / "build"
@@ -136,7 +136,7 @@ def build(folder: Path = BUILD, architecture: str = "x86_64") -> subprocess.Comp
 
 def function_sizes(folder: Path = BUILD) -> list[FunctionSize]:
     """What each built function weighs with its layers, read from the template that SAM leaves beside them."""
-    template = yaml.safe_load((folder / "template.yaml").read_text())
+    template = read_template(folder / "template.yaml")
     common = template["Globals"]["Function"].get("Layers", [])
     sizes = []
     for name, resource in template["Resources"].items():

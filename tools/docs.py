@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from sitejobs.catalog import JOBS
+from sitejobs.handlers.tuning import MODELS
 from sitejobs.media.attributes import KINDS, Attributes
 from sitejobs.media.rules import Rules
 from sitejobs.options import MAX_ID, JobOptions, limits
+from sitejobs.schemas import describe
 from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.commands.jobs import flags_of
-from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.loops import read_template
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,22 +68,24 @@ def media_attributes() -> str:
 
 def media_settings() -> str:
     """The variables of the media functions: rules and limits."""
-    parameters = {
-        name: parameter
-        for name, parameter in read_yaml(ROOT / "template.yaml")["Parameters"].items()
-        if name.startswith("Media")
-    }
-    rows = []
-    for info in Rules.model_fields.values():
-        parameter = "".join(part.capitalize() for part in str(info.alias).split("_"))
-        described = str(parameters[parameter]["Description"])
-        rows.append((f"`{info.alias}`", f"`{info.default}`", described.removeprefix("Rule for uploads: ")))
+    rows = [(f"`{info.alias}`", f"`{info.default}`", str(info.description)) for info in Rules.model_fields.values()]
     return table(("variable", "default", "what it is"), rows)
+
+
+def settings_of_stack() -> str:
+    """The keys of the parameter Settings."""
+    rows = []
+    for model in MODELS:
+        for info in model.model_fields.values():
+            default = f"`{info.default}`" if isinstance(info.default, str | int | float) else ""
+            takes = describe(model, str(info.alias))
+            rows.append((f"`{info.alias}`", default, takes, str(info.description)))
+    return table(("setting", "default", "takes", "what it is"), rows)
 
 
 def parameters_of_template() -> str:
     """The parameters of the stack that `sam deploy` asks for."""
-    template = read_yaml(ROOT / "template.yaml")
+    template = read_template(ROOT / "template.yaml")
     rows = []
     for name, parameter in template["Parameters"].items():
         allowed = parameter.get("AllowedValues")
@@ -132,18 +136,21 @@ def graph_of_the_jobs() -> str:
 
 
 def schedules_of_template() -> str:
-    """The rules that start `all`: when, with which input, and the parameters that change it."""
-    template = read_yaml(ROOT / "template.yaml")
+    """The rules that start `all`: when, with which input, and after how long without a start an alarm is raised."""
+    template = read_template(ROOT / "template.yaml")
+    hours = {
+        resource["Properties"]["Dimensions"][0]["Value"]["Ref"]: resource["Properties"]["EvaluationPeriods"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"]["Namespace"] == "AWS/Events"
+    }
     rows = []
-    for resource in template["Resources"].values():
+    for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Events::Rule" and "ScheduleExpression" in resource["Properties"]:
-            parameter = resource["Properties"]["ScheduleExpression"]["Ref"]
             given = {key: value for key, value in _input_of(resource).items() if key != "trigger"}
-            expression = template["Parameters"][parameter]["Default"]
-            switch = resource["Properties"]["State"]["Ref"]
+            expression = resource["Properties"]["ScheduleExpression"]
             described = resource["Properties"]["Description"]
-            rows.append((described, f"`{expression}`", f"`{json.dumps(given)}`", f"`{parameter}`", f"`{switch}`"))
-    return table(("what runs", "when (UTC)", "input of `all`", "its time", "its switch"), rows)
+            rows.append((described, f"`{expression}`", f"`{json.dumps(given)}`", f"`{name}`", f"{hours[name]} hours"))
+    return table(("what runs", "when (UTC)", "input of `all`", "its rule", "alarm after"), rows)
 
 
 def _input_of(rule: JsonObject) -> JsonObject:
@@ -172,6 +179,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/media.md", "media attributes"): media_attributes,
     ("docs/media.md", "media settings"): media_settings,
     ("docs/deploying.md", "stack parameters"): parameters_of_template,
+    ("docs/deploying.md", "stack settings"): settings_of_stack,
     ("docs/architecture.md", "paged job"): diagram_of_paged_job,
 }
 """What makes each part: by file and name."""

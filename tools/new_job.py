@@ -35,7 +35,7 @@ OURS: Final = 'lint.isort.known-first-party = ["sitejobs", "sitejobs_local", "te
 """For ruff, which takes a module that is not there yet for somebody else's."""
 
 LONGEST_NAME = 40
-"""Letters of a name: state machines have 80, a prefix and the name of an execution's role included."""
+"""Letters of a name: state machines have 80, the name of their stack included."""
 
 AS_MODEL = "user-interest-sets"
 """The job whose lines in lists of all jobs show where the new job's lines go."""

@@ -1,15 +1,10 @@
-"""A new job in template.yaml: every resource of a job that is there, and every line that names it, gets a twin."""
+"""A new job in template.yaml: an entry in the mapping Jobs, and its name in every list that has a turn for each job."""
 
 import re
-from collections.abc import Iterator
-from itertools import groupby
 
 from tools.new_job_parts import NewJob
 
-_LINE = 119
-"""Columns that a comment above a section fills."""
-
-_RESOURCE = "(?:StateMachine(?:Role|LogGroup|Arn)?|Function|Role|LogGroup)"
+_ENDINGS = "StateMachine(?:Role|LogGroup|Arn)?|Function|Role|LogGroup"
 """What a logical id ends with, after the job's name."""
 
 
@@ -23,53 +18,52 @@ def camel(name: str) -> str:
 
 
 def twins_in_template(text: str, model: str, job: NewJob) -> str:
-    """The template with the new job beside the job `model`.
+    """The template with the new job beside the job `model`; in matching its function is one of those with numpy.
 
     Raises
     ------
     Refused : a resource has the name already, or the template does not name the model as it should.
     """
-    taken = re.search(rf"^  {job.camel}{_RESOURCE}:$", text, re.MULTILINE)
+    taken = re.search(rf"\b{job.camel}(?:{_ENDINGS})?\b", text)
     if taken:
-        raise Refused(f"{job.name} is taken: template.yaml has a resource {taken.group().strip(' :')} already")
-    made: list[str] = []
-    for ours, entries in groupby(_entries(text), key=lambda entry: _is_of(entry, model)):
-        for entry in (run := list(entries)):
-            made.append(entry if ours else _with_twin_lines(entry, model, job))
-        if ours:
-            made.append(_twin("".join(run), model, job))
-    result = "".join(made)
-    counts = [len(re.findall(rf"\b{camel(name)}{_RESOURCE}\b", result)) for name in (model, job.name)]
-    if counts[0] == 0 or counts[0] != counts[1]:
-        raise Refused(f"template.yaml: {counts[0]} mentions of {camel(model)}, {counts[1]} of {job.camel}")
-    return result
+        raise Refused(f"{job.name} is taken: template.yaml has a {taken.group()} already")
+    made = "".join(_with_twin(line, model, job) for line in text.splitlines(keepends=True))
+    made, entries = re.subn(rf"(?m)^    {camel(model)}: \{{ Name: {model},.*\n.*\}}\n", _with_entry(job), made)
+    lists = len(re.findall(rf"\b{job.camel}(?:StateMachine)?,", made))
+    if entries != 1 or lists != len(re.findall(rf"\b{camel(model)}(?:StateMachine)?,", text)) or lists == 0:
+        raise Refused(f"template.yaml: {entries} entries and {lists} lists name {camel(model)}")
+    return _with_arrays(made, job) if job.package == "matching" else made
 
 
-def _entries(text: str) -> Iterator[str]:
-    """The template cut before every line that begins in the first three columns: keys and comments."""
-    yield from re.split(r"^(?=(?:  )?[^\s])", text, flags=re.MULTILINE)
+def _with_twin(line: str, model: str, job: NewJob) -> str:
+    """A line of a list with the new job after the model: within the line's brackets, or as a line of its own."""
+    if re.match(rf" +- .*\}}-{model}:", line):
+        return line + line.replace(f"}}-{model}:", f"}}-{job.name}:")
+    item = re.search(rf"((?:!Ref )?)\b{camel(model)}((?:StateMachine)?,)", line)
+    if item is None:
+        return line
+    begin = re.match(r" *(?:- )?\[?", line)
+    assert begin is not None  # it matches the empty text
+    rest = line[item.end() :].strip()
+    twin = f"{' ' * begin.end()}{item[1]}{job.camel}{item[2]}{' ' if rest else ''}{rest}\n"
+    return f"{line[: item.end()].rstrip()}\n{twin}"
 
 
-def _is_of(entry: str, model: str) -> bool:
-    return re.match(rf"  {camel(model)}{_RESOURCE}:|  # ---- {model} -", entry) is not None
+def _with_entry(job: NewJob) -> str:
+    described = f'"{job.name}: {job.summary}, Plan and pages"'
+    place = f"Name: {job.name}, Handler: {job.module}.app.handler, Memory: 512"
+    return rf"\g<0>    {job.camel}: {{ {place}," + f"\n      Description: {described} }}\n"
 
 
-def _with_twin_lines(entry: str, model: str, job: NewJob) -> str:
-    lines = entry.splitlines(keepends=True)
-    return "".join(line + _twin(line, model, job) if _names(line, model) else line for line in lines)
+def _with_arrays(text: str, job: NewJob) -> str:
+    """The function of the new job moved from the plain ones to those with numpy."""
+    plain, arrays = (re.search(rf"  Fn::ForEach::{loop}:\n    - Job\n    - \[", text) for loop in _LOOPS)
+    if plain is None or arrays is None:
+        raise Refused(f"template.yaml: there are no loops {' and '.join(_LOOPS)}")
+    text = text[: arrays.end()] + f"{job.camel}, " + text[arrays.end() :]
+    end = text.index("]", plain.end())
+    items = re.sub(rf"\n? *\b{job.camel},", "", text[plain.end() : end])
+    return text[: plain.end()] + items + text[end:]
 
 
-def _names(line: str, model: str) -> bool:
-    return (
-        line.lstrip().startswith("- !")
-        and re.search(rf"\b{camel(model)}{_RESOURCE}\b|\}}{model}[:/\"]", line) is not None
-    )
-
-
-def _twin(text: str, model: str, job: NewJob) -> str:
-    twin = text.replace(camel(model), job.camel).replace(model.replace("-", "_"), job.module).replace(model, job.name)
-    twin = re.sub(r"^  # ---- (\S+) -+$", lambda found: f"  # ---- {found[1]} ".ljust(_LINE, "-"), twin, flags=re.M)
-    twin = re.sub(r"(?<=^      Description: ).*$", f'"{job.name}: {job.summary}, Plan and pages"', twin, flags=re.M)
-    if job.package == "matching":
-        twin = re.sub(r"^      Timeout: .*\n", r"\g<0>      Layers:\n        - !Ref NumpyLayer\n", twin, flags=re.M)
-    return twin
+_LOOPS = ("PlainFunctions", "ArrayFunctions")

@@ -1,15 +1,15 @@
-"""template.yaml read for the tests: its resources, roles and what these may do."""
+"""template.yaml with its loops written out, read for the tests: its resources, roles and what these may do."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from sitejobs.aliases import JsonObject
-from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.loops import read_template
 from sitejobs_local.template.template import load_template
 from tools.bundle import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
-DOCUMENT = read_yaml(TEMPLATE)
+DOCUMENT = read_template(TEMPLATE)
 RESOURCES: dict[str, JsonObject] = DOCUMENT["Resources"]
 COMMON: JsonObject = DOCUMENT["Globals"]["Function"]
 AS_READ = load_template(TEMPLATE)

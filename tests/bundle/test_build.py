@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sitejobs_local.template.resources import Template
 from tests.skips import Lacking, skip
 from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
 
@@ -55,9 +56,14 @@ def test_the_package_is_built_whole_and_with_bytecode(built: Path) -> None:
         assert int.from_bytes(bytecode.read_bytes()[4:8], "little") == 1
 
 
-def test_a_function_is_a_few_lines_and_carries_no_dependency(built: Path) -> None:
+def test_a_function_carries_the_few_lines_of_each_and_no_dependency(built: Path, functions: Template) -> None:
+    for function in functions.functions.values():
+        files = [path for path in function.code.rglob("*") if path.is_file()]
+        assert {path.suffix for path in files} <= {".py", ".pyc"}
+        assert all(path.name.startswith("app.") and path.stat().st_size < 5_000 for path in files)
+        assert function.code.joinpath(*function.handler.split(".")[:-1]).with_suffix(".py") in files
     for size in function_sizes(built):
-        assert size.parts["code"] < 10_000
+        assert size.parts["code"] < 100_000
 
 
 @pytest.mark.parametrize("layer", ["dependencies", "media", "numpy", "text", "tracing"])

@@ -240,7 +240,8 @@ def imported(python: Path, function: Function) -> set[str]:
     """Names of the modules that a cold start of the function leaves imported."""
     folders = ":".join(str(folder) for folder in (function.code, *function.layers))
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": folders, "LAMBDA_TASK_ROOT": str(function.code)}
-    program = "import app, json, sys; print(json.dumps(sorted(sys.modules)))"
+    module = function.handler.rpartition(".")[0]
+    program = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
     command = [str(python), "-B", "-c", program]
     asked = subprocess.run(
         command, env=environment | dict(function.environment), capture_output=True, text=True, check=True

@@ -4,12 +4,15 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.workflows.catalog import WORKFLOWS
+from sitejobs_local.template.cloudformation import STACK_NAME
+from sitejobs_local.template.resources import StateMachine
 from tests.bundle.resources import (
     AS_READ,
     COMMON,
@@ -54,7 +57,9 @@ def test_sam_and_cloudformation_accept_it() -> None:
 
 
 def test_every_job_has_a_state_machine_of_its_name_over_a_definition_that_is_filled_in() -> None:
-    machines = {machine.name: machine for machine in AS_READ.state_machines.values()}
+    stack = f"{STACK_NAME}-"
+    assert all(machine.name.startswith(stack) for machine in AS_READ.state_machines.values())
+    machines = {machine.name.removeprefix(stack): machine for machine in AS_READ.state_machines.values()}
     assert set(machines) == {*JOBS, *WORKFLOWS, "workflow-job"}
     arns = {function.arn for function in AS_READ.functions.values()}
     for machine in machines.values():
@@ -72,6 +77,10 @@ def test_a_state_machine_logs_errors_without_data_and_is_traced(name: str) -> No
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     [destination] = logging["Destinations"]
     assert destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0] in LOG_GROUPS
+
+
+def name_of(machine: StateMachine) -> str:
+    return machine.name.removeprefix(f"{STACK_NAME}-")
 
 
 @pytest.mark.parametrize("name", PAGED)
@@ -92,8 +101,8 @@ def test_a_state_machine_may_call_its_functions_and_start_its_own_pages_only(nam
         if action.startswith("states:")
     }
     place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-    assert of_itself["states:StartExecution"] == [place + ":stateMachine:${StateMachinePrefix}" + machine.name]
-    executions = place + ":execution:${StateMachinePrefix}" + machine.name
+    assert of_itself["states:StartExecution"] == [place + ":stateMachine:${AWS::StackName}-" + name_of(machine)]
+    executions = place + ":execution:${AWS::StackName}-" + name_of(machine)
     label = json.loads(machine.definition_file.read_text())["States"]["Pages"]["Label"]
     assert of_itself["states:StopExecution"] == [f"{executions}:*", f"{executions}/{label}:*"]
     assert set(of_itself) == {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
@@ -129,7 +138,8 @@ def test_every_function_runs_on_the_same_runtime_is_traced_and_sits_in_the_vpc_w
     assert COMMON["Tracing"] == "Active"
     assert COMMON["VpcConfig"]["SubnetIds"]["Fn::If"][:2] == ["InVpc", {"Ref": "VpcSubnetIds"}]
     for properties in FUNCTIONS.values():
-        assert not {"Runtime", "Architectures", "Tracing", "VpcConfig"} & set(properties)
+        assert properties.get("Runtime", COMMON["Runtime"]) == COMMON["Runtime"]
+        assert not {"Architectures", "Tracing", "VpcConfig"} & set(properties)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -216,7 +226,8 @@ def test_only_what_computes_in_arrays_carries_numpy_and_no_function_more_layers_
     layers = layers_of(name)
     assert set(layers) <= set(LAYERS)
     assert len(layers) <= 5
-    app = (AS_READ.functions[name].code / "app.py").read_text()
+    function = AS_READ.functions[name]
+    app = (function.code / Path(*function.handler.split(".")[:-1]).with_suffix(".py")).read_text()
     computes = "sitejobs.matching" in app or "sitejobs.feed.feed_presort import" in app
     assert ("NumpyLayer" in layers) == computes
 

@@ -1,18 +1,12 @@
 """What template.yaml promises of uploads: buckets, queue, alarms, limits and rules."""
 
-import re
-
-import pytest
-from pydantic import ValidationError
-
-from sitejobs.media.formats import FORMATS
-from sitejobs.media.rules import DEFAULT_FORMATS, Rules, read_rules
+from sitejobs.handlers.tuning import tuned
+from sitejobs.media.rules import Rules, read_rules
 from sitejobs.media.unchecked import PAGE_SECONDS
 from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.template.template import load_template
 from tests.bundle.resources import (
     AS_READ,
-    DOCUMENT,
     TEMPLATE,
     of_type,
 )
@@ -62,25 +56,6 @@ def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
         assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
 
 
-def test_a_parameter_takes_what_its_function_takes() -> None:
-    pattern = re.compile(DOCUMENT["Parameters"]["MediaFormats"]["AllowedPattern"])
-    looked_into = [name for name, form in FORMATS.items() if form.parsed]
-    for good in (DEFAULT_FORMATS, ", ".join(looked_into), *looked_into):
-        assert pattern.match(good), good
-    for wrong in ("", "exe", "jpeg,", "jpeg,exe", "jpeg png", ",jpeg", "jpeg;png", "JPEG"):
-        assert not pattern.match(wrong), wrong
-    numbers = [info for info in Rules.model_fields.values() if info.annotation is int]
-    assert len(numbers) == 11
-    for info in numbers:
-        name = str(info.alias)
-        parameter = DOCUMENT["Parameters"]["".join(part.title() for part in name.split("_"))]
-        for value in (parameter["MinValue"], parameter["MaxValue"]):
-            Rules.model_validate({name: str(value)})
-        for value in (parameter["MinValue"] - 1, parameter["MaxValue"] + 1):
-            with pytest.raises(ValidationError):
-                Rules.model_validate({name: str(value)})
-
-
 def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:
     watched = {
         (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
@@ -101,8 +76,11 @@ def test_a_call_for_uploads_and_a_page_of_them_end_before_their_function() -> No
 
 
 def test_every_media_function_has_the_same_rules_and_they_are_the_defaults() -> None:
-    environments = [it.environment for name, it in AS_READ.functions.items() if name.startswith("Media")]
-    assert len(environments) == 4
-    for environment in environments:
-        assert read_rules(environment) == read_rules({})
-        assert {info.alias for info in Rules.model_fields.values()} <= set(environment)
+    for settings, longest in (("{}", 180), ('{"MEDIA_MAX_SECONDS": 60}', 60)):
+        template = load_template(TEMPLATE, {"Settings": settings})
+        environments = [tuned(it.environment) for name, it in template.functions.items() if name.startswith("Media")]
+        assert len(environments) == 4
+        assert [read_rules(environment).max_seconds for environment in environments] == [longest] * 4
+        assert not any(
+            info.alias in it for info in Rules.model_fields.values() for it in environments if longest == 180
+        )

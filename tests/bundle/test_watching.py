@@ -13,6 +13,7 @@ from sitejobs.catalog import JOBS
 from sitejobs.handlers import metrics as measures
 from sitejobs.jobs.endings import METRIC_OF
 from sitejobs.jobs.runs import COUNTERS
+from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local.cost.schedules import starts_of
 from sitejobs_local.template.cloudformation import Resolver
 from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, of_type
@@ -57,9 +58,11 @@ def test_one_rule_hears_of_every_state_machine_of_a_job_that_ends_otherwise_than
     [rule] = [rule for rule in AS_READ.rules if rule.pattern["source"] == ["aws.states"]]
     assert rule.target_arns == (AS_READ.functions["RunClosedFunction"].arn,)
     assert rule.pattern["detail"]["status"] == list(METRIC_OF)
-    heard = rule.pattern["detail"]["stateMachineArn"]
-    missing = {AS_READ.state_machine(job).arn for job in JOBS} - {*heard}
-    assert not missing, "the pattern of RunClosedRule lacks them"
+    [heard] = rule.pattern["detail"]["stateMachineArn"]
+    prefix = AS_READ.functions["RunClosedFunction"].environment["STATE_MACHINE_PREFIX"]
+    assert heard["prefix"].endswith(f":stateMachine:{prefix}")
+    for job in JOBS | WORKFLOWS:
+        assert AS_READ.state_machine(job).arn == heard["prefix"] + job
 
 
 @pytest.mark.parametrize(("name", "target"), list(targets_of_rules()))
@@ -152,31 +155,25 @@ def test_a_schedule_that_starts_nothing_raises_an_alarm(rule: str) -> None:
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
     assert alarm["TreatMissingData"] == "breaching"  # EventBridge reports no zeros
     assert "DatapointsToAlarm" not in alarm  # all of its hours
-    hours = rule.removesuffix("Rule") + "ScheduleMaxHours"
-    assert alarm["EvaluationPeriods"] == {"Ref": hours}
-    parameter = DOCUMENT["Parameters"][hours]
-    assert parameter["Type"] == "Number"
     # Longer than a day only with periods of an hour or more, and never longer than a week.
     assert alarm["Period"] == 3600
-    assert (parameter["MinValue"], parameter["MaxValue"]) == (0, WEEK_HOURS)
+    assert 0 < alarm["EvaluationPeriods"] <= WEEK_HOURS
 
 
 @pytest.mark.parametrize("rule", SCHEDULES)
 def test_the_hours_until_the_alarm_suit_the_schedule(rule: str) -> None:
-    stem = rule.removesuffix("Rule")
-    starts = starts_of(DOCUMENT["Parameters"][f"{stem}Schedule"]["Default"])
+    starts = starts_of(SCHEDULES[rule]["ScheduleExpression"])
     longest = max(later - earlier for earlier, later in pairwise(starts)) / 60
-    hours = DOCUMENT["Parameters"][f"{stem}ScheduleMaxHours"]["Default"]
+    hours = ALARMS[alarm_of(rule)]["EvaluationPeriods"]
     assert longest < hours or longest == hours == WEEK_HOURS
     assert hours <= longest + 2
 
 
-@pytest.mark.parametrize("rule", SCHEDULES)
-def test_a_schedule_that_is_off_or_not_to_be_watched_has_no_alarm(rule: str) -> None:
-    stem, alarm = rule.removesuffix("Rule"), alarm_of(rule)
-    assert watched_alarms({}) == set(ALARMS)
-    assert watched_alarms({f"{stem}ScheduleState": "DISABLED"}) == set(ALARMS) - {alarm}
-    assert watched_alarms({f"{stem}ScheduleMaxHours": "0"}) == set(ALARMS) - {alarm}
+def test_schedules_that_are_off_have_no_alarms_and_are_off_until_they_are_switched_on() -> None:
+    of_schedules = {alarm_of(rule) for rule in SCHEDULES}
+    assert watched_alarms({"Schedules": "ENABLED"}) == set(ALARMS)
+    assert watched_alarms({"Schedules": "DISABLED"}) == watched_alarms({}) == set(ALARMS) - of_schedules
+    assert len(of_schedules) == len(SCHEDULES) > 1
 
 
 def test_the_functions_report_into_the_namespace_that_alarms_look_at() -> None:
@@ -218,9 +215,7 @@ def test_the_dashboards_widgets_do_not_overlap() -> None:
         cells |= taken
 
 
-@pytest.mark.parametrize(
-    "parameters", [{}, *({f"{rule.removesuffix('Rule')}ScheduleState": "DISABLED"} for rule in SCHEDULES)]
-)
+@pytest.mark.parametrize("parameters", [{}, {"Schedules": "ENABLED"}])
 def test_the_dashboard_shows_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
     [shown] = [it["properties"]["alarms"] for it in dashboard(**parameters)["widgets"] if it["type"] == "alarm"]
     assert sorted(shown) == sorted(f"arn:{name}.Arn" for name in watched_alarms(parameters))

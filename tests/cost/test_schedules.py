@@ -8,9 +8,9 @@ from sitejobs.errors import InvalidInput
 from sitejobs.workflows.options import AllOptions
 from sitejobs_local.cost.schedules import Schedule, schedules_of, starts_of
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.loops import read_template
 
-DOCUMENT = read_yaml(TEMPLATE)
+DOCUMENT = read_template(TEMPLATE)
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
 
 
@@ -25,16 +25,12 @@ def test_the_templates_schedules_are_reckoned_with_as_they_are() -> None:
     ]
 
 
-def test_a_schedule_that_is_off_and_an_irregular_one() -> None:
-    changed = {"FeedScheduleState": "DISABLED", "DailySchedule": "cron(0 6,18 ? * MON-FRI *)"}
-    parameters = {
-        name: {**parameter, "Default": changed.get(name, parameter.get("Default"))}
-        for name, parameter in DOCUMENT["Parameters"].items()
-    }
-    first, *others = schedules_of({**DOCUMENT, "Parameters": parameters})
-    assert first.when == "cron(0 6,18 ? * MON-FRI *)"
-    assert first.runs_a_month == pytest.approx(261 * 2 / 12)
-    assert len(others) == 4
+def test_an_irregular_schedule() -> None:
+    rule = DOCUMENT["Resources"]["DailyRule"]
+    irregular = {**rule, "Properties": {**rule["Properties"], "ScheduleExpression": "cron(0 6,18 ? * MON-FRI *)"}}
+    [found] = schedules_of({"Resources": {"DailyRule": irregular}})
+    assert found.when == "cron(0 6,18 ? * MON-FRI *)"
+    assert found.runs_a_month == pytest.approx(261 * 2 / 12)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from sitejobs_local.runs.deployed import AwsRefused, find, pages_of
 from sitejobs_local.runs.deployed_workflow import follow_workflow
 from sitejobs_local.runs.progress import RunProgress, Totals
 from sitejobs_local.runs.workflow_progress import Quiet, WorkflowProgress
+from sitejobs_local.template.cloudformation import STACK_NAME
 from tests.databases import site_database
 from tests.limits import PATIENCE_S
 from tests.local.cloud import aws_variables, deploy, far_environment
@@ -29,7 +30,7 @@ from tests.local.command import PROGRAM, environment, sitejobs
 from tests.matching.random_sites import NOW
 
 STACK = "the-site"
-MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:match-scores"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:sitejobs-match-scores"
 
 
 class Cloud:
@@ -65,7 +66,10 @@ def running(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
             TEMPLATE, database_url=url, log_file=folder / "log", on_event=seen, work_folder=folder / "work"
         )
         with aws:
-            jobs = {"MatchScoresStateMachine": "match-scores", "OnboardUserStateMachine": "onboard-user"}
+            jobs = {
+                "MatchScoresStateMachine": f"{STACK_NAME}-match-scores",
+                "OnboardUserStateMachine": f"{STACK_NAME}-onboard-user",
+            }
             deploy(aws, STACK, jobs)
             deploy(aws, "another", {"PayrollStateMachine": "payroll"})
             yield Cloud(aws, url, page_begun)

@@ -11,11 +11,12 @@ from sitejobs.options import parse_options
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
 from sitejobs.workflows.options import AllOptions
-from sitejobs_local.template.cloudformation import read_yaml
+from sitejobs_local.template.cloudformation import STACK_NAME
+from sitejobs_local.template.loops import read_template
 from sitejobs_local.template.template import load_template
 from tests.workflows.conftest import ROOT, Toys
 
-DOCUMENT = read_yaml(ROOT / "template.yaml")
+DOCUMENT = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, dict[str, Any]] = DOCUMENT["Resources"]
 AS_READ = load_template(ROOT / "template.yaml")
 RULES = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
@@ -65,7 +66,7 @@ def test_workflow_job_may_run_the_jobs_of_the_graph_and_itself() -> None:
     assert {resource["Ref"] for resource in start["Resource"]} == logical
     assert set(watch["Action"]) == {"states:DescribeExecution", "states:StopExecution"}
     assert {resource["Fn::Sub"] for resource in watch["Resource"]} == {
-        f"{PLACE}execution:${{StateMachinePrefix}}{job}:*" for job in STEPS
+        f"{PLACE}execution:${{AWS::StackName}}-{job}:*" for job in STEPS
     }
 
 
@@ -76,8 +77,8 @@ def test_workflows_may_run_workflow_job_and_hear_of_its_end_and_call_their_funct
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
     assert may["lambda:InvokeFunction"] == {"Fn::GetAtt": ["WorkflowsFunction", "Arn"]}
-    assert may["states:StartExecution"]["Fn::Sub"] == PLACE + "stateMachine:${StateMachinePrefix}workflow-job"
-    assert may["states:StopExecution"]["Fn::Sub"] == PLACE + "execution:${StateMachinePrefix}workflow-job:*"
+    assert may["states:StartExecution"]["Fn::Sub"] == PLACE + "stateMachine:${AWS::StackName}-workflow-job"
+    assert may["states:StopExecution"]["Fn::Sub"] == PLACE + "execution:${AWS::StackName}-workflow-job:*"
     assert may["events:PutRule"]["Fn::Sub"].endswith(":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
     machines = [AS_READ.state_machine(name).logical_id for name in (*WORKFLOWS, "workflow-job")]
     for machine in machines:
@@ -93,16 +94,15 @@ def test_these_are_the_schedules() -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_schedule_has_a_time_and_a_switch_of_its_own(name: str) -> None:
-    rule, stem = RULES[name], name.removesuffix("Rule")
-    assert rule["ScheduleExpression"] == {"Ref": f"{stem}Schedule"}
-    assert rule["State"] == {"Ref": f"{stem}ScheduleState"}
-    expression = DOCUMENT["Parameters"][f"{stem}Schedule"]["Default"]
+def test_a_schedule_has_a_time_of_its_own_and_the_switch_of_all(name: str) -> None:
+    rule = RULES[name]
+    assert rule["State"] == {"Ref": "Schedules"}
+    expression = rule["ScheduleExpression"]
     assert expression == EXPECTED[name][0]
     _, _, day, _, weekday, _ = expression.removeprefix("cron(").removesuffix(")").split()
     assert "?" in (day, weekday)
-    switch = DOCUMENT["Parameters"][f"{stem}ScheduleState"]
-    assert (switch["Default"], switch["AllowedValues"]) == ("ENABLED", ["ENABLED", "DISABLED"])
+    switch = DOCUMENT["Parameters"]["Schedules"]
+    assert (switch["Default"], switch["AllowedValues"]) == ("DISABLED", ["ENABLED", "DISABLED"])
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -130,7 +130,7 @@ def test_the_event_of_a_schedule_starts_the_right_jobs(toys: Toys, name: str) ->
     [target] = RULES[name]["Targets"]
     event = json.loads(target["Input"])
     assert event == {**EXPECTED[name][1], "trigger": "schedule"}
-    ended = toys.run(AS_READ.state_machines[target["Arn"]["Ref"]].name, **event)
+    ended = toys.run(AS_READ.state_machines[target["Arn"]["Ref"]].name.removeprefix(f"{STACK_NAME}-"), **event)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     seen = toys.seen()
     assert tuple(job for job in STEPS if job in seen) == parse_options(AllOptions, event).jobs()

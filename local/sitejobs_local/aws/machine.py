@@ -289,7 +289,9 @@ def _hears(rule: Rule, machine: str, status: str) -> bool:
     if rule.pattern.get("source") != ["aws.states"]:
         return False
     detail = rule.pattern["detail"]
-    return machine in detail["stateMachineArn"] and status in detail["status"]
+    heard = detail["stateMachineArn"]
+    prefixes = tuple(item["prefix"] for item in heard if isinstance(item, dict))
+    return (machine in heard or machine.startswith(prefixes)) and status in detail["status"]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     from sitejobs_local.cost.rates import read_rates
     from sitejobs_local.cost.schedules import schedules_of
     from sitejobs_local.places import TEMPLATE
-    from sitejobs_local.template.cloudformation import read_yaml
+    from sitejobs_local.template.loops import read_template
     from sitejobs_local.template.template import load_template
 
     if job is not None and job not in JOBS:
@@ -56,7 +56,7 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
         sizes = rates.jobs[name]
         full.append(full_run(name, machines[name], sizes, users, listed))
         incremental.append(incremental_run(name, machines[name], sizes, users, changed / 100, listed))
-    document = read_yaml(TEMPLATE)
+    document = read_template(TEMPLATE)
     scheduled = list(month(schedules_of(document), machines, rates, users, changed / 100, listed))
     watched = watching(document["Resources"], len(JOBS), listed)
     found = _Costs(users, changed, listed, rates, full, incremental, scheduled, watched, unknown)

@@ -215,7 +215,7 @@ def _billed(seconds: float, function: Function, waiting: float = 0.0) -> Range:
 
 def _parts(size: SizeRate, users: int) -> int:
     """Pages that take parts of the snapshot: none where Plan takes it in one piece."""
-    from sitejobs.matching.snapshot.work_files import PART_USERS
+    from sitejobs.matching.options import PART_USERS
 
     return math.ceil(users / PART_USERS) if size.snapshot_bytes and users > PART_USERS else 0
 

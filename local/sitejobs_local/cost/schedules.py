@@ -30,20 +30,17 @@ class Schedule:
 
 
 def schedules_of(document: Mapping[str, Any]) -> Iterator[Schedule]:
-    """The schedules of a template as `read_yaml` gives it, those that are on unless a parameter says otherwise.
+    """The schedules of a template as `read_template` gives it, as if they were switched on.
 
     Raises
     ------
     InvalidInput : an expression cannot be reckoned with.
     """
-    defaults = {name: parameter.get("Default") for name, parameter in document["Parameters"].items()}
     for resource in document["Resources"].values():
         rule = resource.get("Properties") or {}
         if resource["Type"] != "AWS::Events::Rule" or "ScheduleExpression" not in rule:
             continue
-        if defaults[rule["State"]["Ref"]] != "ENABLED":
-            continue
-        expression = defaults[rule["ScheduleExpression"]["Ref"]]
+        expression = rule["ScheduleExpression"]
         starts = starts_of(expression)
         for target in rule["Targets"]:
             options = parse_options(AllOptions, json.loads(target["Input"]))

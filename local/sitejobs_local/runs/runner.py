@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sitejobs.errors import InvalidInput
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.runs.progress import RunProgress, Totals
-from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
+from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, STACK_NAME
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -161,10 +161,13 @@ def _run_to_end(machine: "LocalMachine", execution: str) -> "Execution":
 
 
 def taken_over(environ: Mapping[str, str], template: Path) -> dict[str, str]:
-    """Variables of this environment that the template's functions have too, such as MATCH_ALGO_VERSION."""
+    """Variables of this environment that the template's functions have too, and settings such as MATCH_ALGO_VERSION."""
+    from sitejobs.handlers.tuning import NAMES
     from sitejobs_local.template.template import load_template
 
-    known = {name for function in load_template(template).functions.values() for name in function.environment}
+    known = {*NAMES} | {
+        name for function in load_template(template).functions.values() for name in function.environment
+    }
     return {name: environ[name] for name in sorted(known - _NOT_TAKEN_OVER) if name in environ}
 
 
@@ -233,7 +236,7 @@ def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outco
     from sitejobs.jobs.runs import close_ended, close_run, run_of
 
     # The interrupt may have come before `start` returned the ARN.
-    machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{job}"
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{STACK_NAME}-{job}"
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     error, cause = INTERRUPTED
     summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitejobs_local.runs.runner import EXIT_INTERRUPTED, INTERRUPTED, Outcome, Workshop, execute, failed, succeeded
 from sitejobs_local.runs.workflow_progress import WorkflowProgress
-from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION
+from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, STACK_NAME
 
 if TYPE_CHECKING:
     from sitejobs.jobs.endings import Ending
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sitejobs_local.database.target import Target
 
 _CONTEXT = 'SELECT "context" FROM "JobRun" WHERE "id" = %s'
-_MACHINES = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:"
+_MACHINES = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{STACK_NAME}-"
 
 
 def run_workflow(

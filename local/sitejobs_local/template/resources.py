@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, TemplateError
+from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, STACK_NAME, TemplateError
 
 
 def function_arn(name: str) -> str:
@@ -147,14 +147,14 @@ class Template:
     rules: tuple[Rule, ...] = ()
 
     def state_machine(self, name: str) -> StateMachine:
-        """The state machine of that name or logical id.
+        """The state machine of that name, with or without the stack's before it, or of that logical id.
 
         Raises
         ------
         TemplateError : there is none.
         """
         for machine in self.state_machines.values():
-            if name in (machine.name, machine.logical_id):
+            if machine.name in (name, f"{STACK_NAME}-{name}") or name == machine.logical_id:
                 return machine
         known = ", ".join(sorted(machine.name for machine in self.state_machines.values())) or "none"
         raise TemplateError(f"{self.path.name} has no state machine {name!r} (it has: {known})")

@@ -16,8 +16,8 @@ from sitejobs_local.template.cloudformation import (
     Resolver,
     TemplateError,
     as_text,
-    read_yaml,
 )
+from sitejobs_local.template.loops import read_template
 from sitejobs_local.template.resources import (
     Bucket,
     Expiration,
@@ -68,7 +68,7 @@ class _Reader:
     def __init__(self, path: Path, parameters: Mapping[str, str]) -> None:
         self._path = path
         self._folder = path.resolve().parent
-        document = read_yaml(path)
+        document = read_template(path)
         self._resources: dict[str, Any] = document.get("Resources") or {}
         self._globals: dict[str, Any] = (document.get("Globals") or {}).get("Function") or {}
         self._resolver = Resolver(document, parameters, self._attribute)

@@ -105,7 +105,11 @@ class Rules:
 class VersionVariable(Variables):
     """The variable of a job that needs no other."""
 
-    version: str = Field(default="v1", alias="FEED_ALGO_VERSION")
+    version: str = Field(
+        default="v1",
+        alias="FEED_ALGO_VERSION",
+        description="stored with every feed; a new version makes all feeds stale",
+    )
 
 
 class FeedVariables(VersionVariable):
@@ -114,6 +118,7 @@ class FeedVariables(VersionVariable):
     ttl_minutes: int = Field(
         default=30,
         alias="FEED_TTL_MINUTES",
+        description="minutes after which a stored feed has expired; incremental runs renew it after half of them",
         ge=1,
         le=525_600,
         json_schema_extra={"takes": "a whole number of minutes from 1 to 525600"},

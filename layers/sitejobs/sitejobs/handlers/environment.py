@@ -43,9 +43,18 @@ def cached_resources() -> Resources:
     return Resources(
         database,
         _LazyWorkStore(settings.work_bucket),
-        dict(os.environ),
+        _variables(),
         max_loss_percent=settings.max_loss_percent,
     )
+
+
+def _variables() -> dict[str, str]:
+    """The environment, with what SETTINGS says; without any its models are not imported, for a quick start."""
+    if os.environ.get("SETTINGS", "{}").strip() in ("", "{}"):
+        return dict(os.environ)
+    from sitejobs.handlers.tuning import tuned
+
+    return tuned(os.environ)
 
 
 class _LazyWorkStore:

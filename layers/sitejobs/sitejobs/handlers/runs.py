@@ -59,16 +59,23 @@ def finish_handler() -> Handler:
 def closed_handler() -> Handler:
     """After an execution that did not succeed: closes its JobRun if it is still open, and counts the ending.
 
-    It may be called twice, late, or for executions that closed their run themselves. Without the bundle's tables no run
-    was opened: that is no failure, which would be tried again and end among the dead letters.
+    It may be called twice, late, or for executions that closed their run themselves. The rule hears of every state
+    machine whose name begins with the stack's. Two kinds are no jobs of the stack: `workflow-job`, whose workflow
+    closes what it left open, and those of a stack with a longer name.
+
+    Without the bundle's tables no run was opened: that is no failure, which would be tried again and end among the dead
+    letters.
     """
 
     def closed(event: JsonObject) -> JsonObject:
         ending = read_ending(event)
         job = job_of(ending.machine, cached_settings().state_machine_prefix, JOBS | WORKFLOWS)
+        if job is None:
+            logger.info("not one of this stack's jobs", machine=ending.machine)
+            return {"execution": ending.execution, "ended": ending.status, "closedRun": None}
         # Counted first, so that the alarm learns of the ending even if the database does not answer.
         count(METRIC_OF[ending.status], 1)
-        count_of_job(METRIC_OF[ending.status], job or ending.machine.rpartition(":")[2])
+        count_of_job(METRIC_OF[ending.status], job)
         try:
             with translated_errors():
                 run_id = runs.close_ended(cached_resources().database.connection(), ending, job)

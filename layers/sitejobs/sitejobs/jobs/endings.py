@@ -53,9 +53,10 @@ def read_ending(event: Mapping[str, Any]) -> Ending:
 
 
 def job_of(machine: str, prefix: str, jobs: Collection[str]) -> str | None:
-    """The job of a state machine, by the end of its ARN without the stack's prefix; None if there is no such job."""
-    name = machine.rpartition(":")[2].removeprefix(prefix)
-    return name if name in jobs else None
+    """The job of a state machine, by the end of its ARN after the stack's prefix; None if it is another's."""
+    name = machine.rpartition(":")[2]
+    job = name.removeprefix(prefix)
+    return job if job in jobs and name == prefix + job else None
 
 
 def _text(detail: Mapping[str, Any], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Options of the matching jobs."""
+"""Options of the matching jobs, and those of their settings that need no other module."""
 
 from typing import Final
 
@@ -6,6 +6,10 @@ from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import Number, OptionalUserId, PagedOptions, Whole
+from sitejobs.variables import Variables
+
+PART_USERS = 100_000
+"""Users up to which a snapshot is taken in one piece, and of a part of a larger one."""
 
 
 class MatchScoresOptions(PagedOptions):
@@ -51,3 +55,30 @@ COMPATIBILITY: Final = JobEntry(
     "detailed scores between each user and its matches, conversations, accesses and best suggestions",
     CompatibilityOptions,
 )
+
+
+class SnapshotVariables(Variables):
+    """The SNAPSHOT_* variables."""
+
+    max_age_seconds: int = Field(
+        default=3600,
+        alias="SNAPSHOT_MAX_AGE_SECONDS",
+        description="age in seconds up to which a run for one user uses an existing snapshot",
+        ge=0,
+    )
+    part_users: int = Field(
+        default=PART_USERS,
+        alias="SNAPSHOT_PART_USERS",
+        description="users up to which Plan takes the snapshot in one piece, and of a part of a larger one",
+        ge=1,
+    )
+
+
+class CompatibilityVariables(Variables):
+    """The COMPATIBILITY_* variables."""
+
+    version: str = Field(
+        default="v1",
+        alias="COMPATIBILITY_ALGO_VERSION",
+        description="stored with every row of compatibility; with a new version all rows are replaced",
+    )

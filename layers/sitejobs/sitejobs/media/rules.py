@@ -37,22 +37,69 @@ class Claim:
 class Rules(Variables):
     """The rules and the parser's limits, as the function's environment sets them."""
 
-    max_seconds: int = Field(default=180, alias="MEDIA_MAX_SECONDS", ge=1, le=604_800)
-    max_width: int = Field(default=3840, alias="MEDIA_MAX_WIDTH", ge=1, le=1_000_000)
-    max_height: int = Field(default=2160, alias="MEDIA_MAX_HEIGHT", ge=1, le=1_000_000)
-    max_image_pixels: int = Field(default=50_000_000, alias="MEDIA_MAX_IMAGE_PIXELS", ge=1, le=1_000_000_000)
-    max_image_mb: int = Field(default=25, alias="MEDIA_MAX_IMAGE_MB", ge=1, le=100_000)
-    max_video_mb: int = Field(default=500, alias="MEDIA_MAX_VIDEO_MB", ge=1, le=100_000)
-    max_audio_mb: int = Field(default=50, alias="MEDIA_MAX_AUDIO_MB", ge=1, le=100_000)
+    max_seconds: int = Field(
+        default=180, alias="MEDIA_MAX_SECONDS", ge=1, le=604_800, description="length at most, in seconds"
+    )
+    max_width: int = Field(
+        default=3840,
+        alias="MEDIA_MAX_WIDTH",
+        ge=1,
+        le=1_000_000,
+        description="pixels of a film at most at the longer side, either way up",
+    )
+    max_height: int = Field(
+        default=2160,
+        alias="MEDIA_MAX_HEIGHT",
+        ge=1,
+        le=1_000_000,
+        description="pixels of a film at most at the shorter side",
+    )
+    max_image_pixels: int = Field(
+        default=50_000_000,
+        alias="MEDIA_MAX_IMAGE_PIXELS",
+        ge=1,
+        le=1_000_000_000,
+        description="pixels of an image at most, width times height",
+    )
+    max_image_mb: int = Field(
+        default=25, alias="MEDIA_MAX_IMAGE_MB", ge=1, le=100_000, description="size of an image at most, in MB"
+    )
+    max_video_mb: int = Field(
+        default=500, alias="MEDIA_MAX_VIDEO_MB", ge=1, le=100_000, description="size of a video at most, in MB"
+    )
+    max_audio_mb: int = Field(
+        default=50, alias="MEDIA_MAX_AUDIO_MB", ge=1, le=100_000, description="size of a sound at most, in MB"
+    )
     formats: str = Field(
         default=DEFAULT_FORMATS,
         alias="MEDIA_FORMATS",
+        description="formats that are allowed",
         json_schema_extra={"takes": f"names out of {', '.join(FORMATS)}, comma separated"},
     )
-    parser_seconds: int = Field(default=20, alias="MEDIA_PARSER_SECONDS", ge=1, le=600)
-    parser_memory_mb: int = Field(default=512, alias="MEDIA_PARSER_MEMORY_MB", ge=64, le=8192)
-    parser_read_mb: int = Field(default=64, alias="MEDIA_PARSER_READ_MB", ge=1, le=10_000)
-    parser_max_pixels: int = Field(default=50_000_000, alias="MEDIA_PARSER_MAX_PIXELS", ge=10_000, le=1_000_000_000)
+    parser_seconds: int = Field(
+        default=20,
+        alias="MEDIA_PARSER_SECONDS",
+        ge=1,
+        le=600,
+        description="time that one upload may take to be understood, in seconds",
+    )
+    parser_memory_mb: int = Field(
+        default=512,
+        alias="MEDIA_PARSER_MEMORY_MB",
+        ge=64,
+        le=8192,
+        description="memory that one upload may take, in MB; the functions have 1,024",
+    )
+    parser_read_mb: int = Field(
+        default=64, alias="MEDIA_PARSER_READ_MB", ge=1, le=10_000, description="MB of one upload that may be read"
+    )
+    parser_max_pixels: int = Field(
+        default=50_000_000,
+        alias="MEDIA_PARSER_MAX_PIXELS",
+        ge=10_000,
+        le=1_000_000_000,
+        description="pixels of an image that is decoded, for its placeholder and colour",
+    )
 
     @field_validator("formats")
     @classmethod

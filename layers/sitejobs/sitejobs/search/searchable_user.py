@@ -23,10 +23,17 @@ ADULT_AGE = 18
 class SearchableVariables(Variables):
     """Variables of the function: which profiles are complete enough."""
 
-    min_completeness: float = Field(default=0.5, alias="SEARCHABLE_MIN_COMPLETENESS", ge=0, le=1)
+    min_completeness: float = Field(
+        default=0.5,
+        alias="SEARCHABLE_MIN_COMPLETENESS",
+        description="share of a profile's fields that must be filled in for its user to be found",
+        ge=0,
+        le=1,
+    )
     required_fields: str = Field(
         default="displayName,birthdate",
         alias="SEARCHABLE_REQUIRED_FIELDS",
+        description="fields without which nobody is found; the birthdate always is one",
         json_schema_extra={"takes": f"names out of {', '.join(FIELDS)}, comma separated"},
     )
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
-from pydantic import Field
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
@@ -17,21 +16,15 @@ from sitejobs.matching.compatibility import inputs
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
-from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions
+from sitejobs.matching.options import COMPATIBILITY, CompatibilityOptions, CompatibilityVariables
 from sitejobs.matching.passed_over import NOT_FINITE, RELATIONS, count_passed_over, note_passed_over
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs.variables import Variables, read_environment
+from sitejobs.variables import read_environment
 
 _LOG = logging.getLogger(__name__)
 
 SCAN = 1000
 """Viewers that a page of an incremental run scans: a changed user makes all viewers stale who have it as a target."""
-
-
-class CompatibilityVariables(Variables):
-    """The COMPATIBILITY_* variables."""
-
-    version: str = Field(default="v1", alias="COMPATIBILITY_ALGO_VERSION")
 
 
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:

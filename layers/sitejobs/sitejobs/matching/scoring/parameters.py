@@ -67,11 +67,26 @@ class MatchVariables(Variables):
     """The MATCH_* variables."""
 
     weights: Annotated[Weights, BeforeValidator(_parse_weights)] = Field(
-        default=Weights(), alias="MATCH_WEIGHTS", json_schema_extra={"takes": _TAKES}
+        default=Weights(),
+        alias="MATCH_WEIGHTS",
+        description="weights that differ from the standard ones, such as traits=0.3,interests=0.15",
+        json_schema_extra={"takes": _TAKES},
     )
-    default_radius_km: _Positive = Field(default=100.0, alias="MATCH_DEFAULT_RADIUS_KM")
-    half_life_days: _Positive = Field(default=30.0, alias="MATCH_NEWNESS_HALF_LIFE_DAYS")
-    algorithm_version: str = Field(default="v1", alias="MATCH_ALGO_VERSION")
+    default_radius_km: _Positive = Field(
+        default=100.0,
+        alias="MATCH_DEFAULT_RADIUS_KM",
+        description="distance in km at which proximity is 0, for viewers without a preferred distance",
+    )
+    half_life_days: _Positive = Field(
+        default=30.0,
+        alias="MATCH_NEWNESS_HALF_LIFE_DAYS",
+        description="days after which the newness of a profile is half",
+    )
+    algorithm_version: str = Field(
+        default="v1",
+        alias="MATCH_ALGO_VERSION",
+        description="stored with every match; with a new version all matches are computed again",
+    )
 
 
 def read_parameters(environment: Mapping[str, str], top_k: int) -> Parameters:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, LiteralString
 
 from psycopg import Connection
-from pydantic import Field
 
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.options import SnapshotVariables
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
@@ -19,10 +19,7 @@ from sitejobs.matching.snapshot.parts import store_part
 from sitejobs.matching.snapshot.population import read_population, read_range
 from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
-from sitejobs.variables import Variables, read_environment
-
-PART_USERS = 100_000
-"""Users up to which a snapshot is taken in one piece, and of a part of a larger one."""
+from sitejobs.variables import read_environment
 
 _READ_FORMER_VIEWERS: Final[LiteralString] = """
 SELECT v."userId" FROM "MatchScoreViewer" v
@@ -40,13 +37,6 @@ WHERE "job" = %(job)s AND "startedAt" > %(started_at)s - make_interval(secs => %
 ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """
 """Keys of the newest snapshots of the last `seconds`, newest first."""
-
-
-class SnapshotVariables(Variables):
-    """The SNAPSHOT_* variables."""
-
-    max_age_seconds: int = Field(default=3600, alias="SNAPSHOT_MAX_AGE_SECONDS", ge=0)
-    part_users: int = Field(default=PART_USERS, alias="SNAPSHOT_PART_USERS", ge=1)
 
 
 def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
