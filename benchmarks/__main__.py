@@ -1,13 +1,13 @@
 """`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
 
-`media` and `uploads` run only by name: the first needs ffmpeg and gigabytes of files, the second stops its database for
-a minute.
+Others run only by name: `media` needs ffmpeg and gigabytes of files, `uploads` stops its database for a minute, and
+`beside` compares with a commit that it must be told.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import compatibility, feed, keyed_jobs, match_scores, media, uploads
+from benchmarks import beside, compatibility, feed, keyed_jobs, match_scores, media, uploads
 
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "match-scores": match_scores.main,
@@ -18,6 +18,7 @@ PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
 BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "media": media.main,
     "uploads": uploads.main,
+    "beside": beside.main,
 }
 
 

@@ -162,14 +162,17 @@ class BenchSite:
 
 
 @contextmanager
-def bench_site(folder: Path, users: int, seed: int) -> Iterator[BenchSite]:
-    """A site in a new home below `folder`, removed at the end. As root the server's user must reach the folder."""
+def bench_site(folder: Path, users: int, seed: int, variables: Mapping[str, str] | None = None) -> Iterator[BenchSite]:
+    """A site in a new home below `folder`, removed at the end. As root the server's user must reach the folder.
+
+    `variables`: more for the environment of its commands.
+    """
     home = Path(tempfile.mkdtemp(prefix="sitejobs-bench-", dir=folder))
     try:
         if os.geteuid() == 0:
             home.chmod(0o711)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
-        environ = {**kept, "SITEJOBS_HOME": str(home)}
+        environ = {**kept, **(variables or {}), "SITEJOBS_HOME": str(home)}
         with running_postgres(home) as server:
             started = time.perf_counter()
             with _start(("population", "--users", str(users), "--seed", str(seed)), environ) as process:

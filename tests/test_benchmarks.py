@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compatibility, feed, keyed_jobs, uploads
+from benchmarks import beside, compatibility, feed, keyed_jobs, uploads
 from benchmarks.command import PAGE
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
@@ -175,3 +175,13 @@ def _ten_times(size: SizeFigures) -> SizeFigures:
 
 def _of_ten_times(runs: list[RunFigures]) -> list[RunFigures]:
     return [replace(run, seconds=run.seconds * 10, rows=run.rows * 10) for run in runs]
+
+
+def test_an_older_version_stands_beside_this_one() -> None:
+    first = {"old": beside.Cost(10, 4, 8, 3e6, 2e6), "new": beside.Cost(5, 1, 8, 1e6, 0)}
+    second = {"old": beside.Second(0, 2), "new": beside.Second(5e5, 0.5)}
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in beside.shown(first, second).splitlines()]
+    assert rows[2] == ["whole run", "10.00 s", "5.00 s", "0.50"]
+    assert rows[5] == ["write-ahead log", "3.00 MB", "1.00 MB", "0.33"]
+    assert rows[7] == ["dead after a second full run", "0.00 MB", "0.50 MB", ""]
+    assert rows[8] == ["processor time to vacuum them", "2.00 s", "0.50 s", "0.25"]
