@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sitejobs.errors import InvalidInput, SitejobsError
+from sitejobs_local.commands.bucket_events import bucket_events
 from sitejobs_local.commands.check import check
 from sitejobs_local.commands.cost import cost
 from sitejobs_local.commands.database import db
@@ -75,7 +76,7 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, search, feed, upload, runs, cost, demo, check, db):
+for _command in (population, matches, search, feed, upload, runs, cost, demo, check, bucket_events, db):
     sitejobs.add_command(_command)
 
 

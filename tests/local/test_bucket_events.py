@@ -1,0 +1,64 @@
+"""A bucket that notifies others already: the command adds EventBridge and takes nothing away."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.local.command import environment, sitejobs
+
+BUCKET = "uploads-of-the-site"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    yield environment(**variables)
+    server.stop()
+
+
+def configuration() -> dict[str, Any]:
+    found: dict[str, Any] = boto3.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
+    found.pop("ResponseMetadata")
+    return found
+
+
+def test_a_buckets_other_notifications_stay(aws: dict[str, str]) -> None:
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    queue = boto3.client("sqs").create_queue(QueueName="thumbnails")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:123456789012:" + queue.rpartition("/")[2]
+    to_queue = {
+        "Id": "thumbnails",
+        "QueueArn": arn,
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}},
+    }
+    before = {"QueueConfigurations": [to_queue]}
+    boto3.client("s3").put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=before)
+    before = configuration()
+    for told in (
+        "EventBridge is on; the bucket keeps its 1 other",
+        "EventBridge is on already; the bucket has 1 other",
+    ):
+        done = sitejobs("bucket-events", BUCKET, env=aws)
+        assert (done.returncode, told in done.stdout) == (0, True), done.stderr
+        assert configuration() == {**before, "EventBridgeConfiguration": {}}
+
+
+def test_a_bucket_that_does_not_exist_is_refused_in_one_line(aws: dict[str, str]) -> None:
+    done = sitejobs("bucket-events", "nowhere", env=aws)
+    assert done.returncode == 1
+    assert "AWS refuses s3:GetBucketNotification: NoSuchBucket" in done.stderr
+    assert done.stderr.count("\n") == 1
