@@ -80,6 +80,10 @@ class Gate:
         return found
 
 
+LONGER_THAN_A_LOOK_MS = 5000
+"""How long a page that has written its rows waits for us to look, on a busy machine."""
+
+
 @dataclass
 class Site:
     """One database, and the machine that runs jobs on it. Each call opens a connection, since any may be ended."""

@@ -4,7 +4,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.failure.site import BATCH, PLAN, Rows, Site
+from tests.failure.site import BATCH, LONGER_THAN_A_LOOK_MS, PLAN, Rows, Site
 from tests.local.command import PROGRAM, environment
 
 OF_ONE_USER = 'NEW."userId" = {}'
@@ -37,8 +37,8 @@ def test_a_worker_killed_while_it_copies_rows_leaves_what_a_clean_run_leaves(
 
 
 def test_a_worker_killed_after_its_page_was_written_writes_it_again(site: Site, clean: Rows) -> None:
-    execution = site.start(batchSize=1000, pauseMs=1000)
-    written = 'SELECT count(*) FROM "MatchScore"'
+    execution = site.start(batchSize=1000, pauseMs=LONGER_THAN_A_LOOK_MS)
+    written = 'SELECT count(*) FROM "MatchList"'
     while site.query(written) == [(0,)]:
         time.sleep(0.01)
     site.kill_workers(BATCH)

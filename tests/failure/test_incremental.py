@@ -2,7 +2,7 @@
 
 import time
 
-from tests.failure.site import BATCH, Rows, Site
+from tests.failure.site import BATCH, LONGER_THAN_A_LOOK_MS, Rows, Site
 
 CHANGES = """
 UPDATE "Profile" SET "lat" = 48.2, "lng" = 16.37, "updatedAt" = '2026-05-31' WHERE "userId" % 11 = 0;
@@ -39,7 +39,7 @@ def test_a_worker_killed_while_it_copies_merged_rows_leaves_what_a_whole_run_lea
 def test_a_worker_killed_after_its_merged_rows_were_written_merges_them_again(site: Site, clean: Rows) -> None:
     assert site.run().status == "SUCCEEDED"
     site.query(CHANGES)
-    execution = site.start(incremental=True, batchSize=1000, pauseMs=1000)
+    execution = site.start(incremental=True, batchSize=1000, pauseMs=LONGER_THAN_A_LOOK_MS)
     while site.rows() == clean:
         time.sleep(0.01)
     site.kill_workers(BATCH)

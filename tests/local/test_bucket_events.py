@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from tests.local.command import environment, sitejobs
@@ -48,13 +49,13 @@ def test_a_buckets_other_notifications_stay(aws: dict[str, str]) -> None:
     before = {"QueueConfigurations": [to_queue]}
     boto3.client("s3").put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=before)
     before = configuration()
-    for told in (
-        "EventBridge is on; the bucket keeps its 1 other",
-        "EventBridge is on already; the bucket has 1 other",
-    ):
+    for _ in range(2):
         done = sitejobs("bucket-events", BUCKET, env=aws)
-        assert (done.returncode, told in done.stdout) == (0, True), done.stderr
-        assert configuration() == {**before, "EventBridgeConfiguration": {}}
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "EventBridge is on; the bucket keeps its 1 other notifications\n"
+        assert configuration() == before
+        # moto's answer leaves it out.
+        assert s3_backends["123456789012"]["aws"].buckets[BUCKET].notification_configuration.event_bridge == {}
 
 
 def test_a_bucket_that_does_not_exist_is_refused_in_one_line(aws: dict[str, str]) -> None:

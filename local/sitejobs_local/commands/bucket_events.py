@@ -20,9 +20,6 @@ def bucket_events(bucket: str) -> None:
         found = client.get_bucket_notification_configuration(Bucket=bucket)
     found.pop("ResponseMetadata")
     others = sum(len(configurations) for kind, configurations in found.items() if kind != "EventBridgeConfiguration")
-    if "EventBridgeConfiguration" in found:
-        click.echo(f"EventBridge is on already; the bucket has {others} other notifications")
-        return
     with told("s3:PutBucketNotification"):
         client.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={**found, "EventBridgeConfiguration": {}}
