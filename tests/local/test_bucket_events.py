@@ -55,7 +55,9 @@ def test_a_buckets_other_notifications_stay(aws: dict[str, str]) -> None:
         assert done.stdout == "EventBridge is on; the bucket keeps its 1 other notifications\n"
         assert configuration() == before
         # moto's answer leaves it out.
-        assert s3_backends["123456789012"]["aws"].buckets[BUCKET].notification_configuration.event_bridge == {}
+        kept = s3_backends["123456789012"]["aws"].buckets[BUCKET].notification_configuration
+        assert kept is not None
+        assert kept.event_bridge == {}
 
 
 def test_a_bucket_that_does_not_exist_is_refused_in_one_line(aws: dict[str, str]) -> None:
