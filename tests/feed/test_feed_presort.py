@@ -98,6 +98,36 @@ def test_an_incremental_run_leaves_what_a_full_run_leaves(site_url: str, connect
         assert (again.refreshed, again.counts["written"]) == (0, 0)
 
 
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 4))
+def test_rows_after_incremental_runs_are_those_of_a_full_run(kept_url: str, seed: int, steps: int) -> None:
+    site = random_feed_site(seed, users=12, posts=25)
+    with connect(kept_url) as connection:
+        site.store(connection)
+        clear(connection)
+        run(kept_url, JOB, NOW, batchSize=5)
+        for step in range(steps):
+            site = changed_feed_site(site, seed + step)
+            site.store(connection)
+            run(kept_url, JOB, NOW, incremental=True, batchSize=5)
+        made = everything(connection)
+        clear(connection)
+        run(kept_url, JOB, NOW)
+        assert everything(connection) == made
+
+
+def everything(connection: Connection) -> list[Any]:
+    """All that readers and later runs see, phase1Json, fingerprints and people included."""
+    return [
+        rows(connection, f'SELECT * FROM "{name}" ORDER BY 1, 2') for name in ("FeedPresorted", "FeedPresortedUser")
+    ]
+
+
+def clear(connection: Connection) -> None:
+    for table in ("FeedSegment", "FeedPresortedUser", "FeedCard"):
+        connection.execute(f'DELETE FROM "{table}"'.encode())
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
 def test_an_incremental_run_sees_each_kind_of_change_by_itself(
     site_url: str, connection: Connection, change: Callable[[Random, FeedSite], None]

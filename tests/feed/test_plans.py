@@ -108,11 +108,12 @@ def test_an_author_of_many_posts_costs_one_look_at_the_share(large_site: psycopg
     ("statement", "values"),
     [
         (inputs._PEOPLE, {}),
+        (inputs._VISIBLE, {}),
         (content_features.STALE, {"days": 7, "rules": 1, "maxTopics": 10}),
         (content_features.STALE, {"days": 0, "rules": 1, "maxTopics": 10}),
         (feed_presort_cleanup.FIND, {"maxSegments": 3, "version": "v1"}),
     ],
-    ids=["people", "features", "features of all", "cleanup"],
+    ids=["people", "visible", "features", "features of all", "cleanup"],
 )
 def test_a_page_reads_no_large_table_from_end_to_end(
     large_site: psycopg.Connection, statement: LiteralString, values: dict[str, Any]

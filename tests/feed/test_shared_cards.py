@@ -13,8 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.errors import InvalidInput
 from sitejobs.feed import feed_presort, feed_presort_cleanup
-from sitejobs.feed.feeds import Feed, Item
-from sitejobs.feed.shared_cards import write_cards
+from sitejobs.feed.shared_cards import Card, write_cards
 from sitejobs.jobs.keyed import one_moment
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database import migrations
@@ -71,15 +70,33 @@ def test_each_card_is_stored_once_and_the_cleanup_removes_what_nobody_can_see(
     assert [row for row in rows(connection, cards) if row[0] == "post"] == []
 
 
+def test_a_suggested_users_card_is_written_when_the_user_changes_and_only_then(
+    site_url: str, connection: Connection
+) -> None:
+    cards = """
+        SELECT "card"->'author'->>'name' FROM "FeedCard" WHERE "kind" = 'suggestion' AND "id" = 3 ORDER BY "madeAt"
+    """
+    site = FeedSite(people={user: Person(name=f"User {user}") for user in (1, 2, 3)})
+    site.store(connection)
+    run(site_url, feed_presort.JOB, NOW, batchSize=1)
+    run(site_url, feed_presort.JOB, NOW + MINUTE)
+    assert rows(connection, cards) == [("User 3",)]
+    site.people[3] = Person(name="Renamed")
+    site.store(connection)
+    run(site_url, feed_presort.JOB, NOW + 2 * MINUTE, incremental=True, batchSize=1)
+    assert rows(connection, cards) == [("User 3",), ("Renamed",)]
+    assert {item["author"]["name"] for user in (1, 2) for item in stored(connection)[user][0]} >= {"Renamed"}
+
+
 def test_pages_that_add_the_same_card_at_once_both_succeed(site_url: str, connection: Connection) -> None:
-    item = Item("post", 10, 0.5, None, 0.0, 0.0, 0.0, 0.0, '{"kind":"post"')
+    card = Card("post", 10, 1, '{"kind":"post"}')
     both_have_read = Barrier(2)
 
     def add() -> None:
         with connect(site_url) as other, one_moment(other):
             other.execute('SELECT FROM "FeedCard"')
             both_have_read.wait(30)
-            write_cards(other, [Feed(1, [[item]], [])])
+            write_cards(other, [card])
 
     with ThreadPoolExecutor(2) as pool:
         for added in [pool.submit(add), pool.submit(add)]:

@@ -8,8 +8,7 @@
 
 -- Keys.stale
 WITH shared AS MATERIALIZED (
-SELECT hashtextextended(concat(%(settings)s::text, '|',
-    (SELECT sum(hashtextextended(post::text, 0)) FROM (
+    SELECT hashtextextended(concat(%(settings)s::text, '|', (SELECT sum(hashtextextended(post::text, 0)) FROM (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
@@ -39,7 +38,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post), '|',
-    (SELECT string_agg(question::text, '|') FROM (
+        (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -51,7 +50,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-),
+    ),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -59,8 +58,24 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
-stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s)
-SELECT COALESCE(here."id", k."userId") AS "id" FROM here FULL JOIN stored k ON k."userId" = here."id"
+stored AS MATERIALIZED (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s),
+-- Of those alone whose own inputs will be looked at. Many users depend on the same people: each is looked up once.
+depending AS MATERIALIZED (
+    SELECT s."userId", p."id" FROM stored s CROSS JOIN LATERAL unnest(s."people") AS p ("id")
+    WHERE s."shared" = (SELECT "hash" FROM shared)
+),
+people AS MATERIALIZED (
+    SELECT person."id", hashtextextended(person::text, 2) AS "hash"
+    FROM (
+SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
+WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
+ AND a."id" IN (SELECT "id" FROM depending)) AS person
+),
+sums AS MATERIALIZED (
+    SELECT d."userId", sum(p."hash") AS "peopleSum" FROM depending d JOIN people p USING ("id") GROUP BY d."userId"
+)
+SELECT COALESCE(here."id", k."userId") AS "id"
+FROM here FULL JOIN (SELECT * FROM stored LEFT JOIN sums USING ("userId")) AS k ON k."userId" = here."id"
 WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
     WHEN (k."computedAt" > %(now)s AND k."computedAt" <= clock_timestamp()) THEN false
@@ -142,15 +157,12 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (
-SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
-)
+    CASE WHEN (
+SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
+) IS NULL
          THEN (SELECT "hash" FROM newest) END, '|',
-    (SELECT sum(hashtextextended(o::text, 0)) FROM (
-SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
-WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
- AND a."id" = ANY(k."people")) AS o)), 0)
+    k."peopleSum"), 0)
  END
 ORDER BY 1;
 
@@ -237,8 +249,7 @@ ORDER BY k."userId";
 
 -- STALE
 WITH shared AS MATERIALIZED (
-SELECT hashtextextended(concat(%(settings)s::text, '|',
-    (SELECT sum(hashtextextended(post::text, 0)) FROM (
+    SELECT hashtextextended(concat(%(settings)s::text, '|', (SELECT sum(hashtextextended(post::text, 0)) FROM (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
@@ -268,7 +279,7 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post), '|',
-    (SELECT string_agg(question::text, '|') FROM (
+        (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -280,7 +291,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-),
+    ),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -288,8 +299,24 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
-stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s)
-SELECT COALESCE(here."id", k."userId") AS "id" FROM here FULL JOIN stored k ON k."userId" = here."id"
+stored AS MATERIALIZED (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s),
+-- Of those alone whose own inputs will be looked at. Many users depend on the same people: each is looked up once.
+depending AS MATERIALIZED (
+    SELECT s."userId", p."id" FROM stored s CROSS JOIN LATERAL unnest(s."people") AS p ("id")
+    WHERE s."shared" = (SELECT "hash" FROM shared)
+),
+people AS MATERIALIZED (
+    SELECT person."id", hashtextextended(person::text, 2) AS "hash"
+    FROM (
+SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
+WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
+ AND a."id" IN (SELECT "id" FROM depending)) AS person
+),
+sums AS MATERIALIZED (
+    SELECT d."userId", sum(p."hash") AS "peopleSum" FROM depending d JOIN people p USING ("id") GROUP BY d."userId"
+)
+SELECT COALESCE(here."id", k."userId") AS "id"
+FROM here FULL JOIN (SELECT * FROM stored LEFT JOIN sums USING ("userId")) AS k ON k."userId" = here."id"
 WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
     WHEN (k."computedAt" > %(now)s AND k."computedAt" <= clock_timestamp()) THEN false
@@ -371,14 +398,11 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (
-SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
-)
+    CASE WHEN (
+SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
+) IS NULL
          THEN (SELECT "hash" FROM newest) END, '|',
-    (SELECT sum(hashtextextended(o::text, 0)) FROM (
-SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
-WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
- AND a."id" = ANY(k."people")) AS o)), 0)
+    k."peopleSum"), 0)
  END
 ORDER BY 1;

@@ -45,7 +45,8 @@ LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post;
 
--- sources.PUBLIC_POSTS
+-- _PUBLIC
+SELECT post.*, hashtextextended(post::text, 0) FROM (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
@@ -73,7 +74,8 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
     ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
 ) AS p
 LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s;
+LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
+) AS post;
 
 -- _BLOCKED
 SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
@@ -130,13 +132,22 @@ FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s);
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER BY a."id" DESC LIMIT %(suggestions)s;
 
+-- _VISIBLE
+SELECT array_agg("id"::int8), array_agg("hash"::int8), array_agg("unwritten"::int4) FROM (
+SELECT p."id", p."hash", (p."hash" IS DISTINCT FROM (
+    SELECT f."hash" FROM "FeedCard" f WHERE f."kind" = 'suggestion' AND f."id" = p."id" ORDER BY f."madeAt" DESC LIMIT 1
+))::int AS "unwritten"
+FROM (SELECT person."id", hashtextextended(person::text, 2) AS "hash" FROM (
+SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
+WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
+ AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s)) AS person) AS p
+) AS rows;
+
 -- _PEOPLE
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
  AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s);
 
 -- sources.SCORED
-SELECT m."userId", s."other", s."score", s."rank" FROM "MatchCandidates" m
-CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
-    WITH ORDINALITY AS s ("other", "score", "rank")
-WHERE m."userId" = ANY(%(keys)s);
+SELECT m."userId", m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int]::float8[]
+FROM "MatchCandidates" m WHERE m."userId" = ANY(%(keys)s);

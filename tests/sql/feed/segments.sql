@@ -1,37 +1,7 @@
 -- _WRITE_USERS
 WITH shared AS MATERIALIZED (
-SELECT hashtextextended(concat(%(settings)s::text, '|',
-    (SELECT sum(hashtextextended(post::text, 0)) FROM (
-SELECT p.*,
-(SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
- FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
-)
- AS "media", f."topics", f."quality", t."popularity"  FROM (
-    SELECT
-p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
- FROM "Post" p
-    JOIN "User" a ON a."id" = p."userId"
-    JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
-    LEFT JOIN LATERAL (
-        SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
-    o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
-    AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-        ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
-    ) AS oldest ON true
-    WHERE p."visibility" = 'PUBLIC' AND
-    p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
-    AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-     AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
-      AND (oldest."id" IS NULL OR (p."createdAt", p."id") >= (oldest."createdAt", oldest."id"))
-    ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
-) AS p
-LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
-) AS post), '|',
-    (SELECT string_agg(question::text, '|') FROM (
+    SELECT hashtextextended(concat(%(settings)s::text, '|', %(publicSum)s::text, '|',
+        (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -43,7 +13,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-),
+    ),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -51,9 +21,9 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 new AS (
-    SELECT "userId", "segments", "people"::bigint[] AS "people"
-    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[])
-        AS new ("userId", "segments", "people")
+    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum"
+    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[])
+        AS new ("userId", "segments", "people", "peopleSum")
 )
 INSERT INTO "FeedPresortedUser" AS stored
     ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people")
@@ -133,15 +103,12 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS (
-SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
-)
+    CASE WHEN (
+SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
+) IS NULL
          THEN (SELECT "hash" FROM newest) END, '|',
-    (SELECT sum(hashtextextended(o::text, 0)) FROM (
-SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
-WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
- AND a."id" = ANY(k."people")) AS o)), 0)
+    k."peopleSum"), 0)
 ,
        k."people"
 FROM new k ORDER BY k."userId"

@@ -22,7 +22,7 @@ _CLUSTER = regex.compile(r"\X")
 
 PHASE1_CARDS = 2
 PHASE1_BYTES = 8191
-_PHASE1_FIELDS = ("kind", "id", "author", "preview", "mediaType", "presentation")
+_PHASE1_FIELDS = ("kind", "id", "author", "preview", "mediaType")  # and the presentation, which is the slot's
 # Escaped, because inside <script> they could end the script or, in old browsers, a line of it.
 _INERT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
@@ -74,21 +74,28 @@ def question_json(question: int, quiz: int, prompt: str, options: Sequence[Any],
     )
 
 
-def closed(card: str, presentation: str, score: float, parts: str) -> str:
-    """A whole card: the shared part with the slot's presentation and score. `parts`: the score's parts as JSON."""
-    return f'{card},"presentation":"{presentation}","score":{score!r},"parts":{parts}}}'
+def phase1(cards: Sequence[tuple[str, str]]) -> str:
+    """The main fields of the first PHASE1_CARDS cards, at most PHASE1_BYTES, safe inside <script>.
 
-
-def phase1(items: Sequence[str]) -> str:
-    """The main fields of the first PHASE1_CARDS cards, at most PHASE1_BYTES, safe inside <script>."""
-    cards = [json.loads(item) for item in items[:PHASE1_CARDS]]
-    fields = [{name: card[name] for name in _PHASE1_FIELDS} for card in cards]
-    without = [{**card, "author": card["author"] and {**card["author"], "avatar": None}} for card in fields]
+    `cards`: the shared part of each, without the closing brace, and its presentation.
+    """
+    first = [(*_phase1_parts(shared), presentation) for shared, presentation in cards[:PHASE1_CARDS]]
+    fields = [f'{{{whole},"presentation":"{presentation}"}}' for whole, _, presentation in first]
+    without = [f'{{{short},"presentation":"{presentation}"}}' for _, short, presentation in first]
     for shown in (fields, without, without[:1]):
-        text = inert(to_json(shown))
+        text = f"[{','.join(shown)}]"
         if len(text.encode()) <= PHASE1_BYTES:
             return text
     return "[]"
+
+
+@lru_cache(maxsize=10_000)
+def _phase1_parts(shared: str) -> tuple[str, str]:
+    """The card's fields for `phase1` as JSON without braces: with the author's avatar, and without it."""
+    card = json.loads(shared + "}")
+    fields = {name: card[name] for name in _PHASE1_FIELDS}
+    without = {**fields, "author": card["author"] and {**card["author"], "avatar": None}}
+    return inert(to_json(fields))[1:-1], inert(to_json(without))[1:-1]
 
 
 def inert(text: str) -> str:

@@ -8,7 +8,7 @@ from psycopg import Connection
 from sitejobs.feed import losses
 from sitejobs.feed.feeds import make_feeds
 from sitejobs.feed.freshness import STALE
-from sitejobs.feed.inputs import read_inputs, read_people
+from sitejobs.feed.inputs import read_inputs, read_visible
 from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import remove_segments, write_feeds
@@ -54,9 +54,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     if users:
         rules = Rules.from_parameters(parameters)
         inputs = read_inputs(connection, users, parameters)
-        feeds = make_feeds(inputs, users, lambda ids: read_people(connection, ids, parameters), rules, now)
-        summary.written = write_feeds(connection, feeds, parameters)
-        summary.skip(SkipReason.NOTHING_TO_SHOW, sum(not feed.segments for feed in feeds))
+        page = make_feeds(inputs, users, lambda ids: read_visible(connection, ids), rules, now)
+        summary.written = write_feeds(connection, page, parameters)
+        summary.skip(SkipReason.NOTHING_TO_SHOW, sum(not feed.segments for feed in page.feeds))
         if inputs.unreadable:
             summary.reasons["unreadable-score"] += inputs.unreadable
     summary.skip(SkipReason.DELETED, len(gone))

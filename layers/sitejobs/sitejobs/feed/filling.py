@@ -1,7 +1,7 @@
 """Fills a feed's slot pattern from three ranked lists: posts, suggestions and questions."""
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sitejobs.feed.rules import KIND_OF, Rules
@@ -24,50 +24,48 @@ class _Ranking:
         self._next = 0
         self._waiting: list[int] = []
         """Candidates passed over because their author had `limit` cards in a segment."""
+        self.banned: set[int] = set()
+        """Authors whose candidates are dropped."""
+        self.bans: set[int] = set()
+        """The other kind's `banned`: nobody is both a post's author and a suggestion, the first card wins."""
 
-    def take(self, of_author: dict[int, int], limit: int, banned: Set[int]) -> int | None:
-        """Take the best candidate whose author has less than `limit` cards; drop those of banned authors."""
+    def take(self, of_author: dict[int, int], limit: int) -> int | None:
+        """Take the best candidate whose author has less than `limit` cards, and count it in `of_author`."""
         if self._authors is None:
             self._next += 1
             return self._next - 1 if self._next <= self._count else None
-        for place, index in enumerate(self._waiting):
-            author = self._authors[index]
-            if of_author.get(author, 0) < limit and author not in banned:
-                del self._waiting[place]
-                of_author[author] = of_author.get(author, 0) + 1
-                return index
+        if self._waiting and (waited := self._take_waiting(self._authors, of_author, limit)) is not None:
+            return waited
         while self._next < self._count:
             index = self._next
             self._next += 1
             author = self._authors[index]
-            if author in banned:
+            if author in self.banned:
                 continue
             shown = of_author.get(author, 0)
             if shown < limit:
                 of_author[author] = shown + 1
+                self.bans.add(author)
                 return index
             self._waiting.append(index)
         return None
 
+    def _take_waiting(self, authors: Sequence[int], of_author: dict[int, int], limit: int) -> int | None:
+        for place, index in enumerate(self._waiting):
+            author = authors[index]
+            if of_author.get(author, 0) < limit and author not in self.banned:
+                del self._waiting[place]
+                of_author[author] = of_author.get(author, 0) + 1
+                self.bans.add(author)
+                return index
+        return None
 
-_OTHER = {"post": "suggestion", "suggestion": "post"}
 
-
-class _Candidates:
-    """All candidates that are left. Nobody appears both as a post's author and as a suggestion: the first card wins."""
-
-    def __init__(self, post_authors: Sequence[int], suggested: Sequence[int], questions: int) -> None:
-        self._authors = {"post": post_authors, "suggestion": suggested}
-        self._rankings = {kind: _Ranking(len(authors), authors) for kind, authors in self._authors.items()}
-        self._rankings["question"] = _Ranking(questions, None)
-        self._banned: dict[str, set[int]] = {kind: set() for kind in self._rankings}
-
-    def take(self, kind: str, of_author: dict[int, int], limit: int) -> int | None:
-        """Index of the best candidate that may be shown now, or None; counts it in `of_author`."""
-        place = self._rankings[kind].take(of_author, limit, self._banned[kind])
-        if place is not None and kind in self._authors:
-            self._banned[_OTHER[kind]].add(self._authors[kind][place])
-        return place
+def _rankings(post_authors: Sequence[int], suggested: Sequence[int], questions: int) -> dict[str, _Ranking]:
+    """All candidates, by kind."""
+    posts, suggestions = _Ranking(len(post_authors), post_authors), _Ranking(len(suggested), suggested)
+    posts.bans, suggestions.bans = suggestions.banned, posts.banned
+    return {"post": posts, "suggestion": suggestions, "question": _Ranking(questions, None)}
 
 
 def fill(
@@ -88,12 +86,12 @@ def fill(
     or where every remaining candidate's author is at `per_author`; these candidates go into the next segment.
     None if a slot wanted a suggestion after the last one given, and there are further ones.
     """
-    candidates = _Candidates(post_authors, suggested, questions)
+    rankings = _rankings(post_authors, suggested, questions)
     pattern = [(KIND_OF[presentation], presentation) for presentation, count in rules.pattern for _ in range(count)]
     slots = itertools.cycle(pattern)
     segments: list[list[Placed]] = []
     while len(segments) < rules.max_segments:
-        segment = _next_segment(candidates, slots, len(pattern), rules, complete=complete)
+        segment = _next_segment(rankings, slots, len(pattern), rules, complete=complete)
         if segment is None:
             return None
         if not segment:
@@ -103,7 +101,12 @@ def fill(
 
 
 def _next_segment(
-    candidates: _Candidates, slots: Iterator[tuple[str, str]], pattern_length: int, rules: Rules, *, complete: bool
+    rankings: Mapping[str, _Ranking],
+    slots: Iterator[tuple[str, str]],
+    pattern_length: int,
+    rules: Rules,
+    *,
+    complete: bool,
 ) -> list[Placed] | None:
     """Fill one segment, until it is full or a whole pattern of slots stays empty; None as in `fill`."""
     segment: list[Placed] = []
@@ -111,7 +114,7 @@ def _next_segment(
     unfilled = 0
     while len(segment) < rules.segment_size and unfilled < pattern_length:
         kind, presentation = next(slots)
-        place = candidates.take(kind, of_author, rules.per_author)
+        place = rankings[kind].take(of_author, rules.per_author)
         if place is not None:
             segment.append(Placed(kind, presentation, place))
             unfilled = 0

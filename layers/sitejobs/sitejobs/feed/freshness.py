@@ -15,17 +15,21 @@ from sitejobs.feed.sources import (
     NEWEST_PEOPLE,
     OWN_AND_FOLLOWED_POSTS,
     PERSON,
+    PERSON_HASH,
+    POST_HASH,
     PUBLIC_POSTS,
     QUESTIONS,
 )
 from sitejobs.postgres.values import of_later_run
 
-SHARED: Final[LiteralString] = f"""
-SELECT hashtextextended(concat(%(settings)s::text, '|',
-    (SELECT sum(hashtextextended(post::text, 0)) FROM ({PUBLIC_POSTS}) AS post), '|',
-    (SELECT string_agg(question::text, '|') FROM ({QUESTIONS}) AS question)), 0) AS "hash"
-"""
-"""Hash of the inputs that all feeds share."""
+
+def shared(posts: LiteralString) -> LiteralString:
+    """SQL of the hash of the inputs that all feeds share. `posts`: SQL of the sum of the public posts' `POST_HASH`."""
+    return f"""
+    SELECT hashtextextended(concat(%(settings)s::text, '|', {posts}, '|',
+        (SELECT string_agg(question::text, '|') FROM ({QUESTIONS}) AS question)), 0) AS "hash"
+    """
+
 
 NEWEST: Final[LiteralString] = f"""
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM ({NEWEST_PEOPLE}) AS newest
@@ -41,19 +45,35 @@ hashtextextended(concat(
     (SELECT sum(hashtextextended(o."question", 0)) FROM ({ANSWERED}) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN NOT EXISTS ({HAS_SCORES})
+    CASE WHEN ({HAS_SCORES}) IS NULL
          THEN (SELECT "hash" FROM newest) END, '|',
-    (SELECT sum(hashtextextended(o::text, 0)) FROM ({PERSON} AND a."id" = ANY(k."people")) AS o)), 0)
+    k."peopleSum"), 0)
 """
-"""Hash of the other inputs of the feed of `k."userId"`, given `k."people"`; `newest` is a table of `NEWEST`."""
+"""Hash of the other inputs of the feed of `k."userId"`; `newest` is a table of `NEWEST`.
+
+`k."peopleSum"`: the sum of `PERSON_HASH` of those of the feed's people who are visible.
+"""
 
 # A feed is renewed once half its time to live is over, so that no reader finds an expired one between runs.
 STALE: Final[LiteralString] = f"""
-WITH shared AS MATERIALIZED ({SHARED}),
+WITH shared AS MATERIALIZED ({shared(f"(SELECT sum({POST_HASH}) FROM ({PUBLIC_POSTS}) AS post)")}),
 newest AS MATERIALIZED ({NEWEST}),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
-stored AS (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s)
-SELECT COALESCE(here."id", k."userId") AS "id" FROM here FULL JOIN stored k ON k."userId" = here."id"
+stored AS MATERIALIZED (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s),
+-- Of those alone whose own inputs will be looked at. Many users depend on the same people: each is looked up once.
+depending AS MATERIALIZED (
+    SELECT s."userId", p."id" FROM stored s CROSS JOIN LATERAL unnest(s."people") AS p ("id")
+    WHERE s."shared" = (SELECT "hash" FROM shared)
+),
+people AS MATERIALIZED (
+    SELECT person."id", {PERSON_HASH} AS "hash"
+    FROM ({PERSON} AND a."id" IN (SELECT "id" FROM depending)) AS person
+),
+sums AS MATERIALIZED (
+    SELECT d."userId", sum(p."hash") AS "peopleSum" FROM depending d JOIN people p USING ("id") GROUP BY d."userId"
+)
+SELECT COALESCE(here."id", k."userId") AS "id"
+FROM here FULL JOIN (SELECT * FROM stored LEFT JOIN sums USING ("userId")) AS k ON k."userId" = here."id"
 WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
     WHEN {of_later_run('k."computedAt"')} THEN false

@@ -1,6 +1,5 @@
 """Reads the inputs of a page's feeds, in about ten queries for any number of users."""
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from psycopg import Connection
 from sitejobs.feed import sources
 from sitejobs.feed.scoring import Profile
 from sitejobs.jobs.keyed import Parameters
-from sitejobs.postgres.columns import fetch_columns
+from sitejobs.postgres.columns import fetch_columns, fetch_lists
 
 _EACH: Final[LiteralString] = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
 _OWN_AND_FOLLOWED: Final[LiteralString] = (
@@ -46,6 +45,17 @@ FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s)
 # The ids are a condition on both tables: otherwise the planner reads all profiles.
 _PEOPLE: Final[LiteralString] = f'{sources.PERSON} AND a."id" = ANY(%(ids)s) AND c."userId" = ANY(%(ids)s)'
 """Reads those of some users who may appear in others' feeds."""
+
+_VISIBLE: Final[LiteralString] = f"""
+SELECT p."id", p."hash", (p."hash" IS DISTINCT FROM (
+    SELECT f."hash" FROM "FeedCard" f WHERE f."kind" = 'suggestion' AND f."id" = p."id" ORDER BY f."madeAt" DESC LIMIT 1
+))::int AS "unwritten"
+FROM (SELECT person."id", {sources.PERSON_HASH} AS "hash" FROM ({_PEOPLE}) AS person) AS p
+"""
+"""Tells which of some users may appear in others' feeds, and which of these have no card or an outdated one."""
+
+_PUBLIC: Final[LiteralString] = f"SELECT post.*, {sources.POST_HASH} FROM ({sources.PUBLIC_POSTS}) AS post"
+"""Reads the posts that are candidates for everybody."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,25 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Visible:
+    """Those of some users who may appear in others' feeds.
+
+    Attributes
+    ----------
+    hashes : user -> hash of what a card shows of the user.
+    unwritten : users whose stored card shows something else, or who have none.
+    """
+
+    hashes: dict[int, int]
+    unwritten: set[int]
+
+    def add(self, other: "Visible") -> None:
+        """Add users who have been read later."""
+        self.hashes.update(other.hashes)
+        self.unwritten.update(other.unwritten)
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What the feeds of some users are made of, as stored.
 
@@ -93,6 +122,7 @@ class Inputs:
     ----------
     posts : all candidate posts, newest first; of two of the same time, the higher id first.
     public : ids of the posts that are candidates for everybody.
+    public_sum : sum of these posts' hashes, as SQL makes a text of it: empty without posts.
     own : user -> ids of the user's own posts, and of private posts that the user may see.
     blocked, disliked : user -> others who must not appear at all, or not as a suggestion.
     matches : user -> others, latest first.
@@ -104,6 +134,7 @@ class Inputs:
 
     posts: Sequence[Post]
     public: frozenset[int]
+    public_sum: str
     own: Mapping[int, Sequence[int]]
     blocked: Mapping[int, set[int]]
     disliked: Mapping[int, set[int]]
@@ -117,9 +148,10 @@ class Inputs:
 
 
 def read_inputs(connection: Connection, users: Sequence[int], parameters: Parameters) -> Inputs:
-    """Read everything but people: `read_people` reads only those who are to be suggested."""
+    """Read everything but people: `read_visible` reads only those who are to be suggested."""
     given = {**parameters, "keys": users}
-    public = [_post(row) for row in connection.execute(sources.PUBLIC_POSTS, given)]
+    found = connection.execute(_PUBLIC, given).fetchall()
+    public = [_post(row) for *row, _ in found]
     posts = {post.id: post for post in public}
     own: dict[int, dict[int, None]] = defaultdict(dict)
     for user, *row in connection.execute(_OWN_AND_FOLLOWED, given):
@@ -129,6 +161,7 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
     return Inputs(
         posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
         public=frozenset(post.id for post in public),
+        public_sum=sum_text([hash_ for *_, hash_ in found]),
         own={user: list(ids) for user, ids in own.items()},
         blocked=_sets(connection.execute(_BLOCKED, given)),
         disliked=_sets(connection.execute(_DISLIKED, given)),
@@ -150,10 +183,22 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
     )
 
 
-def read_people(connection: Connection, ids: Iterable[int], parameters: Parameters) -> dict[int, Person]:
+def read_visible(connection: Connection, ids: Iterable[int]) -> Visible:
     """Those of these users who may appear in others' feeds."""
-    found = connection.execute(_PEOPLE, {**parameters, "ids": sorted(ids)})
-    return {row[0]: Person(*row) for row in found}
+    given = {"ids": np.array(sorted(ids), np.int64)}
+    columns = fetch_columns(connection, _VISIBLE, given, {"id": "int8", "hash": "int8", "unwritten": "int4"})
+    hashes = dict(zip(columns["id"].tolist(), columns["hash"].tolist(), strict=True))
+    return Visible(hashes, set(columns["id"][columns["unwritten"] > 0].tolist()))
+
+
+def read_people(connection: Connection, ids: Iterable[int]) -> dict[int, Person]:
+    """What cards show of these users, as far as they may appear in others' feeds."""
+    return {row[0]: Person(*row) for row in connection.execute(_PEOPLE, {"ids": sorted(ids)})}
+
+
+def sum_text(hashes: Sequence[int]) -> str:
+    """The sum as `concat` of SQL writes it: nothing for the sum of no rows."""
+    return str(sum(hashes)) if hashes else ""
 
 
 def in_utc(time: datetime) -> datetime:
@@ -188,17 +233,16 @@ def _shares(names: Sequence[Any], shares: Sequence[float]) -> dict[Any, float]:
 
 def _scored(connection: Connection, given: Parameters) -> tuple[dict[int, tuple[list[int], list[float]]], int]:
     """`Inputs.scored` and `Inputs.unreadable`."""
-    types = {"userId": "int8", "other": "int8", "score": "float8", "rank": "int8"}
-    columns = fetch_columns(connection, sources.SCORED, given, types)
-    order = np.lexsort((columns["rank"], columns["userId"]))
-    order = order[np.isfinite(columns["score"][order])]
-    users, others, scores = (columns[name][order] for name in ("userId", "other", "score"))
-    edges = [0, *((users[1:] != users[:-1]).nonzero()[0] + 1).tolist(), len(users)] if len(users) else []
-    found = {
-        int(users[start]): (others[start:end].tolist(), scores[start:end].tolist())
-        for start, end in itertools.pairwise(edges)
-    }
-    return found, len(columns["score"]) - len(order)
+    types = {"userId": "int8", "other": "int8", "score": "float8"}
+    lists = fetch_lists(connection, sources.SCORED, given, types)
+    found: dict[int, tuple[list[int], list[float]]] = {}
+    unreadable = 0
+    for (user,), others, scores in zip(*lists.values(), strict=True):
+        finite = np.isfinite(scores)
+        unreadable += len(scores) - int(finite.sum())
+        if finite.any():
+            found[int(user)] = (others[finite].tolist(), scores[finite].tolist())
+    return found, unreadable
 
 
 def _sets(rows: Iterable[tuple[int, Any]]) -> dict[int, set[Any]]:

@@ -1,31 +1,32 @@
 """Writes the feeds of a page: the fingerprints (FeedPresortedUser) first, then new cards, then the segments."""
 
+import itertools
 import struct
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final, LiteralString
 
 from psycopg import Connection
 
 from sitejobs.feed import cards
-from sitejobs.feed.feeds import Feed, Item
-from sitejobs.feed.freshness import FINGERPRINT, NEWEST, SHARED
-from sitejobs.feed.shared_cards import write_cards
+from sitejobs.feed.feeds import Page
+from sitejobs.feed.freshness import FINGERPRINT, NEWEST, shared
+from sitejobs.feed.inputs import read_people, sum_text
+from sitejobs.feed.items import Items, Key, items_of, post_cards, question_cards, suggestion_card
+from sitejobs.feed.shared_cards import Card, hash_of, write_cards
 from sitejobs.jobs.keyed import Parameters
 from sitejobs.jobs.skip_reasons import SkipReason
-from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
-
-"""Why a user has no segments."""
+from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER, ArrayColumn, Values, field, microseconds, row
 
 # Written before the segments: of two overlapping pages the second one fails here and is retried.
 _WRITE_USERS: Final[LiteralString] = f"""
-WITH shared AS MATERIALIZED ({SHARED}),
+WITH shared AS MATERIALIZED ({shared("%(publicSum)s::text")}),
 newest AS MATERIALIZED ({NEWEST}),
 new AS (
-    SELECT "userId", "segments", "people"::bigint[] AS "people"
-    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[])
-        AS new ("userId", "segments", "people")
+    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum"
+    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[])
+        AS new ("userId", "segments", "people", "peopleSum")
 )
 INSERT INTO "FeedPresortedUser" AS stored
     ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people")
@@ -51,30 +52,34 @@ COPY "FeedSegment" ("userId", "segmentIndex", "algorithmVersion", "computedAt", 
                     "presentation", "id", "score", "match", "affinity", "recency", "quality", "trending")
 FROM STDIN (FORMAT BINARY)
 """
-"""Stores the rows of `encode`."""
+"""Stores the rows of `_encode`."""
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL = struct.pack(">i", -1)
-_TEXT, _INT8, _FLOAT8 = 25, 20, 701  # type ids
-_INTEGER, _FLOAT = struct.Struct(">iq"), struct.Struct(">id")
+_TEXT = 25  # the type's id
 
 
-def write_feeds(connection: Connection, feeds: Sequence[Feed], parameters: Parameters) -> int:
-    """Replace all stored segments of these users (ascending); returns the number of new ones."""
-    users = [feed.user for feed in feeds]
+def write_feeds(connection: Connection, page: Page, parameters: Parameters) -> int:
+    """Replace all stored segments of the page's users (ascending); returns the number of new ones."""
+    users = [feed.user for feed in page.feeds]
+    hashes = page.visible.hashes
     connection.execute(
         _WRITE_USERS,
         {
             **parameters,
             "users": users,
-            "segments": [len(feed.segments) for feed in feeds],
-            "people": ["{" + ",".join(map(str, feed.people)) + "}" for feed in feeds],
+            "segments": [len(feed.segments) for feed in page.feeds],
+            "people": ["{" + ",".join(map(str, feed.people)) + "}" for feed in page.feeds],
+            "peopleSums": [sum_text([hashes[it] for it in feed.people if it in hashes]) for feed in page.feeds],
+            "publicSum": page.inputs.public_sum,
             "nothing": SkipReason.NOTHING_TO_SHOW.value,
         },
     )
-    write_cards(connection, feeds)
+    items = items_of(page)
+    firsts = _firsts(page, items)
+    texts = _write_cards(connection, page, items, {key for first in firsts for key, _ in first})
     remove_segments(connection, users)
-    rows = encode(feeds, parameters["version"], parameters["now"], parameters["ttlMinutes"])
+    phase1 = [cards.phase1([(texts[key], presentation) for key, presentation in first]) for first in firsts]
+    rows = _encode(page, items, phase1, parameters)
     if rows:
         with connection.cursor() as cursor, cursor.copy(_COPY_SEGMENTS) as copy:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
@@ -87,39 +92,71 @@ def remove_segments(connection: Connection, users: Sequence[int]) -> None:
     connection.execute(_REMOVE_ROWS, {"users": users})
 
 
-def encode(feeds: Sequence[Feed], version: str, now: datetime, ttl_minutes: int) -> list[bytes]:
-    """The segments as rows of binary COPY."""
-    computed = (now - _EPOCH) // timedelta(microseconds=1)
-    expires = computed + timedelta(minutes=ttl_minutes) // timedelta(microseconds=1)
-    middle = _field(version.encode()) + _field(struct.pack(">q", computed)) + _field(struct.pack(">q", expires))
+def _firsts(page: Page, items: Items) -> list[list[tuple[Key, str]]]:
+    """The first cards of each feed that has any, with their presentations."""
+    found: list[list[tuple[Key, str]]] = []
+    start = 0
+    for feed in page.feeds:
+        if feed.segments:
+            first = feed.segments[0][: cards.PHASE1_CARDS]
+            ids = items.ids[start : start + len(first)].tolist()
+            found.append([((slot.kind, id_), slot.presentation) for slot, id_ in zip(first, ids, strict=True)])
+        start += sum(map(len, feed.segments))
+    return found
+
+
+def _write_cards(connection: Connection, page: Page, items: Items, first: set[Key]) -> Mapping[Key, str]:
+    """Store the cards of all feeds; returns, without the closing brace, those of `first` and others.
+
+    Most suggestions are stored already as they are: only the others are read.
+    """
+    texts = post_cards(page, items.shown("post")) | question_cards(page, items.shown("question"))
+    known = [Card(kind, id_, hash_of(text), text + "}") for (kind, id_), text in texts.items()]
+    suggested = page.visible.unwritten.intersection(items.shown("suggestion"))
+    wanted = suggested | {id_ for kind, id_ in first if kind == "suggestion"}
+    for id_, person in (read_people(connection, wanted) if wanted else {}).items():
+        texts["suggestion", id_] = suggestion_card(person)
+        if id_ in suggested:
+            known.append(Card("suggestion", id_, page.visible.hashes[id_], texts["suggestion", id_] + "}"))
+    write_cards(connection, known)
+    return texts
+
+
+def _encode(page: Page, items: Items, phase1: Sequence[str], parameters: Parameters) -> list[bytes]:
+    """The segments as rows of binary COPY. `phase1`: of each feed that has segments."""
+    moments = [parameters["now"], parameters["now"] + timedelta(minutes=parameters["ttlMinutes"])]
+    stamps = [field(struct.pack(">q", round(microseconds(moment)))) for moment in moments]
+    version = field(parameters["version"].encode())
+    columns = _columns(items)
     rows = []
-    for feed in feeds:
-        for index, segment in enumerate(feed.segments):
-            presentations, ids, *numbers, _ = zip(*segment, strict=True)
-            head = struct.pack(">hiqih", 14, 8, feed.user, 2, index)
-            phase1 = _NULL if index else _field(cards.phase1([_whole(item) for item in segment[:2]]).encode())
-            arrays = [_array(_FLOAT8, _FLOAT, column) for column in numbers]
-            rows.append(b"".join((head, middle, phase1, _texts(presentations), _array(_INT8, _INTEGER, ids), *arrays)))
+    ends = list(itertools.accumulate(items.lengths))
+    firsts = iter(phase1)
+    segments = ((feed.user, index) for feed in page.feeds for index in range(len(feed.segments)))
+    for (user, index), length, end in zip(segments, items.lengths, ends, strict=True):
+        start = end - length
+        key = (field(struct.pack(">q", user)), field(struct.pack(">h", index)))
+        first = _NULL if index else field(next(firsts).encode())
+        arrays = [column.field(start, end) for column in columns]
+        presentations = _texts(tuple(items.presentations[start:end]))
+        rows.append(row([*key, version, *stamps, first, presentations, *arrays]))
     return rows
 
 
-def _whole(item: Item) -> str:
-    return cards.closed(item.shared, item.presentation, item.score, "{}")
-
-
-def _array(element: int, form: struct.Struct, values: Sequence[float | None]) -> bytes:
-    """An array of numbers or NULLs of 8 bytes each."""
-    return _any_array(element, [_NULL if value is None else form.pack(8, value) for value in values])
+def _columns(items: Items) -> list[ArrayColumn]:
+    """The arrays behind the presentations, in the order of `_COPY_SEGMENTS`."""
+    posts = items.of("post")
+    return [
+        ArrayColumn(">i8", Values(items.ids)),
+        ArrayColumn(">f8", Values(items.score)),
+        ArrayColumn(">f8", Values(items.match, items.of("suggestion"))),
+        *(
+            ArrayColumn(">f8", Values(column, posts))
+            for column in (items.affinity, items.recency, items.quality, items.trending)
+        ),
+    ]
 
 
 @lru_cache(maxsize=1000)
-def _texts(values: Sequence[str]) -> bytes:
-    return _any_array(_TEXT, [_field(value.encode()) for value in values])
-
-
-def _any_array(element: int, fields: Sequence[bytes]) -> bytes:
-    return _field(struct.pack(">iiiii", 1, _NULL in fields, element, len(fields), 1) + b"".join(fields))
-
-
-def _field(value: bytes) -> bytes:
-    return struct.pack(">i", len(value)) + value
+def _texts(values: tuple[str, ...]) -> bytes:
+    """An array of texts."""
+    return field(struct.pack(">iiiii", 1, 0, _TEXT, len(values), 1) + b"".join(field(it.encode()) for it in values))

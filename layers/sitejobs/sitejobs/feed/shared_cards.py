@@ -6,12 +6,19 @@ So a page adds a row where none of those that it sees is equal, the newest count
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from sitejobs.feed.feeds import Feed
-from sitejobs.feed.rules import KIND_OF
+
+class Card(NamedTuple):
+    """A card as it is equal for all, as JSON; `hash`: of all that it is made of."""
+
+    kind: str
+    id: int
+    hash: int
+    text: str
+
 
 _FIND_NEW: Final[LiteralString] = """
 SELECT k."place"
@@ -39,21 +46,18 @@ CROSS JOIN LATERAL (
 """Adds cards."""
 
 
-def write_cards(connection: Connection, feeds: Sequence[Feed]) -> None:
-    """Store the cards of these feeds that are new or have changed."""
-    found: dict[tuple[str, int], str] = {}
-    for feed in feeds:
-        for segment in feed.segments:
-            for item in segment:
-                found[KIND_OF[item.presentation], item.id] = item.shared
-    keys, texts = list(found), [f"{text}}}" for text in found.values()]
-    kinds, ids, hashes = [kind for kind, _ in keys], [id_ for _, id_ in keys], [_hash(text) for text in texts]
-    places = connection.execute(_FIND_NEW, {"kinds": kinds, "ids": ids, "hashes": hashes}).fetchall()
-    new = [place - 1 for (place,) in places]
-    if new:
-        columns: dict[str, list[Any]] = {"kinds": kinds, "ids": ids, "hashes": hashes, "cards": texts}
-        connection.execute(_ADD, {name: [values[at] for at in new] for name, values in columns.items()})
-
-
-def _hash(text: str) -> int:
+def hash_of(text: str) -> int:
+    """The hash of a card that is made of nothing but its text."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def write_cards(connection: Connection, cards: Sequence[Card]) -> None:
+    """Store those of these cards that are new or have changed."""
+    if not cards:
+        return
+    kinds, ids, hashes, texts = zip(*cards, strict=True)
+    given: dict[str, list[Any]] = {"kinds": list(kinds), "ids": list(ids), "hashes": list(hashes), "cards": list(texts)}
+    places = connection.execute(_FIND_NEW, {name: given[name] for name in ("kinds", "ids", "hashes")}).fetchall()
+    if places:
+        new = [place - 1 for (place,) in places]
+        connection.execute(_ADD, {name: [values[at] for at in new] for name, values in given.items()})

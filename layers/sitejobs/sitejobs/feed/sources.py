@@ -7,6 +7,7 @@ after the run's start, %(now)s, belongs to the next run.
 from typing import Final, LiteralString
 
 from sitejobs.feed.media import SHOWN_TYPES
+from sitejobs.feed.rules import RULES
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.postgres.values import moment
 
@@ -91,6 +92,9 @@ SELECT {_FIGURES} FROM (
 """
 """The newest public posts of visible people, at most %(authorPosts)s of each, so that no author fills every feed."""
 
+POST_HASH: Final[LiteralString] = "hashtextextended(post::text, 0)"
+"""Hash of a row of `PUBLIC_POSTS` named `post`."""
+
 _OWN_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM "Post" p LEFT JOIN "Profile" c ON c."userId" = p."userId" AND c."deletedAt" IS NULL
@@ -167,17 +171,16 @@ SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
 """
 """The viewer's active matches, and when each was last changed."""
 
+# A value, not EXISTS: for that the planner may read the lists of all users and hash them, for each page again.
 HAS_SCORES: Final[LiteralString] = """
-SELECT FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity'
+SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
+WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
 """
-"""A row for each of the viewer's scores by match-scores that is finite. PostgreSQL sorts NaN above infinity."""
+"""True if a score of the viewer by match-scores is finite, else nothing. PostgreSQL sorts NaN above infinity."""
 
 SCORED: Final[LiteralString] = """
-SELECT m."userId", s."other", s."score", s."rank" FROM "MatchCandidates" m
-CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
-    WITH ORDINALITY AS s ("other", "score", "rank")
-WHERE m."userId" = ANY(%(keys)s)
+SELECT m."userId", m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int]::float8[]
+FROM "MatchCandidates" m WHERE m."userId" = ANY(%(keys)s)
 """
 """The first candidates of each user by match-scores."""
 
@@ -192,3 +195,6 @@ SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profi
 WHERE {IS_VISIBLE}
 """
 """What cards show of visible people."""
+
+PERSON_HASH: Final[LiteralString] = f"hashtextextended(person::text, {RULES})"
+"""Hash of a row of `PERSON` named `person`."""

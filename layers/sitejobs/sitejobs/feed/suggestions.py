@@ -1,9 +1,9 @@
 """Suggestions of a viewer: the latest matches, then the best by match score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from sitejobs.feed.inputs import Inputs, Person
+from sitejobs.feed.inputs import Inputs
 from sitejobs.feed.rules import Rules
 
 
@@ -26,7 +26,7 @@ class Suggestions:
 
     ids, scores : users and their match scores; a match has 1.
     hidden : users who would be among them if they were visible.
-    complete : whether there are no further candidates, whose profiles are still to be read.
+    complete : whether there are no further candidates, who are still to be looked up.
     """
 
     ids: list[int]
@@ -50,8 +50,8 @@ def candidates_of(inputs: Inputs, user: int) -> Candidates:
     return Candidates(matches, others, scores)
 
 
-def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int], rules: Rules) -> Suggestions:
-    """Suggestions up to the first candidate whose profile is not `known`; `people`: profiles of visible candidates."""
+def suggest(candidates: Candidates, visible: Container[int], known: set[int], rules: Rules) -> Suggestions:
+    """Suggestions up to the first candidate of whom it is not `known` whether they are `visible`."""
     found: dict[int, float] = {}
     hidden: set[int] = set()
     for other in candidates.matches:
@@ -59,7 +59,7 @@ def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int
             break
         if other not in known:
             return Suggestions(list(found), list(found.values()), hidden, complete=False)
-        if other in people:
+        if other in visible:
             found[other] = 1.0
         else:
             hidden.add(other)
@@ -68,7 +68,7 @@ def suggest(candidates: Candidates, people: Mapping[int, Person], known: set[int
             continue
         if other not in known:
             return Suggestions(list(found), list(found.values()), hidden, complete=False)
-        if other in people:
+        if other in visible:
             found[other] = score
         else:
             hidden.add(other)

@@ -19,7 +19,7 @@ _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ARRAY_HEADER = 20
 _ARRAY_ELEMENT = 12
 _INT8_OID = 20
-_OIDS = {"?": 16, ">i8": _INT8_OID, ">i2": 21, ">i4": 23, ">f4": 700}
+_OIDS = {"?": 16, ">i8": _INT8_OID, ">i2": 21, ">i4": 23, ">f4": 700, ">f8": 701}
 _NULL = struct.pack("!i", -1)
 
 LAST_COLUMNS = ("algorithmVersion", "sharedInterestIds")
