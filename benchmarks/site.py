@@ -41,21 +41,21 @@ WHERE p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 ORDER BY hashint8extended(p."userId", %(seed)s) LIMIT %(limit)s
 """
 # A third of the changed users get a new place, a third lose an interest, a third get another trait.
-_MOVE = """
+MOVE = """
 UPDATE "Profile" SET "lat" = "lat" + 0.01, "updatedAt" = CURRENT_TIMESTAMP AT TIME ZONE 'UTC'
 WHERE "userId" = ANY(%(ids)s) RETURNING "userId"
 """
-_LOSE_INTEREST = """
+LOSE_INTEREST = """
 DELETE FROM "UserInterest" i USING (
     SELECT "userId", min("interestId") AS "interestId" FROM "UserInterest" WHERE "userId" = ANY(%(ids)s) GROUP BY 1
 ) lost WHERE i."userId" = lost."userId" AND i."interestId" = lost."interestId" RETURNING i."userId"
 """
-_TURN_TRAIT = """
+TURN_TRAIT = """
 UPDATE "UserTrait" t SET "value" = CASE WHEN t."value" > 0 THEN -5 ELSE 5 END FROM (
     SELECT "userId", min("traitKey") AS "traitKey" FROM "UserTrait" WHERE "userId" = ANY(%(ids)s) GROUP BY 1
 ) turned WHERE t."userId" = turned."userId" AND t."traitKey" = turned."traitKey" RETURNING t."userId"
 """
-_CHANGES = (_MOVE, _LOSE_INTEREST, _TURN_TRAIT)
+_CHANGES = (MOVE, LOSE_INTEREST, TURN_TRAIT)
 
 
 @dataclass(frozen=True)
