@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(users: int, seed: int, folder: Path) -> Figures:
-    """All figures of one size. Each share of changed users begins with lists that a run for everybody has just written."""
+    """All figures of one size. Each share begins with lists that a run for everybody has just written."""
     note(f"{users:,} users: making the site")
     with bench_site(folder, users, seed) as site, tempfile.TemporaryDirectory() as work:
         runner = Runner(site.url, Path(work))

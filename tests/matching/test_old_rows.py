@@ -25,7 +25,7 @@ Lists = dict[int, tuple[int, ...]]
 _BACK = """
 CREATE TABLE saved AS TABLE "MatchScore";
 DROP VIEW "MatchScoreExplained", "MatchScore", "MatchCandidates";
-DROP TABLE "MatchList";
+DROP TABLE "MatchList", "MatchListChange";
 DROP FUNCTION "matchViews", "dropMatchRows", "forgetMatchRows";
 DELETE FROM "SitejobsMigration" WHERE "name" >= '0060'
 """

@@ -130,6 +130,21 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         owned=True,
     ),
     Table(
+        "MatchListChange",
+        jobs=(MATCH_SCORES, COMPATIBILITY, FEED),
+        columns=_columns(
+            """userId bigint; listScoredAt timestamp with time zone; scoredAt timestamp with time zone; tierA smallint;
+            rank smallint[]; candidateUserId bigint[]; score real[]; scoreQuiz real[]; scoreInterests real[];
+            scoreRatingsQuality real[]; scoreRatingsFit real[]; scoreNew real[]; scoreNearby real[]; distanceKm real[];
+            avgAttractive real[]; avgSmart real[]; avgFunny real[]; avgInteresting real[]; ratingCount integer[];
+            sharedInterestCount smallint[]; commonTraits smallint[]; candidateTraits smallint[]; genderOk boolean[];
+            ageOk boolean[]; distanceOk boolean[]; sharedInterestId1 bigint[]; sharedInterestId2 bigint[];
+            sharedInterestId3 bigint[]; sharedInterestId4 bigint[]; sharedInterestId5 bigint[]"""
+        ),
+        indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
         "MatchCandidates",
         jobs=(COMPATIBILITY, FEED),
         columns=_columns(

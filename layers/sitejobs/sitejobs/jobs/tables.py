@@ -41,7 +41,7 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "match-scores": ("UserTrait", "MatchList", "MatchScoreViewer"),
+        "match-scores": ("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
         "compatibility": ("MatchList", "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput"),
         "build-user-traits": ("UserTrait", "UserTraitState", "QuizOptionSeen"),
         "user-interest-sets": ("InterestUserSet", "InterestSubjectUserSet", "InterestSetState"),

@@ -16,6 +16,9 @@ NO_ID = -1
 """In an array of codes: no id."""
 
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+POSTGRES_EPOCH_MICROSECONDS = int(_POSTGRES_EPOCH.timestamp()) * 1_000_000
+"""From 1970 to the year from which PostgreSQL counts."""
+
 _ARRAY_HEADER = 20
 _ARRAY_ELEMENT = 12
 _INT8_OID = 20

@@ -1,11 +1,18 @@
 -- _DELETE_LISTS
 DELETE FROM "MatchList" WHERE "userId" = ANY(%(ids)s);
 
--- _COPY_LISTS
-COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
+-- _DELETE_CHANGES
+DELETE FROM "MatchListChange" WHERE "userId" = ANY(%(ids)s);
+
+-- _DOUBT_OTHER_LISTS
+UPDATE "MatchScoreViewer" v SET "provisional" = true FROM "MatchListChange" c
+WHERE v."userId" = ANY(%(ids)s) AND c."userId" = v."userId" AND NOT EXISTS (
+    SELECT FROM "MatchList" l WHERE l."userId" = c."userId" AND l."scoredAt" = c."listScoredAt");
 
 -- _READ_STORED
-SELECT "userId", "fingerprint", "score" FROM "MatchList" WHERE "userId" = ANY(%(ids)s) AND "scoredAt" <= %(scored_at)s;
+SELECT l."userId", l."fingerprint", l."score" FROM "MatchList" l
+WHERE l."userId" = ANY(%(ids)s) AND l."scoredAt" <= %(scored_at)s AND NOT EXISTS (
+    SELECT FROM "MatchListChange" c WHERE c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt");
 
 -- _CLAIM_VIEWERS
 INSERT INTO "MatchScoreViewer" AS stored

@@ -3,7 +3,7 @@
 import io
 import itertools
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -59,11 +59,13 @@ class Changes:
 
     viewers : (users and those without profile,) by position: whose rows must be computed anew, or must go.
     candidates : positions of candidates that are new or differ as such, ascending.
+    aged : (changed candidates,) of whom nothing but the time of the profile's update differs.
     left : ids, ascending, whose stored rows no longer hold: changed candidates, and former candidates.
     """
 
     viewers: Flags
     candidates: Indices
+    aged: Flags
     left: Indices
 
     @property
@@ -93,7 +95,7 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
         [_failed(connection, int(last_id), before), _written_since(connection, int(last_id)), _without_list(connection)]
     )
     ids = np.concatenate([after["ids"], after["without_profile"]])
-    return Changes(changes.viewers | np.isin(ids, again), changes.candidates, changes.left)
+    return replace(changes, viewers=changes.viewers | np.isin(ids, again))
 
 
 def compare(
@@ -104,9 +106,12 @@ def compare(
     gone = ~np.isin(after["without_profile"], before["without_profile"])
     old = before["ids"][:before_candidates], before["candidate_hash"][:before_candidates]
     new = after["ids"][:after_candidates], after["candidate_hash"][:after_candidates]
+    candidates = np.flatnonzero(~_same(*old, *new))
+    lasting = before["lasting_hash"][:before_candidates], new[0][candidates], after["lasting_hash"][candidates]
     return Changes(
         viewers=np.concatenate([~same_viewer, gone]),
-        candidates=np.flatnonzero(~_same(*old, *new)),
+        candidates=candidates,
+        aged=_same(old[0], *lasting),
         left=np.sort(old[0][~_same(*new, *old)]),
     )
 

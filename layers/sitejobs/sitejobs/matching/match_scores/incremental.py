@@ -1,129 +1,164 @@
 """A page of an incremental run: viewers whose own inputs changed are scored anew, for the others only the candidates
-that changed are scored and merged into their stored rows.
+that changed are scored, as of the time of the viewer's list, and stored beside it.
 """
 
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_changes
+from sitejobs.matching.match_scores.merging import CLOSE, differing, merge
 from sitejobs.matching.match_scores.page_run import PageRun
-from sitejobs.matching.scoring.arrays import Indices
-from sitejobs.matching.scoring.pair_scores import score_pairs
+from sitejobs.matching.match_scores.stored_lists import read_lists
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
+from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
 from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.snapshot.encoding import block_hashes
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
-from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather, ranked
+from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather
 from sitejobs.matching.topk.segment import Segment
-from sitejobs.postgres.columns import fetch_lists
 
-_READ_LISTS: Final[LiteralString] = """
-SELECT "userId", "candidateUserId", COALESCE("score"[%(rank)s::int], '-Infinity') AS "score",
-       ("tierA" >= %(rank)s)::int AS "isTierA"
-FROM "MatchList" WHERE "userId" = ANY(%(ids)s)
-"""
-"""Reads the viewers' lists, and score and tier of the match of this rank: with `rank` = top K of full lists alone."""
+MOST_CHANGES: Final = 32
+"""Most candidates that are stored beside a list: with more of them it is computed anew."""
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """Outcome for viewers whose own inputs are as they were; all index the given viewers.
+    """Outcome for viewers whose own inputs are as they were.
 
-    matches : merged lists; `changed`: whose they are. again: viewers who lost a row and must be scored anew.
+    changes : what to store beside lists. again: rows of the viewers who must be scored anew. unchanged: how many lists
+    stay although a changed candidate was looked at for them.
     """
 
-    matches: Matches
-    changed: Indices
+    changes: list[EncodedChange]
     again: Indices
+    unchanged: int
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """The stored lists of some viewers: pairs of a viewer's row and a candidate's id; `full`: rows of full lists.
-
-    threshold : (v,) key of the last match of a full list, less rounding. Other lists hold every candidate: whoever is
-    new enters.
-    """
+class _Found:
+    """Candidates to rank: rows of viewers, positions, and index into the changed candidates, -1 for earlier ones."""
 
     row: Indices
-    candidate_id: Indices
-    full: Indices
-    threshold: NDArray[np.float32]
+    position: Indices
+    changed: Indices
+
+    def take(self, kept: Flags | Indices) -> "_Found":
+        return _Found(self.row[kept], self.position[kept], self.changed[kept])
+
+
+class _Refresh:
+    """One page's work. `again` collects the viewers for whom what is stored does not suffice."""
+
+    def __init__(self, page: PageRun, viewers: Users, changes: Changes) -> None:
+        self._page, self._viewers, self._changes = page, viewers, changes
+        self._lists = read_lists(page.connection, viewers, page.parameters)
+        self._stale = np.isin(self._lists.members.id, changes.left) & (self._lists.members.rank >= 0)
+        self._dropped = np.isin(self._lists.changes.id, changes.left)
+        self._affected, self._again = np.zeros((2, len(viewers)), bool)
+
+    @property
+    def _active(self) -> Flags:
+        """Viewers whose lists may go on with what is stored beside them."""
+        return self._affected & ~self._again
+
+    def run(self) -> Refreshed:
+        found = self._found()
+        candidates, pairs, changed = self._scored(self._without_blocked(found))
+        ids, page = candidates.ids[pairs.candidate], self._page
+        order = merge(self._lists, self._stale, self._active, pairs, ids, page.parameters)
+        self._again |= self._affected & order.unsure
+        self._again |= np.bincount(pairs.viewer, minlength=len(self._viewers)) > MOST_CHANGES
+        differs = differing(self._lists, order, self._active, pairs, ids, page.parameters, page.rewrite_epsilon)
+        differs[self._unseen(pairs, changed, order.pairs)] = True
+        rows = np.flatnonzero(self._active & differs)
+        encoded = encode_changes(
+            Matches(candidates, pairs, order.pairs),
+            self._viewers,
+            rows,
+            self._lists,
+            order,
+            page.snapshot.dictionaries.interests[:, 1],
+            page.started_at,
+        )
+        return Refreshed(list(encoded), np.flatnonzero(self._again), int((self._active & ~differs).sum()))
+
+    def _found(self) -> _Found:
+        """The changed candidates that may belong to a list, and those that earlier runs stored beside it."""
+        page, lists, changes = self._page, self._lists, self._changes
+        # The key of a candidate may have fallen by so much since the time of the list.
+        lowered = (lists.last - page.rewrite_epsilon - 2 * MARGIN).astype(np.float32)
+        row, changed = _entering(page, self._viewers, gather(self._viewers, page.pool, changes.candidates), lowered)
+        kept = np.flatnonzero(~self._dropped)
+        at, known = _at(page.snapshot, lists.changes.id[kept])
+        self._affected[row] = True
+        self._affected[lists.members.row[self._stale]] = True
+        self._affected[lists.changes.row[self._dropped]] = True
+        self._again |= self._affected & ~(lists.lag(page.now, page.parameters) < page.rewrite_epsilon)
+        self._again[lists.changes.row[kept[~known]]] = True
+        found = _Found(
+            np.concatenate([row, lists.changes.row[kept[known]]]),
+            np.concatenate([changes.candidates[changed], at[known]]),
+            np.concatenate([changed, np.full(int(known.sum()), -1)]),
+        )
+        return found.take(self._active[found.row])
+
+    def _without_blocked(self, found: _Found) -> _Found:
+        """Those found whom nobody blocked; viewers whose blocks are not those of the snapshot are scored anew."""
+        rows = np.flatnonzero(self._active)
+        rows = rows[np.argsort(self._viewers.ids[rows])]
+        ids = self._viewers.ids[rows]
+        blocker, other = visibility.blocked_pairs(self._page.connection, ids)
+        self._again[rows[block_hashes(blocker, other, ids) != self._viewers.block_hash[rows]]] = True
+        if not len(blocker):
+            return found.take(self._active[found.row])
+        people, code = np.unique(np.concatenate([self._ids_at(found.position), other]), return_inverse=True)
+        pair = code[: len(found.row)] + found.row * len(people)
+        blocked = code[len(found.row) :] + rows[np.searchsorted(ids, blocker)] * len(people)
+        return found.take(self._active[found.row] & ~np.isin(pair, blocked))
+
+    def _scored(self, found: _Found) -> tuple[Users, Pairs, Indices]:
+        """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""
+        found = found.take(np.argsort(found.row, kind="stable"))
+        page, lists = self._page, self._lists
+        distinct, candidate = np.unique(found.position, return_inverse=True)
+        candidates = gather(self._viewers, page.pool, distinct)
+        gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
+        self._again[found.row[gone[candidate]]] = True
+        pairs = score_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)
+        finite = are_finite(Matches(candidates, pairs, found.row))
+        key = pairs.score + tier_step(page.parameters) * pairs.tier_a
+        last = lists.last[found.row]
+        # What the stored scores do not tell is scored anew, and so is what cannot be stored: it fails there.
+        self._again[found.row[~finite | (np.abs(key - last) <= CLOSE)]] = True
+        kept = np.flatnonzero(finite & (key > last) & self._active[found.row])
+        return candidates, pairs.take(kept), found.changed[kept]
+
+    def _unseen(self, pairs: Pairs, changed: Indices, rank: Indices) -> Indices:
+        """Viewers of whom something differs that ids and scores do not show."""
+        of_now = np.flatnonzero(changed >= 0)
+        told = of_now[~self._changes.aged[changed[of_now]] | (rank[of_now] == 0)]
+        members, changes = self._lists.members, self._lists.changes
+        hidden = members.row[self._stale & (members.rank == 0)], changes.row[self._dropped & (changes.rank == 0)]
+        return np.concatenate([pairs.viewer[told], *hidden])
+
+    def _ids_at(self, positions: Indices) -> Indices:
+        ids: Indices = self._page.snapshot.index()["ids"][positions]
+        return ids
 
 
 def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
-    """Merge changed candidates into the stored lists of the viewers."""
-    stored = _stored_lists(page, viewers)
-    # A list that was not rewritten says a little too much of its last match.
-    lowered = stored.threshold - np.float32(page.rewrite_epsilon)
-    entering, candidate, key = _entering(page, viewers, gather(viewers, page.pool, changes.candidates), lowered)
-    stays = ~np.isin(stored.candidate_id, changes.left)
-    at, known = _at(page.snapshot, stored.candidate_id)
-    stays &= known
-    # Where somebody went, others may be as good as one who enters below the last: only those above it are sure.
-    went = np.isin(entering, stored.row[~stays])
-    sure = ~went | (key >= stored.threshold[entering])
-    affected = np.union1d(entering, stored.row[np.isin(stored.candidate_id, changes.left)])
-    stays &= np.isin(stored.row, affected)
-    row = np.concatenate([stored.row[stays], entering[sure]])
-    position = np.concatenate([at[stays], changes.candidates[candidate[sure]]])
-    return _merged(page, viewers, affected, stored.full, row, position)
+    """Find what the changed candidates change in the lists of the viewers."""
+    return _Refresh(page, viewers, changes).run()
 
 
-def _stored_lists(page: PageRun, viewers: Users) -> _Stored:
-    given = {"ids": viewers.ids, "rank": page.parameters.top_k}
-    types = {"userId": "int8", "candidateUserId": "int8", "score": "float4", "isTierA": "int4"}
-    found = fetch_lists(page.connection, _READ_LISTS, given, types)
-    none = [np.empty(0, np.int64)]
-    order = np.argsort(viewers.ids)
-    rows = order[np.searchsorted(viewers.ids, np.concatenate(none + found["userId"]), sorter=order)]
-    last, tier_a = (np.concatenate([np.empty(0), *found[name]]) for name in ("score", "isTierA"))
-    threshold = np.full(len(viewers), -np.inf, np.float32)
-    threshold[rows] = last + tier_step(page.parameters) * tier_a - MARGIN
-    return _Stored(
-        row=np.repeat(rows, [len(ids) for ids in found["candidateUserId"]]),
-        candidate_id=np.concatenate(none + found["candidateUserId"]).astype(np.int64),
-        full=rows[np.isfinite(last)],
-        threshold=threshold,
-    )
-
-
-def _merged(
-    page: PageRun, viewers: Users, affected: Indices, full: Indices, row: Indices, position: Indices
-) -> Refreshed:
-    """Score pairs of a viewer's row and a candidate's position anew, and rank them."""
-    connection, top_k = page.connection, page.parameters.top_k
-    distinct, candidate = np.unique(position, return_inverse=True)
-    candidates = gather(viewers, page.pool, distinct)
-    order = np.argsort(row, kind="stable")
-    pairs = score_pairs(viewers, candidates, row[order], candidate[order], page.now, page.parameters)
-    matches = ranked(candidates, pairs, top_k)
-    counts = np.bincount(matches.pairs.viewer, minlength=len(viewers))
-    lost = np.zeros(len(viewers), bool)
-    lost[full] = counts[full] < top_k
-    # Hidden, deleted or blocked since the snapshot: rare, and scored anew.
-    gone = np.setdiff1d(candidates.ids, visibility.still_candidates(connection, candidates.ids))
-    chosen = matches.candidates.ids[matches.pairs.candidate]
-    lost[matches.pairs.viewer[np.isin(chosen, gone)]] = True
-    blocker, other = visibility.blocked_pairs(connection, viewers.ids[affected])
-    blocked = set(zip(blocker.tolist(), other.tolist(), strict=True))
-    if blocked:
-        found = zip(viewers.ids[matches.pairs.viewer].tolist(), chosen.tolist(), strict=True)
-        lost[matches.pairs.viewer[np.fromiter((pair in blocked for pair in found), bool, len(chosen))]] = True
-    again = affected[lost[affected]]
-    stays = np.flatnonzero(~lost[matches.pairs.viewer])
-    kept = Matches(matches.candidates, matches.pairs.take(stays), matches.rank[stays])
-    return Refreshed(kept, affected[~lost[affected]], again)
-
-
-def _entering(
-    page: PageRun, viewers: Users, changed: Users, threshold: NDArray[np.float32]
-) -> tuple[Indices, Indices, NDArray[np.float32]]:
-    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold, and the keys."""
-    empty = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+def _entering(page: PageRun, viewers: Users, changed: Users, threshold: Singles) -> tuple[Indices, Indices]:
+    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold."""
+    empty = np.empty(0, np.int64), np.empty(0, np.int64)
     if not len(changed):
         return empty
     pool, parameters = page.pool, page.parameters
@@ -137,12 +172,12 @@ def _entering(
             screening.above_threshold(rows, prepared, columns, threshold, near=True, left_out=oneself), prepared
         )
         pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
-        found.append((pairs.viewer, pairs.candidate, pairs.key))
-    viewer, candidate, key = (np.concatenate(column) for column in zip(*found, strict=True))
-    return viewer, candidate, key
+        found.append((pairs.viewer, pairs.candidate))
+    viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
+    return viewer, candidate
 
 
-def _at(stored: StoredSnapshot, ids: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+def _at(stored: StoredSnapshot, ids: Indices) -> tuple[Indices, Flags]:
     """Positions of candidates by id, and whether they are there."""
     known_ids, positions = stored.candidates_by_id
     if not len(positions):

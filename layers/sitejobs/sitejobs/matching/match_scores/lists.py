@@ -1,4 +1,4 @@
-"""Encodes a page's lists as PostgreSQL binary COPY with numpy; and the columns of MatchList."""
+"""Encodes lists, and what changes in them, as PostgreSQL binary COPY with numpy; and the columns of their tables."""
 
 import itertools
 import json
@@ -11,12 +11,23 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Flags, Singles
+from sitejobs.matching.match_scores.merging import Order
+from sitejobs.matching.match_scores.stored_lists import StoredLists
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.search import Matches
-from sitejobs.postgres.copy import NO_ID, ArrayColumn, Values, field, microseconds, row, small
+from sitejobs.postgres.copy import (
+    NO_ID,
+    POSTGRES_EPOCH_MICROSECONDS,
+    ArrayColumn,
+    Values,
+    field,
+    microseconds,
+    row,
+    small,
+)
 
 HEAD = ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA")
 AGEING = {"score": ">f4", "scoreNew": ">f4"}
@@ -46,6 +57,18 @@ LASTING = {
 NULLABLE = frozenset({"genderOk", "ageOk", "distanceOk", *(name for name in LASTING if "InterestId" in name)})
 """Columns whose array is NULL where none of its values is there."""
 COPY_COLUMNS = (*HEAD, *LASTING, *AGEING)
+
+
+CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *LASTING, *AGEING)
+
+
+@dataclass(frozen=True)
+class EncodedChange:
+    """What changed in a viewer's list, as a row of COPY, and how many matches the viewer then has."""
+
+    user_id: int
+    rows: int
+    row: bytes
 
 
 @dataclass(frozen=True)
@@ -95,6 +118,40 @@ def encode_lists(
                     *(field(moment), field(version), field(digest), field(counts[:2]), field(counts[2:])),
                     *lasting,
                     *(columns[name].field(start, stop) for name in AGEING),
+                ]
+            ),
+        )
+
+
+def encode_changes(
+    matches: Matches,
+    viewers: Users,
+    rows: Indices,
+    lists: StoredLists,
+    order: Order,
+    interest_ids: NDArray[np.int64],
+    scored_at: datetime,
+) -> Iterator[EncodedChange]:
+    """What to store beside the lists of the viewers `rows`: new ranks of all, and the candidates that changed."""
+    values = _columns(matches, viewers, interest_ids)
+    columns = [ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items()]
+    pairs, members = matches.pairs.viewer, lists.members.row
+    moment = struct.pack("!q", int(microseconds(scored_at)))
+    for viewer in rows.tolist():
+        start, stop = np.searchsorted(pairs, [viewer, viewer + 1]).tolist()
+        first, last = np.searchsorted(members, [viewer, viewer + 1]).tolist()
+        ranks = np.concatenate([order.members[first:last], order.pairs[start:stop]])
+        of_list = struct.pack("!q", int(lists.microseconds[viewer]) - POSTGRES_EPOCH_MICROSECONDS)
+        user_id = int(viewers.ids[viewer])
+        yield EncodedChange(
+            user_id,
+            int(order.count[viewer]),
+            row(
+                [
+                    *(field(struct.pack("!q", user_id)), field(of_list), field(moment)),
+                    field(struct.pack("!h", int(order.tier_a[viewer]))),
+                    ArrayColumn(">i2", Values(ranks)).field(0, len(ranks)),
+                    *(column.field(start, stop) for column in columns),
                 ]
             ),
         )

@@ -1,7 +1,7 @@
 """One page of match-scores: search, check what has changed since the snapshot, write."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from psycopg import Connection
@@ -10,8 +10,8 @@ from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
-from sitejobs.matching.match_scores.incremental import refresh
-from sitejobs.matching.match_scores.lists import are_finite, encode_lists
+from sitejobs.matching.match_scores.incremental import Refreshed, refresh
+from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_lists
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.store import Outcome, Part, Written, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 def score_page(page: PageRun, start: int, stop: int) -> PageSummary:
     """The users at positions start..stop-1 of the snapshot; beyond its viewers come those without a profile."""
     viewers, others = _users_at(page.snapshot, start, stop)
-    return _write(page, viewers, others, [])
+    return _write(page, viewers, others)
 
 
 def score_user(page: PageRun, user_id: int) -> PageSummary:
@@ -40,7 +40,7 @@ def score_user(page: PageRun, user_id: int) -> PageSummary:
     population = read_population(page.connection, page.started_at, user_id)
     viewers = encode(population, page.snapshot.dictionaries, page.parameters)
     others = np.array([] if len(viewers) else [user_id], np.int64)
-    return _write(page, viewers, others, [])
+    return _write(page, viewers, others)
 
 
 def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> PageSummary:
@@ -49,12 +49,13 @@ def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> Page
     changed = changes.viewers[start:stop]
     changed, gone = changed[: len(viewers)], others[changed[len(viewers) :]]
     anew, fresh = viewers.take(np.flatnonzero(changed)), viewers.take(np.flatnonzero(~changed))
-    parts = []
+    found = Refreshed([], np.empty(0, np.int64), 0)
     if len(fresh) and (len(changes.candidates) or len(changes.left)):
         found = refresh(page, fresh, changes)
         anew = concatenate([anew, fresh.take(found.again)])
-        parts.append(Part(fresh, found.matches, found.changed, np.empty(0, np.int64)))
-    summary = _write(page, anew, gone, parts)
+    summary = _write(page, anew, gone, found.changes)
+    summary.processed += found.unchanged
+    summary.skip(SkipReason.UNCHANGED, found.unchanged)
     untouched = stop - start - summary.processed
     summary.processed += untouched
     summary.skip(SkipReason.FRESH, untouched)
@@ -70,11 +71,12 @@ def _users_at(stored: StoredSnapshot, start: int, stop: int) -> tuple[Users, Ind
     return concatenate(parts) if parts else stored.nobody(), others
 
 
-def _write(page: PageRun, viewers: Users, others: Indices, parts: list[Part]) -> PageSummary:
-    """Score the viewers and write them with the parts found before; the rows of the users `others` go."""
+def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[EncodedChange] = ()) -> PageSummary:
+    """Score the viewers and write them and the changes of other lists; the rows of the users `others` go."""
     present = np.isin(viewers.ids, visibility.still_viewers(page.connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
+    parts = []
     for chunk in _chunks(viewers.take(np.flatnonzero(present))):
         matches, provisional = find_matches(page.connection, chunk, page.pool, page.now, page.parameters)
         parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
@@ -87,7 +89,10 @@ def _write(page: PageRun, viewers: Users, others: Indices, parts: list[Part]) ->
         for it in encode_lists(part.matches, part.viewers, interest_ids, page.started_at, page.parameters)
     ]
     version = page.parameters.algorithm_version
-    written = write_page(page.connection, page.run_id, outcomes, lists, page.started_at, version, page.rewrite_epsilon)
+    outcomes += [Outcome(it.user_id, it.rows, None, provisional=False) for it in changes]
+    written = write_page(
+        page.connection, page.run_id, outcomes, lists, page.started_at, version, page.rewrite_epsilon, changes
+    )
     return _summary(outcomes, written, unfit)
 
 

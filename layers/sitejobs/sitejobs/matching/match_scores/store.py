@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 
 from sitejobs.jobs import runs
 from sitejobs.jobs.skip_reasons import SkipReason
-from sitejobs.matching.match_scores.lists import COPY_COLUMNS, EncodedList
+from sitejobs.matching.match_scores.lists import CHANGE_COLUMNS, COPY_COLUMNS, EncodedChange, EncodedList
 from sitejobs.matching.match_scores.old_rows import forget_rows
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.users import Users
@@ -38,15 +38,30 @@ stored rows are of a later run; a `scoredAt` in the future is of no later run, b
 """
 
 _READ_STORED: Final[LiteralString] = """
-SELECT "userId", "fingerprint", "score" FROM "MatchList" WHERE "userId" = ANY(%(ids)s) AND "scoredAt" <= %(scored_at)s
+SELECT l."userId", l."fingerprint", l."score" FROM "MatchList" l
+WHERE l."userId" = ANY(%(ids)s) AND l."scoredAt" <= %(scored_at)s AND NOT EXISTS (
+    SELECT FROM "MatchListChange" c WHERE c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt")
 """
-"""Reads what tells whether the viewers' stored lists differ from new ones."""
+"""Reads what tells whether the viewers' stored lists differ from new ones. One with changes beside it always does."""
 
 _DELETE_LISTS: Final[LiteralString] = """DELETE FROM "MatchList" WHERE "userId" = ANY(%(ids)s)"""
 """Deletes the lists of these viewers."""
 
+_DELETE_CHANGES: Final[LiteralString] = """DELETE FROM "MatchListChange" WHERE "userId" = ANY(%(ids)s)"""
+"""Deletes what is stored beside the lists of these viewers."""
+
+_DOUBT_OTHER_LISTS: Final[LiteralString] = """
+UPDATE "MatchScoreViewer" v SET "provisional" = true FROM "MatchListChange" c
+WHERE v."userId" = ANY(%(ids)s) AND c."userId" = v."userId" AND NOT EXISTS (
+    SELECT FROM "MatchList" l WHERE l."userId" = c."userId" AND l."scoredAt" = c."listScoredAt")
+"""
+"""Where another run has replaced the list since this page read it, the next run computes the viewer anew."""
+
 _COPY_LISTS: Final = sql.SQL('COPY "MatchList" ({}) FROM STDIN (FORMAT BINARY)').format(
     sql.SQL(", ").join(map(sql.Identifier, COPY_COLUMNS))
+)
+_COPY_CHANGES: Final = sql.SQL('COPY "MatchListChange" ({}) FROM STDIN (FORMAT BINARY)').format(
+    sql.SQL(", ").join(map(sql.Identifier, CHANGE_COLUMNS))
 )
 
 
@@ -98,11 +113,12 @@ def write_page(
     scored_at: datetime,
     algorithm_version: str,
     rewrite_epsilon: float,
+    changes: Sequence[EncodedChange] = (),
 ) -> Written:
     """Replace the lists of all viewers named by the outcomes, where they differ from the stored ones.
 
     Viewers left out have results of a later run. A list differs unless all but the newness in its scores is the same,
-    and that has moved no score by as much as `rewrite_epsilon`.
+    and that has moved no score by as much as `rewrite_epsilon`. `changes` are stored beside the lists of their viewers.
 
     Raises
     ------
@@ -112,19 +128,28 @@ def write_page(
         runs.check_alive(connection, run_id)
         ids = _claim(connection, outcomes, scored_at, algorithm_version)
         mine = set(ids.tolist())
-        lists = [it for it in lists if it.user_id in mine]
+        lists, changes = [it for it in lists if it.user_id in mine], [it for it in changes if it.user_id in mine]
+        beside = np.array([it.user_id for it in changes], np.int64)
         unchanged = _unchanged(connection, lists, scored_at, rewrite_epsilon)
-        connection.execute(_DELETE_LISTS, {"ids": np.setdiff1d(ids, unchanged).tolist()})
-        forget_rows(connection, np.setdiff1d(ids, np.array([it.user_id for it in lists], np.int64)))
+        replaced = np.setdiff1d(np.setdiff1d(ids, unchanged), beside)
+        connection.execute(_DELETE_LISTS, {"ids": replaced.tolist()})
+        connection.execute(_DELETE_CHANGES, {"ids": np.union1d(replaced, beside).tolist()})
+        forget_rows(connection, np.setdiff1d(replaced, np.array([it.user_id for it in lists], np.int64)))
         stay = set(unchanged.tolist())
-        differing = [it.row for it in lists if it.user_id not in stay]
-        if differing:
-            with connection.cursor() as cursor, cursor.copy(_COPY_LISTS) as copy:
-                copy.write(COPY_HEADER)
-                for row in differing:
-                    copy.write(row)
-                copy.write(COPY_TRAILER)
+        _copy(connection, _COPY_LISTS, [it.row for it in lists if it.user_id not in stay])
+        _copy(connection, _COPY_CHANGES, [it.row for it in changes])
+        if changes:
+            connection.execute(_DOUBT_OTHER_LISTS, {"ids": beside.tolist()})
     return Written(ids, unchanged)
+
+
+def _copy(connection: Connection, statement: sql.Composed, rows: Sequence[bytes]) -> None:
+    if rows:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(COPY_HEADER)
+            for row in rows:
+                copy.write(row)
+            copy.write(COPY_TRAILER)
 
 
 def _unchanged(

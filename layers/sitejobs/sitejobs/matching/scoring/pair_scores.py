@@ -56,9 +56,9 @@ class Pairs:
 
 
 def score_pairs(
-    viewers: Users, candidates: Users, viewer: Indices, candidate: Indices, now: float, parameters: Parameters
+    viewers: Users, candidates: Users, viewer: Indices, candidate: Indices, now: float | Floats, parameters: Parameters
 ) -> Pairs:
-    """Score the pairs (viewer[i], candidate[i]) as of `now`, in seconds since 1970."""
+    """Score the pairs (viewer[i], candidate[i]) as of `now`, or now[i], in seconds since 1970."""
     distance_km = km_between(viewers.xyz[viewer], candidates.xyz[candidate])
     traits, common = _traits(viewers, candidates, viewer, candidate)
     bits = InterestBits.over(viewers)
@@ -70,7 +70,11 @@ def score_pairs(
         "rating_quality": candidates.quality[candidate].astype(np.float64),
         "rating_fit": (np.einsum("pi,pi->p", viewers.gives[viewer], candidates.gets[candidate], dtype=np.float64) + 1)
         / 2,
-        "newness": newness(candidates.updated_at, now, parameters)[candidate],
+        "newness": (
+            newness(candidates.updated_at, now, parameters)[candidate]
+            if isinstance(now, float)
+            else newness(candidates.updated_at[candidate], now, parameters)
+        ),
         "proximity": _proximity(viewers, candidates, viewer, candidate, distance_km, parameters),
     }
     weights = vars(parameters.weights)
@@ -102,7 +106,7 @@ def jaccard(shared: NDArray[np.int64], left: NDArray[np.int32], right: NDArray[n
     return np.where((left == 0) | (right == 0), NO_INTERESTS, shared / np.maximum(union, 1))
 
 
-def newness(updated_at: Floats, now: float, parameters: Parameters) -> Floats:
+def newness(updated_at: Floats, now: float | Floats, parameters: Parameters) -> Floats:
     """Halves every half-life since the profile's update; 1 for the future."""
     days = np.maximum(now - updated_at, 0) / SECONDS_A_DAY
     return np.asarray(0.5 ** (days / parameters.half_life_days))

@@ -50,6 +50,7 @@ class Users:
     vectors, answers, questions : one row a result, in the order of `quiz.values`; an empty vector is none.
     block_hash : of the users whom this one blocked or who blocked it.
     viewer_hash, candidate_hash : of all that a score reads of the user on that side; equal hash, equal input.
+    lasting_hash : of a candidate but for `updated_at`.
     """
 
     ids: NDArray[np.int64]
@@ -80,6 +81,7 @@ class Users:
     block_hash: NDArray[np.uint64]
     viewer_hash: NDArray[np.uint64]
     candidate_hash: NDArray[np.uint64]
+    lasting_hash: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -86,7 +86,8 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
     blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
-    looks = mixed(users["gender"], users["age"], users["visible"], users["updatedAt"], rating_count, *averages.T)
+    looks = mixed(users["gender"], users["age"], users["visible"], rating_count, *averages.T)
+    lasting = mixed(both, looks)
     return Users(
         **profile,
         quality=quality.astype(np.float32),
@@ -105,7 +106,8 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         questions=questions,
         block_hash=blocks,
         viewer_hash=mixed(both, wishes, blocks, mixed(*given_averages.T)),
-        candidate_hash=mixed(both, looks),
+        candidate_hash=mixed(lasting, users["updatedAt"]),
+        lasting_hash=lasting,
     )
 
 

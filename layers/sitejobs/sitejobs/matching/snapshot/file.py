@@ -29,7 +29,7 @@ from sitejobs.matching.snapshot.snapshot import Snapshot
 from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.workstore import WorkStore
 
-MAGIC = b"SJSNAP02"
+MAGIC = b"SJSNAP03"
 _SUFFIX = struct.Struct("<Q8s")
 _LAST_READ = 256 * 1024
 
@@ -62,6 +62,7 @@ class SnapshotWriter:
             "ids": np.empty(users, np.int64),
             "viewer_hash": np.empty(users, np.uint64),
             "candidate_hash": np.empty(users, np.uint64),
+            "lasting_hash": np.empty(users, np.uint64),
         }
 
     def add(self, block: Users) -> None:
@@ -191,7 +192,7 @@ class StoredSnapshot:
         return found
 
     def index(self) -> dict[str, NDArray[Any]]:
-        """`ids`, `viewer_hash` and `candidate_hash` by position, and the ids `without_profile`."""
+        """`ids`, `viewer_hash`, `candidate_hash` and `lasting_hash` by position, and the ids `without_profile`."""
         if self._index is None:
             with tempfile.TemporaryFile() as file:  # in memory the arrays would lie twice
                 for at, length in _pieces(int(self._offsets[-1]), self._index_bytes):

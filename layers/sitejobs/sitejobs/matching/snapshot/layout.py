@@ -35,6 +35,7 @@ _PLAIN: dict[str, tuple[str, int]] = {
     "block_hash": ("u8", 1),
     "viewer_hash": ("u8", 1),
     "candidate_hash": ("u8", 1),
+    "lasting_hash": ("u8", 1),
 }
 _RAGGED = {"interests": "i4", "quiz": "i4", "vectors": "f4", "answers": "i4", "questions": "i4"}
 LAYOUT = [item.name for item in fields(Users)] + list(_RAGGED)

@@ -1,0 +1,126 @@
+"""Reads the stored lists of a page's viewers, with what earlier incremental runs stored beside them."""
+
+from dataclasses import dataclass
+from typing import Final, LiteralString
+
+import numpy as np
+from psycopg import Connection
+
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
+from sitejobs.matching.scoring.pair_scores import SECONDS_A_DAY
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.topk.screening import tier_step
+from sitejobs.postgres.columns import Column, fetch_lists
+
+_READ_LISTS: Final[LiteralString] = """
+SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA", l."candidateUserId",
+       l."score", COALESCE(c."tierA", 0::int2) AS "changedTierA", COALESCE(c."rank", '{}') AS "rank",
+       COALESCE(c."candidateUserId", '{}') AS "changedUserId", COALESCE(c."score", '{}') AS "changedScore"
+FROM "MatchList" l
+LEFT JOIN "MatchListChange" c ON c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt"
+WHERE l."userId" = ANY(%(ids)s)
+"""
+"""Reads the viewers' lists, and what changed in them."""
+
+_TYPES: Final = {
+    "userId": "int8",
+    "scoredAt": "int8",
+    "tierA": "int2",
+    "candidateUserId": "int8",
+    "score": "float4",
+    "changedTierA": "int2",
+    "rank": "int2",
+    "changedUserId": "int8",
+    "changedScore": "float4",
+}
+
+
+@dataclass(frozen=True)
+class Members:
+    """Stored matches of several lists, by viewer: row of the viewer, candidate's id, key, tier, and rank as it is.
+
+    rank : 0 for one that is not among the best, -1 for one that no longer holds.
+    """
+
+    row: Indices
+    id: Indices
+    key: Floats
+    tier_a: Flags
+    rank: Indices
+
+
+@dataclass(frozen=True)
+class StoredLists:
+    """The stored lists of v viewers.
+
+    microseconds : (v,) time of the list since 1970, -1 without one.
+    last : (v,) key of the last match of a full list. Others hold every candidate: -inf.
+    full : (v,) whether the list has as many matches as it may.
+    members : matches of the lists, in their order. changes: those that are stored beside them.
+    """
+
+    microseconds: Indices
+    last: Floats
+    full: Flags
+    members: Members
+    changes: Members
+
+    @property
+    def seconds(self) -> Floats:
+        """(v,) times of the lists."""
+        return self.microseconds / 1e6
+
+    def lag(self, now: float, parameters: Parameters) -> Floats:
+        """(v,) the most that newness has moved a score since the list was computed; infinite without a list."""
+        days = (now - self.seconds) / SECONDS_A_DAY
+        moved = parameters.weights.newness * (1 - 0.5 ** (np.maximum(days, 0) / parameters.half_life_days))
+        return np.where((self.microseconds < 0) | (days < 0), np.inf, moved)
+
+
+def read_lists(connection: Connection, viewers: Users, parameters: Parameters) -> StoredLists:
+    """The lists of the viewers."""
+    found = fetch_lists(connection, _READ_LISTS, {"ids": viewers.ids}, _TYPES)
+    ids, by_id = viewers.by_id
+    rows = by_id[np.searchsorted(ids, _flat(found["userId"]))]
+    in_order = np.argsort(rows).tolist()
+    rows = np.sort(rows)
+    found = {name: [values[at] for at in in_order] for name, values in found.items()}
+    sizes = np.array([len(values) for values in found["candidateUserId"]], np.int64)
+    step = tier_step(parameters)
+    microseconds, last, full = np.full(len(viewers), -1), np.full(len(viewers), -np.inf), np.zeros(len(viewers), bool)
+    microseconds[rows] = _flat(found["scoredAt"])
+    full[rows] = sizes >= parameters.top_k
+    members = _members(rows, found, step)
+    ends = np.cumsum(sizes) - 1
+    last[rows] = np.where(full[rows], members.key[ends] if len(members.key) else -np.inf, -np.inf)
+    return StoredLists(microseconds, last, full, members, _changes(rows, found, step))
+
+
+def _members(rows: Indices, found: dict[str, list[Column]], step: float) -> Members:
+    sizes = np.array([len(values) for values in found["candidateUserId"]], np.int64)
+    place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    tier_a = place < np.repeat(_flat(found["tierA"]), sizes)
+    changed = np.array([len(values) for values in found["rank"]], np.int64) > 0
+    rank = place + 1
+    ranked = [values[:size] for values, size in zip(found["rank"], sizes.tolist(), strict=True) if len(values)]
+    rank[np.repeat(changed, sizes)] = _flat(ranked)
+    key = _flat(found["score"], np.float64) + step * tier_a
+    return Members(np.repeat(rows, sizes), _flat(found["candidateUserId"]), key, tier_a, rank)
+
+
+def _changes(rows: Indices, found: dict[str, list[Column]], step: float) -> Members:
+    sizes = np.array([len(values) for values in found["changedUserId"]], np.int64)
+    rank = _flat(
+        [
+            values[len(values) - size :]
+            for values, size in zip(found["rank"], sizes.tolist(), strict=True)
+        ]
+    )  # fmt: skip
+    tier_a = (rank > 0) & (rank <= np.repeat(_flat(found["changedTierA"]), sizes))
+    key = _flat(found["changedScore"], np.float64) + step * tier_a
+    return Members(np.repeat(rows, sizes), _flat(found["changedUserId"]), key, tier_a, rank)
+
+
+def _flat(values: list[Column], kind: type = np.int64) -> Column:
+    return np.concatenate([np.empty(0, kind), *values]).astype(kind)
