@@ -27,7 +27,7 @@ from sitejobs_local.runs.runner import workshop_of
 JOB = "match-scores"
 CHUNK_BYTES = 1 << 20
 
-_EMPTY = """TRUNCATE "MatchList", "MatchScoreViewer" """
+_EMPTY = """TRUNCATE "MatchList", "MatchListChange", "MatchScoreViewer" """
 _VACUUM = "VACUUM (ANALYZE) {table}"
 _COUNT = "SELECT count(*) FROM {table}"
 _SIZE = "SELECT pg_total_relation_size({name})"

@@ -42,7 +42,13 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "match-scores": ("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
-        "compatibility": ("MatchList", "UserCompatibility", "UserCompatibilityViewer", "UserCompatibilityInput"),
+        "compatibility": (
+            "MatchList",
+            "MatchListChange",
+            "UserCompatibility",
+            "UserCompatibilityViewer",
+            "UserCompatibilityInput",
+        ),
         "build-user-traits": ("UserTrait", "UserTraitState", "QuizOptionSeen"),
         "user-interest-sets": ("InterestUserSet", "InterestSubjectUserSet", "InterestSetState"),
         "searchable-user": ("SearchableUser",),
@@ -51,7 +57,7 @@ _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "trending": ("TrendingScore",),
         "affinity": ("PostFeatures", "UserAffinityProfile"),
         "feed-presort": (
-            *("MatchList", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
+            *("MatchList", "MatchListChange", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
             *("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),
         ),
         "feed-presort-cleanup": ("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),

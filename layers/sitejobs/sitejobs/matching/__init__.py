@@ -11,9 +11,10 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
         job            Plan sees to the snapshot and cuts pages; a batch computes one
         preparing      the snapshot, in one piece or in parts that the first pages take
         page           search, check what changed since the snapshot, write; page_run: what a page works with
-        incremental    merges changed candidates into stored rows; changes: compares two snapshots
+        incremental    ranks changed candidates among stored matches, by merging and stored_lists
+        changes        compares two snapshots
         visibility     blocks, hidden profiles and deletions at the time of writing
-        lists, store   encodes lists for COPY, writes those that differ; old_rows: rows of before there were lists
+        lists, store   encodes lists and their changes, writes what differs; old_rows: rows of before there were lists
     snapshot/        the population as of the run's start
         population     reads the tables; encoding: columns to arrays; hashing: what two snapshots are compared by
         blocks         order and cut; snapshot: blocks with their bounds

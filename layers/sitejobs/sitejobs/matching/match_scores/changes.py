@@ -107,11 +107,11 @@ def compare(
     old = before["ids"][:before_candidates], before["candidate_hash"][:before_candidates]
     new = after["ids"][:after_candidates], after["candidate_hash"][:after_candidates]
     candidates = np.flatnonzero(~_same(*old, *new))
-    lasting = before["lasting_hash"][:before_candidates], new[0][candidates], after["lasting_hash"][candidates]
+    lasting = before["lasting_hash"][:before_candidates], after["lasting_hash"][candidates]
     return Changes(
         viewers=np.concatenate([~same_viewer, gone]),
         candidates=candidates,
-        aged=_same(old[0], *lasting),
+        aged=_same(old[0], lasting[0], new[0][candidates], lasting[1]),
         left=np.sort(old[0][~_same(*new, *old)]),
     )
 
