@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, LiteralString
 
 import numpy as np
-from psycopg import Connection, sql
+from psycopg import Connection, Copy, sql
 
 from sitejobs.jobs import runs
 from sitejobs.jobs.skip_reasons import SkipReason
@@ -136,20 +136,22 @@ def write_page(
         connection.execute(_DELETE_CHANGES, {"ids": np.union1d(replaced, beside).tolist()})
         forget_rows(connection, np.setdiff1d(replaced, np.array([it.user_id for it in lists], np.int64)))
         stay = set(unchanged.tolist())
-        _copy(connection, _COPY_LISTS, [it.row for it in lists if it.user_id not in stay])
-        _copy(connection, _COPY_CHANGES, [it.row for it in changes])
+        differing = [it.row for it in lists if it.user_id not in stay]
+        if differing:
+            with connection.cursor() as cursor, cursor.copy(_COPY_LISTS) as copy:
+                _put(copy, differing)
         if changes:
+            with connection.cursor() as cursor, cursor.copy(_COPY_CHANGES) as copy:
+                _put(copy, [it.row for it in changes])
             connection.execute(_DOUBT_OTHER_LISTS, {"ids": beside.tolist()})
     return Written(ids, unchanged)
 
 
-def _copy(connection: Connection, statement: sql.Composed, rows: Sequence[bytes]) -> None:
-    if rows:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(COPY_HEADER)
-            for row in rows:
-                copy.write(row)
-            copy.write(COPY_TRAILER)
+def _put(copy: Copy, rows: Sequence[bytes]) -> None:
+    copy.write(COPY_HEADER)
+    for row in rows:
+        copy.write(row)
+    copy.write(COPY_TRAILER)
 
 
 def _unchanged(
