@@ -1,6 +1,5 @@
--- _SETTLE
-SELECT set_config(given."name", given."value", false)
-FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
+-- _READ_OTHERS
+SELECT given."name" FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
 JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
 WHERE now."setting" <> given."value";
 
