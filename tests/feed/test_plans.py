@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from sitejobs.feed import content_features, feed_presort_cleanup, inputs
+from sitejobs.feed import content_features, feed_presort_cleanup, freshness, inputs
 from sitejobs.feed.rules import read_rules
 from sitejobs.feed.sources import PUBLIC_POSTS
 from sitejobs.postgres.connection import connect
@@ -123,3 +123,27 @@ def test_a_page_reads_no_large_table_from_end_to_end(
     # "FeedPresortedUser" is empty here.
     scanned = {it["Relation Name"] for it in found if it["Node Type"] == "Seq Scan"} - {"FeedPresortedUser"}
     assert scanned & {"User", "Profile", "Post", "PostFeatures", "ProfileAccess", "FeedSegment", "FeedCard"} == set()
+
+
+def test_a_page_looks_for_match_scores_of_its_own_users_only(large_site: psycopg.Connection) -> None:
+    values = read_rules({}, 20, 3).to_parameters() | {"first": 1, "last": 10_000, "limit": None}
+    with large_site.transaction(force_rollback=True):
+        large_site.execute("""
+            INSERT INTO "MatchList"
+            SELECT "id", now(), 'v1', 0, 0, 200, ids, zeros, zeros, zeros, zeros, zeros, zeros, zeros, none, none, none,
+                   none, none, zeros::integer[], zeros::smallint[], zeros::smallint[], zeros::smallint[]
+            FROM "User" CROSS JOIN (
+                SELECT array_agg(g::bigint) AS ids, array_agg(0::real) AS zeros, array_agg(NULL::real) AS none
+                FROM generate_series(1, 200) g) AS filled WHERE "id" <= 2000
+        """)
+        large_site.execute("""
+            INSERT INTO "FeedPresortedUser" SELECT "id", 'v1', now(), now(), 1, NULL, 0, 0, '{}' FROM "User"
+        """)
+        large_site.execute('ANALYZE "MatchList", "FeedPresortedUser"')
+        shared = '(SELECT 0::bigint AS "hash")'
+        statement = f'SELECT {freshness.FINGERPRINT} FROM (SELECT *, 0 AS "peopleSum" FROM "FeedPresortedUser" '
+        statement += 'WHERE "userId" BETWEEN %(first)s AND %(last)s) AS k'
+        found = nodes(large_site, f"WITH newest AS MATERIALIZED {shared} {statement}", values)
+    lists = [it for it in found if it.get("Relation Name") == "MatchList"]
+    assert lists
+    assert not [it for it in lists if it["Node Type"] == "Seq Scan"]
