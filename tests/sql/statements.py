@@ -25,6 +25,8 @@ from sitejobs.matching import passed_over
 from sitejobs.matching.compatibility import inputs, people
 from sitejobs.matching.snapshot import population
 from sitejobs.postgres import columns
+from sitejobs.postgres.connection import SESSION_SETTINGS
+from sitejobs.postgres.shared_session import set_local
 from sitejobs.search import query
 
 Texts = Mapping[str, str]
@@ -97,6 +99,10 @@ def _of_jobs() -> Texts:
     return {}
 
 
+def _local_settings() -> Texts:
+    return {"of a session": set_local({**SESSION_SETTINGS, "search_path": "site, public"}).as_string()}
+
+
 COMPOSED: Mapping[str, Callable[[], Texts]] = {
     "sitejobs.matching.snapshot.population._read_ranges": _population,
     "sitejobs.matching.passed_over.count_passed_over": _passed_over,
@@ -109,6 +115,9 @@ COMPOSED: Mapping[str, Callable[[], Texts]] = {
     "sitejobs.jobs.keyed._find": _of_jobs,
     "sitejobs.jobs.keyed._count": _of_jobs,
     "sitejobs.jobs.losses.guard": _of_jobs,
+    "sitejobs.postgres.shared_session.execute": dict,  # each of these is another module's
+    "sitejobs.postgres.shared_session.copy": dict,
+    "sitejobs.postgres.shared_session.transaction": _local_settings,
     "sitejobs.postgres.columns.fetch_columns": _of_jobs,
     "sitejobs.postgres.columns.fetch_lists": _of_jobs,
 }

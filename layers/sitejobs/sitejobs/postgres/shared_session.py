@@ -45,7 +45,7 @@ class SessionConnection(psycopg.Connection[TupleRow]):
 
     def share(self, settings: Mapping[str, str]) -> None:
         """Begin every transaction with these settings, by name; none touches the session."""
-        self._local = sql.SQL("; ").join(_set_local(name, value) for name, value in settings.items())
+        self._local = set_local(settings)
 
     @property
     def needs_transaction(self) -> bool:
@@ -67,6 +67,11 @@ def _own_transaction(connection: psycopg.Connection[Any]) -> AbstractContextMana
     if isinstance(connection, SessionConnection) and connection.needs_transaction:
         return connection.transaction()
     return nullcontext()
+
+
+def set_local(settings: Mapping[str, str]) -> sql.Composed:
+    """The statements that set these for one transaction."""
+    return sql.SQL("; ").join(_set_local(name, value) for name, value in settings.items())
 
 
 def _set_local(name: str, value: str) -> sql.Composable:
