@@ -11,6 +11,7 @@ from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database import migrations
 from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
+from tests.local.command import environment, sitejobs
 
 
 @pytest.fixture
@@ -121,3 +122,17 @@ def test_the_sites_schema_follows_its_file_but_waits_for_no_writer_once_applied(
         schema.write_text(schema.read_text() + '\nALTER TABLE "User" ADD COLUMN IF NOT EXISTS "shoeSize" integer;\n')
         migrations.apply_site_schema(connection, schema)
         assert connection.execute('SELECT "shoeSize" FROM "User"').fetchall() == [(None,)]
+
+
+def test_printed_and_run_with_psql_they_do_the_same(database_url: str, tmp_path: Path) -> None:
+    printed = sitejobs("db", "migrate", "--print", env=environment(DATABASE_URL="postgresql://127.0.0.1:1/nowhere"))
+    assert printed.returncode == 0, printed.stderr
+    (tmp_path / "bundle.sql").write_text(printed.stdout)
+    with connect(database_url) as connection:
+        migrations.apply_site_schema(connection)
+        for _ in range(2):
+            env = environment(DATABASE_URL=database_url)
+            done = sitejobs("db", "shell", "-q", "-f", str(tmp_path / "bundle.sql"), env=env)
+            assert (done.returncode, "ERROR" in done.stderr) == (0, False), done.stderr
+            assert migrations.pending(connection) == []
+            assert migrations.apply(connection) == []  # each file's checksum is the one that is recorded

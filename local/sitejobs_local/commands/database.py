@@ -63,11 +63,15 @@ def shell(arguments: tuple[str, ...]) -> int:
 
 @db.command()
 @click.option("--again", is_flag=True, help="apply those already applied too: brings back what was dropped")
-def migrate(again: bool) -> None:
+@click.option("--print", "printed", is_flag=True, help="print the SQL for psql instead; asks no database")
+def migrate(again: bool, printed: bool) -> None:
     """Create or update the bundle's own tables. Safe to run twice, and at once."""
     from sitejobs_local.database import migrations
     from sitejobs_local.database.target import open_target
 
+    if printed:
+        click.echo(migrations.script(), nl=False)
+        return
     with open_target(os.environ) as target, target.connect() as connection:
         if target.embedded:
             migrations.apply_site_schema(connection)

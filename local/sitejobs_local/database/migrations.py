@@ -87,6 +87,21 @@ def pending(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
     return [migration.name for migration in read(folder) if migration.name not in recorded]
 
 
+def script(folder: Path = MIGRATIONS) -> str:
+    """All migrations as a script for psql, for a database that only its owners reach.
+
+    Each is a transaction with its record, as `apply` does it; they are safe to apply again, so the script is, too.
+    """
+    parts = ["\\set ON_ERROR_STOP on\n"]
+    for migration in read(folder):
+        record = f"""INSERT INTO "SitejobsMigration" ("name", "checksum")
+VALUES ({mend.literal(migration.name)}, {mend.literal(migration.checksum)})
+ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()"""
+        steps = (_LOCK, _CREATE_RECORD.strip(), migration.sql.decode().strip().removesuffix(";"), record)
+        parts.append(f"\n-- {migration.name}\nBEGIN;\n" + ";\n".join(steps) + ";\nCOMMIT;\n")
+    return "".join(parts)
+
+
 def read(folder: Path) -> list[Migration]:
     """The folder's migrations in the order in which they are applied."""
     files = sorted(folder.glob("*.sql"))
