@@ -1,5 +1,7 @@
 """What template.yaml promises of uploads: buckets, queue, alarms, limits and rules."""
 
+import json
+
 from sitejobs.handlers.tuning import tuned
 from sitejobs.media.rules import Rules, read_rules
 from sitejobs.media.unchecked import PAGE_SECONDS
@@ -43,7 +45,7 @@ def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_funct
     assert source.max_concurrency == 5
     assert queue.dead_letter_arn == AS_READ.queues["MediaDeadLetterQueue"].arn
     assert AS_READ.functions[source.function].environment["QUEUE_URL"] == queue.url
-    [statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
+    [_, statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}
 
@@ -54,6 +56,15 @@ def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
     assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
     for name, function in other.functions.items():
         assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
+
+
+def test_whoever_reads_uploads_may_decrypt_with_the_key_of_their_bucket_if_it_has_one() -> None:
+    roles = {name: json.dumps(role) for name, role in of_type("AWS::IAM::Role").items()}
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "MediaBucketKeyArn"}}
+    if_it_has_one = json.dumps({"Fn::If": ["MediaHasOwnKey", decrypt, {"Ref": "AWS::NoValue"}]})
+    reading = {name for name, role in roles.items() if "MediaPrefix" in role}
+    assert {name for name, role in roles.items() if if_it_has_one in role} == reading
+    assert len(reading) == 4
 
 
 def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:

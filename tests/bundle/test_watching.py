@@ -97,8 +97,13 @@ def test_a_queue_leads_to_dead_letters_or_is_watched_for_them(name: str) -> None
 
 
 @pytest.mark.parametrize("name", [*of_type("AWS::SQS::QueuePolicy"), *of_type("AWS::SNS::TopicPolicy")])
-def test_only_services_acting_for_this_account_may_send(name: str) -> None:
-    for statement in RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]:
+def test_only_services_acting_for_this_account_may_send_and_with_tls(name: str) -> None:
+    [tls, *statements] = RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]
+    assert (tls["Effect"], tls["Principal"]) == ("Deny", "*")
+    assert tls["Action"] == ("sqs:*" if RESOURCES[name]["Type"] == "AWS::SQS::QueuePolicy" else "sns:Publish")
+    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+    assert statements
+    for statement in statements:
         assert set(statement["Principal"]) == {"Service"}
         assert statement["Action"] in ("sqs:SendMessage", "sns:Publish")
         assert "*" not in json.dumps(statement)
