@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import beside, compatibility, feed, keyed_jobs, uploads
+from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, uploads
 from benchmarks.command import PAGE
 from benchmarks.figures import Figures, RunFigures, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
@@ -86,8 +86,8 @@ def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    parts = [*PARTS, *keyed_jobs.PARTS, *feed.PARTS, *compatibility.PARTS, *uploads.PARTS]
-    assert re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text()) == parts
+    parts = [*PARTS, *hourly.PARTS, *keyed_jobs.PARTS, *feed.PARTS, *compatibility.PARTS, *uploads.PARTS]
+    assert sorted(re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text())) == sorted(parts)
     assert SIZES == (2000, 10_000, 50_000, 100_000)
 
 

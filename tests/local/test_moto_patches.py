@@ -141,6 +141,22 @@ def test_we_describe_a_maps_run_while_an_execution_is_about_to_begin(patched: No
         waiting_to_begin().describe_map_run("arn:of:a:run")
 
 
+class AboutToBegin(StepFunctionsParserBackend):
+    """A backend whose execution has a worker without an environment yet."""
+
+    def describe_execution(self, execution_arn: str) -> Any:
+        return types.SimpleNamespace(exec_worker=types.SimpleNamespace(env=None))
+
+
+def test_moto_still_fails_to_list_the_map_runs_of_an_execution_that_is_about_to_begin() -> None:
+    with pytest.raises(AttributeError):
+        AboutToBegin("us-east-1", "123456789012").list_map_runs("arn:of:an:execution")
+
+
+def test_we_list_none_of_an_execution_that_is_about_to_begin(patched: None) -> None:
+    assert AboutToBegin("us-east-1", "123456789012").list_map_runs("arn:of:an:execution") == {"mapRuns": []}
+
+
 @pytest.mark.parametrize("module", [json_path, result_path])
 def test_moto_still_parses_a_path_at_every_look_up(module: Any) -> None:
     assert vars(module)["parse"]("$.a.b") is not vars(module)["parse"]("$.a.b")
@@ -205,6 +221,6 @@ def test_every_change_is_taken_back() -> None:
         during = [vars(owner)[name] for owner, name in changes]
     after = [vars(owner)[name] for owner, name in changes]
 
-    assert len(changes) == 21
+    assert len(changes) == 22
     assert not [name for (_, name), old, new in zip(changes, before, during, strict=True) if old is new]
     assert all(old is new for old, new in zip(before, after, strict=True))

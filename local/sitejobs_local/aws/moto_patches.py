@@ -133,8 +133,9 @@ def _changes(endpoint: str, invoke: Invoke) -> Iterator[tuple[Any, str, Any]]:
     yield StateTaskServiceSfn, "_sync2_api_output_of", staticmethod(_as_awaited)
     yield state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _SYNC_SECONDS
 
-    # While any execution is about to begin, asking for a Map's run raises AttributeError.
+    # While an execution is about to begin, asking for a Map's run, or for all of the execution, raises AttributeError.
     yield StepFunctionsParserBackend, "describe_map_run", _describe_map_run
+    yield StepFunctionsParserBackend, "list_map_runs", _list_map_runs
 
     # Every look-up parses its JSONPath anew: 2 ms each.
     yield json_path, "parse", functools.lru_cache(maxsize=4096)(vars(json_path)["parse"])
@@ -239,6 +240,13 @@ def _describe_map_run(backend: StepFunctionsParserBackend, map_run_arn: str) -> 
         if record is not None:
             return dict(record.describe())
     raise ResourceNotFound(f"No Map Run has the name {map_run_arn}.")
+
+
+def _list_map_runs(backend: StepFunctionsParserBackend, execution_arn: str) -> dict[str, Any]:
+    execution: Any = backend.describe_execution(execution_arn=execution_arn)
+    environment = execution.exec_worker.env if execution.exec_worker else None
+    records = environment.map_run_record_pool_manager.get_all() if environment else []
+    return {"mapRuns": [record.list_item() for record in records]}
 
 
 def _task_clients(endpoint: str) -> types.SimpleNamespace:

@@ -148,15 +148,18 @@ class Inputs:
 
 
 def read_inputs(connection: Connection, users: Sequence[int], parameters: Parameters) -> Inputs:
-    """Read everything but people: `read_visible` reads only those who are to be suggested."""
+    """Read everything but people: `read_visible` reads only those who are to be suggested.
+
+    Posts and questions without an id, as a view may have them, can have no card.
+    """
     given = {**parameters, "keys": users}
     found = connection.execute(_PUBLIC, given).fetchall()
-    public = [_post(row) for *row, _ in found]
+    public = [_post(row) for *row, _ in found if row[0] is not None]
     posts = {post.id: post for post in public}
     own: dict[int, dict[int, None]] = defaultdict(dict)
     for user, *row in connection.execute(_OWN_AND_FOLLOWED, given):
-        post = posts.setdefault(row[0], _post(row))
-        own[user][post.id] = None
+        if row[0] is not None:
+            own[user][posts.setdefault(row[0], _post(row)).id] = None
     scored, unreadable = _scored(connection, given)
     return Inputs(
         posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
@@ -174,6 +177,7 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
         questions=[
             Question(id_, prompt, quiz, updated and in_utc(updated), options)
             for id_, prompt, quiz, updated, options in connection.execute(sources.QUESTIONS, given)
+            if id_ is not None
         ],
         answered=_sets(connection.execute(_ANSWERED, given)),
         profiles={
