@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.local.command import environment, sitejobs
 
-BUCKET = "uploads-of-the-site"
+BUCKET, QUEUE = "uploads-of-the-site", "thumbnails"
 
 
 @pytest.fixture
@@ -27,6 +27,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield environment(**variables)
+    # moto keeps them for the whole process, where other tests have machines of their own.
+    for queue in boto3.client("sqs").list_queues(QueueNamePrefix=QUEUE).get("QueueUrls", ()):
+        boto3.client("sqs").delete_queue(QueueUrl=queue)
+    for bucket in boto3.client("s3").list_buckets()["Buckets"]:
+        if bucket["Name"] == BUCKET:
+            boto3.client("s3").delete_bucket(Bucket=BUCKET)
     server.stop()
 
 
@@ -38,7 +44,7 @@ def configuration() -> dict[str, Any]:
 
 def test_a_buckets_other_notifications_stay(aws: dict[str, str]) -> None:
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    queue = boto3.client("sqs").create_queue(QueueName="thumbnails")["QueueUrl"]
+    queue = boto3.client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"]
     arn = "arn:aws:sqs:us-east-1:123456789012:" + queue.rpartition("/")[2]
     to_queue = {
         "Id": "thumbnails",

@@ -118,7 +118,7 @@ def test_the_rules_alone_may_start_all_and_fill_the_queue_of_what_was_not_delive
     [start] = statements("ScheduleRole")
     assert start["Action"] == "states:StartExecution"
     assert start["Resource"] == {"Ref": AS_READ.state_machine("all").logical_id}
-    [send] = statements("ScheduleDeadLettersPolicy")
+    [_, send] = statements("ScheduleDeadLettersPolicy")  # the first one asks for TLS
     assert send["Principal"] == {"Service": "events.amazonaws.com"}
     assert send["Resource"] == {"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}
     assert [arn["Fn::GetAtt"][0] for arn in send["Condition"]["ArnEquals"]["aws:SourceArn"]] == list(RULES)
