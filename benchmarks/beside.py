@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, LiteralString
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from psycopg import Connection, sql
 
 from benchmarks.command import ROOT, command_parser, note
@@ -27,7 +27,8 @@ from tools.docs import table
 
 _TABLES: Final[LiteralString] = """
 SELECT relname FROM pg_class
-WHERE relkind = 'r' AND relname IN ('MatchScore', 'MatchScoreRow', 'MatchList', 'MatchScoreViewer') ORDER BY 1
+WHERE relkind = 'r' AND relname IN ('MatchScore', 'MatchScoreRow', 'MatchList', 'MatchListChange', 'MatchScoreViewer')
+ORDER BY 1
 """
 """The tables of match-scores, which differ from version to version."""
 

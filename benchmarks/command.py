@@ -3,7 +3,10 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from tools.docs import renewed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -14,6 +17,20 @@ def command_parser(name: str, about: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"benchmarks {name}", description=(about or "").partition("\n")[0])
     parser.add_argument("--folder", type=Path, default=disk(), help="where the database lives meanwhile: on a disk")
     return parser
+
+
+def add_sites(parser: argparse.ArgumentParser, sizes: Sequence[int]) -> None:
+    """Add the options of a command that measures sites of several sizes."""
+    parser.add_argument("--users", type=int, nargs="+", default=list(sizes), help="sizes of the sites")
+    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+
+
+def tell(content: str, part: str, *, standard: bool) -> None:
+    """Print a table; if it is of the standard sizes, write it into the page's marked part."""
+    print(content)
+    if standard:
+        PAGE.write_text(renewed(PAGE.read_text(), part, content))
+        note(f"written to {PAGE}")
 
 
 def keep_results(parser: argparse.ArgumentParser, name: str) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.command import PAGE, command_parser, note
+from benchmarks.command import add_sites, command_parser, note, tell
 from benchmarks.keyed_jobs import Benched, empty, settle, warm_machine
 from benchmarks.site import bench_site
 from sitejobs.postgres.connection import connect
-from tools.docs import renewed, table
+from tools.docs import table
 
 TABLE = "UserCompatibility"
 JOB = Benched("compatibility", (TABLE, "UserCompatibilityViewer", "UserCompatibilityInput"), ())
@@ -49,15 +49,11 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
     parser = command_parser("compatibility", __doc__)
-    parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
-    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    add_sites(parser, SIZES)
     parser.add_argument("--times", type=int, default=3, help="repetitions of whole runs and raw copies")
     given = parser.parse_args(arguments)
     content = shown([measure(users, given.seed, given.folder, given.times) for users in given.users])
-    print(content)
-    if tuple(given.users) == SIZES:
-        PAGE.write_text(renewed(PAGE.read_text(), PART, content))
-        note(f"written to {PAGE}")
+    tell(content, PART, standard=tuple(given.users) == SIZES)
     return 0
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from psycopg import Connection
 
-from benchmarks.command import PAGE, command_parser, note
+from benchmarks.command import add_sites, command_parser, note, tell
 from benchmarks.keyed_jobs import Benched, empty, raw_copy, settle, warm_machine
 from benchmarks.site import BenchSite, bench_site
 from sitejobs.postgres.connection import connect
-from tools.docs import renewed, table
+from tools.docs import table
 
 SIZES = (10_000, 100_000)
 PART = "feeds"
@@ -74,14 +74,10 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, and with the standard sizes write the table; returns the exit status."""
     parser = command_parser("feed", __doc__)
-    parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
-    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    add_sites(parser, SIZES)
     given = parser.parse_args(arguments)
     content = feeds_table([measure(users, given.seed, given.folder) for users in given.users])
-    print(content)
-    if tuple(given.users) == SIZES:
-        PAGE.write_text(renewed(PAGE.read_text(), PART, content))
-        note(f"written to {PAGE}")
+    tell(content, PART, standard=tuple(given.users) == SIZES)
     return 0
 
 

@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from psycopg import Connection
 
-from benchmarks.command import PAGE, command_parser, note
+from benchmarks.command import add_sites, command_parser, note, tell
 from benchmarks.site import LOSE_INTEREST, MOVE, TURN_TRAIT, bench_site, some_users
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database, connect
-from tools.docs import renewed, table
+from tools.docs import table
 
 SIZES = (10_000,)
 PART = "hourly"
@@ -88,14 +88,10 @@ class Folder:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, and with the standard sizes write the table; returns the exit status."""
     parser = command_parser("hourly", __doc__)
-    parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
-    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    add_sites(parser, SIZES)
     given = parser.parse_args(arguments)
     content = shown([measure(users, given.seed, given.folder) for users in given.users])
-    print(content)
-    if tuple(given.users) == SIZES:
-        PAGE.write_text(renewed(PAGE.read_text(), PART, content))
-        note(f"written to {PAGE}")
+    tell(content, PART, standard=tuple(given.users) == SIZES)
     return 0
 
 

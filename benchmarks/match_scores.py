@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.command import PAGE, command_parser, keep_results, note
+from benchmarks.command import PAGE, add_sites, command_parser, keep_results, note
 from benchmarks.figures import Figures, SizeFigures
 from benchmarks.machine import describe_machine
 from benchmarks.report import PARTS
@@ -77,8 +77,7 @@ def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("match-scores", __doc__)
-    parser.add_argument("--users", type=int, nargs="+", default=list(SIZES), help="sizes of the sites")
-    parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    add_sites(parser, SIZES)
     parser.add_argument("--times", type=int, help=f"repetitions, else {TIMES} up to {FOR_SURE:,} users and 1 beyond")
     keep_results(parser, "match-scores")
     return parser

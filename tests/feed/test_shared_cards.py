@@ -23,7 +23,6 @@ from tests.feed.sites import NOW, Post
 from tests.feed.test_feed_presort import expected, rounded, stored
 
 MINUTE = timedelta(minutes=1)
-READER = "feed_reader"
 SHOWN = 'SELECT * FROM "FeedPresorted" ORDER BY "userId", "segmentIndex"'
 
 
@@ -154,18 +153,18 @@ def test_who_could_read_the_table_reads_the_view(site_url: str, connection: Conn
     random_feed_site(3).store(connection)
     run(site_url, feed_presort.JOB, NOW)
     before = as_before(connection)
-    connection.execute(f"CREATE ROLE {READER} LOGIN".encode())
+    connection.execute('CREATE ROLE "feed_reader" LOGIN')
     try:
-        connection.execute(f'GRANT SELECT ON "FeedPresorted" TO {READER}'.encode())
+        connection.execute('GRANT SELECT ON "FeedPresorted" TO "feed_reader"')
         migrations.apply(connection, again=True)
         run(site_url, feed_presort.JOB, NOW)
-        with connect(make_conninfo(site_url, user=READER)) as reader:
+        with connect(make_conninfo(site_url, user="feed_reader")) as reader:
             assert rows(reader, SHOWN) == rows(connection, SHOWN)
             assert [row[:2] for row in rows(reader, SHOWN)] == [row[:2] for row in before]
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute('SELECT FROM "FeedCard"')
     finally:
-        connection.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}".encode())
+        connection.execute('DROP OWNED BY "feed_reader"; DROP ROLE "feed_reader"')
 
 
 def test_row_level_security_of_the_old_table_is_not_lost_unnoticed(site_url: str, connection: Connection) -> None:

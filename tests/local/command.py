@@ -70,10 +70,6 @@ def _run(
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     for number, descriptor in enumerate((os.open(given, os.O_RDONLY), os.open(output, flags), os.open(errors, flags))):
         os.dup2(descriptor, number)
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, closefd=False)  # noqa: SIM115 - a descriptor, for as long as the process lives
-        for number, mode in enumerate(("r", "w", "w"))
-    )
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(variables)

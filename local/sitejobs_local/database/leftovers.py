@@ -27,7 +27,7 @@ def forget_crashed_server(cluster: Cluster) -> None:
 
 def end_leftovers(cluster: Cluster, limit_s: float = 10.0) -> int:
     """Ends processes of a server that nobody supervises and returns the descriptor of the then free server lock."""
-    import psutil  # type: ignore[import-untyped] # imported only here and below: not needed when DATABASE_URL is set
+    import psutil
 
     end = time.monotonic() + limit_s
     number = signal.SIGQUIT  # immediate shutdown: frees the shared memory; the write-ahead log keeps data safe
