@@ -189,6 +189,25 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         view=True,
     ),
     Table(
+        "MatchModel",
+        jobs=(MATCH_SCORES,),
+        columns=_columns(
+            """id bigint; status text; trainedAt timestamp with time zone; trainedThrough timestamp with time zone;
+            decisions bigint; parameters jsonb; figures jsonb; reasons text[]"""
+        ),
+        indexes=(Index(("id",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "UserMatchEffect",
+        jobs=(MATCH_SCORES,),
+        columns=_columns(
+            "modelId bigint; userId bigint; selectivity real; appeal real; price real; fingerprint bigint"
+        ),
+        indexes=(Index(("modelId", "userId"), unique=True),),
+        owned=True,
+    ),
+    Table(
         "UserCompatibility",
         jobs=(COMPATIBILITY,),
         columns=_columns(

@@ -60,7 +60,7 @@ def score_pairs(
 ) -> Pairs:
     """Score the pairs (viewer[i], candidate[i]) as of `now`, or now[i], in seconds since 1970."""
     distance_km = km_between(viewers.xyz[viewer], candidates.xyz[candidate])
-    traits, common = _traits(viewers, candidates, viewer, candidate)
+    traits, common = trait_similarity(viewers, candidates, viewer, candidate)
     bits = InterestBits.over(viewers)
     shared_bits = bits.of(viewers)[viewer] & bits.of(candidates)[candidate]
     shared_count = count_bits(shared_bits).astype(np.int64)
@@ -75,7 +75,9 @@ def score_pairs(
             if isinstance(now, float)
             else newness(candidates.updated_at[candidate], now, parameters)
         ),
-        "proximity": _proximity(viewers, candidates, viewer, candidate, distance_km, parameters),
+        "proximity": proximity_within(
+            radius_km(viewers, parameters)[viewer], distance_km, viewers.place[viewer], candidates.place[candidate]
+        ),
     }
     weights = vars(parameters.weights)
     gender_ok, age_ok = (
@@ -117,7 +119,8 @@ def radius_km(viewers: Users, parameters: Parameters) -> Floats:
     return np.where(np.isnan(viewers.distance), parameters.default_radius_km, viewers.distance)
 
 
-def _traits(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> tuple[Floats, Indices]:
+def trait_similarity(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> tuple[Floats, Indices]:
+    """The traits part, and how many traits the two have in common."""
     dot, left, right, common = (np.zeros(len(viewer)) for _ in range(4))
     has, values = ~np.isnan(candidates.traits), np.nan_to_num(candidates.traits, nan=0.0)
     # Viewer by viewer: four products of one viewer's vector and its candidates' rows, which stay in the cache.
@@ -142,18 +145,10 @@ def _traits(viewers: Users, candidates: Users, viewer: Indices, candidate: Indic
     return scores, common.astype(np.int64)
 
 
-def _proximity(
-    viewers: Users,
-    candidates: Users,
-    viewer: Indices,
-    candidate: Indices,
-    distance_km: Floats,
-    parameters: Parameters,
-) -> Floats:
-    radius = radius_km(viewers, parameters)[viewer]
+def proximity_within(radius: Floats, distance_km: Floats, place: Indices, other_place: Indices) -> Floats:
+    """Proximity of pairs this far apart, NaN where unknown; `radius` km is where it has fallen to 0."""
     near = np.where(radius > 0, 1 - distance_km / np.where(radius > 0, radius, 1), np.where(distance_km == 0, 1.0, 0.0))
-    place = viewers.place[viewer]
-    same_place = (place != 0) & (place == candidates.place[candidate])
+    same_place = (place != 0) & (place == other_place)
     return np.where(np.isnan(distance_km), np.where(same_place, SAME_PLACE, 0.0), np.maximum(near, 0.0))
 
 

@@ -1,0 +1,1 @@
+"""What a site's own likes and dislikes teach about who says yes to whom."""

@@ -1,0 +1,2 @@
+-- _READ_MODEL
+SELECT "id", "parameters" FROM "MatchModel" WHERE "status" = ANY (%(statuses)s) ORDER BY "status", "id" DESC LIMIT 1;
