@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.learning.calibration import calibration
+from sitejobs.matching.learning.design_effect import design_effect
 from sitejobs.matching.learning.exposure import Exposure, spread
 from sitejobs.matching.learning.intervals import percentiles, resampled_means
 from sitejobs.matching.learning.quality_figures import CHANCE, NEW, OLD, Figures, Interval, Outcome
@@ -30,6 +31,7 @@ class Asked:
     """p decisions that are asked of each ranking: the first one of a pair after the split. All arrays (p,)."""
 
     viewer: Indices
+    """Any keys of people; a person has the same key as viewer and as candidate."""
     candidate: Indices
     liked: Flags
     """The viewer said yes."""
@@ -114,6 +116,7 @@ def _question(asked: Asked, rows: Indices, good: Flags, scores: Mapping[str, Flo
     return Question(
         viewer=viewer,
         viewers=len(codes),
+        person=asked.viewer[rows],
         candidate=asked.candidate[rows],
         good=good[rows],
         scores={name: values[rows] for name, values in scores.items()} | {CHANCE: np.zeros(len(rows))},
@@ -131,9 +134,9 @@ def _outcome(question: Question, seed: int) -> Outcome:
     rankings = {name: _intervals(figures[name], resampled.get(name)) for name in figures}
     for name, score in question.scores.items():
         rankings[name]["pooledAuc"] = Interval(pooled_auc(score, question.good), np.nan, np.nan)
-    design_effect = 1.0
+    effect = design_effect(question, NEW, OLD)
     differences = {
-        name: _intervals(figures[NEW] - figures[name], resampled[NEW] - resampled[name], design_effect)
+        name: _intervals(figures[NEW] - figures[name], resampled[NEW] - resampled[name], effect)
         for name in names
         if name != NEW
     }
@@ -143,9 +146,9 @@ def _outcome(question: Question, seed: int) -> Outcome:
         rate=float(question.good.mean()) if len(question.good) else np.nan,
         rankings=rankings,
         differences=differences,
-        design_effect=design_effect,
+        design_effect=effect,
         calibration=calibration(question.chance, question.good, seed),
-        groups=group_figures(question, figures, seed, design_effect),
+        groups=group_figures(question, figures, seed, effect),
     )
 
 

@@ -16,6 +16,8 @@ class Question:
 
     viewer: Indices
     viewers: int
+    person: Indices
+    """The key of the viewer, of the same kind as those of the candidates."""
     candidate: Indices
     good: Flags
     scores: Mapping[str, Floats]
