@@ -218,6 +218,26 @@ def test_the_function_closes_the_run_and_counts_the_ending(site_url: str, databa
     assert all(line["runsAborted"] == [1.0] for line in counted)
 
 
+@pytest.mark.parametrize(
+    ("error", "cause", "counted"),
+    [
+        ("JobsFailed", "failed: match-scores: InvalidInput: batchSize must be ... not started: compatibility", [None]),
+        ("JobsFailed", "failed: match-scores: NotAnswered: its end was not reported", [None, "workflows"]),
+        ("JobsFailed", "failed: match-scores: StepFunctions.AccessDeniedException: no", [None, "workflows"]),
+        ("NotMigrated", "run sitejobs db migrate", [None, "workflows"]),
+        ("States.Timeout", "", [None, "workflows"]),
+    ],
+)
+def test_a_workflow_is_counted_only_if_its_jobs_do_not_tell_what_failed(
+    error: str, cause: str, counted: list[str | None], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    machine = MACHINE.replace("match-scores", "all")
+    given = event(stateMachineArn=machine, status="FAILED", error=error, cause=cause)
+    call("postgresql://127.0.0.1:1/nowhere", log, given)
+    assert [line.get("job") for line in metrics_of(log) if "runsFailed" in line] == counted
+
+
 @pytest.mark.parametrize("name", ["sitejobs-workflow-job", "sitejobs-eu-match-scores", "match-scores"])
 def test_executions_of_no_job_of_the_stack_are_not_counted(name: str, tmp_path: Path) -> None:
     log = tmp_path / "log"

@@ -54,9 +54,9 @@ def note_plan(connection: Connection) -> None:
     connection.execute('INSERT INTO "Prepared" SELECT count(*) FROM "Length"')
 
 
-def toy_job(refresh: Refresh = lengths, scan: int = 10) -> PagedJob:
+def toy_job(refresh: Refresh = lengths, scan: int = 10, *, all_stale: bool = False) -> PagedJob:
     return KeyedJob(
-        JobEntry("toy", "toys", "lengths of words", ToyOptions),
+        JobEntry("toy", "toys", "lengths of words", ToyOptions, all_stale=all_stale),
         KEYS,
         refresh,
         parameters=lambda options, environment: {"factor": int(environment.get("FACTOR", "1"))},
@@ -159,6 +159,18 @@ def test_every_function_has_something_to_look_at(toys: Toys, options: dict[str, 
     assert [page["keys"] for page in ran.pages] == keys
     assert_tiles(ran.pages)
     assert (ran.counts["processed"], ran.counts["written"]) == (25_000, 0)
+
+
+@pytest.mark.parametrize(("size", "keys"), [(250, [2500] * 10), (500, [5000] * 5), (1000, [10_000] * 2 + [5000])])
+def test_pages_of_a_job_whose_keys_may_all_be_stale_grow_with_its_batch(toys: Toys, size: int, keys: list[int]) -> None:
+    toys.fill(25_000)
+    toys.runner.job = toy_job(all_stale=True)
+    ran = toys.runner.run({"maxConcurrency": 1, "wordBatchSize": size, "incremental": True})
+    assert [page["keys"] for page in ran.pages] == keys
+    assert ran.counts["written"] == 25_000
+    [(transactions,)] = toys.execute('SELECT count(DISTINCT "transaction") FROM "Length"')
+    assert transactions == 25_000 / size
+    toys.assert_right()
 
 
 @pytest.mark.parametrize("functions", [1, 4, 251, 1000])

@@ -1,12 +1,11 @@
 """What is reported of the functions' time limits."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from sitejobs.handlers.metrics import EVERY_SERVICE, NEAR_TIME_LIMIT, metrics, timed
+from sitejobs.handlers.metrics import EVERY_SERVICE, NEAR_TIME_LIMIT, TIME_USED, timed
 
 
 class Clock:
@@ -20,16 +19,13 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def empty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def of_a_toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "site")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "toy")
-    metrics.clear_metrics()
-    yield
-    metrics.clear_metrics()
 
 
-def near(shown: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, shown.splitlines()) if NEAR_TIME_LIMIT in line]
+def reported(shown: str, name: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, shown.splitlines()) if name in line]
 
 
 @pytest.mark.parametrize(("left", "used", "counted"), [(10_000, 0, 0), (2_100, 79, 0), (2_000, 80, 1), (0, 100, 1)])
@@ -38,12 +34,12 @@ def test_an_invocation_near_its_limit_is_counted_for_all_services_together(
 ) -> None:
     with timed(Clock(10_000, left)):  # type: ignore[arg-type] # as much of a context as is asked for
         pass
-    assert metrics.metric_set["timeUsed"]["Value"] == [used]
-    found = near(capsys.readouterr().out)
-    assert [line["service"] for line in found] == [EVERY_SERVICE] * counted
+    shown = capsys.readouterr().out
+    assert [(line["service"], line[TIME_USED]) for line in reported(shown, TIME_USED)] == [(EVERY_SERVICE, [used])]
+    assert [line["service"] for line in reported(shown, NEAR_TIME_LIMIT)] == [EVERY_SERVICE] * counted
 
 
 def test_an_invocation_that_fails_near_its_limit_is_counted_too(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyError), timed(Clock(1000, 1)):  # type: ignore[arg-type]
         raise KeyError
-    assert len(near(capsys.readouterr().out)) == 1
+    assert len(reported(capsys.readouterr().out, NEAR_TIME_LIMIT)) == 1

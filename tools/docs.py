@@ -138,8 +138,8 @@ def graph_of_the_jobs() -> str:
 def schedules_of_template() -> str:
     """The rules that start `all`: when, with which input, and after how long without a start an alarm is raised."""
     template = read_template(ROOT / "template.yaml")
-    hours = {
-        resource["Properties"]["Dimensions"][0]["Value"]["Ref"]: resource["Properties"]["EvaluationPeriods"]
+    alarms = {
+        resource["Properties"]["Dimensions"][0]["Value"]["Ref"]: resource["Properties"]
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"]["Namespace"] == "AWS/Events"
     }
@@ -149,8 +149,15 @@ def schedules_of_template() -> str:
             given = {key: value for key, value in _input_of(resource).items() if key != "trigger"}
             expression = resource["Properties"]["ScheduleExpression"]
             described = resource["Properties"]["Description"]
-            rows.append((described, f"`{expression}`", f"`{json.dumps(given)}`", f"`{name}`", f"{hours[name]} hours"))
+            after = _alarm_after(alarms[name])
+            rows.append((described, f"`{expression}`", f"`{json.dumps(given)}`", f"`{name}`", after))
     return table(("what runs", "when (UTC)", "input of `all`", "its rule", "alarm after"), rows)
+
+
+def _alarm_after(alarm: JsonObject) -> str:
+    if alarm["TreatMissingData"] == "breaching":
+        return f"{alarm['EvaluationPeriods']} hours without a start"
+    return "a start that failed"
 
 
 def _input_of(rule: JsonObject) -> JsonObject:

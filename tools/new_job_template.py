@@ -8,6 +8,10 @@ _ENDINGS = "StateMachine(?:Role|LogGroup|Arn)?|Function|Role|LogGroup"
 """What a logical id ends with, after the job's name."""
 
 
+_BEFORE, _AFTER = r"(?:!Ref |\"\$\{)", r"(?:StateMachine|ThrottledAlarm|FailedAlarm\.Arn\}\")"
+"""What stands beside a job's name in lists."""
+
+
 class Refused(Exception):
     """A job that cannot be made; says why."""
 
@@ -29,8 +33,8 @@ def twins_in_template(text: str, model: str, job: NewJob) -> str:
         raise Refused(f"{job.name} is taken: template.yaml has a {taken.group()} already")
     made = "".join(_with_twin(line, model, job) for line in text.splitlines(keepends=True))
     made, entries = re.subn(rf"(?m)^    {camel(model)}: \{{ Name: {model},.*\n.*\}}\n", _with_entry(job), made)
-    lists = len(re.findall(rf"\b{job.camel}(?:StateMachine)?,", made))
-    if entries != 1 or lists != len(re.findall(rf"\b{camel(model)}(?:StateMachine)?,", text)) or lists == 0:
+    lists = len(re.findall(rf"\b{job.camel}{_AFTER}?,", made))
+    if entries != 1 or lists != len(re.findall(rf"\b{camel(model)}{_AFTER}?,", text)) or lists == 0:
         raise Refused(f"template.yaml: {entries} entries and {lists} lists name {camel(model)}")
     return _with_arrays(made, job) if job.package == "matching" else made
 
@@ -39,7 +43,7 @@ def _with_twin(line: str, model: str, job: NewJob) -> str:
     """A line of a list with the new job after the model: within the line's brackets, or as a line of its own."""
     if re.match(rf" +- .*\}}-{model}:", line):
         return line + line.replace(f"}}-{model}:", f"}}-{job.name}:")
-    item = re.search(rf"((?:!Ref )?)\b{camel(model)}((?:StateMachine)?,)", line)
+    item = re.search(rf"({_BEFORE}?)\b{camel(model)}({_AFTER}?,)", line)
     if item is None:
         return line
     begin = re.match(r" *(?:- )?\[?", line)

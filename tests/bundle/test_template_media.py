@@ -45,9 +45,11 @@ def test_an_upload_goes_from_the_bucket_over_the_rule_and_the_queue_to_the_funct
     assert source.max_concurrency == 5
     assert queue.dead_letter_arn == AS_READ.queues["MediaDeadLetterQueue"].arn
     assert AS_READ.functions[source.function].environment["QUEUE_URL"] == queue.url
-    [_, statement] = of_type("AWS::SQS::QueuePolicy")["MediaQueuePolicy"]["PolicyDocument"]["Statement"]
+    [policy] = of_type("AWS::SQS::QueuePolicy").values()
+    [_, statement] = policy["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}
+    assert {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]} in statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert {"Fn::GetAtt": ["MediaQueue", "Arn"]} in statement["Resource"]
 
 
 def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:

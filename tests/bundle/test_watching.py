@@ -12,14 +12,12 @@ from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.handlers import metrics as measures
 from sitejobs.jobs.endings import METRIC_OF
-from sitejobs.jobs.runs import COUNTERS
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs_local.cost.schedules import starts_of
 from sitejobs_local.template.cloudformation import Resolver
 from tests.bundle.resources import AS_READ, DOCUMENT, FUNCTIONS, RESOURCES, of_type
 
-OURS = {*COUNTERS, *METRIC_OF.values(), measures.RUNS_SUCCEEDED, measures.RUN_SECONDS, measures.FAILED_PAGES}
-OURS |= {measures.TIME_USED, measures.NEAR_TIME_LIMIT}
+OURS = {*METRIC_OF.values(), measures.RUN_SECONDS, measures.TIME_USED, measures.NEAR_TIME_LIMIT}
 """The metrics that the functions report."""
 FROM_RULES = {"EventBridgeRule", "CloudWatchEvent", "Schedule", "ScheduleV2"}
 ANYTHING_WRONG = [*METRIC_OF.values(), measures.NEAR_TIME_LIMIT, "Throttles"]
@@ -27,6 +25,7 @@ ANYTHING_WRONG = [*METRIC_OF.values(), measures.NEAR_TIME_LIMIT, "Throttles"]
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 QUEUES = of_type("AWS::SQS::Queue")
+THROTTLED = {name: it for name, it in ALARMS.items() if it["MetricName"] == "Throttles"}
 
 
 def targets_of_rules() -> Iterator[tuple[str, JsonObject]]:
@@ -50,8 +49,11 @@ def dead_letters() -> set[str]:
     found |= {
         it["DeadLetterQueue"]["TargetArn"]["Fn::GetAtt"][0] for it in FUNCTIONS.values() if "DeadLetterQueue" in it
     }
+    # An event has other attributes than a message: what puts the one back must not meet the other.
     redrives = [it["RedrivePolicy"]["deadLetterTargetArn"] for it in QUEUES.values() if "RedrivePolicy" in it]
-    return found | {arn["Fn::GetAtt"][0] for arn in redrives}
+    of_messages = {arn["Fn::GetAtt"][0] for arn in redrives}
+    assert not of_messages & found
+    return found | of_messages
 
 
 def test_one_rule_hears_of_every_state_machine_of_a_job_that_ends_otherwise_than_well() -> None:
@@ -119,21 +121,55 @@ def test_whatever_goes_wrong_has_an_alarm(metric: str) -> None:
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_goes_to_the_topic_and_says_what_silence_means(name: str) -> None:
     alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm.get("AlarmActions") == (None if name in THROTTLED else [{"Ref": "AlarmTopic"}])
     assert alarm["AlarmDescription"]
     assert alarm["TreatMissingData"] in ("notBreaching", "breaching")
     if alarm["Namespace"] == {"Ref": "AWS::StackName"}:
         assert alarm["MetricName"] in OURS
-        [dimension] = alarm["Dimensions"]
-        assert dimension["Name"] == "service"
+        dimensions = {it["Name"]: it["Value"] for it in alarm["Dimensions"]}
         # Where the series comes from: a function's service, or what is reported for all of them.
         services = {function.environment["POWERTOOLS_SERVICE_NAME"] for function in AS_READ.functions.values()}
-        assert dimension["Value"] in services | {measures.EVERY_SERVICE}
+        assert dimensions.pop("service") in services | {measures.EVERY_SERVICE}
+        assert set(dimensions.values()) <= {*JOBS, measures.WORKFLOWS}
+
+
+def test_each_job_has_an_alarm_of_its_own_for_runs_that_fail() -> None:
+    jobs = [
+        it["Value"]
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == METRIC_OF["FAILED"]
+        for it in alarm["Dimensions"]
+        if it["Name"] == "job"
+    ]
+    assert sorted(jobs) == sorted([*JOBS, measures.WORKFLOWS])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, it in ALARMS.items() if it["Namespace"] == {"Ref": "AWS::StackName"} or name in THROTTLED]
+)
+def test_what_fails_again_and_again_is_mailed_once(name: str) -> None:
+    alarm = ALARMS[name]
+    seconds = alarm["Period"] * alarm["EvaluationPeriods"]
+    assert alarm["DatapointsToAlarm"] == 1
+    # Longer than between two runs of any schedule but the weekly one, and no longer than CloudWatch looks every minute.
+    assert seconds == 24 * 3600
+
+
+def test_one_alarm_tells_of_the_throttles_of_the_stacks_functions_alone() -> None:
+    [composite] = of_type("AWS::CloudWatch::CompositeAlarm").values()
+    assert composite["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    resolver = Resolver(DOCUMENT, {}, lambda resource, attribute: resource)
+    rule = resolver.value(composite["AlarmRule"], "AlarmRule")
+    assert sorted(rule.split(" OR ")) == sorted(f'ALARM("{name}")' for name in THROTTLED)
+    watched = [it["Ref"] for alarm in THROTTLED.values() for it in [alarm["Dimensions"][0]["Value"]]]
+    assert sorted(watched) == sorted(FUNCTIONS)
 
 
 SCHEDULES = {name: it for name, it in of_type("AWS::Events::Rule").items() if "ScheduleExpression" in it}
-WEEK_HOURS = 168
-"""As far as CloudWatch looks back."""
+LONGEST_WARM_UP_MINUTES = 2880
+"""For no longer can a new alarm be told to wait."""
+WEEKLY = "CleanupRule"
+"""Its job is run by the daily schedule, too."""
 
 
 def alarm_of(rule: str) -> str:
@@ -153,32 +189,43 @@ def watched_alarms(overrides: dict[str, str]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("rule", SCHEDULES)
-def test_a_schedule_that_starts_nothing_raises_an_alarm(rule: str) -> None:
+def test_the_weekly_schedule_is_watched_for_starts_that_fail() -> None:
+    alarm = ALARMS[alarm_of(WEEKLY)]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "FailedInvocations")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in SCHEDULES if rule != WEEKLY])
+def test_a_schedule_that_starts_nothing_raises_an_alarm_but_not_on_its_first_day(rule: str) -> None:
     alarm = ALARMS[alarm_of(rule)]
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Events", "Invocations", "Sum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
     assert alarm["TreatMissingData"] == "breaching"  # EventBridge reports no zeros
     assert "DatapointsToAlarm" not in alarm  # all of its hours
-    # Longer than a day only with periods of an hour or more, and never longer than a week.
+    # Longer than a day only with periods of an hour or more.
     assert alarm["Period"] == 3600
-    assert 0 < alarm["EvaluationPeriods"] <= WEEK_HOURS
+    # A new alarm would find that nothing had started before.
+    warm_up = alarm["WarmUpConfiguration"]
+    assert warm_up["OnlyStartEvaluatingAfterWarmUpPeriodEnds"] is True
+    assert warm_up["WarmUpPeriodDurationInMinutes"] == 60 * alarm["EvaluationPeriods"] <= LONGEST_WARM_UP_MINUTES
 
 
-@pytest.mark.parametrize("rule", SCHEDULES)
+@pytest.mark.parametrize("rule", [rule for rule in SCHEDULES if rule != WEEKLY])
 def test_the_hours_until_the_alarm_suit_the_schedule(rule: str) -> None:
     starts = starts_of(SCHEDULES[rule]["ScheduleExpression"])
     longest = max(later - earlier for earlier, later in pairwise(starts)) / 60
     hours = ALARMS[alarm_of(rule)]["EvaluationPeriods"]
-    assert longest < hours or longest == hours == WEEK_HOURS
+    assert longest < hours
     assert hours <= longest + 2
 
 
 def test_schedules_that_are_off_have_no_alarms_and_are_off_until_they_are_switched_on() -> None:
     of_schedules = {alarm_of(rule) for rule in SCHEDULES}
-    assert watched_alarms({"Schedules": "ENABLED"}) == set(ALARMS)
+    assert watched_alarms({"Schedules": "ENABLED", "WatchedConnections": "site-db:400"}) == set(ALARMS)
+    of_schedules.add("ConnectionsAlarm")
     assert watched_alarms({"Schedules": "DISABLED"}) == watched_alarms({}) == set(ALARMS) - of_schedules
-    assert len(of_schedules) == len(SCHEDULES) > 1
+    assert len(of_schedules) == len(SCHEDULES) + 1 > 2
 
 
 def test_the_functions_report_into_the_namespace_that_alarms_look_at() -> None:
@@ -195,19 +242,38 @@ def dashboard(**overrides: str) -> JsonObject:
 def test_the_dashboard_searches_for_metrics_that_exist() -> None:
     found = set()
     for widget in dashboard()["widgets"]:
-        for [metric] in widget["properties"].get("metrics", []):
+        for metric in widget["properties"].get("metrics", []):
+            if not isinstance(metric[0], dict):
+                continue
             searched = re.fullmatch(
-                r"SEARCH\('\{(.*?),.*?\} MetricName=\"(\w+)\"( sitejobs)?', '(Sum|Maximum)'\)", metric["expression"]
+                r"SEARCH\('\{\"sitejobs\",job,service\} MetricName=\"(\w+)\"', '(Sum|Maximum|SampleCount)'\)",
+                metric[0]["expression"],
             )
             assert searched, metric
-            namespace, name, of_stack, _ = searched.groups()
-            if namespace == '"sitejobs"':
-                assert name in OURS
-            else:
-                assert namespace in {"AWS/Lambda", "AWS/SQS", "AWS/RDS"}
-                assert of_stack or namespace == "AWS/RDS"
-            found.add(name)
-    assert {*METRIC_OF.values(), "runsSucceeded", "runSeconds", "written", "skipped", "DatabaseConnections"} <= found
+            found.add(searched[1])
+    assert found == {*METRIC_OF.values(), measures.RUN_SECONDS}
+
+
+def test_the_dashboard_shows_nothing_of_another_stack() -> None:
+    """Neither of one whose name begins with this one's: names are whole, nothing is searched by a part of them."""
+    for widget in dashboard(WatchedConnections="site-db:400")["widgets"]:
+        shown = widget["properties"]
+        if widget["type"] == "log":
+            [group] = re.findall(r"SOURCE '([^']*)'", shown["query"])
+            assert group.removeprefix("arn:").removesuffix(".Ref") in of_type("AWS::Logs::LogGroup")
+        for metric in shown.get("metrics", []):
+            if isinstance(metric[0], dict):
+                assert metric[0]["expression"].startswith('SEARCH(\'{"sitejobs",')
+                continue
+            namespace, last = shown["metrics"][0][0], [it for it in metric if isinstance(it, str)][-1]
+            of_ours = {"sitejobs": "all", "AWS/RDS": "site-db"}
+            assert of_ours.get(namespace) == last or last.removeprefix("arn:").split(".")[0] in QUEUES
+
+
+def test_a_metric_that_the_dashboard_or_an_alarm_reads_is_reported_and_no_other() -> None:
+    shown = json.dumps(dashboard())
+    watched = {alarm["MetricName"] for alarm in ALARMS.values()}
+    assert {name for name in OURS if name in watched or f'"{name}' in shown.replace("\\", "")} == OURS
 
 
 def test_the_dashboards_widgets_do_not_overlap() -> None:
@@ -220,7 +286,23 @@ def test_the_dashboards_widgets_do_not_overlap() -> None:
         cells |= taken
 
 
-@pytest.mark.parametrize("parameters", [{}, {"Schedules": "ENABLED"}])
+@pytest.mark.parametrize("parameters", [{}, {"Schedules": "ENABLED"}, {"WatchedConnections": "site-db:400"}])
 def test_the_dashboard_shows_the_alarms_that_there_are(parameters: dict[str, str]) -> None:
     [shown] = [it["properties"]["alarms"] for it in dashboard(**parameters)["widgets"] if it["type"] == "alarm"]
-    assert sorted(shown) == sorted(f"arn:{name}.Arn" for name in watched_alarms(parameters))
+    wanted = watched_alarms(parameters) - set(THROTTLED) | set(of_type("AWS::CloudWatch::CompositeAlarm"))
+    assert sorted(shown) == sorted(f"arn:{name}.Arn" for name in wanted)
+
+
+def test_the_connections_that_are_watched_are_those_of_the_database_that_is_named() -> None:
+    alarm = ALARMS["ConnectionsAlarm"]
+    resolver = Resolver(DOCUMENT, {"WatchedConnections": "site-db:400"}, lambda resource, attribute: "")
+    assert resolver.value(alarm["Dimensions"], "x") == [{"Name": "DBInstanceIdentifier", "Value": "site-db"}]
+    assert resolver.value(alarm["Threshold"], "x") == "400"
+    pattern = DOCUMENT["Parameters"]["WatchedConnections"]["AllowedPattern"]
+    assert [bool(re.search(pattern, it)) for it in ("", "site-db:400", "site-db", "a:0", "a b:5")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]

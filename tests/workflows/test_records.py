@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from sitejobs.errors import RunClosed
+from sitejobs.errors import InvalidInput, RunClosed
 from sitejobs.jobs import runs
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import connect
@@ -60,6 +60,37 @@ def test_the_first_orders_are_the_jobs_that_wait_for_nothing(connection: Connect
     name = run.context["jobs"]["match-scores"]["execution"].rpartition(":")[2]
     assert first["name"] == name
     assert len(name) <= 80
+
+
+def test_a_job_is_told_how_to_page_and_the_others_keep_their_defaults(connection: Connection) -> None:
+    options = parse_options(AllOptions, {"paging": {"match-scores": {"batchSize": 2000, "pauseMs": 0}}})
+    run = open_run(connection, only="match-scores,trending")
+    [first, second] = records.start_orders(run.context, "", options, MACHINES)
+    assert first["input"] == {"trigger": "workflow", "batchSize": 2000, "pauseMs": 0}
+    assert second["input"] == {"trigger": "workflow"}
+
+
+@pytest.mark.parametrize(
+    ("paging", "says"),
+    [
+        (
+            {"match-scores": {"batchSize": 0}},
+            "paging of match-scores: batchSize must be a whole number from 1 to 10000, not 0",
+        ),
+        ({"feed-presort": {"userBatchSize": 5}}, "paging of feed-presort: unknown option 'userBatchSize'"),
+        ({"match-scores": {"topK": 5}}, "paging of match-scores: 'topK' must be one of batchSize, userBatchSize"),
+        ({"match-scores": {"userId": 5}}, "paging of match-scores: 'userId' must be one of"),
+        ({"matching": {"batchSize": 5}}, "paging must be an object of jobs (build-user-traits"),
+        ({"match-scores": 5}, "paging must be an object of jobs"),
+        ([], "paging must be an object of jobs"),
+        ('{"match-scores": {"batchSize": 20000}}', "paging of match-scores: batchSize must be"),
+        ("batchSize=5", "paging must be an object of jobs"),
+    ],
+)
+def test_paging_that_no_job_takes_is_refused_before_anything_starts(paging: object, says: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse_options(AllOptions, {"paging": paging})
+    assert says in str(refused.value)
 
 
 def test_opening_twice_for_an_execution_gives_the_same_run_with_the_same_orders(connection: Connection) -> None:

@@ -21,11 +21,45 @@ RESOURCES: dict[str, dict[str, Any]] = DOCUMENT["Resources"]
 AS_READ = load_template(ROOT / "template.yaml")
 RULES = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
 RULES = {name: it for name, it in RULES.items() if "ScheduleExpression" in it}
+LARGE_PAGES: dict[str, dict[str, int]] = {
+    "match-scores": {"batchSize": 2000, "pauseMs": 0},
+    "compatibility": {"batchSize": 2000},
+    "build-user-traits": {"batchSize": 5000},
+    "user-interest-sets": {"batchSize": 5000},
+    "searchable-user": {"batchSize": 10_000},
+    "profile-search-index": {"userBatchSize": 2000, "pauseMs": 0},
+    "content-features": {"batchSize": 5000},
+    "affinity": {"batchSize": 5000},
+    "trending": {"batchSize": 5000},
+    "feed-presort": {"batchSize": 1000, "maxConcurrency": 8},
+    "feed-presort-cleanup": {"batchSize": 5000},
+}
 EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "DailyRule": ("cron(0 0 * * ? *)", {}),
-    "MatchingRule": ("cron(30 * * * ? *)", {"only": ["match-scores", "compatibility"], "incremental": True}),
-    "FeedRule": ("cron(5/15 * * * ? *)", {"only": ["feed-presort"], "incremental": True}),
-    "ContentRule": ("cron(15 * * * ? *)", {"only": ["content-features", "trending"], "incremental": True}),
+    "DailyRule": ("cron(0 0 * * ? *)", {"paging": LARGE_PAGES}),
+    "MatchingRule": (
+        "cron(30 * * * ? *)",
+        {
+            "only": ["match-scores", "compatibility"],
+            "incremental": True,
+            "paging": {"match-scores": LARGE_PAGES["match-scores"], "compatibility": {"batchSize": 1000}},
+        },
+    ),
+    "FeedRule": (
+        "cron(5/15 * * * ? *)",
+        {
+            "only": ["feed-presort"],
+            "incremental": True,
+            "paging": {"feed-presort": LARGE_PAGES["feed-presort"]},
+        },
+    ),
+    "ContentRule": (
+        "cron(15 * * * ? *)",
+        {
+            "only": ["content-features", "trending"],
+            "incremental": True,
+            "paging": {job: LARGE_PAGES[job] for job in ("content-features", "trending")},
+        },
+    ),
     "MediaRule": ("cron(45 * * * ? *)", {"only": ["media-metadata-batch"]}),
     "CleanupRule": ("cron(0 4 ? * SUN *)", {"only": ["feed-presort-cleanup"]}),
 }
@@ -111,17 +145,18 @@ def test_a_start_that_cannot_be_delivered_is_tried_again_and_then_kept(name: str
     assert target["Arn"] == {"Ref": AS_READ.state_machine("all").logical_id}
     assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
     assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
-    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}}
 
 
 def test_the_rules_alone_may_start_all_and_fill_the_queue_of_what_was_not_delivered() -> None:
     [start] = statements("ScheduleRole")
     assert start["Action"] == "states:StartExecution"
     assert start["Resource"] == {"Ref": AS_READ.state_machine("all").logical_id}
-    [_, send] = statements("ScheduleDeadLettersPolicy")  # the first one asks for TLS
+    [_, send] = statements("QueuePolicy")  # the first one asks for TLS
     assert send["Principal"] == {"Service": "events.amazonaws.com"}
-    assert send["Resource"] == {"Fn::GetAtt": ["ScheduleDeadLetters", "Arn"]}
-    assert [arn["Fn::GetAtt"][0] for arn in send["Condition"]["ArnEquals"]["aws:SourceArn"]] == list(RULES)
+    assert send["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("MediaQueue", "UndeliveredEvents")]
+    senders = {arn["Fn::GetAtt"][0] for arn in send["Condition"]["ArnEquals"]["aws:SourceArn"]}
+    assert senders == {name for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -134,6 +169,8 @@ def test_the_event_of_a_schedule_starts_the_right_jobs(toys: Toys, name: str) ->
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     seen = toys.seen()
     assert tuple(job for job in STEPS if job in seen) == parse_options(AllOptions, event).jobs()
-    incremental = {"incremental": True} if EXPECTED[name][1].get("incremental") else {}
-    assert all(it["given"] == {"trigger": "workflow", **incremental} for it in seen.values())
+    expected = EXPECTED[name][1]
+    shared = {"trigger": "workflow"} | ({"incremental": True} if expected.get("incremental") else {})
+    for job, it in seen.items():
+        assert it["given"] == shared | expected.get("paging", {}).get(job, {})
     assert toys.last_run()["trigger"] == "schedule"

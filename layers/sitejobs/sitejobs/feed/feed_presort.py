@@ -17,9 +17,6 @@ from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_a
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import of_later_run
 
-SCAN = 1000
-"""Users that a page of an incremental run scans. Few, since a new public post makes all of them stale."""
-
 _READ_STORED: Final[LiteralString] = f"""
 SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s
 FROM unnest(%(keys)s::bigint[]) AS k ("userId")
@@ -74,5 +71,4 @@ JOB = KeyedJob(
     Keys(users_and('"FeedPresortedUser"'), STALE, COUNT_USERS, losses.FEEDS),
     refresh,
     parameters=_parameters,
-    scan=SCAN,
 )

@@ -78,6 +78,7 @@ FEED_PRESORT: Final = JobEntry(
     "feed",
     "the first segments of each user's feed: posts, suggestions and questions, ready to be shown",
     FeedPresortOptions,
+    all_stale=True,  # by a new public post
 )
 
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError, Unexpected
-from sitejobs.handlers.metrics import metrics, timed
+from sitejobs.handlers.metrics import timed
 from sitejobs.postgres.connection import translated_errors
 
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]
@@ -21,7 +21,6 @@ def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:
 
     @logger.inject_lambda_context
     @_traced
-    @metrics.log_metrics
     def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
         try:
             with timed(context), translated_errors():

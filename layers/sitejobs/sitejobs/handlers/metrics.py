@@ -1,13 +1,16 @@
-"""The functions' CloudWatch metrics. The stack's dashboard and alarms use these names."""
+"""The functions' CloudWatch metrics. The stack's dashboard and alarms use these names.
+
+Each series is paid for by the month, so there is one by job only where an alarm or the dashboard reads it by job.
+Counts of rows are in the log, where the dashboard sums them up.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-RUNS_SUCCEEDED, RUN_SECONDS, FAILED_PAGES = "runsSucceeded", "runSeconds", "failedPages"
+RUN_SECONDS = "runSeconds"
 TIME_USED, NEAR_TIME_LIMIT = "timeUsed", "nearTimeLimit"
 
 NEAR = 0.8
@@ -16,18 +19,18 @@ NEAR = 0.8
 EVERY_SERVICE = "all"
 """Stands for every service: an alarm watches one series, so the functions share this one."""
 
-metrics = Metrics()
+WORKFLOWS = "workflows"
+"""Stands for all workflows, where failures are counted by job."""
 
 
-def count(name: str, value: float) -> None:
-    """Add to a metric of the function's service, which has the job's name."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+def count(name: str, job: str | None = None) -> None:
+    """Add one to a metric of the function's service; with `job` to the job's own."""
+    _report(name, 1, MetricUnit.Count, job=job)
 
 
-def count_of_job(name: str, job: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
-    """Add to a metric of a job's runs: each job has its own series."""
-    with single_metric(name=name, unit=unit, value=value) as metric:
-        metric.add_dimension(name="job", value=job)
+def report_seconds(job: str, seconds: float) -> None:
+    """Report how long a run took that succeeded. How often this is reported, is how many runs did."""
+    _report(RUN_SECONDS, seconds, MetricUnit.Seconds, job=job)
 
 
 @contextmanager
@@ -38,7 +41,14 @@ def timed(context: LambdaContext) -> Iterator[None]:
         yield
     finally:
         used = 1 - context.get_remaining_time_in_millis() / limit if limit > 0 else 1.0
-        metrics.add_metric(name=TIME_USED, unit=MetricUnit.Percent, value=round(100 * used, 1))
+        _report(TIME_USED, round(100 * used, 1), MetricUnit.Percent, service=EVERY_SERVICE)
         if used >= NEAR:
-            with single_metric(name=NEAR_TIME_LIMIT, unit=MetricUnit.Count, value=1) as metric:
-                metric.add_dimension(name="service", value=EVERY_SERVICE)
+            _report(NEAR_TIME_LIMIT, 1, MetricUnit.Count, service=EVERY_SERVICE)
+
+
+def _report(name: str, value: float, unit: MetricUnit, *, job: str | None = None, service: str | None = None) -> None:
+    with single_metric(name=name, unit=unit, value=value) as metric:
+        if job is not None:
+            metric.add_dimension(name="job", value=job)
+        if service is not None:
+            metric.add_dimension(name="service", value=service)

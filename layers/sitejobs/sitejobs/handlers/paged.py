@@ -13,7 +13,6 @@ from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError
 from sitejobs.handlers.entry import Handler, entry, logger, place_of
 from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings
-from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.jobs.row_security import refuse_hidden_rows
@@ -71,8 +70,6 @@ def batch_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -
         except Exception as error:
             _note(resources, run, page, error)
             raise
-        for name in runs.COUNTERS:
-            count(name, getattr(summary, name))
         logger.info(
             "page done",
             run_id=run.id,

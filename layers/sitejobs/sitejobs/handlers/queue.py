@@ -5,7 +5,6 @@ from random import Random
 from sitejobs.aliases import JsonObject
 from sitejobs.handlers.entry import Handler, entry, logger
 from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings, queue_client
-from sitejobs.handlers.metrics import count
 from sitejobs.jobs import runs
 from sitejobs.jobs.queues import Consume, delay, failures, messages_of
 
@@ -17,8 +16,6 @@ def queue_handler(consume: Consume, resources_of: ResourcesOf = cached_resources
         handled = consume(resources_of(), messages_of(event))
         settings, jitter = cached_settings(), Random()  # noqa: S311 - no secret
         refused = delay(queue_client, settings.queue_url, handled, settings.queue_retry_seconds, jitter)
-        for name in runs.COUNTERS:
-            count(name, getattr(handled.summary, name))
         logger.info(
             "messages done",
             messages=len(event["Records"]),

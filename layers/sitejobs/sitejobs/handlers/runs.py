@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import psycopg
-from aws_lambda_powertools.metrics import MetricUnit
 from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
@@ -11,9 +10,10 @@ from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput, NotMigrated
 from sitejobs.handlers.entry import Handler, entry, logger
 from sitejobs.handlers.environment import cached_resources, cached_settings
-from sitejobs.handlers.metrics import FAILED_PAGES, RUN_SECONDS, RUNS_SUCCEEDED, count, count_of_job
+from sitejobs.handlers.metrics import WORKFLOWS as ALL_WORKFLOWS
+from sitejobs.handlers.metrics import count, report_seconds
 from sitejobs.jobs import runs
-from sitejobs.jobs.endings import METRIC_OF, job_of, read_ending
+from sitejobs.jobs.endings import METRIC_OF, Ending, job_of, read_ending
 from sitejobs.jobs.job import Run
 from sitejobs.matching.match_scores.old_rows import drop_rows
 from sitejobs.matching.options import MATCH_SCORES
@@ -48,8 +48,9 @@ def finish_handler() -> Handler:
         else:
             raise InvalidInput(f"execution {event['execution']} has no run to close")
         if run and summary["status"] == "SUCCEEDED":
-            _measure(Run.from_json(run), summary)
-            _tidy(connection, Run.from_json(run))
+            opened = Run.from_json(run)
+            report_seconds(opened.job, (datetime.now(UTC) - opened.started_at).total_seconds())
+            _tidy(connection, opened)
         logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
         return summary
 
@@ -74,8 +75,7 @@ def closed_handler() -> Handler:
             logger.info("not one of this stack's jobs", machine=ending.machine)
             return {"execution": ending.execution, "ended": ending.status, "closedRun": None}
         # Counted first, so that the alarm learns of the ending even if the database does not answer.
-        count(METRIC_OF[ending.status], 1)
-        count_of_job(METRIC_OF[ending.status], job)
+        _count(ending, job)
         try:
             with translated_errors():
                 run_id = runs.close_ended(cached_resources().database.connection(), ending, job)
@@ -99,8 +99,11 @@ def _tidy(connection: Connection, run: Run) -> None:
         logger.warning("the old table of matches stays", run_id=run.id, error=type(error).__name__)
 
 
-def _measure(run: Run, summary: JsonObject) -> None:
-    """The metrics of a run that succeeded; other runs are counted by how their execution ended."""
-    count_of_job(RUNS_SUCCEEDED, run.job)
-    count_of_job(RUN_SECONDS, run.job, (datetime.now(UTC) - run.started_at).total_seconds(), MetricUnit.Seconds)
-    count_of_job(FAILED_PAGES, run.job, summary["failedPages"])
+def _count(ending: Ending, job: str) -> None:
+    """Count an ending for all runs and for its job; that of a workflow only if those of its jobs do not tell."""
+    metric = METRIC_OF[ending.status]
+    count(metric)
+    if job in JOBS:
+        count(metric, job)
+    elif not ending.told_by_jobs:
+        count(metric, ALL_WORKFLOWS)

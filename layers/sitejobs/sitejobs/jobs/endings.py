@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,11 @@ class Ending:
     started_at: datetime
     error: str
     cause: str
+
+    @property
+    def told_by_jobs(self) -> bool:
+        """Whether a workflow failed of its jobs alone, and the end of each of their executions is told."""
+        return self.error == "JobsFailed" and not re.search(r": (NotAnswered|StepFunctions\.|States\.)", self.cause)
 
 
 def read_ending(event: Mapping[str, Any]) -> Ending:

@@ -24,10 +24,11 @@ SCAN: Final = 10_000
 LOOK: Final = 2500
 """Fewest keys an incremental page scans. Below this a page's fixed cost exceeds the scan's."""
 
+BATCHES: Final = 10
+"""Most batches that an incremental page of a job scans of which one change may make every key stale."""
+
 TURNS: Final = 2
 """Pages for each concurrent function of an incremental run: on a small site pages scan fewer than `SCAN` keys."""
-
-"""Reason why an incremental run skips a key."""
 
 # Ranges are cut from one sorted array, since row_number() took longer. 8 bytes a key: 40 MB for a chapter's 5 million.
 _CUT: Final[LiteralString] = """
@@ -117,7 +118,7 @@ class KeyedJob:
     tidy : what Plan does before that, once a run for everyone, after it has made sure that the sources can be read.
     noun : what a key is called.
     only, size : the options' fields for a single key, and for the keys in one transaction.
-    scan : most keys that an incremental page scans, unless a transaction has more.
+    scan : most keys that an incremental page scans, unless a transaction has more, or the entry says `all_stale`.
     """
 
     entry: JobEntry
@@ -176,8 +177,9 @@ class KeyedJob:
         self, connection: Connection, options: Any, values: Parameters, context: JsonObject, first: int, number: int
     ) -> Chapter:
         """Up to `PAGES_A_CHAPTER` pages from the key `first` on; `number` pages precede them."""
-        looked_at = self.scan if options.incremental else 0
-        grain = max(getattr(options, self.size), min(LOOK, looked_at))
+        size = getattr(options, self.size)
+        looked_at = most_looked_at(self.entry, size, self.scan) if options.incremental else 0
+        grain = max(size, min(LOOK, looked_at))
         most = max(looked_at // grain, 1)
         page_keys = grain * most
         limit = page_keys * PAGES_A_CHAPTER
@@ -200,6 +202,11 @@ class KeyedJob:
         if not _find(connection, self.keys.known, values, key, key, 1):
             return Chapter(pages=[], context=context, message=f"{self.noun} {key} does not exist")
         return Chapter(pages=[_page(1, key, key, 1)], planned_pages=1, planned_users=1, context=context)
+
+
+def most_looked_at(entry: JobEntry, batch_size: int, scan: int = SCAN) -> int:
+    """Most keys that an incremental page looks at: few where it may have to write all of them, to end in time."""
+    return BATCHES * batch_size if entry.all_stale else scan
 
 
 def ranges_a_page(ranges: int, most: int, functions: int) -> int:

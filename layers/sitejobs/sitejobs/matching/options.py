@@ -54,6 +54,7 @@ COMPATIBILITY: Final = JobEntry(
     "matching",
     "detailed scores between each user and its matches, conversations, accesses and best suggestions",
     CompatibilityOptions,
+    all_stale=True,  # by changed users, who are targets of many viewers
 )
 
 

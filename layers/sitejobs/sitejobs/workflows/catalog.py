@@ -52,6 +52,8 @@ def input_of(job: str, options: JobOptions) -> dict[str, object]:
     InvalidInput : the job lacks one of the options. Without it, it would run for everyone.
     """
     given: dict[str, object] = {"trigger": "workflow"}
+    if isinstance(options, AllOptions):
+        given |= options.paging.get(job, {})
     if getattr(options, "incremental", False):
         given["incremental"] = True
     if getattr(options, "allow_loss", False):

@@ -1,11 +1,15 @@
 """Options of the workflows."""
 
+import json
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
-from sitejobs.options import JobOptions, UserId
+from sitejobs.errors import InvalidInput
+from sitejobs.options import JobOptions, UserId, parse_options
+from sitejobs.schemas import shown
 from sitejobs.workflows.graph import STEPS
 
 ALLOW_LOSS = "each job goes on even if it would remove much of what is stored because its source has gone"
@@ -28,6 +32,28 @@ def _names(value: Any) -> Any:
     return names
 
 
+PAGING = ("batchSize", "userBatchSize", "pauseMs", "maxConcurrency", "tolerateFailures")
+"""Options of a job that say how it goes through its pages, and change no result."""
+
+
+def _paging(value: Any) -> Any:
+    """Options of jobs by name: an object or, from the command line, its JSON."""
+    given = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(given, dict):
+        raise ValueError("an object is wanted")
+    for job, options in given.items():
+        if job not in STEPS or not isinstance(options, dict):
+            raise ValueError("a job is unknown, or its options are no object")
+        for name in options:
+            if name not in PAGING:
+                raise InvalidInput(f"paging of {job}: {shown(name)} must be one of {', '.join(PAGING)}")
+        try:
+            parse_options(JOBS[job].options, options)
+        except InvalidInput as error:
+            raise InvalidInput(f"paging of {job}: {error}") from None
+    return given
+
+
 class AllOptions(JobOptions):
     """all: every job of the site."""
 
@@ -41,6 +67,13 @@ class AllOptions(JobOptions):
     incremental: bool = Field(default=False, description="each job computes only what changed")
     allow_loss: bool = Field(default=False, description=ALLOW_LOSS)
     include_media: bool = Field(default=False, description="run media-metadata-all, too")
+    paging: Annotated[dict[str, JsonObject], BeforeValidator(_paging)] = Field(
+        default={},
+        description='how single jobs go through their pages, as JSON: {"match-scores": {"batchSize": 1000}}',
+        json_schema_extra={
+            "takes": f"an object of jobs ({', '.join(STEPS)}), each with an object of {', '.join(PAGING)}"
+        },
+    )
 
     def jobs(self) -> tuple[str, ...]:
         """The jobs that these options choose, in the order of `STEPS`."""

@@ -23,9 +23,6 @@ from sitejobs.variables import read_environment
 
 _LOG = logging.getLogger(__name__)
 
-SCAN = 1000
-"""Viewers that a page of an incremental run scans: a changed user makes all viewers stale who have it as a target."""
-
 
 def read_parameters(options: CompatibilityOptions, environment: Mapping[str, str]) -> Parameters:
     """The parameters that all pages of a run share."""
@@ -61,7 +58,7 @@ SELECT COALESCE((
 
 LOSSES = (Loss("UserCompatibility", _COUNT_LOST_ROWS),)
 
-_KEYED = KeyedJob(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters, scan=SCAN)
+_KEYED = KeyedJob(COMPATIBILITY, Keys(KNOWN, STALE, COUNT), refresh, parameters=read_parameters)
 
 
 def plan(resources: Resources, run: Run, options: CompatibilityOptions, cursor: Any) -> Chapter:
