@@ -18,12 +18,12 @@ from psycopg import Connection
 
 from benchmarks import plain
 from benchmarks.figures import PartFigures
-from sitejobs.matching.match_scores import visibility as visibility
 from sitejobs.matching.match_scores.lists import encode_lists
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.candidates import open_pool
+from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
@@ -143,7 +143,7 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
     work, seconds, touched = Work(), 0.0, 0
     for start in sample:
         viewers = opened.viewers(start, start + PAGE_VIEWERS)
-        exclusions = _exclusions(connection, viewers)
+        exclusions = _exclusions(connection, opened, viewers)
         used: set[int] = set()
 
         def segment(index: int, used: set[int] = used) -> Segment:
@@ -159,12 +159,12 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
     return Pages(len(sample), seconds, segment_seconds, touched / len(sample) / opened.stored.candidates, work)
 
 
-def _exclusions(connection: Connection, viewers: Users) -> Exclusions:
-    """A viewer's own pair, and the blocked ones."""
+def _exclusions(connection: Connection, opened: Opened, viewers: Users) -> Exclusions:
+    """A viewer's own pair, those that are blocked and those that are decided."""
     order = np.argsort(viewers.ids)
-    blocker, other = visibility.blocked_pairs(connection, viewers.ids)
+    barred = excluded(connection, viewers.ids[order], opened.parameters, opened.moment)
     own = Exclusions(np.arange(len(viewers)), viewers.ids)
-    return own.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
+    return own.plus(order[np.searchsorted(viewers.ids, barred.user, sorter=order)], barred.other)
 
 
 def _encode(opened: Opened, matches: Matches, viewers: Users) -> bytes:

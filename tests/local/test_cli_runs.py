@@ -136,6 +136,25 @@ def test_matches_shows_the_stored_rows_in_order_with_reasons(env: dict[str, str]
     assert re.search(r"tier [AB]: [\d,]+ scores", result.stdout)
 
 
+def test_matches_explains_one_pair_whether_it_is_a_match_or_not(env: dict[str, str], url: str) -> None:
+    assert sitejobs("match-scores", "--userId=1", env=env).returncode == 0
+    with connect(url) as connection:
+        stored = """SELECT "candidateUserId", "score", "rank", "tier" FROM "MatchScore" WHERE "userId" = 1"""
+        rows = connection.execute(stored).fetchall()
+    candidate, score, rank, tier = rows[-1]
+    shown = sitejobs("matches", "--userId=1", f"--candidate={candidate}", env=env)
+    assert shown.returncode == 0, shown.stderr
+    assert f"tier {tier}, rank {rank} of {len(rows)} stored" in shown.stdout
+    told = re.search(r"score ([\d.]+)", shown.stdout)
+    assert told
+    assert abs(float(told[1]) - score) < 0.001
+    assert "user 1 wants: gender" in shown.stdout
+    assert f"user {candidate} wants: gender" in shown.stdout
+    none = sitejobs("matches", "--userId=1", "--candidate=424242", env=env)
+    assert none.returncode == 0
+    assert "no match: user 424242 does not exist, or is deleted" in none.stdout
+
+
 def test_a_name_cannot_command_the_terminal(env: dict[str, str], url: str) -> None:
     assert sitejobs("match-scores", "--userId=1", env=env).returncode == 0
     with connect(url) as connection:

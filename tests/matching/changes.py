@@ -265,6 +265,38 @@ def unblock(connection: Connection, random: Random) -> None:
         connection.execute("""DELETE FROM "UserBlock" WHERE "blockerId" = %s AND "blockedId" = %s""", row)
 
 
+def say(connection: Connection, random: Random) -> None:
+    connection.execute(
+        """INSERT INTO "Like" VALUES (%s, %s, %s::"LikeAction", %s)
+           ON CONFLICT ("fromUserId", "toUserId") DO UPDATE SET "action" = excluded."action" """,
+        [_some(connection, random), _some(connection, random), random.choice(["LIKE", "DISLIKE"]), NOW],
+    )
+
+
+def take_a_word_back(connection: Connection, random: Random) -> None:
+    rows = connection.execute("""SELECT "fromUserId", "toUserId" FROM "Like" ORDER BY 1, 2""").fetchall()
+    for row in _one_of(rows, random):
+        connection.execute("""DELETE FROM "Like" WHERE "fromUserId" = %s AND "toUserId" = %s""", row)
+
+
+def match(connection: Connection, random: Random) -> None:
+    connection.execute(
+        """INSERT INTO "Match" VALUES (%s, %s, %s::"MatchState") ON CONFLICT DO NOTHING""",
+        [_some(connection, random), _some(connection, random), random.choice(["ACTIVE", "CLOSED"])],
+    )
+
+
+def part(connection: Connection, random: Random) -> None:
+    connection.execute("""UPDATE "Match" SET "state" = 'CLOSED'""")
+
+
+def talk(connection: Connection, random: Random) -> None:
+    connection.execute(
+        """INSERT INTO "Conversation" VALUES (%s, %s) ON CONFLICT DO NOTHING""",
+        [_some(connection, random), _some(connection, random)],
+    )
+
+
 CHANGES: tuple[Change, ...] = (
     move,
     lose_the_place,
@@ -301,4 +333,9 @@ CHANGES: tuple[Change, ...] = (
     take_a_rating_back,
     block,
     unblock,
+    say,
+    take_a_word_back,
+    match,
+    part,
+    talk,
 )

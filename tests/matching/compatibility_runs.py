@@ -165,7 +165,8 @@ def relate(connection: Connection, random: Random, *, suggested: int = 6, others
         if kind == 0:
             state = random.choice(("ACTIVE", "ACTIVE", "BLOCKED", "CLOSED"))
             connection.execute(
-                """INSERT INTO "Match" ("userAId", "userBId", "state") VALUES (%s, %s, %s)""", [a, b, state]
+                """INSERT INTO "Match" ("userAId", "userBId", "state") VALUES (%s, %s, %s) ON CONFLICT DO NOTHING""",
+                [a, b, state],
             )
         elif kind == 1:
             status = random.choice(("PENDING", "GRANTED", "DENIED", "REVOKED", "CANCELED"))
@@ -174,7 +175,9 @@ def relate(connection: Connection, random: Random, *, suggested: int = 6, others
                 [a, b, status],
             )
         else:
-            connection.execute("""INSERT INTO "Conversation" ("userAId", "userBId") VALUES (%s, %s)""", [a, b])
+            connection.execute(
+                """INSERT INTO "Conversation" ("userAId", "userBId") VALUES (%s, %s) ON CONFLICT DO NOTHING""", [a, b]
+            )
     for viewer in ids:
         if random.random() < 0.8:
             chosen = random.sample(ids, min(len(ids), random.randint(1, suggested)))

@@ -6,7 +6,7 @@ Nothing of the package is imported here, so that a mistake of the job is not rep
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,8 @@ class Rules:
     proximity: float = 0.20
     default_radius_km: float = 100.0
     half_life_days: float = 30.0
+    tiers: str = "mutual"
+    repeat_days: float | None = None
 
 
 STANDARD = Rules()
@@ -81,6 +83,26 @@ def candidates(site: Site, viewer_id: int) -> list[int]:
     )
 
 
+def decided(site: Site, viewer_id: int, now: datetime, rules: Rules) -> set[int]:
+    """Whom the viewer liked, disliked, matched or talks to, and who disliked the viewer."""
+    since = None if rules.repeat_days is None else now - timedelta(days=rules.repeat_days)
+    found = {b for a, b in site.together if a == viewer_id}
+    for like in site.likes:
+        if like.by == viewer_id and (like.action != "DISLIKE" or since is None or like.at > since):
+            found.add(like.of)
+        if like.of == viewer_id and like.action == "DISLIKE":
+            found.add(like.by)
+    return found
+
+
+def why_none(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> str | None:
+    """Why a viewer has no match, if it has none."""
+    if score_viewer(site, viewer_id, now, rules):
+        return None
+    undecided = Site(site.people, site.blocks)
+    return "all-decided" if score_viewer(undecided, viewer_id, now, rules) else "no-candidates"
+
+
 def score_everyone(site: Site, now: datetime, rules: Rules = STANDARD) -> dict[int, list[Row]]:
     """All rows of each viewer in order, not cut: `[:top_k]` is what is stored."""
     return {viewer_id: score_viewer(site, viewer_id, now, rules) for viewer_id in viewers(site)}
@@ -89,7 +111,15 @@ def score_everyone(site: Site, now: datetime, rules: Rules = STANDARD) -> dict[i
 def score_viewer(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> list[Row]:
     """Every candidate of a viewer, best first."""
     viewer = site.people[viewer_id]
-    return in_order(score_pair(viewer, site.people[other], now, rules) for other in candidates(site, viewer_id))
+    done = decided(site, viewer_id, now, rules)
+    others = [site.people[other] for other in candidates(site, viewer_id) if other not in done]
+    return in_order(score_pair(viewer, other, now, rules) for other in others if not bars(other, viewer, rules))
+
+
+def bars(candidate: Person, viewer: Person, rules: Rules = STANDARD) -> bool:
+    """Whether the candidate wants other genders than the viewer's, which the viewer told."""
+    told = viewer.gender in GENDERS - {"UNSPECIFIED"}
+    return rules.tiers == "mutual" and told and gender_ok(candidate.preferred_genders, viewer.gender) is False
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -133,10 +163,16 @@ def score_pair(viewer: Person, candidate: Person, now: datetime, rules: Rules = 
         age_ok(viewer, age_on(candidate.birthdate, now.astimezone(UTC).date())),
         distance_ok(viewer.preferred_distance_km, distance),
     )
+    back = (
+        gender_ok(candidate.preferred_genders, viewer.gender),
+        age_ok(candidate, age_on(viewer.birthdate, now.astimezone(UTC).date())),
+        distance_ok(candidate.preferred_distance_km, distance),
+    )
+    asked = flags + back if rules.tiers == "mutual" else flags
     shared = sorted(viewer.interests & candidate.interests)
     return Row(
         candidate_id=candidate.user_id,
-        tier="B" if False in flags else "A",
+        tier="B" if False in asked else "A",
         score=score,
         traits=traits,
         interests=interests,

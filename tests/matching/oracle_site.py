@@ -52,12 +52,24 @@ class Person:
     given: list[Ratings] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Like:
+    """Somebody's word on somebody else."""
+
+    by: int
+    of: int
+    action: str
+    at: datetime
+
+
 @dataclass
 class Site:
-    """People by user id, and who blocked whom."""
+    """People by user id, who blocked whom, what they said of each other, and who is matched or talking."""
 
     people: dict[int, Person]
     blocks: set[tuple[int, int]]
+    likes: list[Like] = field(default_factory=list)
+    together: set[tuple[int, int]] = field(default_factory=set)
 
 
 # Odd values are read as text and judged here. Of several profiles of one user the last one read counts.
@@ -81,6 +93,10 @@ FROM "ProfileRating"
 """
 _PROFILES = """SELECT "id", "userId", "deletedAt" IS NULL FROM "Profile" ORDER BY 3, 1"""
 _BLOCKS = """SELECT "blockerId", "blockedId" FROM "UserBlock" """
+_LIKES = """SELECT "fromUserId", "toUserId", "action"::text, "createdAt"::text FROM "Like" """
+_TOGETHER = """
+SELECT "userAId", "userBId" FROM "Match" WHERE "state" = 'ACTIVE' UNION SELECT "userAId", "userBId" FROM "Conversation"
+"""
 
 
 def read_site(connection: Connection) -> Site:
@@ -105,7 +121,13 @@ def read_site(connection: Connection) -> Site:
     _read_answers(connection, people)
     _read_ratings(connection, people)
     blocks = {(row[0], row[1]) for row in connection.execute(_BLOCKS)}
-    return Site(people, blocks)
+    likes = [
+        Like(by, of, action, moment(at) or LONG_AGO)
+        for by, of, action, at in connection.execute(_LIKES)
+        if None not in (by, of, action)
+    ]
+    together = {pair for a, b in connection.execute(_TOGETHER) for pair in ((a, b), (b, a))}
+    return Site(people, blocks, likes, together)
 
 
 def moment(text: str | None) -> datetime | None:

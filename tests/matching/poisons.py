@@ -28,6 +28,8 @@ ALTER TABLE "Conversation" DROP CONSTRAINT "Conversation_pkey",
     ALTER "userAId" DROP NOT NULL, ALTER "userBId" DROP NOT NULL;
 ALTER TABLE "ProfileAccess" DROP CONSTRAINT "ProfileAccess_pkey",
     ALTER "ownerUserId" DROP NOT NULL, ALTER "viewerUserId" DROP NOT NULL;
+ALTER TABLE "Like" DROP CONSTRAINT "Like_pkey", ALTER "fromUserId" DROP NOT NULL, ALTER "toUserId" DROP NOT NULL,
+    ALTER "action" DROP NOT NULL, ALTER "createdAt" DROP NOT NULL;
 """
 """Drops all constraints but one undeleted profile a user, and makes columns doubles where the contract allows it."""
 
@@ -112,6 +114,15 @@ ROWS: tuple[Poison, ...] = (
 """Rows that count as missing: no stored row may change."""
 
 TRAIT = Poison("trait NaN", """INSERT INTO "UserTrait" VALUES (%(id)s, 'odd', 'NaN', 5)""", "unreadable-traits")
+
+LIKES: tuple[Poison, ...] = (
+    Poison("like of nobody", """INSERT INTO "Like" VALUES (%(id)s, NULL, 'DISLIKE', now())""", "unreadable-likes"),
+    Poison("like by nobody", """INSERT INTO "Like" VALUES (NULL, %(id)s, 'DISLIKE', now())""", "unreadable-likes"),
+    Poison("like that says nothing", """INSERT INTO "Like" SELECT %(id)s, "id", NULL, now() FROM "User" """),
+    Poison("like twice", """INSERT INTO "Like" SELECT * FROM "Like" """),
+    Poison("like of no time", """UPDATE "Like" SET "createdAt" = NULL"""),
+    Poison("like of a time beyond all times", """UPDATE "Like" SET "createdAt" = 'infinity'"""),
+)
 
 RELATIONS: tuple[Poison, ...] = (
     Poison("match with nobody", """INSERT INTO "Match" VALUES (%(id)s, NULL)""", "unreadable-matches"),

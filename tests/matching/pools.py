@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
-from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.parameters import MUTUAL, Parameters, Tiers
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
@@ -51,9 +51,11 @@ def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
 
 
-def open_site(connection: Connection, block_size: int, top_k: int = 200, later: timedelta = timedelta()) -> Opened:
+def open_site(
+    connection: Connection, block_size: int, top_k: int = 200, later: timedelta = timedelta(), tiers: Tiers = MUTUAL
+) -> Opened:
     """Take the site's snapshot at `NOW` and open it some time `later`, a few blocks a segment."""
-    parameters = Parameters(top_k=top_k)
+    parameters = Parameters(top_k=top_k, tiers=tiers)
     population = read_population(connection, NOW)
     snapshot = take_snapshot(population, np.empty(0, np.int64), NOW.timestamp(), parameters, block_size)
     now = (NOW + later).timestamp()

@@ -58,6 +58,7 @@ class Flavour:
     interested: float = 0.8
     rated: float = 0.7
     blocks_a_user: float = 0.3
+    decisions_a_user: float = 2.0
     far_ids: bool = False
 
 
@@ -74,16 +75,27 @@ FLAVOURS: dict[str, Flavour] = {
     ),
     "hardly anyone": Flavour(gone=0.7),
     "enemies": Flavour(blocks_a_user=8.0, far_ids=True),
+    "everybody asked": Flavour(decisions_a_user=60.0, open_minded=0.8, gone=0.05),
     "a thousand traits": Flavour(with_traits=1.0, trait_keys=tuple(f"k{i}" for i in range(1000)), twins=0.05),
 }
 
 
 @dataclass
+class Decisions:
+    """By pairs of users: action and time of a like, state of a match; and who is in conversation."""
+
+    likes: dict[tuple[int, int], tuple[str, datetime]] = field(default_factory=dict)
+    matches: dict[tuple[int, int], str] = field(default_factory=dict)
+    conversations: set[tuple[int, int]] = field(default_factory=set)
+
+
+@dataclass
 class SiteRows:
-    """A random site: users with their rows of all tables, and the blocks between them."""
+    """A random site: users with their rows of all tables, and what is between them."""
 
     drafts: list[Draft]
     blocks: set[tuple[int, int]]
+    decisions: Decisions = field(default_factory=Decisions)
 
     @property
     def users(self) -> int:
@@ -102,7 +114,7 @@ def draw(seed: int, users: int, flavour: str = "mixed") -> SiteRows:
             drafts.append(draw_user(random, kind))
     _rate(random, kind, drafts)
     _name(random, kind, drafts)
-    return SiteRows(drafts, _draw_blocks(random, kind, drafts))
+    return SiteRows(drafts, _draw_blocks(random, kind, drafts), _draw_decisions(random, kind, drafts))
 
 
 def draw_user(random: Random, kind: Flavour) -> Draft:
@@ -327,6 +339,21 @@ def _draw_blocks(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> set[
         if random.random() < 0.2:
             blocks.add((b, a))
     return blocks
+
+
+def _draw_decisions(random: Random, kind: Flavour, drafts: Sequence[Draft]) -> Decisions:
+    found = Decisions()
+    for _ in range(int(kind.decisions_a_user * len(drafts))):
+        a, b = random.choice(drafts).user_id, random.choice(drafts).user_id  # sometimes oneself
+        ago = timedelta(minutes=random.choice((-60, 0, 1, 20_000, 300_000)))
+        what = random.choice(("LIKE", "LIKE", "DISLIKE", "DISLIKE", "ACTIVE", "CLOSED", "BLOCKED", "talk"))
+        if what == "talk":
+            found.conversations.add((a, b))
+        elif what in ("LIKE", "DISLIKE"):
+            found.likes[a, b] = (what, NOW - ago)
+        else:
+            found.matches[a, b] = what
+    return found
 
 
 def someone(user_id: int, *, preference: dict[str, Any] | None = None, **profile: Any) -> Draft:

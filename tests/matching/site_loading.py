@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from tests.matching.random_sites import INTERESTS, QUIZZES, SUBJECTS, SiteRows
+from tests.matching.random_sites import INTERESTS, QUIZZES, SUBJECTS, Decisions, SiteRows
 
 _TRAIT_OF_NOBODY = """INSERT INTO "UserTrait" ("userId", "traitKey", "value", "n") VALUES (1000000000, 'x', 1, 1)"""
 
@@ -50,6 +50,7 @@ def _tables(site: SiteRows) -> list[tuple[str, list[str], list[list[Any]]]]:
             [[d.user_id, *d.preference.values()] for d in drafts if d.preference],
         ),
         ("UserBlock", ["blockerId", "blockedId"], [list(pair) for pair in sorted(site.blocks)]),
+        *_decisions(site.decisions),
         ("Quiz", ["id", "title"], [[i, f"quiz {i}"] for i in range(1, QUIZZES + 1)]),
         (
             "QuizResult",
@@ -81,6 +82,18 @@ def _tables(site: SiteRows) -> list[tuple[str, list[str], list[list[Any]]]]:
                 for rater, stars in d.received.items()
             ],
         ),
+    ]
+
+
+def _decisions(decisions: Decisions) -> list[tuple[str, list[str], list[list[Any]]]]:
+    return [
+        (
+            "Like",
+            ["fromUserId", "toUserId", "action", "createdAt"],
+            [[*pair, *like] for pair, like in decisions.likes.items()],
+        ),
+        ("Match", ["userAId", "userBId", "state"], [[*pair, state] for pair, state in decisions.matches.items()]),
+        ("Conversation", ["userAId", "userBId"], [list(pair) for pair in sorted(decisions.conversations)]),
     ]
 
 

@@ -1,5 +1,6 @@
 """All stored rows equal a plain per-pair implementation, whatever the site, the blocks, the pages and their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, stored_rows, stored_viewers
-from tests.matching.oracle import Row, score_everyone
+from tests.matching.oracle import STANDARD, Row, Rules, score_everyone, why_none
 from tests.matching.oracle_site import read_site
 from tests.matching.random_sites import FLAVOURS, NOW, draw
 from tests.matching.running import Order, Site, as_planned, backwards, shuffled
@@ -47,9 +48,21 @@ def test_every_row_of_a_random_site_is_the_plain_implementations(
     site: Connection, site_url: str, tmp_path: Path, flavour: str, users: int, seed: int
 ) -> None:
     load(site, draw(seed, users, flavour))
-    expected = score_everyone(read_site(site), NOW)
-    for way in WAYS:
-        run_and_compare(site, Site(site_url, tmp_path), expected, way)
+    compare_ways(site, Site(site_url, tmp_path), WAYS)
+
+
+@pytest.mark.parametrize(("flavour", "seed"), [("mixed", 0), ("one city", 1), ("edges of the map", 2)])
+def test_tiers_may_be_by_the_viewers_preferences_alone(
+    site: Connection, site_url: str, tmp_path: Path, flavour: str, seed: int
+) -> None:
+    load(site, draw(seed, 40, flavour))
+    compare_ways(site, Site(site_url, tmp_path, {"MATCH_TIERS": "viewer"}), WAYS, Rules(tiers="viewer"))
+
+
+@pytest.mark.parametrize("days", [0, 5, 1000])
+def test_people_passed_over_may_return(site: Connection, site_url: str, tmp_path: Path, days: int) -> None:
+    load(site, draw(7, 30, "everybody asked"))
+    compare_ways(site, Site(site_url, tmp_path, {"MATCH_REPEAT_DAYS": str(days)}), WAYS[2:4], Rules(repeat_days=days))
 
 
 @pytest.mark.parametrize(("flavour", "users"), [("mixed", 300), ("one city", 300), ("twins", 150)])
@@ -57,19 +70,28 @@ def test_every_row_of_a_larger_site_is_the_plain_implementations(
     site: Connection, site_url: str, tmp_path: Path, flavour: str, users: int
 ) -> None:
     load(site, draw(300, users, flavour))
-    expected = score_everyone(read_site(site), NOW)
-    for way in (Way(7, 300, 20), Way(1, 300, 5), Way(500, 1, 200, shuffled(3))):
-        run_and_compare(site, Site(site_url, tmp_path), expected, way)
+    compare_ways(site, Site(site_url, tmp_path), (Way(7, 300, 20), Way(1, 300, 5), Way(500, 1, 200, shuffled(3))))
 
 
-def run_and_compare(connection: Connection, machine: Site, expected: dict[int, list[Row]], way: Way) -> None:
+def compare_ways(connection: Connection, machine: Site, ways: Sequence[Way], rules: Rules = STANDARD) -> None:
+    people = read_site(connection)
+    expected = score_everyone(people, NOW, rules)
+    why = {viewer: why_none(people, viewer, NOW, rules) for viewer in expected}
+    for way in ways:
+        run_and_compare(connection, machine, expected, why, way)
+
+
+def run_and_compare(
+    connection: Connection, machine: Site, expected: dict[int, list[Row]], why: dict[int, str | None], way: Way
+) -> None:
     finished = machine.run(NOW, way.options, way.order)
     assert_rows_equal(stored_rows(connection), expected, way.top_k)
     viewers = stored_viewers(connection)
     for viewer, rows in expected.items():
         count = min(way.top_k, len(rows))
-        assert viewers[viewer] == (count, None if rows else "no-candidates", NOW, "v1")
+        assert viewers[viewer] == (count, why[viewer], NOW, "v1")
     assert finished.counts["written"] == sum(min(way.top_k, len(rows)) for rows in expected.values())
     assert finished.counts["failed"] == 0
-    assert finished.reasons["no-candidates"] == sum(not rows for rows in expected.values())
+    for reason in ("no-candidates", "all-decided"):
+        assert finished.reasons[reason] == list(why.values()).count(reason)
     assert len(finished.pages) == finished.planned_pages

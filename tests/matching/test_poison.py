@@ -17,7 +17,7 @@ from tests.matching.comparing import Stored, assert_rows_equal, stored_rows
 from tests.matching.compatibility_oracle import expected
 from tests.matching.oracle import score_everyone
 from tests.matching.oracle_site import read_site
-from tests.matching.poisons import LOOSEN, RELATIONS, ROWS, TRAIT, VALUES, Poison
+from tests.matching.poisons import LIKES, LOOSEN, RELATIONS, ROWS, TRAIT, VALUES, Poison
 from tests.matching.random_sites import NOW, SiteRows, draw, someone
 from tests.matching.running import Site
 from tests.matching.site_loading import load, load_more
@@ -58,7 +58,7 @@ def assert_as_the_plain_implementations(connection: Connection) -> None:
     compatibility.assert_stored(connection, expected(connection))
 
 
-@pytest.mark.parametrize("one", [*ROWS, TRAIT, *RELATIONS], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [*ROWS, TRAIT, *LIKES, *RELATIONS], ids=lambda one: one.name)
 def test_a_row_that_says_nothing_changes_nothing_and_is_counted(
     site: Connection, site_url: str, tmp_path: Path, one: Poison
 ) -> None:
@@ -81,9 +81,9 @@ def readers(one: Poison) -> set[str]:
     """The jobs that read the poisoned table."""
     return (
         {"match-scores"}
-        if one is TRAIT
+        if one is TRAIT or one in LIKES
         else {"compatibility"}
-        if one in RELATIONS
+        if "access" in one.name
         else {"match-scores", "compatibility"}
     )
 
@@ -109,7 +109,7 @@ def poisoned(connection: Connection, seed: int, flavour: str) -> None:
         connection.execute("""INSERT INTO "Match" VALUES (%s, %s)""", [ENDS[0], user_id])
         connection.execute("""INSERT INTO "UserInterest" VALUES (%s, 1, 1)""", [user_id])
     random = Random(f"{seed}/{flavour}")
-    for one in random.sample([*ROWS, TRAIT, *RELATIONS, *VALUES], 12):
+    for one in random.sample([*ROWS, TRAIT, *LIKES, *RELATIONS, *VALUES], 12):
         # Of two different rows with the same time, either may be kept.
         if "twice" not in one.name and "deleted" not in one.name:
             poison(connection, one, someone_of(connection, random))

@@ -65,7 +65,7 @@ def _population() -> Texts:
 
 
 def _passed_over() -> Texts:
-    return passed_over._COUNTS | passed_over.TRAITS | passed_over.RELATIONS
+    return passed_over._COUNTS | passed_over.SCORED | passed_over.RELATIONS
 
 
 def _renewals(which: str) -> Callable[[], Texts]:

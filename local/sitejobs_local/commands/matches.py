@@ -55,14 +55,23 @@ ORDER BY count(*) DESC, sum(s."score") FILTER (WHERE s."rank" <= m."tierA") DESC
 
 @click.command(short_help="a user's best matches and why, or how all scores are distributed")
 @click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), help="whose matches")
+@click.option(
+    "--candidate", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), help="this one other user, or why it is no match"
+)
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
 @click.option("--summary", is_flag=True, help="the distribution of all scores, by tier")
-def matches(user_id: int | None, limit: int, summary: bool) -> None:
-    """Show a user's best matches with the reasons, or how all scores are distributed."""
+def matches(user_id: int | None, candidate: int | None, limit: int, summary: bool) -> None:
+    """Show a user's best matches with the reasons, one pair, or how all scores are distributed."""
+    if candidate is not None and user_id in (None, candidate):
+        raise InvalidInput("say whose match: --userId=<n>, with another user than --candidate")
     if user_id is None and not summary:
         raise InvalidInput("say whose matches: --userId=<n>, or --summary for the distribution of all scores")
     with prepared(JOB) as (_, connection):
-        if user_id is not None:
+        if user_id is not None and candidate is not None:
+            from sitejobs_local.commands.pair import show_pair
+
+            show_pair(output(), connection, user_id, candidate)
+        elif user_id is not None:
             show_best(output(), connection, user_id, limit)
         if summary:
             show_distribution(output(), connection)

@@ -165,22 +165,23 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Match",
-        jobs=(COMPATIBILITY, FEED),
+        jobs=(*MATCHING, FEED),
         columns=(
             *_columns("bigint", "userAId", "userBId"),
             *_columns("text", "state"),
-            *_columns("timestamp", "updatedAt"),
+            *_columns("timestamp", "updatedAt", jobs=(COMPATIBILITY, FEED)),
         ),
         indexes=(Index(("userAId",)), Index(("userBId",))),
     ),
     Table(
         "Like",
-        jobs=(FEED,),
+        jobs=(MATCH_SCORES, FEED),
         columns=(
             *_columns("bigint", "fromUserId", "toUserId"),
             *_columns("text", "action"),
+            *_columns("timestamp", "createdAt", jobs=(MATCH_SCORES,)),
         ),
-        indexes=(Index(("fromUserId",)),),
+        indexes=(Index(("fromUserId",)), Index(("toUserId",))),
     ),
     Table(
         "ProfileAccess",
@@ -190,7 +191,7 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Conversation",
-        jobs=(COMPATIBILITY,),
+        jobs=MATCHING,
         columns=_columns("bigint", "userAId", "userBId"),
         indexes=(Index(("userAId",)), Index(("userBId",))),
     ),

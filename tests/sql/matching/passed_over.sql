@@ -20,21 +20,26 @@
         WHERE ("blockerId" IS NULL OR "blockedId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("blockerId", "blockedId"));
 
--- count_passed_over: unreadable-traits
-        SELECT count(*) FROM "UserTrait"
-        WHERE "value" = 'NaN' AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s);
-
 -- count_passed_over: unreadable-matches
         SELECT count(*) FROM "Match"
         WHERE ("userAId" IS NULL OR "userBId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"));
 
--- count_passed_over: unreadable-accesses
-        SELECT count(*) FROM "ProfileAccess"
-        WHERE ("ownerUserId" IS NULL OR "viewerUserId" IS NULL)
-          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("ownerUserId", "viewerUserId"));
-
 -- count_passed_over: unreadable-conversations
         SELECT count(*) FROM "Conversation"
         WHERE ("userAId" IS NULL OR "userBId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"));
+
+-- count_passed_over: unreadable-likes
+        SELECT count(*) FROM "Like"
+        WHERE ("fromUserId" IS NULL OR "toUserId" IS NULL)
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("fromUserId", "toUserId"));
+
+-- count_passed_over: unreadable-traits
+        SELECT count(*) FROM "UserTrait"
+        WHERE "value" = 'NaN' AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s);
+
+-- count_passed_over: unreadable-accesses
+        SELECT count(*) FROM "ProfileAccess"
+        WHERE ("ownerUserId" IS NULL OR "viewerUserId" IS NULL)
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("ownerUserId", "viewerUserId"));

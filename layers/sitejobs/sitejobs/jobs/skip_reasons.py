@@ -18,6 +18,8 @@ class SkipReason(StrEnum):
 
     NO_PROFILE = "no-profile"
     NO_CANDIDATES = "no-candidates"
+    ALL_DECIDED = "all-decided"
+    """Everybody who could be suggested is decided about."""
     NO_TARGETS = "no-targets"
     NO_INTERESTS = "no-interests"
     NO_QUIZ_RESULTS = "no-quiz-results"

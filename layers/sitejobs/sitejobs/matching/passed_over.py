@@ -31,26 +31,32 @@ _COUNTS: dict[str, LiteralString] = {
         WHERE ("blockerId" IS NULL OR "blockedId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("blockerId", "blockedId"))""",
 }
-TRAITS: dict[str, LiteralString] = {
+_PAIRS: dict[str, LiteralString] = {
+    "unreadable-matches": """
+        SELECT count(*) FROM "Match"
+        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
+    "unreadable-conversations": """
+        SELECT count(*) FROM "Conversation"
+        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
+}
+SCORED: dict[str, LiteralString] = _PAIRS | {
+    "unreadable-likes": """
+        SELECT count(*) FROM "Like"
+        WHERE ("fromUserId" IS NULL OR "toUserId" IS NULL)
+          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("fromUserId", "toUserId"))""",
     "unreadable-traits": """
         SELECT count(*) FROM "UserTrait"
         WHERE "value" = 'NaN' AND (%(user_id)s::bigint IS NULL OR "userId" = %(user_id)s)""",
 }
 """Further tables that match-scores reads."""
 
-RELATIONS: dict[str, LiteralString] = {
-    "unreadable-matches": """
-        SELECT count(*) FROM "Match"
-        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
-          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
+RELATIONS: dict[str, LiteralString] = _PAIRS | {
     "unreadable-accesses": """
         SELECT count(*) FROM "ProfileAccess"
         WHERE ("ownerUserId" IS NULL OR "viewerUserId" IS NULL)
           AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("ownerUserId", "viewerUserId"))""",
-    "unreadable-conversations": """
-        SELECT count(*) FROM "Conversation"
-        WHERE ("userAId" IS NULL OR "userBId" IS NULL)
-          AND (%(user_id)s::bigint IS NULL OR %(user_id)s IN ("userAId", "userBId"))""",
 }
 """Further tables that compatibility reads."""
 

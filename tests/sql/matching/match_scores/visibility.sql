@@ -1,12 +1,3 @@
--- _READ_BLOCKS
-SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
-WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
-UNION
-SELECT "blockedId", "blockerId" FROM "UserBlock"
-WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
-) AS rows;
-
 -- _COUNT_CANDIDATES
 SELECT array_agg("profiles"::int8), array_agg("owners"::int8), array_agg("visible"::int8), array_agg("users"::int8) FROM (
 SELECT count(*) AS "profiles", count(DISTINCT p."userId") AS "owners",

@@ -108,13 +108,36 @@ CROSS JOIN LATERAL jsonb_each(
 WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
 ) AS rows;
 
--- _read_ranges: blocks, rows unique
-SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+-- _read_ranges: excluded, rows unique
+SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
+FROM (
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
 WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
-SELECT "blockedId", "blockerId" FROM "UserBlock"
-WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
+SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
+UNION ALL
+SELECT "fromUserId", "toUserId", 1 FROM "Like"
+WHERE "fromUserId" BETWEEN %(first)s AND %(last)s AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
+    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN "createdAt" >= '0001-01-01' AND "createdAt" < '10000-01-01' THEN "createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+UNION ALL
+SELECT "userAId", "userBId", 3 FROM "Match"
+WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userBId", "userAId", 3 FROM "Match"
+WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
+UNION ALL
+SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
+UNION ALL
+SELECT "toUserId", "fromUserId", 5 FROM "Like"
+WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: traits, rows repeated
@@ -208,11 +231,34 @@ CROSS JOIN LATERAL jsonb_each(
 WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND jsonb_typeof(e."value") <> 'null'
 ) AS rows;
 
--- _read_ranges: blocks, rows repeated
-SELECT array_agg("userId"::int8), array_agg("otherId"::int8) FROM (
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
+-- _read_ranges: excluded, rows repeated
+SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
+FROM (
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
 WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
-SELECT "blockedId", "blockerId" FROM "UserBlock"
-WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
+SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
+UNION ALL
+SELECT "fromUserId", "toUserId", 1 FROM "Like"
+WHERE "fromUserId" BETWEEN %(first)s AND %(last)s AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
+    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN "createdAt" >= '0001-01-01' AND "createdAt" < '10000-01-01' THEN "createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+UNION ALL
+SELECT "userAId", "userBId", 3 FROM "Match"
+WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userBId", "userAId", 3 FROM "Match"
+WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
+UNION ALL
+SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
+UNION ALL
+SELECT "toUserId", "fromUserId", 5 FROM "Like"
+WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+) AS e GROUP BY e."userId"
 ) AS rows;

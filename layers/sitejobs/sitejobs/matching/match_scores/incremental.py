@@ -16,7 +16,7 @@ from sitejobs.matching.match_scores.stored_lists import read_lists
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
 from sitejobs.matching.scoring.users import Users
-from sitejobs.matching.snapshot.encoding import block_hashes
+from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
 from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather
@@ -68,7 +68,7 @@ class _Refresh:
 
     def run(self) -> Refreshed:
         found = self._found()
-        candidates, pairs, changed = self._scored(self._without_blocked(found))
+        candidates, pairs, changed = self._scored(self._without_excluded(found))
         ids, page = candidates.ids[pairs.candidate], self._page
         order = merge(self._lists, self._stale, self._active, pairs, ids, page.parameters)
         self._again |= self._affected & order.unsure
@@ -107,19 +107,19 @@ class _Refresh:
         )
         return found.take(self._active[found.row])
 
-    def _without_blocked(self, found: _Found) -> _Found:
-        """Those found whom nobody blocked; viewers whose blocks are not those of the snapshot are scored anew."""
+    def _without_excluded(self, found: _Found) -> _Found:
+        """Those found who are still candidates; viewers with others than at the snapshot are scored anew."""
         rows = np.flatnonzero(self._active)
         rows = rows[np.argsort(self._viewers.ids[rows])]
         ids = self._viewers.ids[rows]
-        blocker, other = visibility.blocked_pairs(self._page.connection, ids)
-        self._again[rows[block_hashes(blocker, other, ids) != self._viewers.block_hash[rows]]] = True
-        if not len(blocker):
+        barred = excluded(self._page.connection, ids, self._page.parameters, self._page.started_at)
+        self._again[rows[barred.hash != self._viewers.excluded_hash[rows]]] = True
+        if not len(barred.user):
             return found.take(self._active[found.row])
-        people, code = np.unique(np.concatenate([self._ids_at(found.position), other]), return_inverse=True)
+        people, code = np.unique(np.concatenate([self._ids_at(found.position), barred.other]), return_inverse=True)
         pair = code[: len(found.row)] + found.row * len(people)
-        blocked = code[len(found.row) :] + rows[np.searchsorted(ids, blocker)] * len(people)
-        return found.take(self._active[found.row] & ~np.isin(pair, blocked))
+        left_out = code[len(found.row) :] + rows[np.searchsorted(ids, barred.user)] * len(people)
+        return found.take(self._active[found.row] & ~np.isin(pair, left_out))
 
     def _scored(self, found: _Found) -> tuple[Users, Pairs, Indices]:
         """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""
@@ -130,12 +130,12 @@ class _Refresh:
         gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
         self._again[found.row[gone[candidate]]] = True
         pairs = score_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)
-        finite = are_finite(Matches(candidates, pairs, found.row))
+        finite = are_finite(Matches(candidates, pairs, found.row)) | pairs.barred
         key = pairs.score + tier_step(page.parameters) * pairs.tier_a
         last = lists.last[found.row]
         # What the stored scores do not tell is scored anew, and so is what cannot be stored: it fails there.
-        self._again[found.row[~finite | (np.abs(key - last) <= CLOSE)]] = True
-        kept = np.flatnonzero(finite & (key > last) & self._active[found.row])
+        self._again[found.row[~finite | (np.abs(key - last) <= CLOSE) & ~pairs.barred]] = True
+        kept = np.flatnonzero(finite & ~pairs.barred & (key > last) & self._active[found.row])
         return candidates, pairs.take(kept), found.changed[kept]
 
     def _unseen(self, pairs: Pairs, changed: Indices, rank: Indices) -> Indices:

@@ -13,7 +13,7 @@ from sitejobs.matching.match_scores.page import refresh_page, score_page, score_
 from sitejobs.matching.match_scores.page_run import page_run
 from sitejobs.matching.match_scores.preparing import is_of_parts, parts_before, prepare, take_part
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
-from sitejobs.matching.passed_over import TRAITS, count_passed_over, note_passed_over
+from sitejobs.matching.passed_over import SCORED, count_passed_over, note_passed_over
 from sitejobs.matching.scoring.parameters import Parameters, read_parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.file import StoredSnapshot
@@ -90,7 +90,10 @@ def _begun(resources: Resources, run: Run, options: MatchScoresOptions) -> JsonO
     """What the run's pages share from the start."""
     guard(resources, run, options, LOSSES, {})
     parameters = read_parameters(resources.environment, options.top_k)
-    return {"parameters": parameters.to_json(), **count_passed_over(resources.database.connection(), TRAITS)}
+    return {
+        "parameters": parameters.to_json(),
+        **count_passed_over(resources.database.connection(), SCORED),
+    }
 
 
 def _taken(
@@ -125,7 +128,7 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
     stored: StoredSnapshot | Chapter | None = None
     begun = run.context
     if cursor is None:
-        begun = {"parameters": parameters.to_json(), **count_passed_over(connection, TRAITS, user_id)}
+        begun = {"parameters": parameters.to_json(), **count_passed_over(connection, SCORED, user_id)}
         stored = work_files.recent(resources, run, parameters)
     stored = stored or prepare(resources, run, begun, cursor, options.candidate_batch_size)
     if isinstance(stored, Chapter):

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 from psycopg import Connection
@@ -15,10 +17,11 @@ from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, enco
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.store import Outcome, Part, Written, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
-from sitejobs.matching.scoring.arrays import Indices
+from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.encoding import block_hashes, encode
+from sitejobs.matching.snapshot.encoding import encode
+from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, search
@@ -37,7 +40,7 @@ def score_page(page: PageRun, start: int, stop: int) -> PageSummary:
 
 def score_user(page: PageRun, user_id: int) -> PageSummary:
     """One user whose own data is read now; the candidates are those of the snapshot."""
-    population = read_population(page.connection, page.started_at, user_id)
+    population = read_population(page.connection, page.started_at, user_id, page.parameters)
     viewers = encode(population, page.snapshot.dictionaries, page.parameters)
     others = np.array([] if len(viewers) else [user_id], np.int64)
     return _write(page, viewers, others)
@@ -76,11 +79,12 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
     present = np.isin(viewers.ids, visibility.still_viewers(page.connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
-    parts = []
-    for chunk in _chunks(viewers.take(np.flatnonzero(present))):
-        matches, provisional = find_matches(page.connection, chunk, page.pool, page.now, page.parameters)
-        parts.append(Part(chunk, matches, np.arange(len(chunk)), provisional))
-    parts, unfit = fit_to_store(parts)
+    parts, unfit = fit_to_store(
+        [
+            find_matches(page.connection, chunk, page.pool, page.started_at, page.parameters)
+            for chunk in _chunks(viewers.take(np.flatnonzero(present)))
+        ]
+    )
     outcomes = [*_outcomes(parts), *_without_rows(page.connection, others, set(absent.tolist()))]
     interest_ids = page.snapshot.dictionaries.interests[:, 1]
     lists = [
@@ -97,27 +101,42 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
 
 
 def find_matches(
-    connection: Connection, viewers: Users, pool: CandidatePool, now: float, parameters: Parameters
-) -> tuple[Matches, Indices]:
-    """The viewers' best candidates who are visible, undeleted and not blocked at this moment.
-
-    Also returns, by row, the viewers whose result depends on data newer than the snapshot (provisional).
-    """
-    order = np.argsort(viewers.ids)
-    blocker, other = visibility.blocked_pairs(connection, viewers.ids)
-    exclusions = Exclusions(np.arange(len(viewers)), viewers.ids)
-    exclusions = exclusions.plus(order[np.searchsorted(viewers.ids, blocker, sorter=order)], other)
+    connection: Connection, viewers: Users, pool: CandidatePool, started_at: datetime, parameters: Parameters
+) -> Part:
+    """The viewers' best candidates who are visible, undeleted, not blocked and not decided about at this moment."""
+    order, now = np.argsort(viewers.ids), started_at.timestamp()
+    barred = excluded(connection, viewers.ids[order], parameters, started_at)
+    rows = order[np.searchsorted(viewers.ids, barred.user, sorter=order)]
+    oneself = Exclusions(np.arange(len(viewers)), viewers.ids)
+    exclusions = oneself.plus(rows, barred.other)
     provisional = np.zeros(len(viewers), bool)
-    provisional[order] = block_hashes(blocker, other, viewers.ids[order]) != viewers.block_hash[order]
+    provisional[order] = barred.hash != viewers.excluded_hash[order]
     while True:
         matches = search(viewers, pool, exclusions, now, parameters)
         ids = matches.candidates.ids
         gone = np.setdiff1d(ids, visibility.still_candidates(connection, ids))
         if not len(gone):
-            return matches, np.flatnonzero(provisional)
+            blocks = oneself.plus(rows[~barred.decided], barred.other[~barred.decided])
+            decided = np.intersect1d(_without_matches(matches, viewers), rows[barred.decided])
+            decided = decided[_has_candidates(viewers.take(decided), pool, blocks.of(decided), now, parameters)]
+            return Part(viewers, matches, np.arange(len(viewers)), np.flatnonzero(provisional), decided)
         provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
         everyone = np.repeat(np.arange(len(viewers)), len(gone))
         exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
+
+
+def _without_matches(matches: Matches, viewers: Users) -> Indices:
+    return np.setdiff1d(np.arange(len(viewers)), matches.pairs.viewer)
+
+
+def _has_candidates(
+    viewers: Users, pool: CandidatePool, exclusions: Exclusions, now: float, parameters: Parameters
+) -> Flags:
+    """Which viewers have any candidate beyond these exclusions."""
+    if not len(viewers):
+        return np.zeros(0, bool)
+    found = search(viewers, pool, exclusions, now, replace(parameters, top_k=1))
+    return np.isin(np.arange(len(viewers)), found.pairs.viewer)
 
 
 def _chunks(viewers: Users) -> Iterator[Users]:
@@ -143,10 +162,11 @@ def _outcomes(parts: list[Part]) -> list[Outcome]:
     outcomes = []
     for part in parts:
         counts = np.bincount(part.matches.pairs.viewer, minlength=len(part.viewers)).tolist()
-        provisional = set(part.provisional.tolist())
+        provisional, decided = set(part.provisional.tolist()), set(part.decided.tolist())
         for row in part.rows.tolist():
             rows = counts[row]
-            skipped = None if rows else SkipReason.NO_CANDIDATES
+            none = SkipReason.ALL_DECIDED if row in decided else SkipReason.NO_CANDIDATES
+            skipped = None if rows else none
             outcomes.append(Outcome(int(part.viewers.ids[row]), rows, skipped, row in provisional))
     return outcomes
 

@@ -1,7 +1,7 @@
 """Writes a page's lists: a viewer's old list goes and the new one comes in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -83,18 +83,21 @@ class Part:
     """Matches to write: `rows` are the viewers, by index, whose stored rows they replace.
 
     provisional : viewers, by index, whose matches depend on data newer than the snapshot.
+    decided : viewers, by index, without a match because they decided about all, or all about them.
     """
 
     viewers: Users
     matches: Matches
     rows: Indices
     provisional: Indices
+    decided: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
     def without(self, rows: Indices) -> "Part":
         """The part without these viewers, by their rows."""
         kept = np.flatnonzero(~np.isin(self.matches.pairs.viewer, rows))
         matches = Matches(self.matches.candidates, self.matches.pairs.take(kept), self.matches.rank[kept])
-        return Part(self.viewers, matches, np.setdiff1d(self.rows, rows), np.setdiff1d(self.provisional, rows))
+        left = (np.setdiff1d(kept, rows) for kept in (self.rows, self.provisional, self.decided))
+        return Part(self.viewers, matches, *left)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Reads what may have changed since the snapshot when a page is written: blocks, hidden profiles, deletions."""
+"""Reads what may have changed since the snapshot when a page is written: hidden profiles and deletions.
+
+Blocks and decisions are read by `exclusions.py`.
+"""
 
 from typing import Final, LiteralString
 
@@ -7,15 +10,6 @@ from psycopg import Connection
 
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.postgres.columns import fetch_columns
-
-_READ_BLOCKS: Final[LiteralString] = """
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
-WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
-UNION
-SELECT "blockedId", "blockerId" FROM "UserBlock"
-WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
-"""
-"""Reads the blocks that the users made or received, as pairs of a user and the other side."""
 
 _COUNT_CANDIDATES: Final[LiteralString] = """
 SELECT count(*) AS "profiles", count(DISTINCT p."userId") AS "owners",
@@ -50,12 +44,6 @@ SELECT asked."id" FROM unnest(%(ids)s::bigint[]) AS asked ("id")
 WHERE NOT EXISTS (SELECT FROM "User" u WHERE u."id" = asked."id" AND u."deletedAt" IS NULL)
 """
 """Those of the ids that name no undeleted user."""
-
-
-def blocked_pairs(connection: Connection, viewer_ids: Indices) -> tuple[Indices, Indices]:
-    """Pairs (viewer id, other id) where either blocked the other."""
-    found = fetch_columns(connection, _READ_BLOCKS, {"ids": viewer_ids}, {"userId": "int8", "otherId": "int8"})
-    return found["userId"], found["otherId"]
 
 
 def still_candidates(connection: Connection, ids: Indices) -> Indices:

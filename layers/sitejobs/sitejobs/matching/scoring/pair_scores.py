@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.geometry import km_between
 from sitejobs.matching.scoring.interests import InterestBits, count_bits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import quiz_similarity
-from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.scoring.users import MISSING, UNSPECIFIED, Users
 
 MIN_COMMON_TRAITS = 2
 NO_INTERESTS = 0.1
@@ -42,6 +42,8 @@ class Pairs:
     distance_km: Floats
     """NaN when one of the two has no coordinates."""
     tier_a: Flags
+    barred: Flags
+    """The candidate wants other genders than the viewer's: no match at all."""
     gender_ok: Flags
     age_ok: Flags
     distance_ok: Flags
@@ -80,19 +82,23 @@ def score_pairs(
         ),
     }
     weights = vars(parameters.weights)
-    gender_ok, age_ok = (
-        _gender_ok(viewers, candidates, viewer, candidate),
-        _age_ok(viewers, candidates, viewer, candidate),
-    )
-    wanted = viewers.distance[viewer]
-    distance_ok = np.isnan(wanted) | (distance_km <= wanted)
+    gender_ok = _gender_ok(viewers, candidates, viewer, candidate)
+    age_ok = _age_ok(viewers, candidates, viewer, candidate)
+    distance_ok = _distance_ok(viewers, viewer, distance_km)
+    tier_a, barred = gender_ok & age_ok & distance_ok, np.zeros(len(viewer), bool)
+    if parameters.mutual:
+        welcome = _gender_ok(candidates, viewers, candidate, viewer)
+        barred = ~welcome & (viewers.gender[viewer] > UNSPECIFIED)
+        tier_a &= welcome & _age_ok(candidates, viewers, candidate, viewer)
+        tier_a &= _distance_ok(candidates, candidate, distance_km)
     return Pairs(
         viewer=viewer,
         candidate=candidate,
         score=np.sum([weights[name] * part for name, part in parts.items()], axis=0),
         **parts,
         distance_km=distance_km,
-        tier_a=gender_ok & age_ok & distance_ok,
+        tier_a=tier_a,
+        barred=barred,
         gender_ok=gender_ok,
         age_ok=age_ok,
         distance_ok=distance_ok,
@@ -150,6 +156,12 @@ def proximity_within(radius: Floats, distance_km: Floats, place: Indices, other_
     near = np.where(radius > 0, 1 - distance_km / np.where(radius > 0, radius, 1), np.where(distance_km == 0, 1.0, 0.0))
     same_place = (place != 0) & (place == other_place)
     return np.where(np.isnan(distance_km), np.where(same_place, SAME_PLACE, 0.0), np.maximum(near, 0.0))
+
+
+def _distance_ok(who: Users, rows: Indices, distance_km: Floats) -> Flags:
+    """Whether a distance is within what these people prefer."""
+    wanted = who.distance[rows]
+    return np.asarray(np.isnan(wanted) | (distance_km <= wanted))
 
 
 def _gender_ok(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> Flags:

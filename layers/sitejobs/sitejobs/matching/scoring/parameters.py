@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from sitejobs.variables import Variables, read_environment
+
+Tiers = Literal["mutual", "viewer"]
+MUTUAL: Final = "mutual"
+"""Whose preferences tier A asks: both sides', or (`viewer`) the viewer's alone."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class Parameters:
     min_ratings: int = 3
     top_k: int = 200
     algorithm_version: str = "v1"
+    tiers: Tiers = MUTUAL
+    repeat_days: float | None = None
+
+    @property
+    def mutual(self) -> bool:
+        """Whether a candidate's own preferences count."""
+        return self.tiers == MUTUAL
 
     def of_snapshot(self) -> tuple[Weights, float, int]:
         """Those that a snapshot's order and bounds were made with."""
@@ -47,6 +58,9 @@ class Parameters:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Parameters":
         return cls(**(value | {"weights": Weights(**value["weights"])}))
+
+
+STANDARD: Final = Parameters()
 
 
 def _parse_weights(text: str) -> Weights:
@@ -87,6 +101,17 @@ class MatchVariables(Variables):
         alias="MATCH_ALGO_VERSION",
         description="stored with every match; with a new version all matches are computed again",
     )
+    tiers: Tiers = Field(
+        default=MUTUAL,
+        alias="MATCH_TIERS",
+        description="whose preferences tier A meets: those of both, or the viewer's alone",
+    )
+    repeat_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] | None = Field(
+        default=None,
+        alias="MATCH_REPEAT_DAYS",
+        description="days after which people whom a user passed over may be its matches again; never if not given",
+        json_schema_extra={"takes": "a number from 0 to 36500"},
+    )
 
 
 def read_parameters(environment: Mapping[str, str], top_k: int) -> Parameters:
@@ -103,4 +128,6 @@ def read_parameters(environment: Mapping[str, str], top_k: int) -> Parameters:
         half_life_days=given.half_life_days,
         top_k=top_k,
         algorithm_version=given.algorithm_version,
+        tiers=given.tiers,
+        repeat_days=given.repeat_days,
     )

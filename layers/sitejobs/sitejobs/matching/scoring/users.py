@@ -12,6 +12,9 @@ from sitejobs.matching.scoring.ragged import Ragged, joined
 MISSING = -1
 """Age, age bound, gender or quiz that is not there."""
 
+UNSPECIFIED = 0
+"""Gender of somebody who did not tell it. Those above it are known."""
+
 Array = NDArray[Any]
 
 
@@ -48,7 +51,7 @@ class Users:
     interests : codes, ascending.
     quiz, latest : results of a user by quiz code; `latest` is the index into them of the most recent, or MISSING.
     vectors, answers, questions : one row a result, in the order of `quiz.values`; an empty vector is none.
-    block_hash : of the users whom this one blocked or who blocked it.
+    excluded_hash : of those who are no candidates of this user: blocks and decisions.
     viewer_hash, candidate_hash : of all that a score reads of the user on that side; equal hash, equal input.
     lasting_hash : of a candidate but for `updated_at`.
     """
@@ -78,7 +81,7 @@ class Users:
     vectors: Ragged
     answers: Ragged
     questions: Ragged
-    block_hash: NDArray[np.uint64]
+    excluded_hash: NDArray[np.uint64]
     viewer_hash: NDArray[np.uint64]
     candidate_hash: NDArray[np.uint64]
     lasting_hash: NDArray[np.uint64]

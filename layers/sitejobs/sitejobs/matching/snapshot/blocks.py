@@ -1,7 +1,8 @@
 """The order of people in a snapshot: neighbours on the map stand together, the most promising of them first.
 
 A block of neighbours lies near or far as a whole, and a block of one gender and of similar quality is wanted or
-not as a whole: the better people are sorted, the more blocks a search can skip (`bounds.py`).
+not as a whole, and so does one whose members all look for the same: the better people are sorted, the more blocks a
+search can skip (`bounds.py`).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.users import Users
 
 BLOCKS_A_REGION = 16
-"""Blocks cut from one region of the map, where people are sorted by trait keys, gender and static score."""
+"""Blocks cut from one region of the map: people sorted by trait keys, gender, wanted genders and static score."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Keys:
     xyz: NDArray[np.float64]
     place: NDArray[np.int64]
     gender: NDArray[np.int8]
+    wants: NDArray[np.int16]
     static: Floats
     kind: NDArray[np.int32]
 
 
 def keys_of(users: Users, static: Floats, kind: NDArray[np.int32]) -> Keys:
     """The keys of these users."""
-    return Keys(users.ids, users.visible, users.xyz, users.place, users.gender, static, kind)
+    return Keys(users.ids, users.visible, users.xyz, users.place, users.gender, users.wants, static, kind)
 
 
 def groups_of(keys: Keys, block_size: int) -> tuple[list[Indices], list[Indices]]:
@@ -57,7 +59,8 @@ def ordered(keys: Keys, members: Indices, block_size: int) -> list[Indices]:
     rank = _frequent_first(keys.kind[members])
     blocks = []
     for region in regions:
-        order = np.lexsort((keys.ids[region], -keys.static[region], keys.gender[region], rank[keys.kind[region]]))
+        wishes = keys.wants[region], keys.gender[region], rank[keys.kind[region]]
+        order = np.lexsort((keys.ids[region], -keys.static[region], *wishes))
         region = region[order]
         blocks += [region[start : start + block_size] for start in range(0, len(region), block_size)]
     return blocks

@@ -12,6 +12,7 @@ from sitejobs.matching.scoring.codes import codes_of, directions, pair_codes, ro
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged, grouped
 from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
+from sitejobs.matching.snapshot.exclusions import hashes_of
 from sitejobs.matching.snapshot.hashing import Hash, mixed, summed
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.postgres.columns import Column
@@ -85,9 +86,11 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     where = mixed(*profile["xyz"].T, users["place"])
     both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
-    blocks = block_hashes(population.blocks["userId"], population.blocks["otherId"], ids)
+    excluded = hashes_of(population.excluded, ids)
     looks = mixed(users["gender"], users["age"], users["visible"], rating_count, *averages.T)
-    lasting = mixed(both, looks)
+    lasting, seen = mixed(both, looks), mixed(both, wishes)
+    if parameters.mutual:  # each side's preferences are asked about the other's gender and age
+        lasting, seen = mixed(lasting, wishes), mixed(seen, users["gender"], users["age"])
     return Users(
         **profile,
         quality=quality.astype(np.float32),
@@ -104,8 +107,8 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         vectors=vectors,
         answers=answers,
         questions=questions,
-        block_hash=blocks,
-        viewer_hash=mixed(both, wishes, blocks, mixed(*given_averages.T)),
+        excluded_hash=excluded,
+        viewer_hash=mixed(seen, excluded, mixed(*given_averages.T)),
         candidate_hash=mixed(lasting, users["updatedAt"]),
         lasting_hash=lasting,
     )
@@ -265,10 +268,3 @@ def _answers(
     answers = grouped(result, codes_of(answer, dictionaries.answers).astype(np.int32), len(results.keys))
     questions = grouped(result, codes[order].astype(np.int32), len(results.keys))
     return answers, questions, results.hash_of(result, question, answer)
-
-
-def block_hashes(user_ids: Indices, other_ids: Indices, ids: Indices) -> Hash:
-    """For each of the ascending `ids`, a hash of the users that it blocked or that blocked it."""
-    pairs = np.unique(np.stack([user_ids, other_ids], axis=1), axis=0)
-    owners, known = rows_of(pairs[:, 0], ids)
-    return summed(owners[known], mixed(pairs[known, 1]), len(ids))

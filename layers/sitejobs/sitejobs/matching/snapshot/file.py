@@ -29,7 +29,7 @@ from sitejobs.matching.snapshot.snapshot import Snapshot
 from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.workstore import WorkStore
 
-MAGIC = b"SJSNAP03"
+MAGIC = b"SJSNAP04"
 _SUFFIX = struct.Struct("<Q8s")
 _LAST_READ = 256 * 1024
 

@@ -12,6 +12,8 @@ from typing import Any, Final, LiteralString
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.matching.scoring.parameters import STANDARD, Parameters
+from sitejobs.matching.snapshot.exclusions import HASHES_IN_RANGE, given
 from sitejobs.matching.usable_rows import (
     INTEREST_KEY,
     RATED,
@@ -73,15 +75,6 @@ FROM "UserTrait"
 WHERE "userId" {_IN_RANGE} AND "value" <> 'NaN'
 """
 """Reads the traits, weighted by how many answers they come from."""
-
-READ_BLOCKS: Final[LiteralString] = f"""
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId" FROM "UserBlock"
-WHERE "blockerId" {_IN_RANGE} AND "blockedId" IS NOT NULL
-UNION ALL
-SELECT "blockedId", "blockerId" FROM "UserBlock"
-WHERE "blockedId" {_IN_RANGE} AND "blockerId" IS NOT NULL
-"""
-"""Reads the blocks of a user, in both directions."""
 
 READ_INTERESTS: Final[LiteralString] = f"""
 SELECT <once> "userId", "subjectId", "interestId" FROM "UserInterest"
@@ -158,7 +151,7 @@ _TYPES: dict[str, dict[str, str]] = {
     "results": {"userId": "int8", "quizId": "int8", "updatedAt": "float8"},
     "vectors": {"userId": "int8", "quizId": "int8", "position": "int4", "value": "float8"},
     "answers": {"userId": "int8", "quizId": "int8", "question": "int8", "answer": "int8"},
-    "blocks": {"userId": "int8", "otherId": "int8"},
+    "excluded": {"userId": "int8", "hash": "int8"},
 }
 _USER_TYPES = {
     "id": "int8",
@@ -184,6 +177,7 @@ class Population:
 
     `users` holds every undeleted user; `hasProfile` is 0 for one without an undeleted profile. -1 and NaN stand for
     missing values. `updatedAt` is in seconds since 1970, `distance` in km, `age` in whole years at the run's date.
+    `excluded` has a hash of those who are no candidates of the user.
     """
 
     users: dict[str, Column]
@@ -194,23 +188,27 @@ class Population:
     results: dict[str, Column]
     vectors: dict[str, Column]
     answers: dict[str, Column]
-    blocks: dict[str, Column]
+    excluded: dict[str, Column]
 
 
-def read_population(connection: Connection, now: datetime, user_id: int | None = None) -> Population:
+def read_population(
+    connection: Connection, now: datetime, user_id: int | None = None, parameters: Parameters = STANDARD
+) -> Population:
     """Read all users, or one, as of one moment.
 
     `connection` must not be inside a transaction: all queries share one read-only snapshot of the database.
     """
     first, last = (MIN_ID, MAX_ID) if user_id is None else (user_id, user_id)
-    return read_range(connection, now, first, last)
+    return read_range(connection, now, first, last, parameters)
 
 
-def read_range(connection: Connection, now: datetime, first: int, last: int) -> Population:
+def read_range(
+    connection: Connection, now: datetime, first: int, last: int, parameters: Parameters = STANDARD
+) -> Population:
     """Read the users of a key range as `read_population` does."""
     with connection.transaction():
         connection.execute(_BEGIN)
-        parts = list(_read_ranges(connection, now, first, last))
+        parts = list(_read_ranges(connection, now, first, last, parameters))
     return Population(**{name: _joined([part[name] for part in parts]) for name in ("users", *_TYPES)})
 
 
@@ -228,12 +226,12 @@ def _queries(connection: Connection) -> dict[str, LiteralString]:
         "results": READ_RESULTS.replace("<results>", results),
         "vectors": READ_VECTORS.replace("<results>", results),
         "answers": READ_ANSWERS.replace("<results>", results),
-        "blocks": READ_BLOCKS,
+        "excluded": HASHES_IN_RANGE,
     }
 
 
 def _read_ranges(
-    connection: Connection, now: datetime, first: int, last: int
+    connection: Connection, now: datetime, first: int, last: int, parameters: Parameters
 ) -> Iterator[dict[str, dict[str, Column]]]:
     params: dict[str, Any] = {
         "genders": list(GENDERS),
@@ -245,7 +243,7 @@ def _read_ranges(
     while True:
         users = fetch_columns(connection, READ_USERS, params | {"first": first, "last": last}, _USER_TYPES)
         whole = len(users["id"]) < RANGE_USERS
-        keys = {"first": first, "last": last if whole else int(users["id"][-1])}
+        keys = {"first": first, "last": last if whole else int(users["id"][-1])} | given(parameters, now)
         users = _once(users)
         part = {"users": users}
         for name, types in _TYPES.items():

@@ -42,7 +42,7 @@ ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
     """Read the population and store its snapshot under the run's id."""
     connection = resources.database.connection()
-    population = read_population(connection, run.started_at)
+    population = read_population(connection, run.started_at, parameters=parameters)
     now, gone = run.started_at.timestamp(), _former_viewers(connection)
     snapshot = take_snapshot(population, gone, now, parameters, block_size)
     with _put(resources, _key(run)) as path:
@@ -53,7 +53,7 @@ def take(resources: Resources, run: Run, parameters: Parameters, block_size: int
 def take_part(resources: Resources, run: Run, parameters: Parameters, number: int, first: int, last: int) -> None:
     """Read the users of a key range and store them as a part of the run's snapshot."""
     resources.memory.forget()  # an earlier page's snapshot and segments would take the memory that reading needs
-    population = read_range(resources.database.connection(), run.started_at, first, last)
+    population = read_range(resources.database.connection(), run.started_at, first, last, parameters)
     store_part(resources.work, _part_key(run, number), population, run.started_at.timestamp(), parameters)
 
 

@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.geometry import km_of_chord
 from sitejobs.matching.scoring.pair_scores import NO_INTERESTS, SAME_PLACE, radius_km
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import NEITHER
-from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.scoring.users import MISSING, UNSPECIFIED, Users
 
 _TYPES = {
     "low": "f8",
@@ -24,6 +24,10 @@ _TYPES = {
     "genders": "i8",
     "age_low": "i8",
     "age_high": "i8",
+    "wanted": "i8",
+    "wanted_age_low": "i8",
+    "wanted_age_high": "i8",
+    "reach": "f8",
     "static": "f8",
     "fit": "?",
     "traits": "?",
@@ -31,6 +35,9 @@ _TYPES = {
     "most": "i8",
     "none": "?",
 }
+
+ANY_GENDER = (1 << 14) - 1
+"""Bits of all genders, of one that is not known too."""
 
 SLACK = 1e-5
 """Added to every bound: more than all rounding in the search's single precision."""
@@ -43,6 +50,9 @@ class Bounds:
     low, high : (b, 3) box about the unit vectors of those with coordinates, inside out when there are none.
     places, unplaced_places : 64 bits, of all place hashes, and of those who lack coordinates.
     genders : bits of the genders that occur. age_low, age_high: of the known ages.
+    wanted : bits of the genders that someone of the block wants, `ANY_GENDER` where someone wants any.
+    wanted_age_low, wanted_age_high : least and greatest age that someone wants, as `wanted_ages` has them.
+    reach : greatest distance that someone prefers, infinite where someone prefers none.
     static : highest sum of the parts that depend on the candidate alone, at the time of the snapshot; they only
         fall with time.
     fit, traits : whether anyone has ratings to compare, traits or a quiz to compare.
@@ -56,6 +66,10 @@ class Bounds:
     genders: NDArray[np.int64]
     age_low: NDArray[np.int64]
     age_high: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+    wanted_age_low: NDArray[np.int64]
+    wanted_age_high: NDArray[np.int64]
+    reach: Floats
     static: Floats
     fit: Flags
     traits: Flags
@@ -92,6 +106,8 @@ class UpperBounds:
     tier_a: Flags
     near: Flags
     """Whether a member may be within the viewer's radius."""
+    barred: Flags
+    """Whether all members want other genders than the viewer's."""
 
 
 def upper_bounds_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> UpperBounds:
@@ -99,7 +115,7 @@ def upper_bounds_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> U
     weights = parameters.weights
     nearest, possible = _nearest_km(viewers, bounds)
     radius = radius_km(viewers, parameters)[:, None]
-    near = possible & (nearest <= radius * (1 + 1e-9) + 1e-6)
+    near = _within(nearest, possible, radius)
     proximity = _proximity(viewers, bounds, nearest, near, radius)
     score = bounds.static[None, :] + weights.proximity * proximity
     score += weights.interests * _interests(viewers, bounds)
@@ -108,7 +124,11 @@ def upper_bounds_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> U
     tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
     comparable = tested[:, None] & bounds.traits[None, :]
     score += weights.traits * np.where(comparable, 1.0, NEITHER)
-    return UpperBounds(score + SLACK, proximity, _tier_a(viewers, bounds, near), near)
+    tier_a, barred = _tier_a(viewers, bounds, near), np.zeros_like(near)
+    if parameters.mutual:
+        accepted, barred = _accepted(viewers, bounds)
+        tier_a &= accepted & (np.isinf(bounds.reach)[None, :] | _within(nearest, possible, bounds.reach[None, :]))
+    return UpperBounds(score + SLACK, proximity, tier_a, near, barred)
 
 
 def place_bits(places: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -123,6 +143,7 @@ def _bound(block: Users, static: Floats) -> dict[str, object]:
     known = block.age[block.age != MISSING]
     counts = block.interest_count[block.interest_count > 0]
     codes = block.gender[block.gender != MISSING].astype(np.int64)
+    wanted_low, wanted_high = wanted_ages(block)
     return {
         "low": np.min(block.xyz[placed], axis=0, initial=np.inf),
         "high": np.max(block.xyz[placed], axis=0, initial=-np.inf),
@@ -131,6 +152,10 @@ def _bound(block: Users, static: Floats) -> dict[str, object]:
         "genders": np.bitwise_or.reduce(1 << codes, initial=0),
         "age_low": known.min(initial=np.iinfo(np.int16).max),
         "age_high": known.max(initial=MISSING),
+        "wanted": np.bitwise_or.reduce(np.where(block.wants == 0, ANY_GENDER, block.wants)),
+        "wanted_age_low": wanted_low.min(),
+        "wanted_age_high": wanted_high.max(),
+        "reach": np.where(np.isnan(block.distance), np.inf, block.distance).max(),
         "static": static.max(),
         "fit": bool(block.gets.any()),
         "traits": bool((block.trait_count > 1).any() or len(block.quiz.values)),
@@ -138,6 +163,14 @@ def _bound(block: Users, static: Floats) -> dict[str, object]:
         "most": counts.max(initial=0),
         "none": bool((block.interest_count == 0).any()),
     }
+
+
+def wanted_ages(users: Users) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """(n,) least and greatest age that each wants, so that MISSING lies within where any will do, and only there."""
+    given = (users.age_min != MISSING) | (users.age_max != MISSING)
+    # A lower bound of 0 turns away unknown ages (MISSING is below it) as soon as any bound is given.
+    low = np.where(given, np.maximum(users.age_min, 0), MISSING).astype(np.int16)
+    return low, np.where(users.age_max == MISSING, np.iinfo(np.int16).max, users.age_max).astype(np.int16)
 
 
 def _nearest_km(viewers: Users, bounds: Bounds) -> tuple[Floats, Flags]:
@@ -151,6 +184,11 @@ def _nearest_km(viewers: Users, bounds: Bounds) -> tuple[Floats, Flags]:
         high = np.where(np.isfinite(bounds.high[:, axis]), bounds.high[:, axis], 0.0)[None, :]
         squares += np.maximum(np.maximum(low - at, at - high), 0.0) ** 2
     return km_of_chord(np.sqrt(squares)), possible
+
+
+def _within(nearest: Floats, possible: Flags, km: Floats) -> Flags:
+    """(v, b) whether a member may be within so many km."""
+    return np.asarray(possible & (nearest <= km * (1 + 1e-9) + 1e-6))
 
 
 def _proximity(viewers: Users, bounds: Bounds, nearest: Floats, near: Flags, radius: Floats) -> Floats:
@@ -177,3 +215,14 @@ def _tier_a(viewers: Users, bounds: Bounds, near: Flags) -> Flags:
         (high == MISSING) | (bounds.age_low[None, :] <= high)
     )
     return np.asarray(gender & age & (np.isnan(viewers.distance)[:, None] | near))
+
+
+def _accepted(viewers: Users, bounds: Bounds) -> tuple[Flags, Flags]:
+    """(v, b) whether the preferences for gender and age of a member may allow the viewer, and whether none's can."""
+    gender = viewers.gender.astype(np.int64)[:, None]
+    # A gender that is not known has the last bit, which only those have who want any.
+    bit = np.where(gender == MISSING, 1 << 13, 1 << np.maximum(gender, 0))
+    welcome = (bounds.wanted[None, :] & bit) != 0
+    age = viewers.age[:, None]
+    suits = (age >= bounds.wanted_age_low[None, :]) & (age <= bounds.wanted_age_high[None, :])
+    return np.asarray(welcome & suits), np.asarray(~welcome & (gender > UNSPECIFIED))

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM, km_between
 from sitejobs.matching.scoring.interests import Bits, InterestBits, count_bits
 from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import latest_results, quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
-from sitejobs.matching.topk.segment import AGES, GENDERS, Segment, Taste, inverse_roots, quiz_column
+from sitejobs.matching.topk.segment import AGES, KNOWN_GENDERS, Segment, Taste, inverse_roots, quiz_column
+from sitejobs.matching.topk.wishes import GENDERS, Wishes
 
 MARGIN = 4e-6
 """Largest difference between a key and the exact one."""
@@ -34,7 +35,8 @@ _KM = np.float32(EARTH_RADIUS_KM)
 _NEARER_KM = np.float32(0.02)
 """Kilometres by which a distance in single precision may be too long: unit vectors there are about a metre apart."""
 
-_LOWEST = np.finfo(np.float32).min
+_LOWEST = np.float32(-1e30)
+"""Less than any key, and more than those of pairs that are barred or left out."""
 _FEW_RUNS = 12
 """Most runs of equal masks for which multiplying run by run is faster than taking a factor for each column."""
 
@@ -97,6 +99,7 @@ class Screening:
         self._taste = Taste.of(viewers, popularity)
         weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
         self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
+        self._mutual = parameters.mutual
         self._interests = self._interests_bound()
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
@@ -106,18 +109,9 @@ class Screening:
         self._quizzed = viewers.latest != MISSING
         latest = np.maximum(latest_results(viewers), 0)
         self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
-        self._wanted = np.where(np.isnan(viewers.distance), np.inf, viewers.distance)
-        self._wanted_capped = np.minimum(self._wanted, 1e6).astype(np.float32)
-        # Only viewers who prefer no distance have tier A candidates who are not near.
-        self._anywhere = np.isinf(self._wanted)
+        self._default_radius = parameters.default_radius_km
+        self._wishes = Wishes.of(viewers)
         self._step = np.float32(tier_step(parameters))
-        codes = np.arange(GENDERS)
-        wants = viewers.wants.astype(np.int64)[:, None]
-        self._genders = (wants == 0) | ((codes < GENDERS - 1) & ((wants >> codes) & 1 == 1))
-        # A lower bound of 0 turns away unknown ages (MISSING is below it) as soon as any bound is given.
-        given = (viewers.age_min != MISSING) | (viewers.age_max != MISSING)
-        self._age_low = np.where(given, np.maximum(viewers.age_min, 0), MISSING).astype(np.int16)
-        self._age_high = np.where(viewers.age_max == MISSING, np.iinfo(np.int16).max, viewers.age_max).astype(np.int16)
         self._steps = self._step * self._suiting().astype(np.float32)
         """(v, GENDERS * AGES) the largest step of tier A for each of `person_codes`."""
 
@@ -194,20 +188,24 @@ class Screening:
     # Step 1: upper bounds of all pairs ------------------------------------------------------------------
 
     def _interests_bound(self) -> Singles:
-        """(v, BUCKETS + 2) the viewers' side of `Segment.interests_bound`, weighted."""
+        """(v, ...) the viewers' side of `Segment.interests_bound`, weighted."""
         none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
         fixed = self._weights.interests * NO_INTERESTS
         shares = self._weights.interests * self._taste.shares
-        return np.asarray(np.concatenate([shares, fixed * none, fixed * (1 - none)], axis=1), np.float32)
+        columns = [shares, fixed * none, fixed * (1 - none)]
+        if self._mutual:
+            columns.append(self._viewers.gender[:, None] == np.arange(GENDERS)[KNOWN_GENDERS])
+        return np.asarray(np.concatenate(columns, axis=1), np.float32)
 
     def _suiting(self) -> Flags:
         """(v, GENDERS * AGES) whom a preference for gender and age may allow, by `person_codes`."""
         ages = np.arange(AGES - 1)
-        low, high = self._age_low[:, None], self._age_high[:, None]
+        low, high = self._wishes.age_low[:, None], self._wishes.age_high[:, None]
         # The last of the known ages stands for all beyond it, the one after it for those who gave none.
         known = (ages >= np.minimum(low, AGES - 2)) & (ages <= high)
         allowed = np.concatenate([known, low == MISSING], axis=1)
-        return np.asarray(self._genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
+        genders = self._wishes.genders.T
+        return np.asarray(genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
 
     def _traits(self, rows: Indices, prepared: PreparedSegment, columns: slice) -> Singles:
         """(r, c) weighted traits part; of a pair that falls back on a quiz, its upper bound."""
@@ -238,12 +236,14 @@ class Screening:
             upper[:, among - columns.start] += self._same_place_part(rows[:, None], segment.users, among[None, :])
         if near:
             km = self._km_lower_bound(rows, segment.xyz[columns])
-            steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
             # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-            kept = km <= self._wanted_capped[rows, None]
-            kept |= self._anywhere[rows, None]
-            steps *= kept
-            upper += steps
+            kept = km <= self._wishes.most_km[rows, None]
+            kept |= self._wishes.anywhere[rows, None]
+            if self._mutual:
+                within = km <= segment.wishes.most_km[columns]
+                within |= segment.wishes.anywhere[columns]
+                kept &= within
+            self._add_steps(upper, rows, segment, columns, kept)
             km *= (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
             km += 1
             np.fmax(km, 0, out=km)
@@ -251,11 +251,28 @@ class Screening:
             km *= np.float32(self._weights.proximity)
             upper += km
         else:
-            free = np.flatnonzero(self._anywhere[rows])
+            # Only viewers who prefer no distance have tier A candidates beyond their radius, which is the default one;
+            # and of these only those who prefer none either, or a longer one, are of it.
+            free = np.flatnonzero(self._wishes.anywhere[rows])
+            longer = segment.wishes.km[columns] > self._default_radius if self._mutual else np.True_
             if len(free) == len(rows):
-                upper += self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
+                self._add_steps(upper, rows, segment, columns, longer)
             elif len(free):
-                upper[free] += self._steps[rows[free]].take(segment.person[columns], axis=1, mode="clip")
+                part = upper[free]
+                self._add_steps(part, rows[free], segment, columns, longer)
+                upper[free] = part
+
+    def _add_steps(
+        self, upper: Singles, rows: Indices, segment: Segment, columns: slice, kept: Flags | np.bool_
+    ) -> None:
+        """Add the step of tier A, (r, c), where gender and age may allow it and distances do (`kept`)."""
+        steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
+        if self._mutual:
+            accepted = segment.wishes.accept(columns, self._viewers.gender[rows], self._viewers.age[rows])
+            accepted &= kept
+            kept = accepted
+        steps *= kept
+        upper += steps
 
     def _km_lower_bound(self, rows: Indices, there: Singles) -> Singles:
         """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
@@ -284,31 +301,38 @@ class Screening:
         parts = self._jaccard(viewer, segment, candidate)
         if len(prepared.by_place):
             parts += self._same_place_part(viewer, segment.users, candidate)
-        suits = self._suits(viewer, segment.users, candidate)
+        suits = self._wishes.suit(viewer, segment.users, candidate)
+        if self._mutual:
+            suits &= segment.wishes.suit(candidate, self._viewers, viewer)
         if near:
-            proximity, kept = self._proximity(viewer, segment.users, candidate)
-            parts += proximity
-            suits &= kept
+            km = self._km(viewer, segment.users, candidate)
+            parts += self._proximity(viewer, km)
+            suits &= self._within(viewer, segment.wishes, candidate, km)
         else:
-            suits &= self._anywhere[viewer]
+            suits &= self._wishes.anywhere[viewer]
+            far = np.flatnonzero(suits & ~segment.wishes.anywhere[candidate]) if self._mutual else np.empty(0, np.int64)
+            if len(far):
+                km = self._km(viewer[far], segment.users, candidate[far])
+                suits[far] = km <= segment.wishes.km[candidate[far]]
         parts += self._step * suits
         return parts
 
-    def _suits(self, viewer: Indices, users: Users, candidate: Indices) -> Flags:
-        """(p,) whether gender and age allow tier A."""
-        age = users.age[candidate]
-        fits = self._genders[viewer, users.gender[candidate]]  # MISSING is the last column
-        return np.asarray(fits & (age >= self._age_low[viewer]) & (age <= self._age_high[viewer]))
+    def _km(self, viewer: Indices, users: Users, candidate: Indices) -> Floats:
+        """(p,) distances in double precision and by the steps of pair_scores.py: there is no nearly kept preference."""
+        return km_between(self._viewers.xyz[viewer], users.xyz[candidate])
 
-    def _proximity(self, viewer: Indices, users: Users, candidate: Indices) -> tuple[Singles, Flags]:
-        """(p,) weighted proximity of pairs with coordinates, 0 for others, and whether a wanted distance is kept."""
-        # In double precision and by the steps of pair_scores.py: a preference is kept or not, there is no nearly.
-        km = km_between(self._viewers.xyz[viewer], users.xyz[candidate])
-        # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-        kept = self._anywhere[viewer] | (km <= self._wanted[viewer])
+    def _within(self, viewer: Indices, wishes: Wishes, candidate: Indices, km: Floats) -> Flags:
+        """(p,) whether wanted distances are kept. NaN, no distance, compares as false where one is wanted."""
+        kept = self._wishes.anywhere[viewer] | (km <= self._wishes.km[viewer])
+        if self._mutual:
+            kept &= wishes.anywhere[candidate] | (km <= wishes.km[candidate])
+        return np.asarray(kept)
+
+    def _proximity(self, viewer: Indices, km: Floats) -> Singles:
+        """(p,) weighted proximity of pairs with coordinates, 0 for others."""
         radius = self._radius[viewer]
         part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
-        return (self._weights.proximity * np.fmax(part, 0)).astype(np.float32), kept
+        return np.asarray(self._weights.proximity * np.fmax(part, 0), np.float32)
 
     def _same_place_part(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         """Weighted proximity of pairs without a distance whose places have one name, 0 for others; broadcasts."""

@@ -98,6 +98,11 @@ class Exclusions:
     def plus(self, row: Indices, user_id: Indices) -> "Exclusions":
         return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
 
+    def of(self, rows: Indices) -> "Exclusions":
+        """Those of the viewers at these ascending rows, who are numbered anew."""
+        kept = np.isin(self.row, rows)
+        return Exclusions(np.searchsorted(rows, self.row[kept]), self.user_id[kept])
+
     def among(self, users: Users) -> tuple[Indices, Indices]:
         """The excluded pairs whose candidate is one of the users: viewers' rows and users' rows, these ascending."""
         ids, rows = users.by_id
@@ -157,8 +162,8 @@ class _Search:
         self._top = (upper.score + tier_step(parameters) * upper.tier_a).astype(np.float32)
         largest = max(LONG_CHUNK_USERS, int(np.diff(pool.starts).max(initial=0)))
         self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys)
-        self._done = np.zeros(self._top.shape, bool)
-        """(v, b) blocks that a viewer has been through."""
+        self._done = upper.barred.copy()
+        """(v, b) blocks that a viewer has been through, and those that hold nobody for it."""
         self._prepared_segments: dict[int, PreparedSegment] = {}
         self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
         self._unresolved: list[tuple[int, KeyedPairs]] = []
@@ -173,7 +178,7 @@ class _Search:
         if len(disproved):
             self._chunk_users = CHUNK_USERS
             self._buffer.forget(disproved)
-            self._done[disproved] = False
+            self._done[disproved] = self._upper.barred[disproved]
             self._go_through()
         return _ranked(self._viewers, self._pool, self._buffer, self._now, self._parameters)
 
@@ -277,7 +282,8 @@ class _Search:
         candidates = gather(self._viewers, self._pool, distinct)
         viewer = np.full(len(positions), row)
         pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
-        return pairs.score + tier_step(self._parameters) * pairs.tier_a, candidates.ids[candidate]
+        keys = pairs.score + tier_step(self._parameters) * pairs.tier_a
+        return np.where(pairs.barred, -np.inf, keys), candidates.ids[candidate]
 
     def _prepared(self, number: int) -> PreparedSegment:
         if number not in self._prepared_segments:
@@ -314,7 +320,8 @@ def _ranked(viewers: Users, pool: CandidatePool, buffer: TopKBuffer, now: float,
 
 
 def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
-    """Order pairs by viewer, tier, score and candidate id, and keep the first `top_k` of each viewer."""
+    """Order pairs by viewer, tier, score and candidate id, and keep the first `top_k` of each viewer; none barred."""
+    pairs = pairs.take(np.flatnonzero(~pairs.barred))
     order = np.lexsort((candidates.ids[pairs.candidate], -pairs.score.round(TIE_DECIMALS), ~pairs.tier_a, pairs.viewer))
     owners = pairs.viewer[order]
     first = np.searchsorted(owners, owners)

@@ -11,7 +11,8 @@ from sitejobs.matching.scoring.interests import Bits, InterestBits
 from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, newness
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged
-from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.scoring.users import MISSING, UNSPECIFIED, Users
+from sitejobs.matching.topk.wishes import GENDERS, Wishes
 
 BUCKETS = 96
 """Buckets of interests: one for each of the most popular, the last `SHARED_BUCKETS` for the rest."""
@@ -23,9 +24,13 @@ MOST_QUIZZES = 32
 MOST_SCALES = 128
 """Rows of `Segment.scales` that a segment keeps: 8 MB of a segment of 16,384."""
 
-GENDERS = 8
 AGES = 128
-"""Numbers of a gender and of an age in `person_codes`."""
+"""Numbers of an age in `person_codes`."""
+
+BARRED = -1e31
+"""Taken off an upper bound where the candidate wants other genders than the viewer's; a product with 0 stays finite."""
+
+KNOWN_GENDERS = slice(UNSPECIFIED + 1, GENDERS - 1)
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,10 @@ class Segment:
 
     ratings : (n, 5) direction of received ratings, and the constant part of the score.
     interests_bound : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
-        columns are for those who have none.
+        columns are for those who have none. With mutual tiers a column follows for each known gender, `BARRED` where
+        it is not wanted.
     xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
+    wishes : what each wants.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
     """
 
@@ -80,6 +87,7 @@ class Segment:
     xyz: Singles
     person: Indices
     taste: Taste
+    wishes: Wishes
     interests: Bits | None
     _scales: "_Scales" = field(default_factory=lambda: _Scales())
 
@@ -105,13 +113,16 @@ class Segment:
         taste = Taste.of(users, popularity)
         ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
         none = users.interest_count[:, None] == 0
+        wishes = Wishes.of(users)
+        bars = BARRED * ~wishes.genders[KNOWN_GENDERS].T if parameters.mutual else np.empty((len(users), 0))
         return cls(
             users=users,
             ratings=ratings,
-            interests_bound=np.concatenate([taste.shares, np.ones_like(none), none], axis=1, dtype=np.float32),
+            interests_bound=np.concatenate([taste.shares, np.ones_like(none), none, bars], axis=1, dtype=np.float32),
             xyz=users.xyz.astype(np.float32),
             person=person_codes(users.gender, users.age),
             taste=taste,
+            wishes=wishes,
             interests=bits.of(users) if bits else None,
         )
 

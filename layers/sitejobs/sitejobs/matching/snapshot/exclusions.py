@@ -1,0 +1,103 @@
+"""Who is no candidate of a user: blocks in either direction, and who is decided about, as SQL.
+
+Decided are those whom the user liked, disliked, matched or is in conversation with, and those who disliked the user.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+import numpy as np
+from psycopg import Connection
+
+from sitejobs.matching.scoring.arrays import Flags, Indices
+from sitejobs.matching.scoring.codes import rows_of
+from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot.hashing import Hash, summed
+from sitejobs.postgres.columns import Column, fetch_columns
+from sitejobs.postgres.values import moment
+
+BLOCK: Final = 0
+"""The kind of a block; the other kinds are decisions, but for an admirer's."""
+
+ADMIRER: Final = 5
+"""The kind of somebody who likes the user. Read only where that counts, and no reason to leave somebody out."""
+
+_PAIRS: Final[LiteralString] = f"""
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
+WHERE "blockerId" <users> AND "blockedId" IS NOT NULL
+UNION ALL
+SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" <users> AND "blockerId" IS NOT NULL
+UNION ALL
+SELECT "fromUserId", "toUserId", 1 FROM "Like"
+WHERE "fromUserId" <users> AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
+    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR {moment('"createdAt"')} > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+UNION ALL
+SELECT "userAId", "userBId", 3 FROM "Match"
+WHERE "userAId" <users> AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userBId", "userAId", 3 FROM "Match"
+WHERE "userBId" <users> AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" <users> AND "userBId" IS NOT NULL
+UNION ALL
+SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" <users> AND "userAId" IS NOT NULL
+UNION ALL
+SELECT "toUserId", "fromUserId", 5 FROM "Like"
+WHERE %(admirers)s::boolean AND "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+"""
+"""Pairs of a user of the condition `<users>` and another one, each with the kind of what stands between them.
+
+A pair that several rows tell of is there several times. People passed over return after `repeat_days`, if given.
+"""
+
+_HASH: Final[LiteralString] = """(hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775)"""
+"""A number of 40 bits for each row: eight million of them can be summed in 64."""
+
+HASHES_IN_RANGE: Final[LiteralString] = f"""
+SELECT e."userId", sum({_HASH})::int8 AS "hash"
+FROM ({_PAIRS.replace("<users>", "BETWEEN %(first)s AND %(last)s")}) AS e GROUP BY e."userId"
+"""
+"""For each user of a key range who has some pairs: a hash of them all."""
+
+_READ_PAIRS: Final[LiteralString] = f"""
+SELECT e."userId", e."otherId", e."kind", {_HASH} AS "hash"
+FROM ({_PAIRS.replace("<users>", "= ANY(%(ids)s)")}) AS e
+"""
+"""Reads the pairs of some users. The sum of a user's hashes is that of `HASHES_IN_RANGE`."""
+
+_TYPES: Final = {"userId": "int8", "otherId": "int8", "kind": "int2", "hash": "int8"}
+
+
+def given(parameters: Parameters, now: datetime) -> dict[str, Any]:
+    """What the statements take of a run's parameters and of its start."""
+    return {"now": now, "repeat_days": parameters.repeat_days, "admirers": False}
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Pairs of some users, by id: `user` and `other`, and whether a decision or a block stands between them.
+
+    hash : for each of the users asked for, in their order, the hash of all that was read of it.
+    """
+
+    user: Indices
+    other: Indices
+    decided: Flags
+    hash: Hash
+
+
+def excluded(connection: Connection, ids: Indices, parameters: Parameters, now: datetime) -> Excluded:
+    """Who is no candidate of these users, as of now. `ids` ascend."""
+    found = fetch_columns(connection, _READ_PAIRS, {"ids": ids} | given(parameters, now), _TYPES)
+    return Excluded(found["userId"], found["otherId"], found["kind"] != BLOCK, hashes_of(found, ids))
+
+
+def hashes_of(found: dict[str, Column], ids: Indices) -> Hash:
+    """For each of the ascending `ids` the sum of its hashes."""
+    owners, known = rows_of(found["userId"], ids)
+    return summed(owners[known], found["hash"][known].astype(np.uint64), len(ids))

@@ -1,0 +1,31 @@
+-- _READ_PAIRS
+SELECT array_agg("userId"::int8), array_agg("otherId"::int8), array_agg("kind"::int2), array_agg("hash"::int8) FROM (
+SELECT e."userId", e."otherId", e."kind", (hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775) AS "hash"
+FROM (
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
+WHERE "blockerId" = ANY(%(ids)s) AND "blockedId" IS NOT NULL
+UNION ALL
+SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" = ANY(%(ids)s) AND "blockerId" IS NOT NULL
+UNION ALL
+SELECT "fromUserId", "toUserId", 1 FROM "Like"
+WHERE "fromUserId" = ANY(%(ids)s) AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
+    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN "createdAt" >= '0001-01-01' AND "createdAt" < '10000-01-01' THEN "createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" = ANY(%(ids)s) AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+UNION ALL
+SELECT "userAId", "userBId", 3 FROM "Match"
+WHERE "userAId" = ANY(%(ids)s) AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userBId", "userAId", 3 FROM "Match"
+WHERE "userBId" = ANY(%(ids)s) AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
+UNION ALL
+SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" = ANY(%(ids)s) AND "userBId" IS NOT NULL
+UNION ALL
+SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" = ANY(%(ids)s) AND "userAId" IS NOT NULL
+UNION ALL
+SELECT "toUserId", "fromUserId", 5 FROM "Like"
+WHERE %(admirers)s::boolean AND "toUserId" = ANY(%(ids)s) AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+) AS e
+) AS rows;
