@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sitejobs.matching.learning.design_effect import design_effect
 from sitejobs.matching.learning.intervals import mean_interval, percentiles, resampled_means, t_quantile
 from sitejobs.matching.learning.questions import Question
-from sitejobs.matching.scoring.arrays import Floats
+from sitejobs.matching.scoring.arrays import Floats, Indices
 from tests.matching.learning.quality_cases import pairs
 
 
@@ -29,27 +29,27 @@ def test_quantiles_of_t(probability: float, freedom: int, expected: float) -> No
 
 def test_resampled_means_scatter_as_means_do() -> None:
     values = np.random.default_rng(1).normal(3, 2, (400, 1))
-    means = resampled_means(values, seed=2, resamples=4000)
+    means = resampled_means(values, everyone(values), seed=2, resamples=4000)
     assert means.mean() == pytest.approx(values.mean(), abs=0.01)
     assert means.std() == pytest.approx(values.std() / np.sqrt(400), rel=0.05)
 
 
 def test_columns_share_their_draws() -> None:
     values = np.random.default_rng(1).normal(size=(50, 1))
-    means = resampled_means(np.concatenate([values, values + 1, 2 * values], axis=1), seed=2)
+    means = resampled_means(np.concatenate([values, values + 1, 2 * values], axis=1), everyone(values), seed=2)
     np.testing.assert_allclose(means[:, 1] - means[:, 0], 1, atol=1e-12)
     np.testing.assert_allclose(means[:, 2], 2 * means[:, 0], atol=1e-12)
 
 
 def test_viewers_without_a_figure_do_not_count() -> None:
     values = np.array([[1.0], [np.nan], [1.0]])
-    means = resampled_means(values, seed=2)
+    means = resampled_means(values, everyone(values), seed=2)
     assert set(means[~np.isnan(means)].tolist()) == {1.0}
     assert np.isnan(means).any()
 
 
 def test_draws_in_several_pieces_are_draws_all_the_same() -> None:
-    means = resampled_means(np.arange(9000.0)[:, None], seed=1, resamples=1000)
+    means = resampled_means(np.arange(9000.0)[:, None], np.arange(9000), seed=1, resamples=1000)
     assert means.shape == (1000, 1)
     assert len(np.unique(means)) > 990
     assert means.std() == pytest.approx(9000 / np.sqrt(12) / np.sqrt(9000), rel=0.1)
@@ -62,9 +62,11 @@ def test_nineteen_of_twenty_intervals_hold_the_mean(viewers: int) -> None:
         values = np.random.default_rng(seed).exponential(1.0, viewers) - np.random.default_rng(
             ~seed & 0xFFFF
         ).exponential(1.0, viewers)
-        low, high = percentiles(float(values.mean()), resampled_means(values[:, None], seed)[:, 0], viewers)
+        low, high = percentiles(
+            float(values.mean()), resampled_means(values[:, None], everyone(values), seed)[:, 0], viewers
+        )
         held += low <= 0 <= high
-        _, low, high = mean_interval(values, compared=1)
+        _, low, high = mean_interval(values, everyone(values), compared=1)
         held_by_t += low <= 0 <= high
     assert 0.92 < held / 300 < 0.985
     assert 0.92 < held_by_t / 300 < 0.985
@@ -72,15 +74,34 @@ def test_nineteen_of_twenty_intervals_hold_the_mean(viewers: int) -> None:
 
 def test_many_groups_need_wider_intervals() -> None:
     values = np.random.default_rng(1).normal(size=30)
-    one, many = mean_interval(values, compared=1), mean_interval(values, compared=20)
+    one, many = (
+        mean_interval(values, everyone(values), compared=1),
+        mean_interval(values, everyone(values), compared=20),
+    )
     assert many[1] < one[1] < one[2] < many[2]
+
+
+def test_a_person_who_is_several_viewers_counts_once() -> None:
+    """Three viewers of each person that say the same are no more certain than one."""
+    values = np.random.default_rng(1).normal(size=40)
+    people = np.repeat(np.arange(40), 3)
+    thrice = np.repeat(values, 3)
+    assert mean_interval(thrice, people, 1) == pytest.approx(mean_interval(values, everyone(values), 1))
+    np.testing.assert_allclose(
+        resampled_means(thrice[:, None], people, seed=3), resampled_means(values[:, None], everyone(values), seed=3)
+    )
 
 
 @given(st.floats(-5, 5), st.integers(0, 1))
 def test_one_viewer_has_no_interval(value: float, count: int) -> None:
     values = np.full(count, value)
-    assert np.isnan(mean_interval(values, 1)[1:]).all()
-    assert np.isnan(percentiles(value, resampled_means(values[:, None], 1)[:, 0], count)).all()
+    assert np.isnan(mean_interval(values, everyone(values), 1)[1:]).all()
+    assert np.isnan(percentiles(value, resampled_means(values[:, None], everyone(values), 1)[:, 0], count)).all()
+
+
+def everyone(values: Floats) -> Indices:
+    """Each viewer is another person."""
+    return np.arange(len(values))
 
 
 def by_luck(seed: int, both_ways: bool) -> Question:
@@ -145,5 +166,5 @@ def _looks_like_a_gain(seed: int) -> bool:
     figures = question.figures()
     gain: Floats = (figures["v2"] - figures["v1"])[:, :1]
     known = gain[~np.isnan(gain)]
-    means = resampled_means(gain, seed)[:, 0]
+    means = resampled_means(gain, everyone(gain), seed)[:, 0]
     return percentiles(float(known.mean()), means, len(known), design_effect(question, "v2", "v1"))[0] > 0

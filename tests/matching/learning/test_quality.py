@@ -119,6 +119,19 @@ def test_odd_sites_have_figures(rows: list[tuple[int, bool, int, float, float]])
     json.dumps(figures.to_json(), allow_nan=False)
 
 
+def test_a_person_of_several_folds_is_several_viewers() -> None:
+    """Within a fold decisions are compared; over all folds a viewer is one person, and so are the pairs asked twice."""
+    fold = (KNOWING.candidate % 2).astype(np.int64)
+    folds = replace(KNOWING, viewer=2 * KNOWING.viewer + fold, person=KNOWING.viewer)
+    whole, split = evaluate(KNOWING, 1, None), evaluate(folds, 1, None)
+    assert split.viewers == whole.viewers
+    assert split.match.viewers <= whole.match.viewers
+    assert split.match.design_effect > 1
+    blind = evaluate(replace(folds, person=None), 1, None)
+    assert blind.match.design_effect == 1
+    assert blind.match.rankings["v2"]["auc"].mean == split.match.rankings["v2"]["auc"].mean
+
+
 def test_wrong_chances_keep_v1() -> None:
     wrong = replace(KNOWING, like_chance=KNOWING.like_chance**0.3)
     active, reasons = verdict(evaluate(wrong, 1, None))
@@ -154,7 +167,7 @@ def test_groups_have_the_figures_of_their_viewers() -> None:
     of_second = KNOWING.viewer % 2 == 1
     group = evaluate(KNOWING, 1, None).match.groups[-1]
     assert (group.kind, group.group) == ("newcomer", "newcomer")
-    parts: dict[str, Any] = {name: value for name, value in vars(KNOWING).items() if name != "labels"}
+    parts: dict[str, Any] = {name: value for name, value in vars(KNOWING).items() if name not in ("labels", "person")}
     for name, value in parts.items():
         parts[name] = (
             {key: array[of_second] for key, array in value.items()} if isinstance(value, dict) else value[of_second]

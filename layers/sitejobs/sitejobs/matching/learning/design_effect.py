@@ -8,9 +8,9 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 
 
 def design_effect(question: Question, better: str, worse: str) -> float:
-    """By how much the variance of a mean difference of AUCs exceeds that of independent viewers; at least 1.
+    """By how much the variance of a mean difference of AUCs exceeds that of independent people; at least 1.
 
-    A match is one outcome for two viewers, so their figures move together. To the variance over viewers come the
+    A match is one outcome for two viewers, so their figures move together. To the variance over people come the
     products of what the two decisions of a pair add to either viewer's difference, as in estimates that are robust to
     dyads (Fafchamps and Gubert, "The Formation of Risk Sharing Networks", 2007). When all pairs are asked both ways by
     luck alone, the effect is nearly 2.
@@ -24,11 +24,11 @@ def design_effect(question: Question, better: str, worse: str) -> float:
     if len(asked) < 2:
         return 1.0
     mean = sums[asked].mean()
-    over_viewers = float(((sums[asked] - mean) ** 2).sum())
+    over_people = float((np.bincount(question.people()[asked], weights=sums[asked] - mean) ** 2).sum())
     added = np.where(known, (gain - mean) / alike, 0.0)
     first, second = _asked_both_ways(question.person, question.candidate)
     over_pairs = float((added[first] * added[second]).sum())
-    return max(1.0, 1 + over_pairs / over_viewers) if over_viewers > 0 else 1.0
+    return max(1.0, 1 + over_pairs / over_people) if over_people > 0 else 1.0
 
 
 def _placements(question: Question, score: Floats) -> Floats:

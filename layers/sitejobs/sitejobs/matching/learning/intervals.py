@@ -6,21 +6,22 @@ from statistics import NormalDist
 import numpy as np
 
 from sitejobs.matching.learning.ranking_figures import divided
-from sitejobs.matching.scoring.arrays import Floats
+from sitejobs.matching.scoring.arrays import Floats, Indices
 
 RESAMPLES = 1000
 LEVEL = 0.95
 _CHUNK_DRAWS = 4_000_000
 
 
-def resampled_means(values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
-    """(resamples, m) means over viewers drawn again with replacement.
+def resampled_means(values: Floats, people: Indices, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """(resamples, m) means over viewers, of people drawn again with replacement.
 
     All columns share their draws: the difference of two columns is a paired one.
 
     Parameters
     ----------
     values : (v, m) a viewer's figures, NaN where a figure says nothing of the viewer.
+    people : (v,) numbers from 0 of the person that each viewer is.
 
     Returns
     -------
@@ -28,24 +29,26 @@ def resampled_means(values: Floats, seed: int, resamples: int = RESAMPLES) -> Fl
     """
     known = ~np.isnan(values)
     both = np.concatenate([np.where(known, values, 0.0), known], axis=1)
-    sums = np.concatenate([counts @ both for counts in _draws(len(values), seed, resamples)])
+    size = int(people.max(initial=-1)) + 1
+    of_person = np.stack([np.bincount(people, weights=column, minlength=size) for column in both.T], axis=1)
+    sums = np.concatenate([counts @ of_person for counts in _draws(size, seed, resamples)])
     columns = values.shape[1]
     return divided(sums[:, :columns], sums[:, columns:])
 
 
-def _draws(viewers: int, seed: int, resamples: int) -> Iterator[Floats]:
-    """(some, viewers) how often each viewer is drawn, in pieces that fit in memory."""
+def _draws(people: int, seed: int, resamples: int) -> Iterator[Floats]:
+    """(some, people) how often each person is drawn, in pieces that fit in memory."""
     rng = np.random.default_rng(seed)
-    piece = max(1, _CHUNK_DRAWS // max(viewers, 1))
+    piece = max(1, _CHUNK_DRAWS // max(people, 1))
     for start in range(0, resamples, piece):
         rows = min(piece, resamples - start)
-        drawn = rng.integers(0, max(viewers, 1), (rows, viewers))
-        drawn += np.arange(rows)[:, None] * viewers
-        yield np.bincount(drawn.ravel(), minlength=rows * viewers).reshape(rows, viewers).astype(np.float64)
+        drawn = rng.integers(0, max(people, 1), (rows, people))
+        drawn += np.arange(rows)[:, None] * people
+        yield np.bincount(drawn.ravel(), minlength=rows * people).reshape(rows, people).astype(np.float64)
 
 
 def percentiles(mean: float, means: Floats, known: int, design_effect: float = 1.0) -> tuple[float, float]:
-    """The interval of a mean over `known` viewers, from its resampled means.
+    """The interval of a mean over viewers who are `known` people, from its resampled means.
 
     Percentiles are too narrow for few viewers: the distances from the mean are stretched by t / z and
     sqrt(n / (n - 1)), as in Hesterberg, "What Teachers Should Know About the Bootstrap" (2015), and by the root of
@@ -53,7 +56,7 @@ def percentiles(mean: float, means: Floats, known: int, design_effect: float = 1
 
     Returns
     -------
-    NaN, NaN with fewer than two viewers.
+    NaN, NaN with fewer than two people.
     """
     means = means[~np.isnan(means)]
     if known < 2 or not len(means):
@@ -65,16 +68,20 @@ def percentiles(mean: float, means: Floats, known: int, design_effect: float = 1
     return mean + float(min(low, 0.0) * stretch), mean + float(max(high, 0.0) * stretch)
 
 
-def mean_interval(values: Floats, compared: int, design_effect: float = 1.0) -> tuple[float, float, float]:
-    """A mean and its interval by Student's t, all `compared` intervals together at 95 % (Bonferroni).
+def mean_interval(
+    values: Floats, people: Indices, compared: int, design_effect: float = 1.0
+) -> tuple[float, float, float]:
+    """A mean over viewers and its interval by Student's t, all `compared` intervals together at 95 % (Bonferroni).
 
     A thousand resamples do not reach as far into the tail as many groups need.
     """
-    count = len(values)
+    mean = float(values.mean()) if len(values) else np.nan
+    _, person = np.unique(people, return_inverse=True)
+    count = int(person.max(initial=-1)) + 1
     if count < 2:
-        return (float(values[0]) if count else np.nan), np.nan, np.nan
-    mean = float(values.mean())
-    error = float(values.std(ddof=1)) * np.sqrt(design_effect / count)
+        return mean, np.nan, np.nan
+    off = np.bincount(person, weights=values - mean)
+    error = np.sqrt(design_effect * float((off**2).sum()) * count / (count - 1)) / len(values)
     reach = t_quantile(1 - (1 - LEVEL) / 2 / max(compared, 1), count - 1) * error
     return mean, mean - reach, mean + reach
 

@@ -31,7 +31,7 @@ class Asked:
     """p decisions that are asked of each ranking: the first one of a pair after the split. All arrays (p,)."""
 
     viewer: Indices
-    """Any keys of people; a person has the same key as viewer and as candidate."""
+    """Any keys. Decisions of one key are compared with each other: a person asked in several folds has several."""
     candidate: Indices
     liked: Flags
     """The viewer said yes."""
@@ -47,6 +47,8 @@ class Asked:
     """gender, wantedGender, ageBand, newcomer -> a small number for the viewer's group, -1 where it is unknown."""
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The names of the groups by number, where numbers do not speak for themselves."""
+    person: Indices | None = None
+    """The viewer's key among those of the candidates, where `viewer` is another one."""
 
     def __post_init__(self) -> None:
         arrays: dict[str, NDArray[Any]] = {"candidate": self.candidate, "liked": self.liked, "matched": self.matched}
@@ -75,7 +77,7 @@ def evaluate(asked: Asked, seed: int, exposure: Exposure | None) -> Figures:
     everything, answered = np.arange(len(asked.viewer)), np.flatnonzero(asked.matched != UNDECIDED)
     return Figures(
         decisions=len(asked.viewer),
-        viewers=len(np.unique(asked.viewer)),
+        viewers=len(np.unique(asked.viewer if asked.person is None else asked.person)),
         like=_outcome(_question(asked, everything, asked.liked, asked.scores, asked.like_chance), seed),
         match=_outcome(_question(asked, answered, asked.matched == 1, asked.match_scores, asked.match_chance), seed),
         exposure={name: spread(shown, exposure.candidates) for name, shown in exposure.shown.items()}
@@ -116,7 +118,7 @@ def _question(asked: Asked, rows: Indices, good: Flags, scores: Mapping[str, Flo
     return Question(
         viewer=viewer,
         viewers=len(codes),
-        person=asked.viewer[rows],
+        person=(asked.viewer if asked.person is None else asked.person)[rows],
         candidate=asked.candidate[rows],
         good=good[rows],
         scores={name: values[rows] for name, values in scores.items()} | {CHANCE: np.zeros(len(rows))},
@@ -129,20 +131,21 @@ def _question(asked: Asked, rows: Indices, good: Flags, scores: Mapping[str, Flo
 def _outcome(question: Question, seed: int) -> Outcome:
     figures = question.figures()
     names = [name for name in figures if name != CHANCE]
-    means = resampled_means(np.concatenate([figures[name] for name in names], axis=1), seed)
+    people = question.people()
+    means = resampled_means(np.concatenate([figures[name] for name in names], axis=1), people, seed)
     resampled = {name: means[:, at * len(FIGURES) :][:, : len(FIGURES)] for at, name in enumerate(names)}
-    rankings = {name: _intervals(figures[name], resampled.get(name)) for name in figures}
+    rankings = {name: _intervals(figures[name], people, resampled.get(name)) for name in figures}
     for name, score in question.scores.items():
         rankings[name]["pooledAuc"] = Interval(pooled_auc(score, question.good), np.nan, np.nan)
     effect = design_effect(question, NEW, OLD)
     differences = {
-        name: _intervals(figures[NEW] - figures[name], resampled[NEW] - resampled[name], effect)
+        name: _intervals(figures[NEW] - figures[name], people, resampled[NEW] - resampled[name], effect)
         for name in names
         if name != NEW
     }
     return Outcome(
         decisions=len(question.good),
-        viewers=int((~np.isnan(figures[CHANCE][:, FIGURES.index("auc")])).sum()),
+        viewers=len(np.unique(people[~np.isnan(figures[CHANCE][:, FIGURES.index("auc")])])),
         rate=float(question.good.mean()) if len(question.good) else np.nan,
         rankings=rankings,
         differences=differences,
@@ -152,14 +155,16 @@ def _outcome(question: Question, seed: int) -> Outcome:
     )
 
 
-def _intervals(figures: Floats, resampled: Floats | None, design_effect: float = 1.0) -> dict[str, Interval]:
+def _intervals(
+    figures: Floats, people: Indices, resampled: Floats | None, design_effect: float = 1.0
+) -> dict[str, Interval]:
     """The mean of each figure over the viewers of whom it says something."""
     found = {}
     for at, name in enumerate(FIGURES):
-        known = figures[~np.isnan(figures[:, at]), at]
-        mean = float(known.mean()) if len(known) else np.nan
+        known = ~np.isnan(figures[:, at])
+        mean = float(figures[known, at].mean()) if known.any() else np.nan
         low, high = np.nan, np.nan
         if resampled is not None:
-            low, high = percentiles(mean, resampled[:, at], len(known), design_effect)
+            low, high = percentiles(mean, resampled[:, at], len(np.unique(people[known])), design_effect)
         found[name] = Interval(mean, low, high)
     return found

@@ -28,7 +28,7 @@ def group_figures(
     """
     found = [(kind, number, rows) for kind in question.groups for number, rows in _largest(question, kind)]
     comparable = [_comparable(question, figures, rows) for _, _, rows in found]
-    compared = sum(len(viewers) >= LEAST_VIEWERS for viewers in comparable)
+    compared = sum(_several(question, viewers) for viewers in comparable)
     return tuple(
         _group(question, figures, kind, number, rows, viewers, (seed, compared, design_effect))
         for (kind, number, rows), viewers in zip(found, comparable, strict=True)
@@ -49,6 +49,11 @@ def _comparable(question: Question, figures: Mapping[str, Floats], rows: Indices
     return np.asarray(viewers[~np.isnan(figures[NEW][viewers, FIGURES.index("auc")])])
 
 
+def _several(question: Question, viewers: Indices) -> bool:
+    """Whether these viewers are people enough to be compared."""
+    return len(np.unique(question.people()[viewers])) >= LEAST_VIEWERS
+
+
 def _group(
     question: Question,
     figures: Mapping[str, Floats],
@@ -59,7 +64,7 @@ def _group(
     how: tuple[int, int, float],
 ) -> Group:
     seed, compared, design_effect = how
-    several = len(viewers) >= LEAST_VIEWERS
+    several = _several(question, viewers)
     names = question.labels.get(kind, ())
     found = calibration(question.chance[rows], question.good[rows], seed)
     auc = FIGURES.index("auc")
@@ -68,7 +73,7 @@ def _group(
         kind=kind,
         group=names[number] if number < len(names) else str(number),
         decisions=len(rows),
-        viewers=len(viewers),
+        viewers=len(np.unique(question.people()[viewers])),
         rate=float(question.good[rows].mean()),
         rankings={
             name: tuple(float(values[viewers, FIGURES.index(figure)].mean()) for figure in GROUP_FIGURES)
@@ -78,5 +83,7 @@ def _group(
         log_loss=found.log_loss,
         brier=found.brier,
         calibration_error=found.error,
-        difference=Interval(*mean_interval(gain, compared, design_effect)) if several else None,
+        difference=Interval(*mean_interval(gain, question.people()[viewers], compared, design_effect))
+        if several
+        else None,
     )

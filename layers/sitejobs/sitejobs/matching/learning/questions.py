@@ -17,13 +17,19 @@ class Question:
     viewer: Indices
     viewers: int
     person: Indices
-    """The key of the viewer, of the same kind as those of the candidates."""
+    """The key of the viewer among those of the candidates: one person may be several viewers, one a fold."""
     candidate: Indices
     good: Flags
     scores: Mapping[str, Floats]
     chance: Floats
     groups: Mapping[str, NDArray[np.integer]]
     labels: Mapping[str, Sequence[str]]
+
+    def people(self) -> Indices:
+        """(viewers,) a number for the person that each viewer is."""
+        numbers = np.empty(self.viewers, dtype=np.int64)
+        numbers[self.viewer] = np.unique(self.person, return_inverse=True)[1]
+        return numbers
 
     def figures(self) -> dict[str, Floats]:
         """Ranking -> (viewers, `FIGURES`)."""
