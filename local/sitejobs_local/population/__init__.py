@@ -4,8 +4,9 @@ People have a latent taste, charm and place; quiz answers, interests, ratings an
 that good matches really exist. Everything that can be missing on a real site is missing for some.
 """
 
-from sitejobs_local.population.generation import MOST_USERS, generate
+from sitejobs_local.population.generation import MOST_USERS, generate, planted
 from sitejobs_local.population.loading import Progress, load
 from sitejobs_local.population.model import Column, Kind, Population, Table
+from sitejobs_local.population.tastes import Tastes
 
-__all__ = ["MOST_USERS", "Column", "Kind", "Population", "Progress", "Table", "generate", "load"]
+__all__ = ["MOST_USERS", "Column", "Kind", "Population", "Progress", "Table", "Tastes", "generate", "load", "planted"]

@@ -23,6 +23,8 @@ _STEPS = 4096
 _MIDDLES = [(step + 0.5) / _STEPS for step in range(_STEPS)]
 _NORMAL = np.array([round(1000 * NormalDist().inv_cdf(p)) for p in _MIDDLES], dtype=np.int64)
 _GUMBEL = np.array([round(-100 * math.log(-math.log(p))) for p in _MIDDLES], dtype=np.int16)
+# The chances of log odds from -10 to 10, in steps of a hundredth, out of 2^30.
+_CHANCES = np.array([round(2**30 / (1 + math.exp(-step / 100))) for step in range(-1000, 1001)], dtype=np.int64)
 _LOG_NORMAL = np.array([round(1000 * math.exp(0.9 * NormalDist().inv_cdf(p))) for p in _MIDDLES], dtype=np.int64)
 
 
@@ -57,6 +59,13 @@ def weighted(rng: np.random.Generator, weights: Sequence[int] | Ints, size: int)
     cumulative = np.cumsum(np.asarray(weights, dtype=np.int64))
     draws = rng.integers(0, cumulative[-1], size)
     return np.searchsorted(cumulative, draws, side="right").astype(np.int64)
+
+
+def happens(rng: np.random.Generator, log_odds: Ints) -> Bools:
+    """Whether each event of these log odds, in thousandths, comes to pass; beyond +-10 they count as that."""
+    chances = _CHANCES[np.clip(log_odds // 10, -1000, 1000) + 1000]
+    happened: Bools = rng.integers(0, 2**30, len(log_odds)) < chances
+    return happened
 
 
 def spread(rng: np.random.Generator, size: int, *per_mille: int) -> Ints:

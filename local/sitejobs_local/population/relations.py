@@ -3,38 +3,44 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs_local.population.decisions import Decisions, decisions
 from sitejobs_local.population.draws import Ints, stream, times_between, unique_pairs, weighted
 from sitejobs_local.population.encounters import Encounters
 from sitejobs_local.population.model import Table, bigints, objects, texts, timestamps
 from sitejobs_local.population.people import People
+from sitejobs_local.population.tastes import Tastes
 
 MATCH_STATES = ("ACTIVE", "CLOSED", "BLOCKED")
 ACCESS_STATUSES = ("GRANTED", "PENDING", "DENIED", "REVOKED", "CANCELED")
 # For a hundred users.
-_BLOCKS, _MATCHES, _LIKES, _ACCESSES, _TALKS = 30, 40, 250, 30, 5
+_BLOCKS, _ACCESSES, _TALKS = 30, 30, 5
 
 
-def relation_tables(crowd: People, encounters: Encounters, seed: int) -> list[Table]:
+def relation_tables(crowd: People, encounters: Encounters, tastes: Tastes, seed: int) -> list[Table]:
     """UserBlock, Match, Like, ProfileAccess and Conversation."""
+    decided = decisions(crowd, encounters, tastes, seed)
+    likes, answers = decided.mutual()
+    first, second = decided.viewer[likes], decided.candidate[likes]
     rng = stream(seed, "Match")
-    first, second = _pairs(rng, crowd, encounters, _MATCHES)
     state = weighted(rng, (80, 15, 5), len(first))
-    since = _since(rng, crowd, first, second)
+    since = np.maximum(decided.at[likes], decided.at[answers])
+    # An active match is as it was made; the others were ended later.
+    ended = times_between(rng, since, crowd.now)
+    active = state == MATCH_STATES.index("ACTIVE")
     matches = Table(
         "Match",
         {
             "userAId": bigints(crowd.ids[first]),
             "userBId": bigints(crowd.ids[second]),
             "state": texts(objects(MATCH_STATES)[state]),
-            "updatedAt": timestamps(since),
+            "updatedAt": timestamps(np.where(active, since, ended)),
         },
     )
     broken = state == MATCH_STATES.index("BLOCKED")
-    active = state == MATCH_STATES.index("ACTIVE")
     return [
         _blocks(crowd, encounters, seed, first[broken], second[broken]),
         matches,
-        _likes(crowd, encounters, seed, first, second),
+        _likes(crowd, decided),
         _accesses(crowd, encounters, seed),
         _conversations(crowd, encounters, seed, first[active], second[active]),
     ]
@@ -72,21 +78,13 @@ def _blocks(crowd: People, encounters: Encounters, seed: int, first: Ints, secon
     return Table("UserBlock", columns)
 
 
-def _likes(crowd: People, encounters: Encounters, seed: int, first: Ints, second: Ints) -> Table:
-    """Both ways for every match, and many that were not answered."""
-    rng = stream(seed, "Like")
-    sources = rng.integers(0, len(crowd), len(crowd) * _LIKES // 100)
-    targets = encounters.liked(rng, sources, tries=2)
-    givers = np.concatenate([first, second, sources])
-    receivers = np.concatenate([second, first, targets])
-    likes = np.concatenate([np.ones(2 * len(first), dtype=np.bool_), rng.integers(0, 100, len(sources)) < 75])
-    kept = unique_pairs(givers, receivers)
-    givers, receivers = givers[kept], receivers[kept]
+def _likes(crowd: People, decided: Decisions) -> Table:
+    """Like: yes and no."""
     columns = {
-        "fromUserId": bigints(crowd.ids[givers]),
-        "toUserId": bigints(crowd.ids[receivers]),
-        "action": texts(objects(("DISLIKE", "LIKE"))[likes[kept].astype(np.int64)]),
-        "createdAt": timestamps(_since(rng, crowd, givers, receivers)),
+        "fromUserId": bigints(crowd.ids[decided.viewer]),
+        "toUserId": bigints(crowd.ids[decided.candidate]),
+        "action": texts(objects(("DISLIKE", "LIKE"))[decided.likes.astype(np.int64)]),
+        "createdAt": timestamps(decided.at),
     }
     return Table("Like", columns)
 
