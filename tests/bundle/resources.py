@@ -36,11 +36,23 @@ def role_of(properties: JsonObject) -> str:
 
 def statements_of(role: str) -> Iterator[JsonObject]:
     """What a role may do, by its own policies and by those of ours attached to it."""
-    attached = [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", []) if "Ref" in policy]
+    attached = [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", [])]
     policies = [*ROLES[role].get("Policies", []), *(RESOURCES[name]["Properties"] for name in attached)]
+    policies += [policy for policy in of_type("AWS::IAM::Policy").values() if {"Ref": role} in policy["Roles"]]
     for policy in policies:
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def function_of_versions(resource: JsonObject) -> str:
+    """The function of whose versions a policy speaks, all of them: `${Function.Arn}:*`."""
+    text = resource["Fn::Sub"]
+    if isinstance(text, str):
+        text, arn = "${Arn}:*", text.removeprefix("${").removesuffix(".Arn}:*")
+    else:
+        text, arn = text[0], text[1]["Arn"]["Fn::GetAtt"][0]
+    assert text == "${Arn}:*"
+    return str(arn)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.bundle
 LAYERS = {
     "SitejobsLayer": "sitejobs",
     "DependenciesLayer": "dependencies",
-    "TracingLayer": "tracing",
     "NumpyLayer": "numpy",
     "MediaLayer": "media",
     "TextLayer": "text",
@@ -66,7 +65,7 @@ def test_a_function_carries_the_few_lines_of_each_and_no_dependency(built: Path,
         assert size.parts["code"] < 100_000
 
 
-@pytest.mark.parametrize("layer", ["dependencies", "media", "numpy", "text", "tracing"])
+@pytest.mark.parametrize("layer", ["dependencies", "media", "numpy", "text"])
 def test_every_dependency_has_a_wheel_for_arm64(layer: str, tmp_path: Path) -> None:
     wanted = ["--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:", "--no-deps", "--dry-run"]
     for platform in PLATFORMS:

@@ -26,6 +26,7 @@ from tests.bundle.resources import (
     actions_of,
     as_list,
     branches,
+    function_of_versions,
     layers_of,
     role_of,
     statements_of,
@@ -46,6 +47,13 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    # Of network interfaces it knows some, but not those that are still to be made.
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
 }
 
 
@@ -88,7 +96,7 @@ def test_a_state_machine_may_call_its_functions_and_start_its_own_pages_only(nam
     machine = AS_READ.state_machines[name]
     own_role = role_of(MACHINES[name])
     invoked = {
-        resource["Fn::GetAtt"][0]
+        function_of_versions(resource)
         for statement in statements_of(own_role)
         if "lambda:InvokeFunction" in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
@@ -182,6 +190,8 @@ def test_no_role_may_do_anything_to_any_resource(name: str) -> None:
         for resource in branches(statement["Resource"]):
             if resource == "*":
                 assert set(actions) <= WITHOUT_RESOURCE
+            elif "lambda:InvokeFunction" in actions:
+                assert function_of_versions(resource) in FUNCTIONS
             elif "Fn::Sub" in resource:
                 # Keys under a prefix of our bucket, executions of our state machine: nothing wider.
                 assert re.fullmatch(
@@ -225,7 +235,7 @@ def test_only_functions_of_media_carry_its_libraries(name: str) -> None:
 def test_only_what_computes_in_arrays_carries_numpy_and_no_function_more_layers_than_lambda_takes(name: str) -> None:
     layers = layers_of(name)
     assert set(layers) <= set(LAYERS)
-    assert len(layers) <= 5
+    assert len(layers) <= 4
     function = AS_READ.functions[name]
     app = (function.code / Path(*function.handler.split(".")[:-1]).with_suffix(".py")).read_text()
     computes = "sitejobs.matching" in app or "sitejobs.feed.feed_presort import" in app
@@ -245,7 +255,7 @@ def test_layers_pin_the_versions_of_pyproject() -> None:
     for file in sorted((ROOT / "layers").glob("*/requirements.txt")):
         layers |= pins(file.read_text())
     assert ours.pop("boto3")  # the runtime brings it
-    # The extra `tracer` is the X-Ray SDK, which has a layer without its botocore.
+    # The extra `tracer` is the X-Ray SDK, which the layer has without its botocore.
     layers["aws-lambda-powertools[tracer]"] = layers.pop("aws-lambda-powertools")
     assert {name: layers.get(name) for name in ours} == ours
     assert "aws-xray-sdk" in layers
@@ -256,6 +266,11 @@ def test_the_emulated_runtime_has_the_boto3_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     ours = pins("\n".join(project["dependencies"]))
     assert pins((ROOT / "tools" / "requirements-runtime.txt").read_text())["boto3"] == ours["boto3"]
+
+
+def test_a_boundary_bounds_every_role() -> None:
+    bounded = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    assert {json.dumps(role["PermissionsBoundary"]) for role in ROLES.values()} == {json.dumps(bounded)}
 
 
 def test_every_function_has_an_event_and_every_state_machine_an_input() -> None:

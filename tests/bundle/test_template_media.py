@@ -7,11 +7,8 @@ from sitejobs.media.rules import Rules, read_rules
 from sitejobs.media.unchecked import PAGE_SECONDS
 from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.template.template import load_template
-from tests.bundle.resources import (
-    AS_READ,
-    TEMPLATE,
-    of_type,
-)
+from tests.bundle.resources import AS_READ, TEMPLATE, of_type
+from tests.bundle.test_template_logins import resolver
 
 
 def test_buckets_are_private_and_encrypted_and_the_work_bucket_empties_itself() -> None:
@@ -61,12 +58,22 @@ def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
 
 
 def test_whoever_reads_uploads_may_decrypt_with_the_key_of_their_bucket_if_it_has_one() -> None:
-    roles = {name: json.dumps(role) for name, role in of_type("AWS::IAM::Role").items()}
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "MediaBucketKeyArn"}}
-    if_it_has_one = json.dumps({"Fn::If": ["MediaHasOwnKey", decrypt, {"Ref": "AWS::NoValue"}]})
-    reading = {name for name, role in roles.items() if "MediaPrefix" in role}
-    assert {name for name, role in roles.items() if if_it_has_one in role} == reading
-    assert len(reading) == 4
+    if_it_has_one = {"Fn::If": ["MediaHasOwnKey", decrypt, {"Ref": "AWS::NoValue"}]}
+    [reading] = [it for it in of_type("AWS::IAM::Policy").values() if "MediaPrefix" in json.dumps(it)]
+    assert if_it_has_one in reading["PolicyDocument"]["Statement"]
+    assert len(reading["Roles"]) == 4
+
+
+def test_the_work_bucket_has_a_key_of_its_own_if_one_is_given_and_who_writes_there_may_use_it() -> None:
+    use = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": {"Ref": "WorkBucketKeyArn"}}
+    writing = of_type("AWS::IAM::Policy")["SnapshotsPolicy"]
+    assert {"Fn::If": ["WorkHasOwnKey", use, {"Ref": "AWS::NoValue"}]} in writing["PolicyDocument"]["Statement"]
+    encryption = of_type("AWS::S3::Bucket")["WorkBucket"]["BucketEncryption"]
+    for key, algorithm in (("", "AES256"), ("arn:aws:kms:us-east-1:123456789012:key/k", "aws:kms")):
+        [rule] = resolver(WorkBucketKeyArn=key).value(encryption, "")["ServerSideEncryptionConfiguration"]
+        by = rule["ServerSideEncryptionByDefault"]
+        assert (by["SSEAlgorithm"], by.get("KMSMasterKeyID", "")) == (algorithm, key)
 
 
 def test_alarms_watch_the_dead_letter_queue_and_the_age_of_uploads() -> None:

@@ -75,9 +75,13 @@ def test_what_a_rule_cannot_deliver_is_tried_again_and_then_kept(name: str, targ
 
 
 def test_a_function_that_nobody_waits_for_keeps_what_it_failed_of() -> None:
+    # By the alias: how often to try again is said for it.
     called = [it["FunctionName"]["Ref"] for it in of_type("AWS::Lambda::Permission").values()]
-    assert "RunClosedFunction" in called
-    for name in called:
+    assert "RunClosedFunction.Alias" in called
+    assert [target["Arn"] for name, target in targets_of_rules() if name.startswith("RunClosed")] == [
+        {"Ref": called[0]}
+    ]
+    for name in (alias.removesuffix(".Alias") for alias in called):
         assert FUNCTIONS[name]["DeadLetterQueue"]["TargetArn"]["Fn::GetAtt"][0] in QUEUES
         assert FUNCTIONS[name]["EventInvokeConfig"]["MaximumRetryAttempts"] > 0
 

@@ -110,7 +110,7 @@ def test_workflows_may_run_workflow_job_and_hear_of_its_end_and_call_their_funct
         for statement in statements("WorkflowBasics")
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
-    assert may["lambda:InvokeFunction"] == {"Fn::GetAtt": ["WorkflowsFunction", "Arn"]}
+    assert may["lambda:InvokeFunction"] == {"Fn::Sub": "${WorkflowsFunction.Arn}:*"}
     assert may["states:StartExecution"]["Fn::Sub"] == PLACE + "stateMachine:${AWS::StackName}-workflow-job"
     assert may["states:StopExecution"]["Fn::Sub"] == PLACE + "execution:${AWS::StackName}-workflow-job:*"
     assert may["events:PutRule"]["Fn::Sub"].endswith(":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")

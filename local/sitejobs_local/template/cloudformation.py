@@ -4,6 +4,7 @@
 is guessed: what is not understood is a `TemplateError` naming the place.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -155,6 +156,9 @@ class Resolver:
             return self._parameter(name, where)
         if name in self._resources:
             return self._get_att([name, "Ref"], where)
+        resource, _, made = name.partition(".")  # what SAM makes beside a resource: `Function.Version`
+        if made and resource in self._resources:
+            return self._get_att([resource, made], where)
         raise TemplateError(f"{where}: {name!r} is neither a parameter nor a resource of the template")
 
     def _parameter(self, name: str, where: str) -> Any:
@@ -239,4 +243,5 @@ _INTRINSICS: Final[Mapping[str, Callable[[Resolver, Any, str], Any]]] = {
     "Fn::Select": Resolver._select,
     "Fn::Split": Resolver._split,
     "Fn::Sub": Resolver._sub,
+    "Fn::ToJsonString": lambda resolver, value, where: json.dumps(resolver.value(value, where), separators=(",", ":")),
 }

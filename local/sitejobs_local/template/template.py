@@ -122,7 +122,8 @@ class _Reader:
         kind = self._resources[resource].get("Type")
         if kind == _FUNCTION:
             name = self._function_name(resource)
-            known = {"Ref": name, "Arn": function_arn(name)}
+            arn = function_arn(name)
+            known = {"Ref": name, "Arn": arn, "Version": arn, "Alias": arn}  # there are no versions on this machine
         elif kind == _STATE_MACHINE:
             name = self._text(resource, "Name", resource)
             arn = state_machine_arn(name)
