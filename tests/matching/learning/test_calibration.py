@@ -26,14 +26,14 @@ def test_figures_match_the_slow_way(rows: list[tuple[float, bool]]) -> None:
     assert found.brier == pytest.approx(sum((chance - good) ** 2 for chance, good in rows) / len(rows))
     tenths = [[row for row in rows if min(int(row[0] * 10), 9) == tenth] for tenth in range(10)]
     expected = [
-        (len(tenth), sum(chance for chance, _ in tenth) / len(tenth), sum(good for _, good in tenth) / len(tenth))
-        for tenth in tenths
+        (at, len(tenth), sum(chance for chance, _ in tenth) / len(tenth), sum(good for _, good in tenth) / len(tenth))
+        for at, tenth in enumerate(tenths)
         if tenth
     ]
     assert np.allclose(found.reliability, expected)
-    several = [bin_ for bin_ in expected if bin_[0] > 1]
-    squared = sum(n * ((chance - rate) ** 2 - rate * (1 - rate) / (n - 1)) for n, chance, rate in several)
-    assert found.error == pytest.approx(math.sqrt(max(0, squared / max(1, sum(n for n, *_ in several)))), abs=1e-9)
+    several = [bin_ for bin_ in expected if bin_[1] > 1]
+    squared = sum(n * ((chance - rate) ** 2 - rate * (1 - rate) / (n - 1)) for _, n, chance, rate in several)
+    assert found.error == pytest.approx(math.sqrt(max(0, squared / max(1, sum(n for _, n, *_ in several)))), abs=1e-9)
 
 
 @pytest.mark.parametrize("count", [30, 100, 300, 1000, 5000])

@@ -23,8 +23,8 @@ class Calibration:
     constant_brier: float
     error: float
     limit: float
-    reliability: tuple[tuple[int, float, float], ...]
-    """Each tenth of chances that has decisions, from 0 to 1: decisions, their mean chance, their rate."""
+    reliability: tuple[tuple[int, int, float, float], ...]
+    """Each tenth of chances that has decisions: its number from 0 to 9, decisions, their mean chance, their rate."""
 
     def fails(self, most: float) -> bool:
         """Whether the error is `most` or more, and more than sampling alone explains."""
@@ -59,7 +59,11 @@ def calibration(chance: Floats, good: Flags, seed: int) -> Calibration:
         constant_brier=brier(constant, good),
         error=float(_error(count, chances, goods[None, :])[0]) if len(good) else np.nan,
         limit=float(np.quantile(errors, _SURE)),
-        reliability=tuple(zip(count.tolist(), chances.tolist(), (goods / count).tolist(), strict=True)),
+        reliability=tuple(
+            zip(
+                np.flatnonzero(filled).tolist(), count.tolist(), chances.tolist(), (goods / count).tolist(), strict=True
+            )
+        ),
     )
 
 

@@ -1,0 +1,103 @@
+"""The figures as tables that fit into 80 columns."""
+
+from typing import TYPE_CHECKING
+
+from sitejobs_local.quality import words
+from sitejobs_local.quality.words import CHANCE, NEW, OLD, Json, Report, number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def show(console: "Console", report: Report) -> None:
+    """Print everything."""
+    figures = report.figures
+    source = report.job if report.run is None else f"run {report.run} of {report.job}"
+    _say(console, f"{source}, {report.at}")
+    _say(console, words.asked(figures))
+    console.print()
+    _say(console, words.headline(figures))
+    _say(console, words.verdict(report))
+    for reason in report.reasons:
+        _say(console, f"  {reason}")
+    for outcome, title in words.OUTCOMES.items():
+        console.print()
+        console.print(_rankings(figures[outcome], title))
+    console.print()
+    console.print(_chances(figures))
+    console.print()
+    console.print(_reliability(figures))
+    for outcome, title in words.OUTCOMES.items():
+        if figures[outcome]["groups"]:
+            console.print()
+            console.print(_groups(figures[outcome], title))
+    if figures["exposure"]:
+        console.print()
+        console.print(_exposure(figures["exposure"]))
+
+
+def _say(console: "Console", text: str) -> None:
+    console.print(text, markup=False, highlight=False)
+
+
+def _table(title: str, first: str, *others: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _rankings(outcome: Json, title: str) -> "Table":
+    rankings, differences = outcome["rankings"], outcome["differences"]
+    names = [name for name in words.RANKINGS if name in rankings]
+    table = _table(f"{title}: {words.share(outcome)}", "", *names, "v2 - v1 (95 %)")
+    for key, name in words.FIGURES.items():
+        gain = words.interval(differences[OLD].get(key))
+        table.add_row(name, *(number(rankings[ranking][key][0]) for ranking in names), gain)
+    return table
+
+
+def _chances(figures: Json) -> "Table":
+    names = ("log-loss", "of one chance", "Brier", "of one chance", "calibration error")
+    table = _table("chances of v2, beside one chance for all", "", *names)
+    for outcome, title in words.OUTCOMES.items():
+        found = figures[outcome]["calibration"]
+        keys = ("logLoss", "constantLogLoss", "brier", "constantBrier", "error")
+        table.add_row(title, *(number(found[key]) for key in keys))
+    table.caption = f"a calibration error below {words.MOST_CALIBRATION_ERROR} is asked for"
+    table.caption_justify = "left"
+    return table
+
+
+def _reliability(figures: Json) -> "Table":
+    columns = [f"{title}: {name}" for title in words.OUTCOMES.values() for name in ("asked", "true")]
+    table = _table("what came true of each tenth of chances", "chance", *columns)
+    rows: dict[str, dict[str, tuple[str, str]]] = {}
+    for outcome in words.OUTCOMES:
+        for tenth, count, _, rate in figures[outcome]["calibration"]["reliability"]:
+            rows.setdefault(words.tenth(tenth), {})[outcome] = (f"{count:,}", number(rate, 2))
+    for name in sorted(rows):
+        table.add_row(name, *(cell for outcome in words.OUTCOMES for cell in rows[name].get(outcome, ("", ""))))
+    return table
+
+
+def _groups(outcome: Json, title: str) -> "Table":
+    rankings = [name for name in words.RANKINGS if name in outcome["rankings"] and name != CHANCE]
+    table = _table(f"{title} by group of the viewer: AUC", "group", "viewers", *rankings, "v2 - v1 (95 % of all)")
+    for group in outcome["groups"]:
+        found = [number(group["rankings"].get(name, [None])[0]) for name in rankings]
+        gain = words.interval(group["difference"])
+        table.add_row(words.group_name(group), f"{group['viewers']:,}", *found, gain)
+    return table
+
+
+def _exposure(exposure: Json) -> "Table":
+    table = _table("who is shown among the first twenty", "", *(name for name in (NEW, OLD) if name in exposure))
+    for key, name in words.SPREADS.items():
+        shown = number if key == "gini" else words.percent
+        table.add_row(name, *(shown(exposure[ranking][key]) for ranking in (NEW, OLD) if ranking in exposure))
+    return table
