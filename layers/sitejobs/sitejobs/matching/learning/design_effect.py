@@ -24,7 +24,7 @@ def design_effect(question: Question, better: str, worse: str) -> float:
     if len(asked) < 2:
         return 1.0
     mean = sums[asked].mean()
-    over_people = float((np.bincount(question.people()[asked], weights=sums[asked] - mean) ** 2).sum())
+    over_people = float((np.bincount(question.people[asked], weights=sums[asked] - mean) ** 2).sum())
     added = np.where(known, (gain - mean) / alike, 0.0)
     first, second = _asked_both_ways(question.person, question.candidate)
     over_pairs = float((added[first] * added[second]).sum())

@@ -28,12 +28,14 @@ def resampled_means(values: Floats, people: Indices, seed: int, resamples: int =
     NaN for a column that has no value in a draw.
     """
     known = ~np.isnan(values)
-    both = np.concatenate([np.where(known, values, 0.0), known], axis=1)
+    # Many columns are known of the same viewers: these are counted once.
+    viewers, of_column = np.unique(known, axis=1, return_inverse=True)
+    both = np.concatenate([np.where(known, values, 0.0), viewers], axis=1)
     size = int(people.max(initial=-1)) + 1
     of_person = np.stack([np.bincount(people, weights=column, minlength=size) for column in both.T], axis=1)
     sums = np.concatenate([counts @ of_person for counts in _draws(size, seed, resamples)])
     columns = values.shape[1]
-    return divided(sums[:, :columns], sums[:, columns:])
+    return divided(sums[:, :columns], sums[:, columns:][:, of_column])
 
 
 def _draws(people: int, seed: int, resamples: int) -> Iterator[Floats]:

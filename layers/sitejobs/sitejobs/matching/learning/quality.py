@@ -131,7 +131,7 @@ def _question(asked: Asked, rows: Indices, good: Flags, scores: Mapping[str, Flo
 def _outcome(question: Question, seed: int) -> Outcome:
     figures = question.figures()
     names = [name for name in figures if name != CHANCE]
-    people = question.people()
+    people = question.people
     means = resampled_means(np.concatenate([figures[name] for name in names], axis=1), people, seed)
     resampled = {name: means[:, at * len(FIGURES) :][:, : len(FIGURES)] for at, name in enumerate(names)}
     rankings = {name: _intervals(figures[name], people, resampled.get(name)) for name in figures}

@@ -51,7 +51,7 @@ def _comparable(question: Question, figures: Mapping[str, Floats], rows: Indices
 
 def _several(question: Question, viewers: Indices) -> bool:
     """Whether these viewers are people enough to be compared."""
-    return len(np.unique(question.people()[viewers])) >= LEAST_VIEWERS
+    return len(np.unique(question.people[viewers])) >= LEAST_VIEWERS
 
 
 def _group(
@@ -73,7 +73,7 @@ def _group(
         kind=kind,
         group=names[number] if number < len(names) else str(number),
         decisions=len(rows),
-        viewers=len(np.unique(question.people()[viewers])),
+        viewers=len(np.unique(question.people[viewers])),
         rate=float(question.good[rows].mean()),
         rankings={
             name: tuple(float(values[viewers, FIGURES.index(figure)].mean()) for figure in GROUP_FIGURES)
@@ -83,7 +83,7 @@ def _group(
         log_loss=found.log_loss,
         brier=found.brier,
         calibration_error=found.error,
-        difference=Interval(*mean_interval(gain, question.people()[viewers], compared, design_effect))
+        difference=Interval(*mean_interval(gain, question.people[viewers], compared, design_effect))
         if several
         else None,
     )

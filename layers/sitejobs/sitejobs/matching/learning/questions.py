@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class Question:
     groups: Mapping[str, NDArray[np.integer]]
     labels: Mapping[str, Sequence[str]]
 
+    @cached_property
     def people(self) -> Indices:
         """(viewers,) a number for the person that each viewer is."""
         numbers = np.empty(self.viewers, dtype=np.int64)
