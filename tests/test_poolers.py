@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from sitejobs.errors import DatabaseFailure, Transient
 from sitejobs.postgres.connection import Database, connect, translated_errors
 from sitejobs.postgres.shared_session import schemas_of
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.roles import role_script
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import Server

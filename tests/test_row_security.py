@@ -17,10 +17,10 @@ from sitejobs.jobs.row_security import Hiding, hiding, refuse_hidden_rows
 from sitejobs.jobs.tables import OWNED, READ, UPDATED, tables_of
 from sitejobs.media.uploads import handle_uploads
 from sitejobs.postgres.connection import Database, connect
+from sitejobs.schema.check import check
+from sitejobs.schema.check import tables_of as contract_tables_of
+from sitejobs.schema.roles import role_script
 from sitejobs_local.aws.workers import WorkerPool
-from sitejobs_local.contract.check import check
-from sitejobs_local.contract.check import tables_of as contract_tables_of
-from sitejobs_local.contract.roles import role_script
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.places import REPOSITORY
 from sitejobs_local.template.resources import Function

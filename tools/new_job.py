@@ -20,9 +20,9 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a program finds its own folder only
 
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.site import SITE_TABLES
 from sitejobs_local.cli import sitejobs
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.site import SITE_TABLES
 from tools import new_job_parts as parts
 from tools.new_job_parts import NewJob, filled
 from tools.new_job_template import Refused, twins_in_template
@@ -129,7 +129,7 @@ def check_name(root: Path, job: NewJob) -> None:
     tables = {table.name.lower() for table in (*SITE_TABLES, *BUNDLE_TABLES)}
     if job.camel.lower() in tables:
         raise Refused(f'{name} is taken: there is a table "{job.camel}" already')
-    for file in (f"{job.folder}/options.py", "local/sitejobs_local/contract/site.py"):
+    for file in (f"{job.folder}/options.py", "layers/sitejobs/sitejobs/schema/site.py"):
         if re.search(rf"^(class )?({job.constant}|{job.camel}Options)\b", (root / file).read_text(), re.MULTILINE):
             raise Refused(f"{name} is taken: {file} has a {job.constant} or {job.camel}Options already")
 
@@ -163,15 +163,17 @@ def _contract(edits: Edits, job: NewJob) -> None:
     tables = "layers/sitejobs/sitejobs/jobs/tables.py"
     edits.insert(tables, rf'^ +"{AS_MODEL}": \("User", ', f'        "{job.name}": ("User", "UserInterest"),\n')
     edits.insert(tables, rf'^ +"{AS_MODEL}": \("InterestUserSet"', f'        "{job.name}": ("{job.camel}",),\n')
-    site = "local/sitejobs_local/contract/site.py"
+    site = "layers/sitejobs/sitejobs/schema/site.py"
     edits.insert(site, r"^MEDIA = \(", f'{job.constant} = "{job.name}"\n')
     for table in ("User", "UserInterest"):
         edits.insert(site, rf'(?<=^        "{table}",\n        jobs=\()', f"{job.constant}, ")
-    bundle = "local/sitejobs_local/contract/bundle.py"
+    bundle = "layers/sitejobs/sitejobs/schema/bundle.py"
     edits.insert(bundle, r"^from sitejobs_local\.contract\.site ", f"{parts.CONTRACT_IMPORT} {job.constant}\n")
     edits.insert(bundle, r"^\)\n\Z", filled(parts.TABLE, job))
-    numbers = [int(file.name[:4]) for file in (edits.root / "migrations").glob("[0-9]*.sql")]
-    edits.create(f"migrations/{max(numbers) + 1:04}_{job.module}.sql", filled(parts.MIGRATION, job))
+    numbers = [int(file.name[:4]) for file in (edits.root / "layers/sitejobs/sitejobs/migrations").glob("[0-9]*.sql")]
+    edits.create(
+        f"layers/sitejobs/sitejobs/migrations/{max(numbers) + 1:04}_{job.module}.sql", filled(parts.MIGRATION, job)
+    )
 
 
 def _documentation(edits: Edits, job: NewJob) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-CONTRACT_IMPORT: Final = "from sitejobs_local.contract.site import"
+CONTRACT_IMPORT: Final = "from sitejobs.schema.site import"
 
 
 @dataclass(frozen=True)
@@ -306,9 +306,9 @@ def test_the_command_runs_it(site: Site, tmp_path: Path) -> None:
 
 NEXT = """
 «NAME» counts the interests of each user, and its tests pass. Make it yours:
-  1. what it computes: layers/sitejobs/sitejobs/«PACKAGE»/«MODULE».py, its table in migrations/
+  1. what it computes: layers/sitejobs/sitejobs/«PACKAGE»/«MODULE».py, its table in layers/sitejobs/sitejobs/migrations/
   2. what it is: docs/«NAME».md, and the summary in «PACKAGE»/options.py, functions/«MODULE»/, template.yaml, README.md
-  3. what it reads: local/sitejobs_local/contract/site.py, bundle.py and layers/sitejobs/sitejobs/jobs/tables.py
+  3. what it reads: layers/sitejobs/sitejobs/schema/site.py, bundle.py and layers/sitejobs/sitejobs/jobs/tables.py
   4. what it waits for: layers/sitejobs/sitejobs/workflows/graph.py; without part="named" `sitejobs all` runs it
   5. its tests: tests/«PACKAGE»/test_«MODULE».py, its change in tests/promises/described.py
 Then: make docs; make format; make check; make test ARGS="-k '«NAME» or «MODULE»'"

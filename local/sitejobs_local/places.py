@@ -4,5 +4,4 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "template.yaml"
-MIGRATIONS = REPOSITORY / "migrations"
 SITE_SCHEMA = REPOSITORY / "local" / "site-schema.sql"

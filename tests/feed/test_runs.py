@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs.job import PagedJob
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.roles import role_script
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.databases import site_database

@@ -14,7 +14,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.roles import role_script
 from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home

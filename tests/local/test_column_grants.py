@@ -12,8 +12,8 @@ from sitejobs.catalog import JOBS
 from sitejobs.jobs.job import PagedJob
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.check import check
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.check import check
+from sitejobs.schema.roles import role_script
 from sitejobs_local.database.postgres import Server
 from tests.databases import populated_database
 from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job

@@ -10,11 +10,11 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.check import Finding, check, missing_tables
-from sitejobs_local.contract.model import Jobs
-from sitejobs_local.contract.roles import role_script
-from sitejobs_local.contract.site import EXTENSIONS, MEDIA, SITE_TABLES
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.check import Finding, check, missing_tables
+from sitejobs.schema.model import Jobs
+from sitejobs.schema.roles import role_script
+from sitejobs.schema.site import EXTENSIONS, MEDIA, SITE_TABLES
 from sitejobs_local.database import migrations
 
 EVERY_JOB = sorted({job for table in SITE_TABLES for job in table.jobs or ()})
@@ -228,8 +228,8 @@ def test_migrations_that_are_not_recorded_are_named(site: Connection) -> None:
 
 
 def test_an_old_server_is_a_warning(site: Connection) -> None:
-    from sitejobs_local.contract import check as module
-    from sitejobs_local.contract.inspect import Found
+    from sitejobs.schema import check as module
+    from sitejobs.schema.inspect import Found
 
     found = Found(120_005, "site", "db", ("public",), frozenset(), {}, {})
     (finding,) = module._Comparison(found, ("match-scores",), ()).findings([])

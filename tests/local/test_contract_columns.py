@@ -10,9 +10,9 @@ from psycopg import Connection
 from sitejobs.catalog import JOBS
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.check import check
-from sitejobs_local.contract.model import Column, Table
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.check import check
+from sitejobs.schema.model import Column, Table
+from sitejobs.schema.site import SITE_TABLES
 from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job
 
 

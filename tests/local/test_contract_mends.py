@@ -13,8 +13,8 @@ from sitejobs.catalog import JOBS
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.check import Finding, check
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.check import Finding, check
+from sitejobs.schema.site import SITE_TABLES
 from sitejobs_local.database import migrations
 from sitejobs_local.places import REPOSITORY
 from tests.local.every_job import JOBS_IN_ORDER, run_job

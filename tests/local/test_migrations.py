@@ -9,8 +9,9 @@ from psycopg import Connection
 
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
+from sitejobs.schema.migrations import MIGRATIONS
 from sitejobs_local.database import migrations
-from sitejobs_local.places import MIGRATIONS, SITE_SCHEMA
+from sitejobs_local.places import SITE_SCHEMA
 from tests.local.command import environment, sitejobs
 
 

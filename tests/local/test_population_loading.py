@@ -20,7 +20,7 @@ from tests.limits import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 12, 34, 56, 789_000, tzinfo=UTC)
-SCHEMA = (ROOT / "local/site-schema.sql", ROOT / "migrations/0003_user_trait.sql")
+SCHEMA = (ROOT / "local/site-schema.sql", ROOT / "layers/sitejobs/sitejobs/migrations/0003_user_trait.sql")
 
 
 @pytest.fixture

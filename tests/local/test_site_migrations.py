@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.site import SITE_TABLES
 from sitejobs_local.database import migrations
 
 # Objects of any kind that depend on a table of the site's, but for what belongs to the table itself: its own indexes,
@@ -68,7 +68,7 @@ def test_no_object_of_the_bundle_depends_on_a_table_of_the_site(database_url: st
 
 @pytest.mark.parametrize("table", SITE_TABLES, ids=lambda table: table.name)
 def test_the_site_changes_and_drops_every_column_of_the_contract(site: Connection, table: object) -> None:
-    from sitejobs_local.contract.model import Table
+    from sitejobs.schema.model import Table
 
     assert isinstance(table, Table)
     place = f'"{table.name}"'

@@ -8,8 +8,8 @@ from typing import Any
 from psycopg import Connection
 
 from sitejobs.postgres.connection import connect
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.site import SITE_TABLES
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load

@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.matching.match_scores.old_rows import drop_rows
 from sitejobs.postgres.connection import connect
+from sitejobs.schema.migrations import MIGRATIONS
 from sitejobs_local.database import migrations
-from sitejobs_local.places import MIGRATIONS
 from tests.matching.random_sites import NOW, draw
 from tests.matching.running import Site
 from tests.matching.site_loading import load

@@ -11,11 +11,11 @@ from sitejobs.jobs.job import PagedJob
 from sitejobs.matching.compatibility import job as compatibility
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch
+from sitejobs.schema.model import Column, Table, needed
+from sitejobs.schema.site import SITE_TABLES
 from sitejobs.search import profile_search_index, searchable_user
 from sitejobs.traits import build_user_traits as user_traits
 from sitejobs.traits import user_interest_sets as interest_sets
-from sitejobs_local.contract.model import Column, Table, needed
-from sitejobs_local.contract.site import SITE_TABLES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)

@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.errors import DataError
 from psycopg.types.json import Jsonb
 
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.site import SITE_TABLES
 
 _TIMES = ("infinity", "-infinity", "0044-03-15 BC", "10000-01-01")
 _NUMBERS = ("NaN", "Infinity", "-Infinity", "1e308", "-1e308")

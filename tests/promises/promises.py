@@ -12,8 +12,8 @@ from typing import Any
 
 from sitejobs.errors import SuspiciousLoss
 from sitejobs.jobs.losses import LEAST_ROWS
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.roles import role_script
 from sitejobs_local.places import REPOSITORY
 from tests.promises.described import LATER, NOW, Described, described
 from tests.promises.shifting import ENTITIES, shift

@@ -7,8 +7,8 @@ from sitejobs.jobs.entry import JobEntry
 from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.options import PagedOptions
-from sitejobs_local.contract.roles import role_script
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.roles import role_script
+from sitejobs.schema.site import SITE_TABLES
 from tests.promises.described import NOW, Described
 from tests.promises.site import PromiseSite
 

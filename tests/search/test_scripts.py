@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
+from sitejobs.schema.migrations import MIGRATIONS
 from sitejobs.search.texts import keywords_of
 from sitejobs.writing import lower, plain
-from sitejobs_local.places import MIGRATIONS
 from tests.search.people import People
 
 LANGUAGES = {

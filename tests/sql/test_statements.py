@@ -11,9 +11,9 @@ import pytest
 
 import sitejobs
 from sitejobs.catalog import JOBS
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.model import needed
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.model import needed
+from sitejobs.schema.site import SITE_TABLES
 from tests.sql.columns_used import Used, used_by
 from tests.sql.golden import rendered, stored
 from tests.sql.statements import Statement, statements, unlisted

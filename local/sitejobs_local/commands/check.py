@@ -12,7 +12,7 @@ from sitejobs_local.commands.common import output
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sitejobs_local.contract.check import Finding, Report
+    from sitejobs.schema.check import Finding, Report
 
 
 @click.command(short_help="compare the database with what the jobs need of it, and say how to mend it")
@@ -22,7 +22,7 @@ def check(as_json: bool) -> int:
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
     from sitejobs.catalog import JOBS
-    from sitejobs_local.contract.check import check as compare
+    from sitejobs.schema.check import check as compare
     from sitejobs_local.database import migrations
     from sitejobs_local.database.target import open_target, prepare
 

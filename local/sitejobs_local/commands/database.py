@@ -90,7 +90,7 @@ def migrate(again: bool, printed: bool) -> None:
 def roles(role: str, schemas: tuple[str, ...], iam: bool, columns: bool) -> None:
     """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
     from sitejobs.catalog import JOBS
-    from sitejobs_local.contract.roles import DEFAULT_SCHEMAS, role_script
+    from sitejobs.schema.roles import DEFAULT_SCHEMAS, role_script
 
     script = role_script(role, list(JOBS), schemas or DEFAULT_SCHEMAS, with_iam=iam, by_column=columns)
     click.echo(script, nl=False)

@@ -157,7 +157,7 @@ def prepare(target: Target, connection: "Connection", jobs: Collection[str]) -> 
     ------
     InvalidInput : names the missing tables and the command that makes them.
     """
-    from sitejobs_local.contract.check import missing_tables
+    from sitejobs.schema.check import missing_tables
     from sitejobs_local.database import migrations
 
     if target.embedded:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from sitejobs_local.contract.inspect import Found, FoundColumn, FoundTable
-from sitejobs_local.contract.model import FAMILIES, Column, Jobs, Table, identifier
+from sitejobs.schema.inspect import Found, FoundColumn, FoundTable
+from sitejobs.schema.model import FAMILIES, Column, Jobs, Table, identifier
 
 Convert = Callable[[str], str]
 """From an SQL expression of the found type to one of the wanted type."""

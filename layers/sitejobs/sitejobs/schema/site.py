@@ -1,6 +1,6 @@
 """The site's own tables, and which of their columns each job reads. Views of these names serve as well."""
 
-from sitejobs_local.contract.model import Column, Extension, Index, Jobs, Table
+from sitejobs.schema.model import Column, Extension, Index, Jobs, Table
 
 MATCH_SCORES = "match-scores"
 COMPATIBILITY = "compatibility"

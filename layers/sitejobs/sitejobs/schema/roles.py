@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from sitejobs.postgres.connection import SESSION_SETTINGS
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.mend import grant, listed, literal
-from sitejobs_local.contract.model import Table, identifier, needed
-from sitejobs_local.contract.site import SITE_TABLES
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.mend import grant, listed, literal
+from sitejobs.schema.model import Table, identifier, needed
+from sitejobs.schema.site import SITE_TABLES
 
 DEFAULT_SCHEMAS: Final = ("public",)
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sitejobs_local.contract.model import Column, Extension, Index, Table, identifier
+from sitejobs.schema.model import Column, Extension, Index, Table, identifier
 
 if TYPE_CHECKING:
-    from sitejobs_local.contract.kinds import Convert, OddId
+    from sitejobs.schema.kinds import Convert, OddId
 
 PAGE = "docs/site-tables.md"
 NUMBER_IDS = f"-- views of these names that give each id a number: {PAGE}"

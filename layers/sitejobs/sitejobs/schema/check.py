@@ -8,12 +8,12 @@ from psycopg import Connection, errors
 
 from sitejobs.jobs.row_security import Hiding, hiding
 from sitejobs.jobs.tables import tables_of as layer_tables_of
-from sitejobs_local.contract import mend
-from sitejobs_local.contract.bundle import BUNDLE_TABLES
-from sitejobs_local.contract.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect, reached
-from sitejobs_local.contract.kinds import converted, fits, is_odd_id, odd_ids, wanted
-from sitejobs_local.contract.model import Column, Index, Jobs, Table, identifier, needed, needing
-from sitejobs_local.contract.site import EXTENSIONS, SITE_TABLES
+from sitejobs.schema import mend
+from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect, reached
+from sitejobs.schema.kinds import converted, fits, is_odd_id, odd_ids, wanted
+from sitejobs.schema.model import Column, Index, Jobs, Table, identifier, needed, needing
+from sitejobs.schema.site import EXTENSIONS, SITE_TABLES
 
 OLDEST_SERVER = 130_000
 

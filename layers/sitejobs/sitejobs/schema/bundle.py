@@ -3,8 +3,8 @@
 They are listed because a database may hold older tables of the same names: CREATE TABLE IF NOT EXISTS passes them over.
 """
 
-from sitejobs_local.contract.model import Column, Index, Table
-from sitejobs_local.contract.site import (
+from sitejobs.schema.model import Column, Index, Table
+from sitejobs.schema.site import (
     AFFINITY,
     COMPATIBILITY,
     FEATURES,
