@@ -147,6 +147,6 @@ def _interest_bits(crowd: People, table: Table) -> NDArray[np.uint64]:
 
 
 def _numbers(texts: list[str | None]) -> Ints:
-    """A number for each different text but for case, 0 for none and for an empty one."""
+    """A number for each different text, 0 for none and for an empty one."""
     found: dict[str, int] = {}
-    return np.array([found.setdefault(text.lower(), len(found) + 1) if text else 0 for text in texts], dtype=np.int64)
+    return np.array([found.setdefault(text, len(found) + 1) if text else 0 for text in texts], dtype=np.int64)
