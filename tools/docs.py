@@ -25,7 +25,14 @@ from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs.workflows.catalog import WORKFLOWS
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.commands.jobs import flags_of
+from sitejobs_local.cost.estimate import Machine, machines_of, month, watching
+from sitejobs_local.cost.levers import levers
+from sitejobs_local.cost.prices import prices
+from sitejobs_local.cost.ranges import Range
+from sitejobs_local.cost.rates import read_rates
+from sitejobs_local.cost.schedules import Schedule, schedules_of
 from sitejobs_local.template.loops import read_template
+from sitejobs_local.template.template import load_template
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -154,6 +161,44 @@ def schedules_of_template() -> str:
     return table(("what runs", "when (UTC)", "input of `all`", "its rule", "alarm after"), rows)
 
 
+USERS, CHANGED = 1_000_000, 0.01
+"""The site of the tables about costs."""
+
+
+def month_of_the_schedules() -> str:
+    """What a month costs, by schedule."""
+    schedules, machines, template = _reckoned()
+    by_when: dict[tuple[str, str], Range] = {}
+    for each in month(schedules, machines, read_rates(), USERS, CHANGED, prices()):
+        key = each.when, each.job
+        by_when[key] = by_when.get(key, Range(0, 0)) + each.dollars
+    watched = watching(template["Resources"], len(JOBS), prices()).dollars
+    rows = [(job, when, _dollars(dollars)) for (when, job), dollars in by_when.items()]
+    total = sum(by_when.values(), Range(watched, watched))
+    return table(
+        ("job", "when", "$ a month"),
+        [*rows, ("watching", "", f"{watched:,.2f}"), ("**together**", "", f"**{_dollars(total)}**")],
+    )
+
+
+def levers_of_the_bill() -> str:
+    """What the month would cost without each thing that lowers it."""
+    schedules, machines, template = _reckoned()
+    found = levers(schedules, machines, read_rates(), template["Resources"], USERS, CHANGED, prices())
+    rows = [(it.name, f"{it.without:,.0f}", f"{it.now:,.0f}") for it in found]
+    return table(("lever", "$ a month without it", "with it"), rows)
+
+
+def _reckoned() -> tuple[list[Schedule], dict[str, Machine], JsonObject]:
+    document = read_template(ROOT / "template.yaml")
+    return list(schedules_of(document)), machines_of(load_template(ROOT / "template.yaml"), JOBS), document
+
+
+def _dollars(value: Range) -> str:
+    low, high = f"{value.low:,.2f}", f"{value.high:,.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def _alarm_after(alarm: JsonObject) -> str:
     if alarm["TreatMissingData"] == "breaching":
         return f"{alarm['EvaluationPeriods']} hours without a start"
@@ -180,6 +225,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
         for name, workflow in WORKFLOWS.items()
         if list(flags_of(workflow.options))
     },
+    ("docs/cost.md", "month"): month_of_the_schedules,
+    ("docs/cost.md", "levers"): levers_of_the_bill,
     ("docs/workflows.md", "graph"): graph_of_the_jobs,
     ("docs/workflows.md", "schedules"): schedules_of_template,
     ("docs/search.md", "search"): sql_of_search,

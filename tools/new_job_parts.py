@@ -312,4 +312,4 @@ NEXT = """
   4. what it waits for: layers/sitejobs/sitejobs/workflows/graph.py; without part="named" `sitejobs all` runs it
   5. its tests: tests/«PACKAGE»/test_«MODULE».py, its change in tests/promises/described.py
 Then: make docs; make format; make check; make test ARGS="-k '«NAME» or «MODULE»'"
-What runs cost: python tools/measure_rates.py"""
+What runs cost: make bench ARGS=rates"""

@@ -19,6 +19,7 @@ from sitejobs_local.commands.feed import feed
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
 from sitejobs_local.commands.quality import quality
+from sitejobs_local.commands.redrive import redrive
 from sitejobs_local.commands.runs import runs
 from sitejobs_local.commands.search import search
 from sitejobs_local.commands.upload import upload
@@ -77,7 +78,21 @@ def sitejobs(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (population, matches, quality, search, feed, upload, runs, cost, demo, check, bucket_events, db):
+for _command in (
+    population,
+    matches,
+    quality,
+    search,
+    feed,
+    upload,
+    runs,
+    cost,
+    demo,
+    check,
+    bucket_events,
+    redrive,
+    db,
+):
     sitejobs.add_command(_command)
 
 

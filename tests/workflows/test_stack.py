@@ -22,8 +22,8 @@ AS_READ = load_template(ROOT / "template.yaml")
 RULES = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::Events::Rule"}
 RULES = {name: it for name, it in RULES.items() if "ScheduleExpression" in it}
 LARGE_PAGES: dict[str, dict[str, int]] = {
-    "match-scores": {"batchSize": 2000, "pauseMs": 0},
-    "compatibility": {"batchSize": 2000},
+    "match-scores": {"batchSize": 500, "pauseMs": 0},
+    "compatibility": {"batchSize": 1000},
     "build-user-traits": {"batchSize": 5000},
     "user-interest-sets": {"batchSize": 5000},
     "searchable-user": {"batchSize": 10_000},
@@ -41,7 +41,10 @@ EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "only": ["match-scores", "compatibility"],
             "incremental": True,
-            "paging": {"match-scores": LARGE_PAGES["match-scores"], "compatibility": {"batchSize": 1000}},
+            "paging": {
+                "match-scores": {"batchSize": 1000, "pauseMs": 0},
+                "compatibility": LARGE_PAGES["compatibility"],
+            },
         },
     ),
     "FeedRule": (

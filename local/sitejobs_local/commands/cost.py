@@ -37,10 +37,11 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     database, the network (NAT, endpoints), traces, taxes, free tiers and discounts.
     """
     from sitejobs.catalog import JOBS
-    from sitejobs_local.cost.estimate import full_run, incremental_run, machines_of, month, watching
+    from sitejobs_local.cost.estimate import first_run, incremental_run, machines_of, month, watching
+    from sitejobs_local.cost.needs import too_small_for
     from sitejobs_local.cost.prices import prices
     from sitejobs_local.cost.rates import read_rates
-    from sitejobs_local.cost.schedules import schedules_of
+    from sitejobs_local.cost.schedules import paging_of, schedules_of
     from sitejobs_local.places import TEMPLATE
     from sitejobs_local.template.loops import read_template
     from sitejobs_local.template.template import load_template
@@ -51,15 +52,18 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     wanted = {name: entry for name, entry in JOBS.items() if job in (None, name)}
     machines = machines_of(load_template(TEMPLATE), wanted)
     unknown = sorted(set(machines) - set(rates.jobs))
+    document = read_template(TEMPLATE)
+    schedules = list(schedules_of(document))
     full, incremental = [], []
     for name in (name for name in machines if name in rates.jobs):
         sizes = rates.jobs[name]
-        full.append(full_run(name, machines[name], sizes, users, listed))
-        incremental.append(incremental_run(name, machines[name], sizes, users, changed / 100, listed))
-    document = read_template(TEMPLATE)
-    scheduled = list(month(schedules_of(document), machines, rates, users, changed / 100, listed))
+        full.append(first_run(machines[name], sizes, users, listed))
+        given = paging_of(schedules, name, incremental=True)
+        incremental.append(incremental_run(machines[name], sizes, users, changed / 100, listed, given))
+    scheduled = list(month(schedules, machines, rates, users, changed / 100, listed))
     watched = watching(document["Resources"], len(JOBS), listed)
-    found = _Costs(users, changed, listed, rates, full, incremental, scheduled, watched, unknown)
+    short = list(too_small_for(users, machines, schedules)) if "match-scores" in machines else []
+    found = _Costs(users, changed, listed, rates, full, incremental, scheduled, watched, unknown, short)
     if as_json:
         click.echo(json.dumps(_as_json(found)))
     else:
@@ -68,7 +72,10 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class _Costs:
-    """All estimates that the command shows; `unknown` are the jobs without measured rates."""
+    """All estimates that the command shows; `unknown` are the jobs without measured rates.
+
+    `short`: what the template has too little of for such a site.
+    """
 
     users: int
     changed: float
@@ -79,6 +86,7 @@ class _Costs:
     scheduled: "list[Scheduled]"
     watched: "Watching"
     unknown: list[str]
+    short: list[str]
 
 
 def _as_json(costs: _Costs) -> dict[str, object]:
@@ -93,14 +101,17 @@ def _as_json(costs: _Costs) -> dict[str, object]:
         "month": [{**asdict(each), "dollars": asdict(each.dollars)} for each in costs.scheduled],
         "watching": asdict(costs.watched),
         "notMeasured": costs.unknown,
+        "tooSmall": costs.short,
     }
 
 
 def _print(costs: _Costs) -> None:
     console = output()
-    console.print(_runs(f"a full run, {costs.users:,} users", costs.full))
-    console.print(_runs(f"an incremental run, {costs.changed:g} % changed", costs.incremental))
+    console.print(_runs(f"a first full run, {costs.users:,} users", costs.full))
+    console.print(_runs(f"an incremental run as schedules start it, {costs.changed:g} % changed", costs.incremental))
     console.print(_month(costs.scheduled, costs.watched))
+    for each in costs.short:
+        console.print(f"too small for match-scores: {each}", style="bold", markup=False, highlight=False)
     if costs.unknown:
         console.print(f"not measured, so not estimated: {', '.join(costs.unknown)}", markup=False, highlight=False)
     console.print(_sources(costs.prices, costs.rates), style="dim", markup=False, highlight=False)

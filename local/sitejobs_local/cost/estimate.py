@@ -1,8 +1,8 @@
 """Time and costs of a run of each job on a site of a given size, and of a month of the schedules.
 
-Counts (pages, state transitions, requests) follow from the definition; seconds are extrapolated from those measured on
-two smaller sites. Lambda gives a function with less than 1,769 MB only part of a processor. The lower estimate takes
-all of its time for waiting, which memory does not change, the higher one for computing.
+Counts (pages, state transitions, requests) follow from the definitions; seconds are extrapolated from those measured on
+two smaller sites. Lambda gives a function with less than 1,769 MB only part of a processor: what it computes takes
+longer then, what it waits for the database does not.
 """
 
 import math
@@ -11,31 +11,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.keyed import LOOK, SCAN, ranges_a_page
+from sitejobs_local.cost.extrapolation import Work, work_of, work_of_change
+from sitejobs_local.cost.paging import Paging, paging
 from sitejobs_local.cost.prices import Prices
 from sitejobs_local.cost.ranges import Range
-from sitejobs_local.cost.rates import Rates, RunRate, SizeRate
+from sitejobs_local.cost.rates import Rates, SizeRate, Taken
 from sitejobs_local.cost.schedules import Schedule
-from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
+from sitejobs_local.cost.steps import (
+    chapters_of,
+    requests_of,
+    requests_of_workflow,
+    transitions_of,
+    transitions_of_workflow,
+)
 from sitejobs_local.template.resources import Function, Template
 
 WHOLE_CORE_MB = 1769
 """Memory with which a function has one processor."""
-METRICS_A_JOB, METRICS_OF_ALL = 12, 6
-"""Series that a job's functions report (counts, its runs by outcome, its time), and those of all together."""
+METRICS_A_JOB, METRICS_OF_ALL = 1, 2
+"""Series that are always reported: the time of each job's runs; the share of the time limit, and calls near it.
+
+Those of failures are reported, and paid for, in hours with failures.
+"""
 SMALL_CALL_SECONDS = 0.05
-"""Of a call of Record or Finish: two short transactions."""
+"""Of a call of Record, Finish or a workflow's step: two short transactions."""
+TRIP_SECONDS = 0.001
+"""Between a function and a database in the same zone or a neighbouring one, at most."""
+PLATFORM_LOG_BYTES = 350
+"""What Lambda itself logs of a call: START, END and REPORT."""
+WORKFLOW = "all"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A job's functions as template.yaml has them, with the default pause after a page in seconds."""
+    """A job's functions as template.yaml has them."""
 
+    entry: JobEntry
     plan: Function
     batch: Function
     small: Function
-    pause_seconds: float
-    concurrency: int
 
 
 @dataclass(frozen=True)
@@ -87,54 +101,47 @@ def machines_of(template: Template, jobs: Mapping[str, JobEntry]) -> dict[str, M
     found = {}
     for name, entry in jobs.items():
         given = template.state_machine(name).substitutions
-        defaults = {field: info.default for field, info in entry.options.model_fields.items()}
         found[name] = Machine(
+            entry=entry,
             plan=by_arn[given["PlanFunctionArn"]],
             batch=by_arn[given["BatchFunctionArn"]],
             small=by_arn[given["RecordFunctionArn"]],
-            pause_seconds=defaults.get("pause_ms", 0) / 1000,
-            concurrency=defaults.get("max_concurrency", 1),
         )
     return found
 
 
-def full_run(job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, prices: Prices) -> RunEstimate:
-    """A run for everybody."""
-    largest = sizes[-1]
-    keys = math.ceil(largest.full.keys * users / largest.users)
-    pages = math.ceil(keys * largest.full.pages / max(largest.full.keys, 1))
-    plan = _line([(size.users, size.full.plan_seconds) for size in sizes], users)
-    batch = keys * _power([(size.users, _a_key(size.full)) for size in sizes], users)
-    return _estimate(job, machine, sizes, users, prices, keys, pages, plan, batch)
+def first_run(machine: Machine, sizes: Sequence[SizeRate], users: int, prices: Prices) -> RunEstimate:
+    """A run for everybody with the default options, on a site that has no results yet."""
+    work = work_of(sizes, users, lambda size: size.first)
+    assert work is not None
+    pages = paging(machine.entry, {})
+    return _estimate(machine, sizes[-1], users, prices, work, pages, pages.full(work.keys))
+
+
+def full_run(
+    machine: Machine, sizes: Sequence[SizeRate], users: int, prices: Prices, options: Mapping[str, Any]
+) -> RunEstimate:
+    """A run for everybody over results, with these options for its pages."""
+    work = work_of(sizes, users, lambda size: size.full)
+    assert work is not None
+    pages = paging(machine.entry, options)
+    return _estimate(machine, sizes[-1], users, prices, work, pages, pages.full(work.keys))
 
 
 def incremental_run(
-    job: str, machine: Machine, sizes: Sequence[SizeRate], users: int, changed: float, prices: Prices
+    machine: Machine,
+    sizes: Sequence[SizeRate],
+    users: int,
+    changed: float,
+    prices: Prices,
+    options: Mapping[str, Any],
 ) -> RunEstimate:
-    """An incremental run: it scans all keys and computes the share `changed` of them as a full run does.
-
-    A job without incremental runs has a full one.
-    """
-    full = full_run(job, machine, sizes, users, prices)
-    fresh = [(size.users, size.fresh) for size in sizes if size.fresh is not None]
-    if len(fresh) < len(sizes):
-        return full
-    looking = _looking(fresh[-1][1], full.keys, sizes[-1].full.keys, machine.concurrency)
-    plan = _line([(size, rate.plan_seconds) for size, rate in fresh], users)
-    batch = _line([(size, rate.batch_seconds) for size, rate in fresh], users) + changed * full.batch_seconds
-    pages = looking + math.ceil(changed * (full.pages - _parts(sizes[-1], users)))
-    return _estimate(job, machine, sizes, users, prices, full.keys, pages, plan, batch)
-
-
-def _looking(rate: RunRate, keys: int, measured: int, functions: int) -> int:
-    """Pages that look at so many keys, where `rate` is of a run that looked at those `measured`.
-
-    Those of most keyed jobs grow with the site. A job that had more pages than these would has them of a fixed size.
-    """
-    if not 0 < rate.pages <= math.ceil(measured / LOOK):
-        return rate.pages * keys // max(measured, 1)
-    ranges = math.ceil(keys / LOOK)
-    return math.ceil(ranges / ranges_a_page(ranges, SCAN // LOOK, functions))
+    """An incremental run after the share `changed` of the users has changed. A job without them has a full one."""
+    work = work_of_change(sizes, users, changed)
+    if work is None:
+        return full_run(machine, sizes, users, prices, options)
+    pages = paging(machine.entry, options)
+    return _estimate(machine, sizes[-1], users, prices, work, pages, pages.incremental(work.keys, changed))
 
 
 def month(
@@ -145,72 +152,85 @@ def month(
     changed: float,
     prices: Prices,
 ) -> Iterator[Scheduled]:
-    """Every scheduled run of a job that was measured."""
+    """Every scheduled run of a job that was measured, and of the workflow that starts them."""
     for schedule in schedules:
-        for job in schedule.jobs:
-            if job not in machines or job not in rates.jobs:
-                continue
-            machine, sizes = machines[job], rates.jobs[job]
+        known = [job for job in schedule.jobs if job in machines and job in rates.jobs]
+        for job in known:
+            machine, sizes, options = machines[job], rates.jobs[job], schedule.paging.get(job, {})
             if schedule.incremental:
-                run = incremental_run(job, machine, sizes, users, changed, prices)
+                run = incremental_run(machine, sizes, users, changed, prices, options)
             else:
-                run = full_run(job, machine, sizes, users, prices)
+                run = full_run(machine, sizes, users, prices, options)
             yield Scheduled(job, schedule.when, schedule.runs_a_month, run)
+        if all(job in machines for job in schedule.jobs):
+            run = _workflow(machines[schedule.jobs[0]].small, len(schedule.jobs), prices)
+            yield Scheduled(WORKFLOW, schedule.when, schedule.runs_a_month, run)
 
 
 def watching(resources: Mapping[str, Any], jobs: int, prices: Prices) -> Watching:
     """Alarms, dashboards and metrics of a template's resources."""
     kinds = [resource["Type"] for resource in resources.values()]
-    alarms, dashboards = kinds.count("AWS::CloudWatch::Alarm"), kinds.count("AWS::CloudWatch::Dashboard")
-    metrics = METRICS_A_JOB * jobs + METRICS_OF_ALL
-    dollars = prices["alarm"].of(alarms) + prices["dashboard"].of(dashboards) + prices["metric"].of(metrics)
-    return Watching(alarms, dashboards, metrics, dollars)
+    alarms, composite = kinds.count("AWS::CloudWatch::Alarm"), kinds.count("AWS::CloudWatch::CompositeAlarm")
+    dashboards, metrics = kinds.count("AWS::CloudWatch::Dashboard"), METRICS_A_JOB * jobs + METRICS_OF_ALL
+    dollars = prices["alarm"].of(alarms) + prices["composite_alarm"].of(composite)
+    dollars += prices["dashboard"].of(dashboards) + prices["metric"].of(metrics)
+    return Watching(alarms + composite, dashboards, metrics, dollars)
+
+
+def _workflow(small: Function, jobs: int, prices: Prices) -> RunEstimate:
+    """A run of `all` beside the runs of its jobs."""
+    requests, transitions = requests_of_workflow(jobs), transitions_of_workflow(jobs)
+    seconds = requests * SMALL_CALL_SECONDS
+    gb_seconds = Range(seconds, seconds) * (small.memory / 1024)
+    log_gb = requests * 2 * PLATFORM_LOG_BYTES / 2**30
+    return _priced(WORKFLOW, 0, 0, transitions, requests, 0.0, seconds, gb_seconds, (0.0, 0), log_gb, prices)
 
 
 def _estimate(
+    machine: Machine, largest: SizeRate, users: int, prices: Prices, work: Work, paged: Paging, pages: int
+) -> RunEstimate:
+    parts = _parts(largest, users)
+    requests, transitions = requests_of(pages, parts), transitions_of(pages, parts)
+    pauses = paged.pause_seconds * (pages + parts)
+    small = (chapters_of(pages, parts) + 1) * SMALL_CALL_SECONDS
+    gb_seconds = _billed(work.batch, machine.batch) + _billed(work.plan, machine.plan)
+    gb_seconds = gb_seconds + pauses * machine.batch.memory / 1024 + small * machine.small.memory / 1024
+    storage = _storage(largest, users, paged.concurrency, parts)
+    log_gb = (work.log_bytes_a_call + PLATFORM_LOG_BYTES) * requests / 2**30
+    plan_seconds = work.plan.computes + work.plan.waits
+    batch_seconds = work.batch.computes + work.batch.waits + pauses
+    return _priced(
+        machine.entry.name, work.keys, pages + parts, transitions, requests, plan_seconds, batch_seconds, gb_seconds,
+        storage, log_gb, prices,
+    )  # fmt: skip
+
+
+def _priced(
     job: str,
-    machine: Machine,
-    sizes: Sequence[SizeRate],
-    users: int,
-    prices: Prices,
     keys: int,
     pages: int,
+    transitions: int,
+    requests: int,
     plan_seconds: float,
     batch_seconds: float,
+    gb_seconds: Range,
+    storage: tuple[float, int],
+    log_gb: float,
+    prices: Prices,
 ) -> RunEstimate:
-    largest = sizes[-1]
-    parts = _parts(largest, users)
-    waiting = machine.pause_seconds * (pages + parts)
-    small = (chapters_of(pages, parts) + 1) * SMALL_CALL_SECONDS
-    gb_seconds = (
-        _billed(batch_seconds, machine.batch, waiting)
-        + _billed(plan_seconds, machine.plan)
-        + _billed(small, machine.small)
-    )
-    gets, puts = _storage(largest, users, machine.concurrency, parts)
-    requests, transitions = requests_of(pages, parts), transitions_of(pages, parts)
-    log_gb = largest.full.log_bytes / requests_of(largest.full.pages) * requests / 2**30
+    gets, puts = storage
     counts = {"request": requests, "transition": transitions, "get": gets, "put": puts, "log_gb": log_gb}
     dollars = gb_seconds * prices["gb_second"].dollars + sum(prices[name].of(count) for name, count in counts.items())
     return RunEstimate(
-        job=job,
-        keys=keys,
-        pages=pages + parts,
-        transitions=transitions,
-        requests=requests,
-        plan_seconds=plan_seconds,
-        batch_seconds=batch_seconds + waiting,
-        gb_seconds=gb_seconds,
-        gets=gets,
-        puts=puts,
-        log_gb=log_gb,
-        dollars=dollars,
+        job, keys, pages, transitions, requests, plan_seconds, batch_seconds, gb_seconds, gets, puts, log_gb, dollars
     )
 
 
-def _billed(seconds: float, function: Function, waiting: float = 0.0) -> Range:
+def _billed(taken: Taken, function: Function) -> Range:
+    """GB-seconds, without and with the way to the database and back."""
     slower = max(1.0, WHOLE_CORE_MB / function.memory)
-    return Range(seconds + waiting, seconds * slower + waiting) * (function.memory / 1024)
+    seconds = taken.computes * slower + taken.waits
+    return Range(seconds, seconds + taken.trips * TRIP_SECONDS) * (function.memory / 1024)
 
 
 def _parts(size: SizeRate, users: int) -> int:
@@ -240,25 +260,3 @@ def snapshot_gets(snapshot_bytes: float, users: int, concurrency: int) -> float:
     from sitejobs.matching.snapshot.file import READ_BYTES
 
     return concurrency * (snapshot_bytes / READ_BYTES + users / SEGMENT_USERS + 3)
-
-
-def _a_key(rate: RunRate) -> float:
-    return rate.batch_seconds / max(rate.keys, 1)
-
-
-def _line(points: Sequence[tuple[int, float]], users: int) -> float:
-    """Linear extrapolation through the two largest sites, never below the smaller one's value."""
-    if len(points) == 1:
-        return points[0][1] * users / points[0][0]
-    (users_before, before), (users_last, last) = points[-2:]
-    slope = max((last - before) / (users_last - users_before), 0.0)
-    return last + slope * (users - users_last) if users > users_last else min(last, before + slope * users)
-
-
-def _power(points: Sequence[tuple[int, float]], users: int) -> float:
-    """Extrapolation as a power of the users through the two largest sites; a value that has not grown stays."""
-    (users_before, before), (users_last, last) = points[0], points[-1]
-    if last <= before or before <= 0 or users <= users_last:
-        return last
-    exponent = math.log(last / before) / math.log(users_last / users_before)
-    return float(last * (users / users_last) ** min(exponent, 1.0))

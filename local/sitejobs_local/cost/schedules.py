@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput
 from sitejobs.options import parse_options
 from sitejobs.workflows.options import AllOptions
@@ -21,12 +22,23 @@ _EVERY = {1: "every minute", 60: "hourly", 1440: "daily", 10_080: "weekly"}
 
 @dataclass(frozen=True)
 class Schedule:
-    """A rule that starts `all`: the jobs that this runs, how often, in words or as the expression has it."""
+    """A rule that starts `all`: the jobs that this runs, how often, in words or as the expression has it.
+
+    paging : options of single jobs, as the rule's input has them.
+    """
 
     jobs: tuple[str, ...]
     incremental: bool
     when: str
     runs_a_month: float
+    paging: Mapping[str, JsonObject] = field(default_factory=dict)
+
+
+def paging_of(schedules: Iterable[Schedule], job: str, *, incremental: bool) -> JsonObject:
+    """The options with which the first of these schedules starts such runs of a job, or else any runs of it."""
+    found = [it for it in schedules if job in it.jobs]
+    chosen = [it for it in found if it.incremental is incremental] or found
+    return dict(chosen[0].paging.get(job, {})) if chosen else {}
 
 
 def schedules_of(document: Mapping[str, Any]) -> Iterator[Schedule]:
@@ -44,7 +56,8 @@ def schedules_of(document: Mapping[str, Any]) -> Iterator[Schedule]:
         starts = starts_of(expression)
         for target in rule["Targets"]:
             options = parse_options(AllOptions, json.loads(target["Input"]))
-            yield Schedule(options.jobs(), options.incremental, _words(starts) or expression, len(starts) / 12)
+            when = _words(starts) or expression
+            yield Schedule(options.jobs(), options.incremental, when, len(starts) / 12, options.paging)
 
 
 def starts_of(expression: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""How many steps and calls a run of statemachines/paged-job.asl.json takes."""
+"""How many steps and calls a run takes, by the definitions in statemachines/."""
 
 import math
 
@@ -10,6 +10,10 @@ STEPS_A_CHAPTER = 5
 """Plan, Planned?, Pages, Record, More?"""
 STEPS_A_RUN = 5
 """Start, Finish, Succeeded?, Succeeded, and the end of the execution."""
+STEPS_A_WORKFLOW = 8
+"""Start, Plan, Planned?, Jobs, Finish, Succeeded?, Succeeded, and the end of the execution."""
+STEPS_A_JOB = 5
+"""The start of a job's own workflow-job, Job, Ended, Others, and its end."""
 
 
 def chapters_of(pages: int, parts: int = 0) -> int:
@@ -25,3 +29,13 @@ def transitions_of(pages: int, parts: int = 0) -> int:
 def requests_of(pages: int, parts: int = 0) -> int:
     """Calls of Lambda functions: a Batch a page, Plan and Record a chapter, and Finish."""
     return pages + parts + 2 * chapters_of(pages, parts) + 1
+
+
+def transitions_of_workflow(jobs: int) -> int:
+    """State transitions of a workflow beside those of its jobs."""
+    return STEPS_A_WORKFLOW + STEPS_A_JOB * jobs
+
+
+def requests_of_workflow(jobs: int) -> int:
+    """Calls of a workflow: Plan, Finish, and the end of each job."""
+    return 2 + jobs

@@ -1,5 +1,6 @@
 """What all handlers share: logging, tracing, metrics, and errors with names that the state machines know."""
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -14,6 +15,10 @@ from sitejobs.postgres.connection import translated_errors
 Handler = Callable[[JsonObject, LambdaContext], JsonObject]
 
 logger = Logger()
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # What the jobs log, in the same form; otherwise Lambda would print it as plain text.
+    logging.getLogger("sitejobs").addHandler(logger.registered_handler)
+    logging.getLogger("sitejobs").propagate = False
 
 
 def entry(function: Callable[[JsonObject], JsonObject]) -> Handler:

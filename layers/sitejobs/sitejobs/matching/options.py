@@ -75,6 +75,13 @@ class SnapshotVariables(Variables):
     )
 
 
+class RoomVariables(Variables):
+    """What the functions of match-scores have, which Lambda and the template say; 0 if nobody does."""
+
+    memory_mb: int = Field(default=0, alias="AWS_LAMBDA_FUNCTION_MEMORY_SIZE", description="MB of memory", ge=0)
+    storage_mb: int = Field(default=0, alias="WORK_STORAGE_MB", description="MB of /tmp", ge=0)
+
+
 class CompatibilityVariables(Variables):
     """The COMPATIBILITY_* variables."""
 

@@ -5,6 +5,9 @@ SELECT COALESCE((
         WHERE u."id" = v."userId" AND u."deletedAt" IS NULL AND p."deletedAt" IS NULL)), 0),
     (SELECT COALESCE(sum("rows"), 0) FROM "MatchScoreViewer");
 
+-- COUNT_USERS
+SELECT count(*) FROM "User";
+
 -- _READ_USER_STATE
 SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
        EXISTS (SELECT FROM "MatchScoreViewer" v WHERE v."userId" = %(user_id)s AND v."rows" > 0)

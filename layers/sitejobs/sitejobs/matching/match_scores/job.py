@@ -1,5 +1,6 @@
 """match-scores: Plan sees to a snapshot of the population and cuts the pages, a batch scores and writes one."""
 
+import logging
 from dataclasses import replace
 from typing import Any, Final, LiteralString
 
@@ -7,16 +8,21 @@ from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
+from sitejobs.jobs.keyed import COUNT_USERS
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
 from sitejobs.matching.match_scores.preparing import is_of_parts, parts_before, prepare, take_part
-from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions
+from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions, RoomVariables
 from sitejobs.matching.passed_over import SCORED, count_passed_over, note_passed_over
 from sitejobs.matching.scoring.parameters import Parameters, read_parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.file import StoredSnapshot
+from sitejobs.matching.snapshot.needs import Room, needed, too_small
+from sitejobs.variables import read_environment
+
+_LOG = logging.getLogger(__name__)
 
 _READ_USER_STATE: Final[LiteralString] = """
 SELECT u."id" IS NOT NULL AND u."deletedAt" IS NULL,
@@ -90,10 +96,21 @@ def _begun(resources: Resources, run: Run, options: MatchScoresOptions) -> JsonO
     """What the run's pages share from the start."""
     guard(resources, run, options, LOSSES, {})
     parameters = read_parameters(resources.environment, options.top_k)
-    return {
-        "parameters": parameters.to_json(),
-        **count_passed_over(resources.database.connection(), SCORED),
-    }
+    connection = resources.database.connection()
+    short = _too_small(resources, run, connection, options.batch_size)
+    return {"parameters": parameters.to_json(), **count_passed_over(connection, SCORED)} | short
+
+
+def _too_small(resources: Resources, run: Run, connection: Connection, batch_size: int) -> JsonObject:
+    """What the functions have too little of for a site of this size: told before they end for the lack of it."""
+    row = connection.execute(COUNT_USERS).fetchone()
+    assert row is not None
+    users, room = int(row[0]), read_environment(RoomVariables, resources.environment)
+    there = Room(plan=room.memory_mb, storage=room.storage_mb)
+    found = list(too_small(there, needed(users, batch_size, work_files.part_users(resources.environment)), users))
+    if found:
+        _LOG.warning("too small for the site", extra={"run_id": run.id, "too_small": found})
+    return {"tooSmall": found} if found else {}
 
 
 def _taken(
@@ -108,14 +125,19 @@ def _taken(
     context = begun | {"snapshot": stored.key, "users": stored.users + stored.without_profile}
     if parts:
         context["parts"] = parts
+    short = "; ".join(begun.get("tooSmall", ())) or None
     if not options.incremental:
-        return context, None
+        return context, short
     changes = find_changes(resources, run, Parameters.from_json(begun["parameters"]), stored)
     if changes is None:
-        return context, "no earlier run to compare with: everyone was computed"
+        return context, _joined("no earlier run to compare with: everyone was computed", short)
     context["changes"] = f"{stored.key}.changes"
     store_changes(resources, context["changes"], changes)
-    return context, None if changes.any else "nothing has changed since the last run"
+    return context, _joined(None if changes.any else "nothing has changed since the last run", short)
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None
 
 
 def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user_id: int, cursor: Any) -> Chapter:
