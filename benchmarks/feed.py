@@ -132,10 +132,16 @@ def _row(it: Figures) -> tuple[str, ...]:
     )
 
 
+def draw_matches(url: str) -> None:
+    """Give everybody 200 match scores, drawn at random."""
+    with connect(url) as connection:
+        connection.execute(_LISTS)
+        connection.execute(_VIEWERS)
+
+
 def _prepare(site: BenchSite, connection: Connection) -> int:
     """Give everybody match scores, and run the jobs before; returns how many posts there are."""
-    connection.execute(_LISTS)
-    connection.execute(_VIEWERS)
+    draw_matches(site.url)
     for job in BEFORE:
         site.command(job, "--json")
     connection.execute("VACUUM (ANALYZE)")

@@ -117,13 +117,13 @@ def _more(taken: Taken, before: tuple[float, float, int], after: tuple[float, fl
 
 @contextmanager
 def _counted(connection: Connection) -> Iterator[Meter]:
-    """Count the round trips of this process: psycopg waits once for each."""
+    """Count the round trips of this process: psycopg waits for each, and for each piece of a COPY, which is none."""
     meter = Meter(psutil.Process(connection.info.backend_pid))
     wait = Connection.wait
 
-    def counted(self: Connection, *given: Any, **named: Any) -> Any:
-        meter.trips += 1
-        return wait(self, *given, **named)
+    def counted(self: Connection, generator: Any, *given: Any, **named: Any) -> Any:
+        meter.trips += getattr(generator, "__name__", "") not in ("copy_to", "copy_from")
+        return wait(self, generator, *given, **named)
 
     Connection.wait = counted  # type: ignore[method-assign, assignment] # nothing else tells how often a session is asked
     try:

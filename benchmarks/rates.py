@@ -1,10 +1,14 @@
 """What runs of every job take, for `sitejobs cost`: `make bench ARGS=rates`.
 
-    python -m benchmarks rates --users 2000 10000
+    python -m benchmarks rates --users 4000 20000
+    python -m benchmarks rates --users 10000 80000 --jobs content-features affinity trending feed-presort
 
 Each size is a synthetic site in an embedded PostgreSQL of its own. Every job runs four times: whole without results,
 incrementally with nothing changed and after a hundredth of the users has changed, and whole over results. All but the
 first run take the options of the template's schedules. The result is kept in local/sitejobs_local/cost/rates.json.
+
+With --jobs the others keep their rates. Feeds without match-scores have matches drawn at random, as on a large site:
+the fewer people two users of a batch share, the more a feed costs.
 """
 
 import platform
@@ -12,6 +16,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -19,18 +24,19 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from benchmarks.command import add_sites, command_parser, note
+from benchmarks.feed import draw_matches
 from benchmarks.one_process import OneProcess
 from benchmarks.site import LOSE_INTEREST, MOVE, bench_site, some_users
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
 from sitejobs.workflows.graph import STEPS
-from sitejobs_local.cost.rates import RATES_FILE, Rates, RunRate, SizeRate
+from sitejobs_local.cost.rates import RATES_FILE, Rates, RunRate, SizeRate, read_rates
 from sitejobs_local.cost.schedules import paging_of, schedules_of
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.template.loops import read_template
 
-SIZES = (2000, 10_000)
+SIZES = (4000, 20_000)
 SHARE = 0.01
 """Of the users that change between two incremental runs."""
 
@@ -66,8 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("rates", __doc__)
     add_sites(parser, SIZES)
     parser.add_argument("--rates", type=Path, default=RATES_FILE, help="file that keeps the rates")
+    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), help="measure these alone, and keep the others' rates")
     given = parser.parse_args(arguments)
-    measure(given.users, given.seed, given.folder).write(given.rates)
+    measured = measure(given.users, given.seed, given.folder, given.jobs)
+    if given.jobs:
+        measured = replace(measured, jobs={**read_rates(given.rates).jobs, **measured.jobs})
+    measured.write(given.rates)
     return 0
 
 
@@ -78,6 +88,8 @@ def measure(sizes: Sequence[int], seed: int, folder: Path, jobs: Sequence[str] |
     for users in sorted(sizes):
         note(f"{users:,} users: making the site")
         with bench_site(folder, users, seed) as site, tempfile.TemporaryDirectory() as work:
+            if "feed-presort" in names and "match-scores" not in names:
+                draw_matches(site.url)
             for name, rate in _rates(site.url, Path(work), users, seed, names).items():
                 measured[name].append(rate)
     return Rates(
