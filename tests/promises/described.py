@@ -8,7 +8,9 @@ from sitejobs.aliases import JsonObject
 from sitejobs.catalog import JOBS
 from sitejobs.feed import affinity, content_features, feed_presort, feed_presort_cleanup, trending
 from sitejobs.jobs.job import PagedJob
+from sitejobs.matching import match_quality
 from sitejobs.matching.compatibility import job as compatibility
+from sitejobs.matching.match_model import job as match_model
 from sitejobs.matching.match_scores import job as match_scores
 from sitejobs.media import media_metadata, media_metadata_all, media_metadata_batch
 from sitejobs.schema.model import Column, Table, needed
@@ -29,7 +31,8 @@ class Described:
 
     Attributes
     ----------
-    tables : where its results are; `keys` names their columns that identify a row, the first of them whose it is.
+    tables : where its results are; `keys` names their columns that identify a row, the first of them whose it is. None:
+        what it writes has no keys of the site.
     change : SQL of one changed input, as of `LATER`.
     vanish : SQL by which a key and all that the site has of it go, and of the key itself (`{key}`).
     options : of each of its runs.
@@ -80,6 +83,8 @@ class Described:
 _USER_GOES = 'DELETE FROM "User" WHERE "id" = {key}'
 _POST_GOES = 'DELETE FROM "Post" WHERE "id" = {key}'
 _UPLOAD_CHANGES = """UPDATE "Media" SET "status" = 'UPLOADED', "storageKey" = 'media/plain.png' WHERE "id" = 902"""
+_A_CHANGE_OF_MIND = """UPDATE "Like" SET "action" = 'LIKE' WHERE "fromUserId" = 7"""
+_NO_KEYS = "a model is of the whole site: tests/matching/learning have its promises"
 _OF_MEDIA: dict[str, Any] = {
     "tables": {"MediaMetadata": ("mediaId",)},
     "change": _UPLOAD_CHANGES,
@@ -170,6 +175,8 @@ _ALL = (
         before=("match-scores", "feed-presort"),
         keys_only=True,
     ),
+    Described(match_model.JOB, {}, _A_CHANGE_OF_MIND, no_vanish=_NO_KEYS),
+    Described(match_quality.JOB, {}, _A_CHANGE_OF_MIND, no_vanish=_NO_KEYS),
     Described(media_metadata.JOB, options={"mediaId": 902}, **_OF_MEDIA),
     Described(media_metadata_all.JOB, **_OF_MEDIA),
     Described(media_metadata_batch.JOB, **_OF_MEDIA),

@@ -9,14 +9,15 @@ from tests.promises.described import described
 from tests.promises.poison import ALL_KINDS
 
 of_every_job = pytest.mark.parametrize("job", JOBS)
+of_jobs_with_keys = pytest.mark.parametrize("job", [job for job in JOBS if described(job).tables])
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_an_incremental_run_after_a_full_one_finds_nothing(copy: Copy, job: str) -> None:
     promises.again_finds_nothing(copy(), described(job))
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_twice_equals_once(copy: Copy, job: str) -> None:
     promises.twice_equals_once(copy(), described(job))
 
@@ -32,7 +33,7 @@ def test_a_vanished_site_stops_the_run(copy: Copy, job: str) -> None:
     promises.a_vanished_site_stops_the_run(copy(), described(job))
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_a_changed_input_is_seen(copy: Copy, job: str) -> None:
     promises.changes_are_seen(copy(), copy(), described(job))
 
@@ -42,7 +43,7 @@ def test_it_runs_under_grants_of_columns(copy: Copy, job: str) -> None:
     promises.runs_under_grants(copy(), described(job))
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_any_bigint_is_an_id(copy: Copy, job: str) -> None:
     promises.any_bigint_is_an_id(copy(), described(job))
 
@@ -53,13 +54,13 @@ def test_poison_spoils_nobody_else(copy: Copy, copy_of_kind: PoisonedCopy, job: 
     promises.poison_spoils_nobody_else(copy(), copy_of_kind(kind), described(job))
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_numbers_are_finite(copy: Copy, job: str) -> None:
     promises.finite_numbers_only(copy(), described(job))
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-@of_every_job
+@of_jobs_with_keys
 def test_results_from_the_future_freeze_nobody(copy: Copy, job: str, incremental: bool) -> None:
     promises.results_from_the_future_freeze_nobody(copy(), copy(), described(job), incremental=incremental)
 

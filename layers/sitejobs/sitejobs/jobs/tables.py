@@ -21,9 +21,17 @@ _MATCHING = (
     "UserInterest",
     "ProfileRating",
 )
+_SNAPSHOT = (
+    *("User", "Profile", "UserPreference", "UserBlock", "QuizResult", "UserInterest", "ProfileRating"),
+    *("Like", "Match", "Conversation"),
+)
+"""What a snapshot of everybody is made of."""
+
 _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "match-scores": (*_MATCHING, "UserPreference"),
+        "match-scores": (*_SNAPSHOT, "InterestSubject", "Interest"),
+        "match-model": _SNAPSHOT,
+        "match-quality": _SNAPSHOT,
         "compatibility": (*_MATCHING, "Match", "ProfileAccess", "Conversation"),
         "build-user-traits": ("User", "QuizQuestion", "QuizOption", "QuizResult"),
         "user-interest-sets": ("User", "UserInterest"),
@@ -42,6 +50,8 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "match-scores": ("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
+        "match-model": ("UserTrait", "MatchModel", "UserMatchEffect"),
+        "match-quality": ("UserTrait",),
         "compatibility": (
             "MatchList",
             "MatchListChange",

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.options import Number, OptionalUserId, PagedOptions, Whole
+from sitejobs.options import JobOptions, Number, OptionalUserId, PagedOptions, Whole
 from sitejobs.variables import Variables
 
 PART_USERS = 100_000
@@ -90,3 +90,30 @@ class CompatibilityVariables(Variables):
         alias="COMPATIBILITY_ALGO_VERSION",
         description="stored with every row of compatibility; with a new version all rows are replaced",
     )
+
+
+class MatchQualityOptions(JobOptions):
+    """match-quality: how well a model and v1 foretell the site's newest likes and matches."""
+
+    max_concurrency: Whole = Field(default=4, ge=1, le=1000, description="pages in flight at a time")
+    batch_size: Whole = Field(default=1000, ge=1, le=10_000, description="viewers whose decisions one page reads")
+
+
+MATCH_QUALITY: Final = JobEntry(
+    "match-quality",
+    "matching",
+    "how well a learned model, v1 and popularity foretell the newest likes and matches; writes no results",
+    MatchQualityOptions,
+)
+
+
+class MatchModelOptions(MatchQualityOptions):
+    """match-model: learns from likes and dislikes who says yes to whom."""
+
+
+MATCH_MODEL: Final = JobEntry(
+    "match-model",
+    "matching",
+    "learns from likes and dislikes who says yes to whom, for match-scores",
+    MatchModelOptions,
+)

@@ -11,10 +11,12 @@ from sitejobs.schema.site import (
     FEED,
     FEED_CLEANUP,
     INTEREST_SETS,
+    MATCH_MODEL,
     MATCH_SCORES,
     MEDIA,
     SEARCH_INDEX,
     SEARCHABLE,
+    SNAPSHOT,
     TRAITS,
     TRENDING,
 )
@@ -68,7 +70,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "UserTrait",
-        jobs=(MATCH_SCORES, SEARCH_INDEX, TRAITS),
+        jobs=(*SNAPSHOT, SEARCH_INDEX, TRAITS),
         columns=_columns(
             "userId bigint; traitKey text; value numeric(10,2); n integer; updatedAt timestamp with time zone"
         ),
@@ -190,17 +192,18 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchModel",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, MATCH_MODEL),
         columns=_columns(
-            """id bigint; status text; trainedAt timestamp with time zone; trainedThrough timestamp with time zone;
-            decisions bigint; parameters jsonb; figures jsonb; reasons text[]"""
+            """id bigint; runId bigint; status text; trainedAt timestamp with time zone;
+            trainedThrough timestamp with time zone; decisions bigint; parameters jsonb; figures jsonb;
+            reasons text[]"""
         ),
         indexes=(Index(("id",), unique=True),),
         owned=True,
     ),
     Table(
         "UserMatchEffect",
-        jobs=(MATCH_SCORES,),
+        jobs=(MATCH_SCORES, MATCH_MODEL),
         columns=_columns(
             "modelId bigint; userId bigint; selectivity real; appeal real; price real; fingerprint bigint"
         ),

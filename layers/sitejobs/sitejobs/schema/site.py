@@ -13,9 +13,14 @@ AFFINITY = "affinity"
 FEED = "feed-presort"
 FEED_CLEANUP = "feed-presort-cleanup"
 TRAITS = "build-user-traits"
+MATCH_MODEL = "match-model"
+MATCH_QUALITY = "match-quality"
 MEDIA = ("media-metadata", "media-metadata-all", "media-metadata-batch")
 
-MATCHING = (MATCH_SCORES, COMPATIBILITY)
+SNAPSHOT = (MATCH_SCORES, MATCH_MODEL, MATCH_QUALITY)
+"""Jobs that take a snapshot of everybody."""
+
+MATCHING = (*SNAPSHOT, COMPATIBILITY)
 SEARCH = (SEARCH_INDEX, SEARCHABLE)
 
 
@@ -26,7 +31,16 @@ def _columns(type_: str, *names: str, jobs: Jobs = None) -> tuple[Column, ...]:
 SITE_TABLES: tuple[Table, ...] = (
     Table(
         "User",
-        jobs=(*MATCHING, *SEARCH, INTEREST_SETS, FEED, FEED_CLEANUP, TRAITS, TRENDING, AFFINITY),
+        jobs=(
+            *MATCHING,
+            *SEARCH,
+            INTEREST_SETS,
+            FEED,
+            FEED_CLEANUP,
+            TRAITS,
+            TRENDING,
+            AFFINITY,
+        ),
         columns=(
             *_columns("bigint", "id"),
             *_columns("timestamp", "deletedAt"),
@@ -39,13 +53,13 @@ SITE_TABLES: tuple[Table, ...] = (
         jobs=(*MATCHING, *SEARCH, FEED, FEED_CLEANUP, TRENDING),
         columns=(
             *_columns("bigint", "id", "userId"),
-            *_columns("boolean", "isVisible", jobs=(MATCH_SCORES, *SEARCH, FEED, FEED_CLEANUP, TRENDING)),
+            *_columns("boolean", "isVisible", jobs=(*SNAPSHOT, *SEARCH, FEED, FEED_CLEANUP, TRENDING)),
             *_columns("timestamp", "deletedAt"),
-            *_columns("timestamp", "updatedAt", jobs=(MATCH_SCORES,)),
-            *_columns("text", "gender", jobs=(MATCH_SCORES, *SEARCH)),
-            *_columns("date", "birthdate", jobs=(MATCH_SCORES, *SEARCH)),
-            *_columns("text", "locationText", jobs=(MATCH_SCORES, *SEARCH)),
-            *_columns("double precision", "lat", "lng", jobs=(MATCH_SCORES, *SEARCH)),
+            *_columns("timestamp", "updatedAt", jobs=SNAPSHOT),
+            *_columns("text", "gender", jobs=(*SNAPSHOT, *SEARCH)),
+            *_columns("date", "birthdate", jobs=(*SNAPSHOT, *SEARCH)),
+            *_columns("text", "locationText", jobs=(*SNAPSHOT, *SEARCH)),
+            *_columns("double precision", "lat", "lng", jobs=(*SNAPSHOT, *SEARCH)),
             *_columns("text", "displayName", "avatarUrl", jobs=(*SEARCH, FEED)),
             *_columns("text", "bio", jobs=(*SEARCH, FEED)),
             *_columns("text", "geoPrecision", "intent", jobs=(SEARCH_INDEX,)),
@@ -55,7 +69,7 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "UserPreference",
-        jobs=(MATCH_SCORES,),
+        jobs=SNAPSHOT,
         columns=(
             *_columns("bigint", "userId"),
             *_columns("double precision", "preferredAgeMin", "preferredAgeMax", "preferredDistanceKm"),
@@ -115,13 +129,13 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "InterestSubject",
-        jobs=(*MATCHING,),
+        jobs=(MATCH_SCORES, COMPATIBILITY),
         columns=(*_columns("bigint", "id"), *_columns("text", "key")),
         indexes=(Index(("id",), unique=True),),
     ),
     Table(
         "Interest",
-        jobs=(*MATCHING,),
+        jobs=(MATCH_SCORES, COMPATIBILITY),
         columns=(*_columns("bigint", "id", "subjectId"), *_columns("text", "key")),
         indexes=(Index(("id",), unique=True),),
     ),
@@ -175,11 +189,11 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Like",
-        jobs=(MATCH_SCORES, FEED),
+        jobs=(*SNAPSHOT, FEED),
         columns=(
             *_columns("bigint", "fromUserId", "toUserId"),
             *_columns("text", "action"),
-            *_columns("timestamp", "createdAt", jobs=(MATCH_SCORES,)),
+            *_columns("timestamp", "createdAt", jobs=SNAPSHOT),
         ),
         indexes=(Index(("fromUserId",)), Index(("toUserId",))),
     ),

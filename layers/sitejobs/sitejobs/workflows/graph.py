@@ -39,6 +39,8 @@ STEPS: dict[str, Step] = {
         Step("trending", needs=("content-features",)),
         Step("feed-presort", needs=("match-scores", "content-features", "affinity", "trending")),
         Step("feed-presort-cleanup", after=("feed-presort",)),
+        Step("match-model", part="named"),
+        Step("match-quality", part="named"),
         Step("media-metadata-all", part="with media"),
         Step("media-metadata-batch", part="named"),
     )

@@ -13,13 +13,13 @@ from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
-from sitejobs.matching.match_scores.preparing import is_of_parts, parts_before, prepare, take_part
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions, RoomVariables
 from sitejobs.matching.passed_over import SCORED, count_passed_over, note_passed_over
 from sitejobs.matching.scoring.parameters import Parameters, read_parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.needs import Room, needed, too_small
+from sitejobs.matching.snapshot.preparing import is_of_parts, parts_before, prepare, take_part
 from sitejobs.variables import read_environment
 
 _LOG = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sitejobs.errors import DataUnavailable
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.scoring.users import Dictionaries, Users
+from sitejobs.matching.scoring.users import Dictionaries, Users, concatenate
 from sitejobs.matching.snapshot.layout import LAYOUT, arrays_of, no_users, padding, users_of
 from sitejobs.matching.snapshot.snapshot import Snapshot
 from sitejobs.matching.topk.bounds import Bounds
@@ -207,6 +207,21 @@ class StoredSnapshot:
         ids = self.index()["ids"][: self.candidates]
         positions = np.argsort(ids)
         return ids[positions], positions
+
+    @cached_property
+    def everybody_by_id(self) -> tuple[Indices, Indices]:
+        """Ids of all users, candidates or not, ascending, and the position of each."""
+        ids = self.index()["ids"]
+        positions = np.argsort(ids)
+        return ids[positions], positions
+
+    def users_at(self, positions: Indices) -> Users:
+        """The users at these ascending positions."""
+        blocks = np.searchsorted(self.starts, positions, side="right") - 1
+        distinct = np.unique(blocks)
+        self.need(distinct)
+        parts = [self.block(block).take(positions[blocks == block] - self.starts[block]) for block in distinct.tolist()]
+        return concatenate(parts) if parts else self.nobody()
 
     def _fetch(self, first: int, stop: int) -> None:
         start, end = int(self._offsets[first]), int(self._offsets[stop])

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, LiteralString
 
+import numpy as np
 from psycopg import Connection
 
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
-from sitejobs.matching.options import SnapshotVariables
+from sitejobs.matching.options import MATCH_SCORES, SnapshotVariables
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
@@ -43,7 +44,7 @@ def take(resources: Resources, run: Run, parameters: Parameters, block_size: int
     """Read the population and store its snapshot under the run's id."""
     connection = resources.database.connection()
     population = read_population(connection, run.started_at, parameters=parameters)
-    now, gone = run.started_at.timestamp(), _former_viewers(connection)
+    now, gone = run.started_at.timestamp(), _former_viewers(run, connection)
     snapshot = take_snapshot(population, gone, now, parameters, block_size)
     with _put(resources, _key(run)) as path:
         write_snapshot(snapshot, path)
@@ -65,7 +66,7 @@ def merge(resources: Resources, run: Run, parameters: Parameters, block_size: in
     DataUnavailable : a part is not there, because its page failed.
     """
     resources.memory.forget()
-    gone = _former_viewers(resources.database.connection())
+    gone = _former_viewers(run, resources.database.connection())
     keys = [_part_key(run, number) for number in range(1, parts + 1)]
     with _put(resources, _key(run)) as path:
         try:
@@ -107,7 +108,9 @@ def part_users(environment: Mapping[str, str]) -> int:
     return read_environment(SnapshotVariables, environment).part_users
 
 
-def _former_viewers(connection: Connection) -> Indices:
+def _former_viewers(run: Run, connection: Connection) -> Indices:
+    if run.job != MATCH_SCORES.name:
+        return np.empty(0, np.int64)  # only this job has rows of viewers to remove
     return fetch_columns(connection, _READ_FORMER_VIEWERS, {}, {"userId": "int8"})["userId"]
 
 
@@ -121,7 +124,7 @@ def _put(resources: Resources, key: str) -> Iterator[Path]:
 
 
 def _key(run: Run) -> str:
-    return f"snapshots/match-scores-{run.id}.snap"
+    return f"snapshots/{run.job}-{run.id}.snap"
 
 
 def _part_key(run: Run, number: int) -> str:

@@ -1,0 +1,63 @@
+"""Who said yes to whom, as arrays: what a model is trained on."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sitejobs.matching.scoring.arrays import Flags, Floats, Singles
+
+KINDS = 4
+"""Ratings of one person by another: attractive, smart, funny, interesting."""
+
+SLACK = 2
+"""Ratings that count as the site's mean, added to those that somebody received."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """d decisions between people numbered from 0. All arrays have d rows.
+
+    liked : yes or no. inputs : (d, 8) what a model reads: the standing of the candidate by ratings (`Received`), the
+        viewer's own rating left out, then the features of the pair.
+    """
+
+    viewer: NDArray[np.int32]
+    candidate: NDArray[np.int32]
+    liked: Flags
+    inputs: Singles
+
+    def __len__(self) -> int:
+        return len(self.viewer)
+
+    def part(self, rows: slice | Flags) -> "Decisions":
+        """Those of these rows, in this order."""
+        return Decisions(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+
+@dataclass(frozen=True)
+class Received:
+    """The ratings that n people received: their sums (n, 4) and numbers (n,), and the site's means (4,)."""
+
+    sums: Singles
+    counts: NDArray[np.int32]
+    means: Floats
+
+    @classmethod
+    def of(cls, sums: Singles, counts: NDArray[np.int32]) -> "Received":
+        """With the means over all ratings; without any, standing is 0 whatever the mean."""
+        total = int(counts.sum())
+        return cls(sums, counts, sums.sum(axis=0, dtype=np.float64) / total if total else np.zeros(KINDS))
+
+    def standing(self) -> Floats:
+        """(n, 4) mean ratings beside the site's, drawn towards it: (sum + 2 m) / (n + 2) - m."""
+        return self._shrunk(self.sums.astype(np.float64), self.counts)
+
+    def without(self, people: NDArray[np.int32], own: Singles) -> Floats:
+        """(p, 4) the standing of `people`, each without one rating: `own`, NaN where there is none to leave out."""
+        there = ~np.isnan(own[:, 0])
+        sums = self.sums[people] - np.where(there[:, None], own, np.float32(0))
+        return self._shrunk(sums.astype(np.float64), self.counts[people] - there)
+
+    def _shrunk(self, sums: Floats, counts: NDArray[np.int32]) -> Floats:
+        return (sums + SLACK * self.means) / (counts[:, None] + SLACK) - self.means

@@ -1,0 +1,43 @@
+"""What a model is worth: trained on the decisions before the cut, asked about the others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sitejobs.aliases import JsonObject
+from sitejobs.matching.learning.quality import evaluate, verdict
+from sitejobs.matching.learning.training import train
+from sitejobs.matching.match_model.asking import ask, asked_of
+from sitejobs.matching.match_model.history import History, Past
+from sitejobs.matching.match_model.spreading import Neighbours, prices_by_appeal, prices_needed
+from sitejobs.matching.snapshot.file import StoredSnapshot
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a model knows of decisions that it has not seen. priced : its order needs prices."""
+
+    figures: JsonObject
+    active: bool
+    reasons: list[str]
+    priced: bool
+
+
+def quality_of(history: History, snapshot: StoredSnapshot, people: Neighbours | None, seed: int) -> Quality:
+    """Train on the decisions that are known and ask about the others, fold by fold.
+
+    Prices are only taken where a model without them would show too few people; they are found once.
+    """
+    answers, sample, own = [], None, np.zeros(0)
+    for fold in range(history.folds):
+        past = Past(history, fold)
+        model = train(past.known_decisions(), past.received)
+        if people is not None and sample is None:
+            sample = people.under(model, past.received)
+            own = prices_needed(sample)
+        whole = model.whole_appeal(past.received)
+        prices = np.zeros(history.people) if sample is None else prices_by_appeal(sample, own, whole)
+        answers.append(ask(history, past, model, prices, snapshot.parameters))
+    figures = evaluate(asked_of(history, answers), seed, None if sample is None else sample.exposure(own))
+    active, reasons = verdict(figures)
+    return Quality(figures.to_json(), active, reasons, priced=bool(own.any()))
