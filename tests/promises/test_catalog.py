@@ -65,6 +65,6 @@ def test_results_from_the_future_freeze_nobody(copy: Copy, job: str, incremental
     promises.results_from_the_future_freeze_nobody(copy(), copy(), described(job), incremental=incremental)
 
 
-@of_every_job
+@of_jobs_with_keys
 def test_the_ready_event_is_plans(copy: Copy, job: str) -> None:
     promises.ready_event_is_plans(copy(), described(job))

@@ -1,5 +1,6 @@
 """match-model on a site of evenings: what it foretells, what it stores, and that quality decides."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from sitejobs.errors import DataUnavailable, RunClosed
 from sitejobs.jobs.job import PagedJob
 from sitejobs.matching.match_model.job import JOB
 from sitejobs.matching.match_quality import JOB as QUALITY
-from sitejobs_local.contract.roles import role_script
+from sitejobs.schema.roles import role_script
+from sitejobs_local.places import REPOSITORY
 from tests.matching.learning.evenings import NOW, Evenings, evenings, load
 from tests.matching.learning.running import run_job
+from tests.promises.promises import shape
 
 MODEL = """SELECT "id", "status", "decisions", "parameters", "figures", "reasons" FROM "MatchModel" ORDER BY "id" """
 EFFECTS = """
@@ -209,3 +212,12 @@ def test_a_page_whose_decisions_are_missing_trains_nothing(
     with pytest.raises(DataUnavailable):
         run_job(JOB, site_url, tmp_path, NOW, before_page=lost)
     assert site.execute(MODEL).fetchall() == []
+
+
+@pytest.mark.parametrize("job", [JOB, QUALITY], ids=["match-model", "match-quality"])
+def test_the_ready_event_is_plans(site_url: str, tmp_path: Path, dates: Evenings, job: PagedJob) -> None:
+    ready = json.loads((REPOSITORY / "events" / f"{job.entry.name}.json").read_text())
+    done = run_job(job, site_url, tmp_path, NOW)
+    context = {name: done.context[name] for name in ready["run"]["context"]}
+    assert shape(context | {"cut": {"at": 0.0, "share": 0.8, "folds": 1}}) == shape(ready["run"]["context"])
+    assert shape(done.pages[0]) == shape(ready["page"])
