@@ -168,7 +168,7 @@ def _contract(edits: Edits, job: NewJob) -> None:
     for table in ("User", "UserInterest"):
         edits.insert(site, rf'(?<=^        "{table}",\n        jobs=\()', f"{job.constant}, ")
     bundle = "layers/sitejobs/sitejobs/schema/bundle.py"
-    edits.insert(bundle, r"^from sitejobs_local\.contract\.site ", f"{parts.CONTRACT_IMPORT} {job.constant}\n")
+    edits.insert(bundle, r"^from sitejobs\.schema\.site ", f"{parts.CONTRACT_IMPORT} {job.constant}\n")
     edits.insert(bundle, r"^\)\n\Z", filled(parts.TABLE, job))
     numbers = [int(file.name[:4]) for file in (edits.root / "layers/sitejobs/sitejobs/migrations").glob("[0-9]*.sql")]
     edits.create(
