@@ -72,6 +72,12 @@ def test_nineteen_of_twenty_intervals_hold_the_mean(viewers: int) -> None:
     assert 0.92 < held_by_t / 300 < 0.985
 
 
+def test_the_interval_of_a_mean_is_that_of_the_textbook() -> None:
+    values = np.array([1.0, 2.0, 4.0, 5.0, 8.0])
+    reach = t_quantile(0.975, 4) * values.std(ddof=1) / np.sqrt(5)
+    assert mean_interval(values, everyone(values), 1) == pytest.approx((4, 4 - reach, 4 + reach))
+
+
 def test_many_groups_need_wider_intervals() -> None:
     values = np.random.default_rng(1).normal(size=30)
     one, many = (

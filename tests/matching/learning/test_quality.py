@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sitejobs.matching.learning.exposure import Exposure
 from sitejobs.matching.learning.quality import Asked, evaluate, verdict
-from sitejobs.matching.learning.quality_figures import GROUP_FIGURES
+from sitejobs.matching.learning.quality_figures import GROUP_FIGURES, Interval
 from tests.matching.learning import quality_oracle as oracle
 from tests.matching.learning.quality_cases import asked, plain, shuffled
 
@@ -148,6 +148,27 @@ def test_a_group_that_falls_keeps_v1() -> None:
     active, reasons = verdict(evaluate(case, 1, None))
     assert not active
     assert [reason.split(" -")[0] for reason in reasons] == ["group-falls: match gender men"]
+
+
+def test_a_group_falls_only_with_its_whole_interval() -> None:
+    figures = evaluate(KNOWING, 1, None)
+
+    def with_group(low: float, high: float) -> list[str]:
+        group = replace(figures.like.groups[0], difference=Interval(-0.1, low, high))
+        return verdict(replace(figures, like=replace(figures.like, groups=(group,))))[1]
+
+    assert with_group(-0.3, 0.1) == with_group(-0.3, 0.0) == []
+    assert with_group(-0.3, -0.01) == ["group-falls: like gender 0 -0.100 (-0.300 to -0.010)"]
+
+
+def test_intervals_are_wider_where_pairs_are_asked_both_ways() -> None:
+    """The same decisions about strangers, who are asked nothing, are more certain by the root of the design effect."""
+    both_ways = evaluate(KNOWING, 1, None).match
+    strangers = evaluate(replace(KNOWING, candidate=KNOWING.candidate + 10**6), 1, None).match
+    wide, narrow = (figures.differences["v1"]["auc"] for figures in (both_ways, strangers))
+    assert strangers.design_effect == 1 < both_ways.design_effect
+    assert wide.mean == narrow.mean
+    assert wide.high - wide.low == pytest.approx((narrow.high - narrow.low) * np.sqrt(both_ways.design_effect))
 
 
 def test_a_group_of_few_viewers_is_shown_and_not_compared() -> None:
