@@ -1,6 +1,7 @@
 """The bundle as SAM builds it, and what a built function needs around it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from sitejobs_local.database import migrations
 from sitejobs_local.population import generate, load
 from sitejobs_local.template.resources import Template
 from sitejobs_local.template.template import load_template
+from tests.bundle.emulator import Emulated, emulated
 from tests.skips import Lacking, skip
 from tools.bundle import MissingToolError, build, find_runtime, tool_environment
 
@@ -23,6 +25,9 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "bundle: builds with SAM in environments of its own; needs python3.13 and make")
+
+
+Start = Callable[..., Emulated]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class Cloud:
     def put(self, key: str, data: bytes) -> None:
         """Put an object into the bucket."""
         boto3.client("s3", **self._access()).put_object(Bucket=self.bucket, Key=key, Body=data)
+
+    def make_queue(self) -> str:
+        """Make a queue; returns its URL."""
+        return str(boto3.client("sqs", **self._access()).create_queue(QueueName="uploads")["QueueUrl"])
 
     def make_bucket(self) -> None:
         boto3.client("s3", **self._access()).create_bucket(Bucket=self.bucket)
@@ -97,6 +106,19 @@ def cloud() -> Iterator[Cloud]:
     there.make_bucket()
     yield there
     server.stop()
+
+
+@pytest.fixture
+def start(functions: Template, lambda_python: Path, cloud: Cloud, tmp_path: Path) -> Iterator[Start]:
+    """Start an environment of a built function: `start(logical id, VARIABLE=value...)`; it ends with the test."""
+    with ExitStack() as stack:
+
+        def starting(name: str, **variables: str) -> Emulated:
+            environment = {"AWS_ENDPOINT_URL": cloud.endpoint, "WORK_BUCKET": cloud.bucket, **variables}
+            log = tmp_path / f"{name}.log"
+            return stack.enter_context(emulated(functions.functions[name], lambda_python, environment, log))
+
+        yield starting
 
 
 @pytest.fixture

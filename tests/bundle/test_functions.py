@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,11 @@ import pytest
 
 from sitejobs.aliases import JsonObject
 from sitejobs_local.template.resources import Function, Template
-from tests.bundle.conftest import USERS, Cloud
-from tests.bundle.emulator import Emulated, emulated
+from tests.bundle.conftest import USERS, Cloud, Start
 from tests.media.sources import content
 from tools.bundle import ROOT
 
 pytestmark = pytest.mark.bundle
-
-Start = Callable[..., Emulated]
 
 INIT_LIMIT_MS = 10_000
 """Lambda's limit of the init phase, on a machine busy with other tests; a quiet one takes a tenth of it."""
@@ -31,19 +26,6 @@ INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey")
 VALUES ((SELECT min("id") FROM "User"), %s, 'UPLOADED', %s)
 """
 RUN = {"id": "999", "job": "match-scores", "startedAt": "2026-06-01T00:00:00+00:00", "options": {}, "context": {}}
-
-
-@pytest.fixture
-def start(functions: Template, lambda_python: Path, cloud: Cloud, tmp_path: Path) -> Iterator[Start]:
-    """Start an environment of a built function: `start(logical id, VARIABLE=value...)`; it ends with the test."""
-    with ExitStack() as stack:
-
-        def starting(name: str, **variables: str) -> Emulated:
-            environment = {"AWS_ENDPOINT_URL": cloud.endpoint, "WORK_BUCKET": cloud.bucket, **variables}
-            log = tmp_path / f"{name}.log"
-            return stack.enter_context(emulated(functions.functions[name], lambda_python, environment, log))
-
-        yield starting
 
 
 def event(name: str) -> JsonObject:

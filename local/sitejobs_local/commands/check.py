@@ -16,11 +16,21 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="compare the database with what the jobs need of it, and say how to mend it")
+@click.option("--stack", metavar="<name>", help="as the functions of this stack on AWS see it, with buckets and queue")
 @click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
-def check(as_json: bool) -> int:
+def check(stack: str | None, as_json: bool) -> int:
     """Compare the database with what the jobs need of it: tables or views, columns and their types, privileges of the
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
+    report, label = _here() if stack is None else _there(stack)
+    if as_json:
+        click.echo(json.dumps({"ok": report.ok, **asdict(report)}))
+    else:
+        _print(output(), report, label)
+    return 0 if report.ok else 1
+
+
+def _here() -> "tuple[Report, str]":
     from sitejobs.catalog import JOBS
     from sitejobs.schema.check import check as compare
     from sitejobs_local.database import migrations
@@ -29,18 +39,21 @@ def check(as_json: bool) -> int:
     with open_target(os.environ) as target, target.connect() as connection:
         if target.embedded:
             prepare(target, connection, list(JOBS))
-        report = compare(connection, list(JOBS), migrations.pending(connection))
-        label = target.label
-    if as_json:
-        click.echo(json.dumps({"ok": report.ok, **asdict(report)}))
-    else:
-        _print(output(), report, label)
-    return 0 if report.ok else 1
+        return compare(connection, list(JOBS), migrations.pending(connection)), target.label
+
+
+def _there(stack: str) -> "tuple[Report, str]":
+    from sitejobs_local.runs import deployed_database
+
+    report = deployed_database.check(stack)
+    return report, f"database {report.database!r} of stack {stack}" if report.database else f"stack {stack}"
 
 
 def _print(console: "Console", report: "Report", label: str) -> None:
     jobs = ", ".join(report.jobs)
-    console.print(f"{label}: PostgreSQL {report.server}, role {report.role}, schemas {', '.join(report.search_path)}")
+    if report.server:  # it was reached
+        place = f"PostgreSQL {report.server}, role {report.role}, schemas {', '.join(report.search_path)}"
+        console.print(f"{label}: {place}")
     if not report.findings:
         console.print(f"[green]nothing is missing[/] for {jobs}")
         return

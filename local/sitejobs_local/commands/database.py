@@ -64,18 +64,29 @@ def shell(arguments: tuple[str, ...]) -> int:
 @db.command()
 @click.option("--again", is_flag=True, help="apply those already applied too: brings back what was dropped")
 @click.option("--print", "printed", is_flag=True, help="print the SQL for psql instead; asks no database")
-def migrate(again: bool, printed: bool) -> None:
+@click.option("--stack", metavar="<name>", help="by a function of this stack on AWS, which reaches its database")
+@click.option(
+    "--secret", metavar="<arn>", help="with --stack: a login for this call, in a secret named <stack>/owner..."
+)
+def migrate(again: bool, printed: bool, stack: str | None, secret: str | None) -> None:
     """Create or update the bundle's own tables. Safe to run twice, and at once."""
     from sitejobs_local.database import migrations
     from sitejobs_local.database.target import open_target
 
+    if secret is not None and stack is None:
+        raise InvalidInput("--secret goes with --stack=<name>: here DATABASE_URL has the login")
     if printed:
         click.echo(migrations.script(), nl=False)
         return
-    with open_target(os.environ) as target, target.connect() as connection:
-        if target.embedded:
-            migrations.apply_site_schema(connection)
-        applied = migrations.apply(connection, again=again)
+    if stack is not None:
+        from sitejobs_local.runs import deployed_database
+
+        applied = deployed_database.migrate(stack, secret, again=again)
+    else:
+        with open_target(os.environ) as target, target.connect() as connection:
+            if target.embedded:
+                migrations.apply_site_schema(connection)
+            applied = migrations.apply(connection, again=again)
     for name in applied:
         click.echo(f"applied {name}")
     if not applied:

@@ -83,16 +83,35 @@ def find(stack: str, job: str) -> DeployedJob:
     AwsRefused : credentials or region are missing, or the credentials do not allow it.
     """
     wanted = "".join(part.capitalize() for part in job.split("-")) + "StateMachine"
-    try:
-        with told("cloudformation:ListStackResources"):
-            machines = _state_machines(boto3.client("cloudformation", config=_CONFIG), stack)
-            client = boto3.client("stepfunctions", config=_CONFIG)
-    except ClientError as error:
-        raise InvalidInput(f"there is no stack {stack!r} in this account and region ({_message(error)})") from None
+    machines = resources_of(stack, _STATE_MACHINE)
+    with told("states:StartExecution"):
+        client = boto3.client("stepfunctions", config=_CONFIG)
     if wanted not in machines:
         known = ", ".join(sorted(machines)) or "none"
         raise InvalidInput(f"stack {stack!r} has no state machine {wanted} for {job} (its state machines: {known})")
     return DeployedJob(job, machines[wanted], client)
+
+
+def resources_of(stack: str, kind: str) -> dict[str, str]:
+    """The resources of one type in a stack: what AWS calls them, by logical id.
+
+    Raises
+    ------
+    InvalidInput : there is no such stack.
+    AwsRefused : credentials or region are missing, or the credentials do not allow it.
+    """
+    try:
+        with told("cloudformation:ListStackResources"):
+            client = boto3.client("cloudformation", config=_CONFIG)
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+            return {
+                resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+                for page in pages
+                for resource in page["StackResourceSummaries"]
+                if resource["ResourceType"] == kind and resource.get("PhysicalResourceId")
+            }
+    except ClientError as error:
+        raise InvalidInput(f"there is no stack {stack!r} in this account and region ({_message(error)})") from None
 
 
 def pages_of(totals: Totals, noun: str = "users") -> str:
@@ -172,17 +191,6 @@ def _answer(details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def _ended_items(counts: Mapping[str, int]) -> int:
     return sum(counts[name] for name in ("succeeded", "failed", "timedOut", "aborted"))
-
-
-def _state_machines(client: Any, stack: str) -> dict[str, str]:
-    """ARN by logical id."""
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
-    return {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == _STATE_MACHINE and resource.get("PhysicalResourceId")
-    }
 
 
 def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:

@@ -16,10 +16,13 @@ def read_secret(arn: str) -> str:
     Transient : it cannot be read now.
     """
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # In a VPC without a way to Secrets Manager it fails within any function's time limit, and says so.
+    patience = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     try:
-        return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+        return str(boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=arn)["SecretString"])
     except ClientError as error:
         code = code_of(error)
         if code in BUSY:

@@ -3,27 +3,19 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from pydantic import Field
-
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.entry import Handler
 from sitejobs.handlers.environment import cached_resources
 from sitejobs.handlers.paged import job_handler
 from sitejobs.handlers.queue import queue_handler
+from sitejobs.handlers.settings import MediaVariables
 from sitejobs.jobs.job import PagedJob, Resources
 from sitejobs.jobs.queues import Consume
 from sitejobs.media.checking import Checker, limits_of
 from sitejobs.media.objects import S3Objects
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
-from sitejobs.variables import Variables, read_environment
-
-
-class MediaVariables(Variables):
-    """Where the uploads are; `Rules` has the other variables of media."""
-
-    bucket: str = Field(default="", alias="MEDIA_BUCKET")
-    prefix: str = Field(default="", alias="MEDIA_PREFIX")
+from sitejobs.variables import read_environment
 
 
 def media_job_handler(job: PagedJob) -> Handler:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pydantic import Field
@@ -43,6 +43,13 @@ class Settings(Variables):
     """ARN of the jobs' state machines up to the job's name; only the workflows' function has it."""
 
 
+class MediaVariables(Variables):
+    """Where the uploads are; `Rules` has the other variables of media."""
+
+    bucket: str = Field(default="", alias="MEDIA_BUCKET")
+    prefix: str = Field(default="", alias="MEDIA_PREFIX")
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Check the environment of a function.
 
@@ -70,6 +77,35 @@ def database_url(settings: Settings, read_secret: ReadSecret, sign_token: SignTo
     return _url_of_secret(settings, read_secret)
 
 
+def with_secret(settings: Settings, arn: str, read_secret: ReadSecret) -> Settings:
+    """The same database with the login of another secret, which need not say where the database is.
+
+    Raises
+    ------
+    InvalidInput : the stack's own secret is no secret of a login.
+    """
+    own = _login(read_secret(settings.database_secret_arn)) if settings.database_secret_arn else {}
+    place = {
+        "database_host": str(own.get("host") or settings.database_host),
+        "database_port": int(own.get("port") or settings.database_port),
+        "database_name": str(own.get("dbname") or settings.database_name),
+    }
+    login = {"database_url": "", "database_authentication": "password", "database_user": "", "database_secret_arn": arn}
+    return settings.model_copy(update=place | login)
+
+
+def _login(text: str) -> dict[str, Any]:
+    """A secret in RDS's shape, with a port that is a number if it has one."""
+    try:
+        secret: dict[str, Any] = json.loads(text)
+        str(secret["username"]), str(secret["password"]), int(secret.get("port") or 0)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidInput(
+            "the database secret must be a JSON object with username, password, and optionally host, port and dbname"
+        ) from None
+    return secret
+
+
 def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
     if settings.database_user:
         raise InvalidInput(
@@ -77,15 +113,10 @@ def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
         )
     if not settings.database_secret_arn:
         raise InvalidInput("set DATABASE_SECRET_ARN or DATABASE_URL: the functions need a database")
-    try:
-        secret = json.loads(read_secret(settings.database_secret_arn))
-        user, password = str(secret["username"]), str(secret["password"])
-        host, name = secret.get("host") or settings.database_host, secret.get("dbname") or settings.database_name
-        port = int(secret.get("port") or settings.database_port)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InvalidInput(
-            "the database secret must be a JSON object with username, password, and optionally host, port and dbname"
-        ) from None
+    secret = _login(read_secret(settings.database_secret_arn))
+    user, password = str(secret["username"]), str(secret["password"])
+    host, name = secret.get("host") or settings.database_host, secret.get("dbname") or settings.database_name
+    port = int(secret.get("port") or settings.database_port)
     if lacking := [
         f"{variable} (or {key} in the secret)"
         for variable, key, value in (("DATABASE_HOST", "host", host), ("DATABASE_NAME", "dbname", name))

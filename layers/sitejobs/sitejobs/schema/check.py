@@ -21,7 +21,7 @@ REPEATS_MS = 20_000
 """Limit in milliseconds of the search for repeated rows of a table, which reads the whole table."""
 
 Level = Literal["required", "recommended"]
-Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration"]
+Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration", "service"]
 
 
 @dataclass(frozen=True)
