@@ -8,6 +8,7 @@ from sitejobs.media.unchecked import PAGE_SECONDS
 from sitejobs.media.uploads import CALL_SECONDS
 from sitejobs_local.template.template import load_template
 from tests.bundle.resources import AS_READ, TEMPLATE, of_type
+from tests.bundle.test_template import OF_COMMANDS
 from tests.bundle.test_template_logins import resolver
 
 
@@ -54,7 +55,8 @@ def test_a_bucket_of_the_sites_own_takes_the_place_of_the_stacks() -> None:
     assert "MediaBucket" not in other.buckets
     assert other.rules[0].pattern["detail"]["bucket"] == {"name": ["the-sites-own"]}
     for name, function in other.functions.items():
-        assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if name.startswith("Media") else None)
+        reads = name.startswith("Media") or name in OF_COMMANDS
+        assert function.environment.get("MEDIA_BUCKET") == ("the-sites-own" if reads else None)
 
 
 def test_whoever_reads_uploads_may_decrypt_with_the_key_of_their_bucket_if_it_has_one() -> None:
@@ -62,7 +64,7 @@ def test_whoever_reads_uploads_may_decrypt_with_the_key_of_their_bucket_if_it_ha
     if_it_has_one = {"Fn::If": ["MediaHasOwnKey", decrypt, {"Ref": "AWS::NoValue"}]}
     [reading] = [it for it in of_type("AWS::IAM::Policy").values() if "MediaPrefix" in json.dumps(it)]
     assert if_it_has_one in reading["PolicyDocument"]["Statement"]
-    assert len(reading["Roles"]) == 4
+    assert len(reading["Roles"]) == 5
 
 
 def test_the_work_bucket_has_a_key_of_its_own_if_one_is_given_and_who_writes_there_may_use_it() -> None:

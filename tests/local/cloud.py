@@ -37,3 +37,24 @@ def deploy(aws: LocalMachine, stack: str, machines: dict[str, str]) -> None:
     }
     body = json.dumps({"Resources": {**resources, "Queue": {"Type": "AWS::SQS::Queue"}}})
     aws.client("cloudformation").create_stack(StackName=stack, TemplateBody=body)
+
+
+def deploy_functions(aws: LocalMachine, stack: str, functions: list[str]) -> None:
+    """A stack with functions of the machine, by their logical ids."""
+    resources = {
+        name: {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "FunctionName": name,
+                "Runtime": "python3.13",
+                "Handler": "app.handler",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": "handler = None"},
+            },
+        }
+        for name in functions
+    }
+    by_lambda = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [by_lambda]}}
+    body = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": trust}, **resources}}
+    aws.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(body))

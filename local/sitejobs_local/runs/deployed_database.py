@@ -56,16 +56,16 @@ def _call(stack: str, function: str, event: Mapping[str, Any]) -> dict[str, Any]
         answer = client.invoke(FunctionName=functions[function], Payload=json.dumps(event))
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise _error(function, payload)
+        raise error_of(function, payload)
     return payload
 
 
-def _error(function: str, payload: Mapping[str, Any]) -> Exception:
+def error_of(function: str, payload: Mapping[str, Any]) -> Exception:
+    """What to raise for a function that failed, given what it answered."""
     name, message = payload.get("errorType"), payload.get("errorMessage", "")
     if name == "InvalidInput":
         return InvalidInput(str(message))
     if name == _TIMED_OUT or "Task timed out" in str(message):
-        return AwsRefused(
-            f"{function} was ended at its time limit; `sitejobs db migrate --print` writes the SQL for psql"
-        )
+        advice = "`sitejobs db migrate --print` writes the SQL for psql, which has no limit"
+        return AwsRefused(f"{function} was ended at its time limit: {advice}")
     return AwsRefused(f"{function} failed: {name}: {message}")
