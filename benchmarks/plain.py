@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTEREST
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import NEITHER, quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
-from sitejobs.matching.topk.screening import tier_step
+from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.segment import static_scores
 
 Singles = NDArray[np.float32]

@@ -76,6 +76,11 @@ def _action(random: Random, site: FeedSite) -> None:
     site.actions[a, b] = random.choice(("LIKE", "DISLIKE"))
 
 
+def _talk(random: Random, site: FeedSite) -> None:
+    a, b = random.sample(list(site.people), 2)
+    site.talks.add((a, b))
+
+
 def _match(random: Random, site: FeedSite) -> None:
     a, b = sorted(random.sample(list(site.people), 2))
     site.matches[a, b] = (random.choice(STATES), NOW)
@@ -109,5 +114,5 @@ def _quiz(random: Random, site: FeedSite) -> None:
 
 CHANGES = (
     *(_hide_or_show, _leave_or_come_back, _rename, _block, _unblock, _new_post, _remove_post, _toggle_post),
-    *(_edit_post, _access, _action, _match, _scores, _no_scores, _affinity, _trending, _answer, _quiz),
+    *(_edit_post, _access, _action, _talk, _match, _scores, _no_scores, _affinity, _trending, _answer, _quiz),
 )

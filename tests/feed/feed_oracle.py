@@ -152,6 +152,12 @@ def author_of(site: FeedSite, user: int) -> Item:
     return {"id": user, "name": preview(person.name, 80), "avatar": avatar}
 
 
+def is_decided(site: FeedSite, user: int, other: int) -> bool:
+    """Whether the user said something of the other, the other dislikes the user, or they talk."""
+    said = (user, other) in site.actions or site.actions.get((other, user)) == "DISLIKE"
+    return said or (user, other) in site.talks or (other, user) in site.talks
+
+
 def suggestion_items(site: FeedSite, user: int) -> list[Item]:
     matched = [
         (at, b if a == user else a)
@@ -165,7 +171,7 @@ def suggestion_items(site: FeedSite, user: int) -> list[Item]:
         newest = sorted((other for other, person in site.people.items() if person.shown), reverse=True)
         scored = [(other, 0.0) for other in newest[:FIRST_SUGGESTIONS]]
     for other, score in scored:
-        if other not in chosen and may_appear(site, user, other) and site.actions.get((user, other)) != "DISLIKE":
+        if other not in chosen and may_appear(site, user, other) and not is_decided(site, user, other):
             chosen[other] = score
     return [
         {

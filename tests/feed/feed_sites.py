@@ -72,6 +72,7 @@ class FeedSite:
     access: dict[tuple[int, int], str] = field(default_factory=dict)
     """(owner, viewer) -> status."""
     actions: dict[tuple[int, int], str] = field(default_factory=dict)
+    talks: set[tuple[int, int]] = field(default_factory=set)
     matches: dict[tuple[int, int], tuple[str, Any]] = field(default_factory=dict)
     scores: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
     """user -> (candidate, score), best first."""
@@ -140,6 +141,7 @@ class FeedSite:
                 ((*pair, status) for pair, status in self.access.items()),
             )
             fill(cursor, "Like", "fromUserId toUserId action", ((*pair, it) for pair, it in self.actions.items()))
+            fill(cursor, "Conversation", "userAId userBId", self.talks)
             fill(
                 cursor, "Match", "userAId userBId state updatedAt", ((*pair, *it) for pair, it in self.matches.items())
             )
@@ -221,7 +223,7 @@ def random_feed_site(seed: int, users: int = 30, posts: int = 90, *, scored: flo
 
 
 def connect_people(random: Random, site: FeedSite) -> None:
-    """Blocks, follows, likes and matches."""
+    """Blocks, follows, likes, conversations and matches."""
     everybody, users = list(site.people), len(site.people)
     for _ in range(users):
         a, b = random.sample(everybody, 2)
@@ -232,6 +234,9 @@ def connect_people(random: Random, site: FeedSite) -> None:
     for _ in range(users * 3):
         a, b = random.sample(everybody, 2)
         site.actions[a, b] = random.choice(("LIKE", "DISLIKE"))
+    for _ in range(users):
+        a, b = random.sample(everybody, 2)
+        site.talks.add((a, b))
     for _ in range(users * 2):
         a, b = sorted(random.sample(everybody, 2))
         site.matches[a, b] = (random.choice(STATES), NOW - timedelta(hours=random.randrange(5)))

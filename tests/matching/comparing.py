@@ -16,7 +16,8 @@ _STORED = """
 SELECT "userId", "candidateUserId", "tier", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality",
        "scoreRatingsFit", "scoreNew", "scoreNearby", "distanceKm", "genderOk", "ageOk", "distanceOk",
        "sharedInterestCount", "sharedInterestIds", "commonTraits", "viewerTraits", "candidateTraits", "ratingCount",
-       "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "rank", "scoredAt", "algorithmVersion"
+       "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "rank", "scoredAt", "algorithmVersion",
+       "scoreLike", "scoreBack"
 FROM "MatchScore" WHERE %(only)s::bigint[] IS NULL OR "userId" = ANY(%(only)s)
 ORDER BY "userId", "rank"
 """
@@ -69,6 +70,8 @@ def _stored(values: Sequence[Any]) -> Stored:
         candidate_traits=values[18],
         rating_count=values[19],
         averages=None if None in averages else tuple(averages),
+        like=values[27],
+        back=values[28],
     )
     assert (None in averages) == all(value is None for value in averages), f"half of the averages: {averages}"
     return Stored(row, *values[24:27])
@@ -95,8 +98,8 @@ def assert_viewer_equal(viewer: int, stored: Sequence[Stored], expected: Sequenc
         assert item.row.candidate_id in by_id, f"{where}: no candidate"
         assert_pair_equal(where, item.row, by_id[item.row.candidate_id])
         assert item.row.tier == best.tier, f"{where}: tier {item.row.tier} where {best.tier} belongs"
-        own = by_id[item.row.candidate_id].score
-        assert abs(own - best.score) <= TOLERANCE, f"{where}: has {own}, here belongs {best}"
+        own = by_id[item.row.candidate_id].worth
+        assert abs(own - best.worth) <= TOLERANCE, f"{where}: has {own}, here belongs {best}"
     assert_ties_by_id(viewer, stored, expected)
 
 
@@ -135,6 +138,10 @@ def assert_pair_equal(where: str, got: Row, want: Row, *, newness: bool = True) 
         assert got.distance_km is not None
         # A real has 7 digits, so 20,000 km are rounded to metres.
         _close(where, "distance", got.distance_km, want.distance_km, max(1.0, 0.1 * want.distance_km))
+    assert (got.like is None, got.back is None) == (want.like is None, want.back is None), where
+    if got.like is not None and got.back is not None and want.like is not None and want.back is not None:
+        _close(where, "like", got.like, want.like)
+        _close(where, "back", got.back, want.back)
     assert (got.averages is None) == (want.averages is None), f"{where}: averages {got.averages}, {want.averages}"
     if want.averages is not None:
         assert got.averages is not None

@@ -5,11 +5,12 @@ Nothing of the package is imported here, so that a mistake of the job is not rep
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.matching.oracle_model import OracleModel
 from tests.matching.oracle_site import Interest, Person, Ratings, Site
 
 EARTH_RADIUS_KM = 6371.0
@@ -31,6 +32,7 @@ class Rules:
     half_life_days: float = 30.0
     tiers: str = "mutual"
     repeat_days: float | None = None
+    model: OracleModel | None = None
 
 
 STANDARD = Rules()
@@ -60,6 +62,9 @@ class Row:
     candidate_traits: int
     rating_count: int
     averages: tuple[float, ...] | None  # attractive, smart, funny, interesting
+    like: float | None = None
+    back: float | None = None
+    worth: float = 0.0  # what candidates of one tier are ordered by; the score but for a model
 
 
 # Who is scored ----------------------------------------------------------------------------------------------
@@ -99,7 +104,7 @@ def why_none(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD)
     """Why a viewer has no match, if it has none."""
     if score_viewer(site, viewer_id, now, rules):
         return None
-    undecided = Site(site.people, site.blocks)
+    undecided = Site(site.people, site.blocks)  # and so without admirers, who change no tier
     return "all-decided" if score_viewer(undecided, viewer_id, now, rules) else "no-candidates"
 
 
@@ -113,7 +118,12 @@ def score_viewer(site: Site, viewer_id: int, now: datetime, rules: Rules = STAND
     viewer = site.people[viewer_id]
     done = decided(site, viewer_id, now, rules)
     others = [site.people[other] for other in candidates(site, viewer_id) if other not in done]
-    return in_order(score_pair(viewer, other, now, rules) for other in others if not bars(other, viewer, rules))
+    admirers = {like.by for like in site.likes if like.of == viewer_id and like.action == "LIKE"}
+    return in_order(
+        score_pair(viewer, other, now, rules, admirer=other.user_id in admirers)
+        for other in others
+        if not bars(other, viewer, rules)
+    )
 
 
 def bars(candidate: Person, viewer: Person, rules: Rules = STANDARD) -> bool:
@@ -124,7 +134,7 @@ def bars(candidate: Person, viewer: Person, rules: Rules = STANDARD) -> bool:
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """Tier A by score, then tier B by score; equal scores by candidate id."""
-    ordered = sorted(rows, key=lambda row: (row.tier, -row.score))
+    ordered = sorted(rows, key=lambda row: (row.tier, -row.worth))
     result: list[Row] = []
     start = 0
     for end in range(1, len(ordered) + 1):
@@ -135,13 +145,15 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
 
 
 def _tied(a: Row, b: Row) -> bool:
-    return a.tier == b.tier and abs(a.score - b.score) <= EQUAL_SCORES
+    return a.tier == b.tier and abs(a.worth - b.worth) <= EQUAL_SCORES
 
 
 # One pair ---------------------------------------------------------------------------------------------------
 
 
-def score_pair(viewer: Person, candidate: Person, now: datetime, rules: Rules = STANDARD) -> Row:
+def score_pair(
+    viewer: Person, candidate: Person, now: datetime, rules: Rules = STANDARD, *, admirer: bool = False
+) -> Row:
     """The six parts, the tier and the reasons of one pair."""
     distance = distance_km(viewer, candidate)
     traits = traits_part(viewer, candidate)
@@ -163,12 +175,24 @@ def score_pair(viewer: Person, candidate: Person, now: datetime, rules: Rules = 
         age_ok(viewer, age_on(candidate.birthdate, now.astimezone(UTC).date())),
         distance_ok(viewer.preferred_distance_km, distance),
     )
-    back = (
+    asked_back = (
         gender_ok(candidate.preferred_genders, viewer.gender),
         age_ok(candidate, age_on(viewer.birthdate, now.astimezone(UTC).date())),
         distance_ok(candidate.preferred_distance_km, distance),
     )
-    asked = flags + back if rules.tiers == "mutual" else flags
+    asked = flags + asked_back if rules.tiers == "mutual" else flags
+    like: float | None = None
+    back: float | None = None
+    worth = score
+    if rules.model is not None:
+        alike = rules.model.alike(
+            (traits + traits_part(candidate, viewer)) / 2,
+            interests,
+            proximity_part(replace(viewer, preferred_distance_km=None), candidate, distance, rules),
+            *(age_on(person.birthdate, now.astimezone(UTC).date()) for person in (viewer, candidate)),
+        )
+        like, back, worth = rules.model.chances(viewer.user_id, candidate.user_id, alike, admirer=admirer)
+        score = math.sqrt(like * back)
     shared = sorted(viewer.interests & candidate.interests)
     return Row(
         candidate_id=candidate.user_id,
@@ -191,6 +215,9 @@ def score_pair(viewer: Person, candidate: Person, now: datetime, rules: Rules = 
         candidate_traits=len(candidate.traits),
         rating_count=len(candidate.received),
         averages=averages(candidate.received),
+        like=like,
+        back=back,
+        worth=worth,
     )
 
 

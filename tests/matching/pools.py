@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
-from sitejobs.matching.scoring.parameters import MUTUAL, Parameters, Tiers
+from sitejobs.matching.scoring.chances import judge_pairs
+from sitejobs.matching.scoring.pair_scores import Pairs
+from sitejobs.matching.scoring.parameters import MUTUAL, Learned, Parameters, Tiers
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
@@ -44,7 +45,7 @@ class Opened:
         """All pairs of a viewer and the candidates at these positions, (v * n,), viewer by viewer."""
         users = self.candidates.take(positions)
         viewer, candidate = all_pairs(len(self.viewers), len(users))
-        return score_pairs(self.viewers, users, viewer, candidate, self.now, self.parameters)
+        return judge_pairs(self.viewers, users, viewer, candidate, self.now, self.parameters)
 
 
 def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -52,11 +53,16 @@ def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def open_site(
-    connection: Connection, block_size: int, top_k: int = 200, later: timedelta = timedelta(), tiers: Tiers = MUTUAL
+    connection: Connection,
+    block_size: int,
+    top_k: int = 200,
+    later: timedelta = timedelta(),
+    tiers: Tiers = MUTUAL,
+    model: Learned | None = None,
 ) -> Opened:
     """Take the site's snapshot at `NOW` and open it some time `later`, a few blocks a segment."""
-    parameters = Parameters(top_k=top_k, tiers=tiers)
-    population = read_population(connection, NOW)
+    parameters = Parameters(top_k=top_k, tiers=tiers, model=model)
+    population = read_population(connection, NOW, parameters=parameters)
     snapshot = take_snapshot(population, np.empty(0, np.int64), NOW.timestamp(), parameters, block_size)
     now = (NOW + later).timestamp()
     everyone = concatenate(snapshot.blocks)

@@ -1,4 +1,4 @@
-"""No upper bound is too low, and every key is within MARGIN of the exact one."""
+"""No upper bound is too low, and every key is within the margin of the exact one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,22 +8,33 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.scoring.pair_scores import radius_km
-from sitejobs.matching.topk.bounds import SLACK, upper_bounds_of
-from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
+from sitejobs.matching.topk.bounds import SLACK, proximity_radius, upper_bounds_of
+from sitejobs.matching.topk.keys import key_margin, tier_step
+from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import Segment
+from tests.matching.models import store_model
 from tests.matching.pools import LATER, Opened, open_site
 from tests.matching.random_sites import FLAVOURS, draw
 from tests.matching.site_loading import load
 
 
-@pytest.fixture(params=[*((flavour, "mutual") for flavour in FLAVOURS), ("mixed", "viewer"), ("one city", "viewer")])
+@pytest.fixture(
+    params=[
+        *((flavour, "mutual", None) for flavour in FLAVOURS),
+        *((flavour, "viewer", None) for flavour in ("mixed", "one city")),
+        *((flavour, "mutual", "usual") for flavour in FLAVOURS),
+        *((flavour, tiers, "steep") for flavour in ("mixed", "one city") for tiers in ("mutual", "viewer")),
+        ("no traits", "mutual", "steep"),
+    ],
+    ids=str,
+)
 def pools(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
     """A site of each kind, cut into blocks of different sizes; at the run's start and some days later."""
-    flavour, tiers = request.param
+    flavour, tiers, kind = request.param
     load(site, draw(1, 80, flavour))
-    later = open_site(site, 7, later=LATER, tiers=tiers)
-    return [*(open_site(site, size, tiers=tiers) for size in (1, 7, 50)), later]
+    model = store_model(site, 1, kind) if kind else None
+    later = open_site(site, 7, later=LATER, tiers=tiers, model=model)
+    return [*(open_site(site, size, tiers=tiers, model=model) for size in (1, 7, 50)), later]
 
 
 def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
@@ -43,12 +54,13 @@ def screening_of(opened: Opened) -> Screening:
 def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]) -> None:
     for opened in pools:
         upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
-        radius = radius_km(opened.viewers, opened.parameters)
+        radius = proximity_radius(opened.viewers, opened.parameters)
         shape = (len(opened.viewers), -1)
         for block in opened.blocks:
             pairs = opened.exact(opened.positions_of(block))
-            assert (upper.score[:, block] >= pairs.score.reshape(shape).max(axis=1)).all()
-            assert (upper.proximity[:, block] >= pairs.proximity.reshape(shape).max(axis=1) - SLACK).all()
+            assert (upper.score[:, block] >= pairs.worth.reshape(shape).max(axis=1)).all()
+            if opened.parameters.model is None:
+                assert (upper.proximity[:, block] >= pairs.proximity.reshape(shape).max(axis=1) - SLACK).all()
             assert (upper.tier_a[:, block] >= pairs.tier_a.reshape(shape).any(axis=1)).all()
             within = pairs.distance_km <= radius[pairs.viewer]
             assert (upper.near[:, block] >= within.reshape(shape).any(axis=1)).all()
@@ -58,13 +70,13 @@ def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]
 @pytest.mark.parametrize("step", [1, 3], ids=["all viewers", "every third viewer"])
 def test_keys_are_within_the_margin_of_the_exact_ones(pools: list[Opened], step: int) -> None:
     for opened in pools:
-        screening, threshold = screening_of(opened), np.full(len(opened.viewers), -9, np.float32)
+        screening, threshold = screening_of(opened), np.full(len(opened.viewers), -1e9, np.float32)
         rows = np.arange(0, len(opened.viewers), step)
         for segment, columns, blocks in chunks(opened):
             viewer, candidate, keys = above_threshold(screening, opened, rows, segment, columns, blocks, threshold)
             exact = exact_keys(opened, blocks)
             assert len(keys) == np.isfinite(exact[rows]).sum()
-            assert_within_margin(keys, exact[viewer, candidate - columns.start])
+            assert_within_margin(keys, exact[viewer, candidate - columns.start], key_margin(opened.parameters))
 
 
 def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None:
@@ -72,14 +84,18 @@ def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None
         screening, rows = screening_of(opened), np.arange(len(opened.viewers))
         for segment, columns, blocks in chunks(opened):
             exact = exact_keys(opened, blocks)
-            for threshold in (exact.max(axis=1), np.median(exact, axis=1), np.full(len(rows), 3.0)):
+            for threshold in (
+                exact.max(axis=1),
+                np.median(exact, axis=1),
+                np.full(len(rows), tier_step(opened.parameters) + 1),
+            ):
                 viewer, candidate, keys = above_threshold(
                     screening, opened, rows, segment, columns, blocks, threshold.astype(np.float32)
                 )
                 assert (keys >= threshold[viewer].astype(np.float32)).all()
                 left_out = np.ones(exact.shape, bool)
                 left_out[viewer, candidate - columns.start] = False
-                assert not (left_out & (exact > threshold[:, None] + MARGIN)).any()
+                assert not (left_out & (exact > threshold[:, None] + key_margin(opened.parameters))).any()
 
 
 def above_threshold(
@@ -104,7 +120,7 @@ def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:
     """(v, n) of all viewers and the members of these blocks; -inf for who wants other genders than the viewer's."""
     positions = np.arange(opened.pool.starts[blocks.start], opened.pool.starts[blocks.stop])
     pairs = opened.exact(positions)
-    keys = np.where(pairs.barred, -np.inf, pairs.score + tier_step(opened.parameters) * pairs.tier_a)
+    keys = np.where(pairs.barred, -np.inf, pairs.worth + tier_step(opened.parameters) * pairs.tier_a)
     return keys.reshape(len(opened.viewers), -1)
 
 
@@ -116,12 +132,12 @@ def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_the_name_of_
             pairs = opened.exact(opened.positions_of(block))
             far = np.flatnonzero(~upper.near[pairs.viewer, block])
             measured = far[~np.isnan(pairs.distance_km[far])]
-            assert not pairs.proximity[measured].any()
+            assert opened.parameters.model or not pairs.proximity[measured].any()
             assert not (pairs.tier_a[far] & ~anywhere[pairs.viewer[far]]).any()
 
 
-def assert_within_margin(keys: NDArray[Any], exact: NDArray[Any]) -> None:
+def assert_within_margin(keys: NDArray[Any], exact: NDArray[Any], margin: float) -> None:
     difference = np.abs(keys - exact)
     if difference.size:
         worst = np.unravel_index(int(difference.argmax()), difference.shape)
-        assert difference[worst] <= MARGIN, f"at {worst}: key {keys[worst]} for {exact[worst]}"
+        assert difference[worst] <= margin, f"at {worst}: key {keys[worst]} for {exact[worst]}"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.parameters import STANDARD
 from sitejobs.matching.topk.buffer import EXTRA, TopKBuffer
-from sitejobs.matching.topk.screening import MARGIN
+from sitejobs.matching.topk.keys import key_margin
 
 Indices = NDArray[np.int64]
 
@@ -22,7 +23,7 @@ def test_of_more_near_ties_than_there_are_places_the_exactly_best_stay(seed: int
     `kinds` of them, and ids decide."""
     random = np.random.default_rng(seed)
     exact = np.full(TIES, 0.5)
-    exact += random.integers(0, kinds, TIES) * (MARGIN / TIES)
+    exact += random.integers(0, kinds, TIES) * (key_margin(STANDARD) / TIES)
     exact[:ahead] += 0.1
     ids = random.permutation(TIES) + 10
     order = random.permutation(TIES)
@@ -30,7 +31,7 @@ def test_of_more_near_ties_than_there_are_places_the_exactly_best_stay(seed: int
     def rescore(row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
         return exact[positions], ids[positions]
 
-    buffer = TopKBuffer(1, TOP_K, AT_ONCE, rescore)
+    buffer = TopKBuffer(1, TOP_K, AT_ONCE, rescore, key_margin(STANDARD))
     for start in range(0, TIES, AT_ONCE):
         positions = order[start : start + AT_ONCE]
         keys = np.where(positions < ahead, np.float32(0.6), np.float32(0.5))

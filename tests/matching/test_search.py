@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.scoring.pair_scores import score_pairs
+from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.candidates import sample_of
 from sitejobs.matching.topk.search import Exclusions, Matches, Sample, Work, ranked, search
@@ -32,7 +32,7 @@ def sorted_whole(opened: Opened, viewers: Users, exclusions: Exclusions) -> Matc
     excluded = set(zip(exclusions.row.tolist(), exclusions.user_id.tolist(), strict=True))
     ids = opened.candidates.ids[candidate].tolist()
     kept = np.flatnonzero([pair not in excluded for pair in zip(viewer.tolist(), ids, strict=True)])
-    scored = score_pairs(viewers, opened.candidates, viewer[kept], candidate[kept], opened.now, opened.parameters)
+    scored = judge_pairs(viewers, opened.candidates, viewer[kept], candidate[kept], opened.now, opened.parameters)
     return ranked(opened.candidates, scored, opened.parameters.top_k)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sitejobs.handlers.tuning import tuned
 from sitejobs.matching.match_scores.pair import Explained, Preferences, explain
+from sitejobs.matching.match_scores.settings import run_parameters
 from sitejobs.matching.options import MatchScoresOptions
-from sitejobs.matching.scoring.parameters import Parameters, read_parameters
+from sitejobs.matching.scoring.parameters import Parameters
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,7 +29,7 @@ _PARTS = {
 
 def show_pair(console: "Console", connection: "Connection", viewer: int, candidate: int) -> None:
     """Print all parts of the pair's score, or why it is no match."""
-    parameters = read_parameters(tuned(os.environ), MatchScoresOptions().top_k)
+    parameters = run_parameters(connection, tuned(os.environ), MatchScoresOptions().top_k)
     found = explain(connection, viewer, candidate, datetime.now(UTC), parameters)
     for line in lines_of(found, viewer, candidate, parameters):
         console.print(line, markup=False, highlight=False)
@@ -57,11 +58,16 @@ def _verdict(found: Explained) -> str:
 
 
 def _parts(pair: "Pairs", parameters: Parameters) -> Iterator[str]:
-    yield f"score {pair.score[0]:.4f}"
+    if parameters.model is not None:
+        yield f"score {pair.score[0]:.4f}: chances of a yes {pair.like[0]:.4f} and {pair.back[0]:.4f}, by the model"
+        yield "what the two have in common:"
+    else:
+        yield f"score {pair.score[0]:.4f}"
     weights = vars(parameters.weights)
     for name, words in _PARTS.items():
         value = float(getattr(pair, name)[0])
-        yield f"  {words:<15}{value:.4f} x {weights[name]:.2f} = {value * weights[name]:.4f}"
+        weighted = f" x {weights[name]:.2f} = {value * weights[name]:.4f}" if parameters.model is None else ""
+        yield f"  {words:<15}{value:.4f}{weighted}"
     distance = float(pair.distance_km[0])
     where = "distance unknown" if distance != distance else f"{distance:,.1f} km apart"
     yield f"{where}, {int(pair.common_traits[0])} traits and {int(pair.shared_count[0])} interests in common"

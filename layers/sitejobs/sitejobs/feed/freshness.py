@@ -9,7 +9,7 @@ from typing import Final, LiteralString
 from sitejobs.feed.sources import (
     ANSWERED,
     BLOCKED,
-    DISLIKED,
+    DECIDED,
     HAS_SCORES,
     MATCHES,
     NEWEST_PEOPLE,
@@ -39,7 +39,7 @@ SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 FINGERPRINT: Final[LiteralString] = f"""
 hashtextextended(concat(
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM ({BLOCKED}) AS o), '|',
-    (SELECT sum(hashtextextended(o."other"::text, 0)) FROM ({DISLIKED}) AS o), '|',
+    (SELECT sum(hashtextextended(o."other"::text, 0)) FROM ({DECIDED}) AS o), '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({MATCHES}) AS o), '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM ({OWN_AND_FOLLOWED_POSTS}) AS o), '|',
     (SELECT sum(hashtextextended(o."question", 0)) FROM ({ANSWERED}) AS o), '|',

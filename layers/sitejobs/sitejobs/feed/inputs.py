@@ -24,8 +24,8 @@ _OWN_AND_FOLLOWED: Final[LiteralString] = (
 _BLOCKED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.BLOCKED}) AS o'
 """Reads whom blocks separate from each viewer."""
 
-_DISLIKED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.DISLIKED}) AS o'
-"""Reads whom each viewer has disliked."""
+_DECIDED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.DECIDED}) AS o'
+"""Reads about whom each viewer has decided, or who has about it."""
 
 _MATCHES: Final[LiteralString] = f"""
 SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o
@@ -124,7 +124,7 @@ class Inputs:
     public : ids of the posts that are candidates for everybody.
     public_sum : sum of these posts' hashes, as SQL makes a text of it: empty without posts.
     own : user -> ids of the user's own posts, and of private posts that the user may see.
-    blocked, disliked : user -> others who must not appear at all, or not as a suggestion.
+    blocked, decided : user -> others who must not appear at all, or not as a suggestion.
     matches : user -> others, latest first.
     scored : user -> (others, scores), best first; users without scores are absent.
     unreadable : number of scores that are not finite; they are left out.
@@ -137,7 +137,7 @@ class Inputs:
     public_sum: str
     own: Mapping[int, Sequence[int]]
     blocked: Mapping[int, set[int]]
-    disliked: Mapping[int, set[int]]
+    decided: Mapping[int, set[int]]
     matches: Mapping[int, Sequence[int]]
     scored: Mapping[int, tuple[list[int], list[float]]]
     unreadable: int
@@ -167,7 +167,7 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
         public_sum=sum_text([hash_ for *_, hash_ in found]),
         own={user: list(ids) for user, ids in own.items()},
         blocked=_sets(connection.execute(_BLOCKED, given)),
-        disliked=_sets(connection.execute(_DISLIKED, given)),
+        decided=_sets(connection.execute(_DECIDED, given)),
         matches=_lists(connection.execute(_MATCHES, given)),
         scored=scored,
         unreadable=unreadable,

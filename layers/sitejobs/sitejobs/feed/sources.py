@@ -154,11 +154,18 @@ SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."
 """
 """Users who must not appear to the viewer: blocks count both ways."""
 
-DISLIKED: Final[LiteralString] = """
+DECIDED: Final[LiteralString] = """
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
 """
-"""Users whom the viewer has disliked."""
+"""Users whom the viewer has liked, disliked or written to, and those who disliked the viewer."""
 
 MATCHES: Final[LiteralString] = f"""
 SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (

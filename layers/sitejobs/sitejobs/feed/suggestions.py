@@ -36,9 +36,9 @@ class Suggestions:
 
 
 def candidates_of(inputs: Inputs, user: int) -> Candidates:
-    """Matches without blocked users; others without blocked and disliked ones."""
+    """Matches without blocked users; others without blocked ones and those decided about."""
     barred = inputs.blocked.get(user, set()) | {user}
-    unwanted = barred | inputs.disliked.get(user, set())
+    unwanted = barred | inputs.decided.get(user, set())
     matches = [other for other in dict.fromkeys(inputs.matches.get(user, ())) if other not in barred]
     others: Sequence[int] = inputs.newest
     scores: Sequence[float] = [0.0] * len(inputs.newest)

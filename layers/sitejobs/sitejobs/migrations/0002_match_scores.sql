@@ -41,12 +41,18 @@ CREATE TABLE IF NOT EXISTS "MatchScoreViewer" (
     "scoredAt"         timestamptz NOT NULL,
     "algorithmVersion" text        NOT NULL,
     "rows"             smallint    NOT NULL,
-    "skipped"          text,  -- why there are no rows: no-profile, no-candidates, deleted
+    "skipped"          text,  -- why there are no rows: no-profile, no-candidates, all-decided, deleted
     -- Something about the viewer's rows was newer than the run's snapshot: the next incremental run scores it anew.
     "provisional"      boolean     NOT NULL DEFAULT false
 );
 
 -- "Why this match": the same rows with their reasons as json.
+DO $do$ BEGIN
+-- A later migration's view has more columns: none of them may go.
+IF EXISTS (SELECT FROM pg_attribute
+           WHERE attrelid = to_regclass('"MatchScoreExplained"') AND attname = 'scoreLike') THEN
+    RETURN;
+END IF;
 CREATE OR REPLACE VIEW "MatchScoreExplained" AS
 SELECT m."userId", m."candidateUserId", m."score", m."scoreQuiz", m."scoreInterests", m."scoreRatingsQuality",
        m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."tier", m."rank", m."distanceKm",
@@ -66,3 +72,4 @@ SELECT m."userId", m."candidateUserId", m."score", m."scoreQuiz", m."scoreIntere
                'funny', m."avgFunny", 'interesting', m."avgInteresting")
        ) AS "reasons"
 FROM "MatchScore" m;
+END $do$;

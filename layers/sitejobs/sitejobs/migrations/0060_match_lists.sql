@@ -67,6 +67,10 @@ END $$;
 -- Makes the views: with the rows of "MatchScoreRow", while there are viewers whose matches are still there, or without.
 CREATE OR REPLACE FUNCTION "matchViews"("withRows" boolean) RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
+    -- A later migration's view has more columns: none of them may go.
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('"MatchScore"') AND attname = 'scoreLike') THEN
+        RETURN;
+    END IF;
     EXECUTE $view$
         CREATE OR REPLACE VIEW "MatchScore" AS
         SELECT l."userId", m."candidateUserId", m."score", m."scoreQuiz", m."scoreInterests", m."scoreRatingsQuality",

@@ -54,6 +54,10 @@ ALTER TABLE "MatchListChange" SET (toast_tuple_target = 8160);
 
 CREATE OR REPLACE FUNCTION "matchViews"("withRows" boolean) RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
+    -- A later migration's view has more columns: none of them may go.
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('"MatchScore"') AND attname = 'scoreLike') THEN
+        RETURN;
+    END IF;
     EXECUTE $view$
         CREATE OR REPLACE VIEW "MatchScore" AS
         SELECT l."userId", m."candidateUserId", m."score", m."scoreQuiz", m."scoreInterests", m."scoreRatingsQuality",

@@ -126,7 +126,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             avgInteresting real[]; ratingCount integer[]; sharedInterestCount smallint[]; commonTraits smallint[];
             candidateTraits smallint[]; genderOk boolean[]; ageOk boolean[]; distanceOk boolean[];
             sharedInterestId1 bigint[]; sharedInterestId2 bigint[]; sharedInterestId3 bigint[];
-            sharedInterestId4 bigint[]; sharedInterestId5 bigint[]"""
+            sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[]; scoreBack real[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,
@@ -141,7 +141,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             avgAttractive real[]; avgSmart real[]; avgFunny real[]; avgInteresting real[]; ratingCount integer[];
             sharedInterestCount smallint[]; commonTraits smallint[]; candidateTraits smallint[]; genderOk boolean[];
             ageOk boolean[]; distanceOk boolean[]; sharedInterestId1 bigint[]; sharedInterestId2 bigint[];
-            sharedInterestId3 bigint[]; sharedInterestId4 bigint[]; sharedInterestId5 bigint[]"""
+            sharedInterestId3 bigint[]; sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[];
+            scoreBack real[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,
@@ -164,7 +165,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             + """; avgAttractive real; avgSmart real; avgFunny real; avgInteresting real; ratingCount integer;
             rank smallint; sharedInterestCount smallint; commonTraits smallint; viewerTraits smallint;
             candidateTraits smallint; tier character(1); genderOk boolean; ageOk boolean; distanceOk boolean;
-            scoredAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]"""
+            scoredAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[];
+            scoreLike real; scoreBack real"""
         ),
         owned=True,
         view=True,
@@ -185,7 +187,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         columns=_columns(
             _SCORES
             + """; tier character(1); rank smallint; algorithmVersion text; scoredAt timestamp with time zone;
-            reasons jsonb"""
+            reasons jsonb; scoreLike real; scoreBack real"""
         ),
         owned=True,
         view=True,

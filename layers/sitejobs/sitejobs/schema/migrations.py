@@ -34,9 +34,15 @@ INSERT INTO "SitejobsMigration" ("name", "checksum") VALUES (%(name)s, %(checksu
 ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()
 """
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
-_FORMER = {
-    "0002_match_scores.sql": "0c5270779fc56d0f2148888e86a21c48e5f3dea4b20ae003f79883c38d50a325",
-    "0050_finite_scores.sql": "cd37b1664a0172d7794d1f7d619fd1bb5b6125b89326f572c6936a0ec53023fa",
+_FORMER: dict[str, tuple[str, ...]] = {
+    "0002_match_scores.sql": (
+        "0c5270779fc56d0f2148888e86a21c48e5f3dea4b20ae003f79883c38d50a325",
+        "24cf95195a67e7d9e43353f2e93f6be4a3d043a717e4954320fb941d1921398e",
+    ),
+    "0050_finite_scores.sql": ("cd37b1664a0172d7794d1f7d619fd1bb5b6125b89326f572c6936a0ec53023fa",),
+    "0054_views_hold_no_site_column.sql": ("48c85a92c93b0b37db413b41b53cefcc1c7df135f8b15e3c7b5daf7a363dfcfb",),
+    "0060_match_lists.sql": ("19424d873938130c7f5186fe6b29a41d2be4748c443db1e2ade752950d6fbd06",),
+    "0061_match_list_changes.sql": ("55952e89837afc9da55ed88d3d3b57a76ddabdb9989cb7a531b7ffeee75b8a3e",),
 }
 """Checksums that files had before they were changed so that they bear being applied again over a later one's view.
 
@@ -128,7 +134,7 @@ def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -
     changed = [
         migration.name
         for migration in migrations
-        if recorded.get(migration.name, migration.checksum) not in (migration.checksum, _FORMER.get(migration.name))
+        if recorded.get(migration.name, migration.checksum) not in (migration.checksum, *_FORMER.get(migration.name, ()))
     ]
     if changed:
         raise InvalidInput(

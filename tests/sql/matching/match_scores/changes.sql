@@ -20,3 +20,11 @@ SELECT array_agg("userId"::int8) FROM (
 SELECT v."userId" FROM "MatchScoreViewer" v
 WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = v."userId")
 ) AS rows;
+
+-- _READ_LIKED
+SELECT array_agg("userId"::int8) FROM (
+SELECT DISTINCT l."toUserId" AS "userId" FROM "Like" l
+WHERE l."fromUserId" = ANY(%(ids)s) AND l."action"::text <> 'DISLIKE' AND l."toUserId" IS NOT NULL
+  AND (%(repeat)s::boolean OR NOT EXISTS (
+      SELECT FROM "Like" a WHERE a."fromUserId" = l."toUserId" AND a."toUserId" = l."fromUserId"))
+) AS rows;

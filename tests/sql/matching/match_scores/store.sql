@@ -10,10 +10,10 @@ WHERE v."userId" = ANY(%(ids)s) AND c."userId" = v."userId" AND NOT EXISTS (
     SELECT FROM "MatchList" l WHERE l."userId" = c."userId" AND l."scoredAt" = c."listScoredAt");
 
 -- _COPY_LISTS
-COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
+COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
 
 -- _COPY_CHANGES
-COPY "MatchListChange" ("userId", "listScoredAt", "scoredAt", "tierA", "rank", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
+COPY "MatchListChange" ("userId", "listScoredAt", "scoredAt", "tierA", "rank", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
 
 -- _READ_STORED
 SELECT l."userId", l."fingerprint", l."score" FROM "MatchList" l

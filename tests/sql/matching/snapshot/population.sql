@@ -140,6 +140,14 @@ WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "f
 ) AS e GROUP BY e."userId"
 ) AS rows;
 
+-- _read_ranges: effects, rows unique
+SELECT array_agg("userId"::int8), array_agg("selectivity"::float4), array_agg("appeal"::float4), array_agg("price"::float4) FROM (
+SELECT "userId", LEAST(GREATEST("selectivity", -%(most)s), %(most)s) AS "selectivity",
+       LEAST(GREATEST("appeal", -%(most)s), %(most)s) AS "appeal",
+       LEAST(GREATEST("price", 0), %(most_price)s) AS "price"
+FROM "UserMatchEffect" WHERE "modelId" = %(model)s AND "userId" BETWEEN %(first)s AND %(last)s
+) AS rows;
+
 -- _read_ranges: traits, rows repeated
 SELECT array_agg("userId"::int8), array_agg("key"::int8), array_agg("value"::float8) FROM (
 SELECT "userId", hashtextextended("traitKey", 0) AS "key",
@@ -261,4 +269,12 @@ UNION ALL
 SELECT "toUserId", "fromUserId", 5 FROM "Like"
 WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
 ) AS e GROUP BY e."userId"
+) AS rows;
+
+-- _read_ranges: effects, rows repeated
+SELECT array_agg("userId"::int8), array_agg("selectivity"::float4), array_agg("appeal"::float4), array_agg("price"::float4) FROM (
+SELECT "userId", LEAST(GREATEST("selectivity", -%(most)s), %(most)s) AS "selectivity",
+       LEAST(GREATEST("appeal", -%(most)s), %(most)s) AS "appeal",
+       LEAST(GREATEST("price", 0), %(most_price)s) AS "price"
+FROM "UserMatchEffect" WHERE "modelId" = %(model)s AND "userId" BETWEEN %(first)s AND %(last)s
 ) AS rows;

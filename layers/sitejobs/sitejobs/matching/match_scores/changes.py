@@ -53,6 +53,15 @@ WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = 
 """Viewers whose matches are not stored as a list yet."""
 
 
+_READ_LIKED: Final[LiteralString] = """
+SELECT DISTINCT l."toUserId" AS "userId" FROM "Like" l
+WHERE l."fromUserId" = ANY(%(ids)s) AND l."action"::text <> 'DISLIKE' AND l."toUserId" IS NOT NULL
+  AND (%(repeat)s::boolean OR NOT EXISTS (
+      SELECT FROM "Like" a WHERE a."fromUserId" = l."toUserId" AND a."toUserId" = l."fromUserId"))
+"""
+"""Reads whom these users like who have not answered yet, or, with `repeat`, whose answer may be forgotten."""
+
+
 @dataclass(frozen=True)
 class Changes:
     """Changes since the run that last wrote everyone's rows.
@@ -92,7 +101,10 @@ def find_changes(resources: Resources, run: Run, parameters: Parameters, stored:
         return None
     changes = compare(before, base.candidates, after, stored.candidates)
     again = np.concatenate(
-        [_failed(connection, int(last_id), before), _written_since(connection, int(last_id)), _without_list(connection)]
+        [
+            *(_failed(connection, int(last_id), before), _written_since(connection, int(last_id))),
+            *(_without_list(connection), _liked(connection, parameters, after["ids"][changes.candidates])),
+        ]
     )
     ids = np.concatenate([after["ids"], after["without_profile"]])
     return replace(changes, viewers=changes.viewers | np.isin(ids, again))
@@ -176,3 +188,11 @@ def _written_since(connection: Connection, run_id: int) -> Indices:
 
 def _without_list(connection: Connection) -> Indices:
     return fetch_columns(connection, _READ_VIEWERS_WITHOUT_LIST, {}, {"userId": "int8"})["userId"]
+
+
+def _liked(connection: Connection, parameters: Parameters, candidates: Indices) -> Indices:
+    """Viewers of whom a changed candidate is an admirer: such pairs are scored by the page that computes all."""
+    if parameters.model is None or not len(candidates):
+        return np.empty(0, np.int64)
+    given = {"ids": candidates, "repeat": parameters.repeat_days is not None}
+    return fetch_columns(connection, _READ_LIKED, given, {"userId": "int8"})["userId"]

@@ -14,11 +14,12 @@ from sitejobs.matching.match_scores.merging import CLOSE, differing, merge
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.stored_lists import read_lists
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
-from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
+from sitejobs.matching.scoring.chances import judge_pairs
+from sitejobs.matching.scoring.pair_scores import Pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.exclusions import excluded
-from sitejobs.matching.snapshot.file import StoredSnapshot
-from sitejobs.matching.topk.screening import MARGIN, Screening, tier_step
+from sitejobs.matching.topk.keys import key_margin, tier_step
+from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather
 from sitejobs.matching.topk.segment import Segment
 
@@ -56,15 +57,26 @@ class _Refresh:
 
     def __init__(self, page: PageRun, viewers: Users, changes: Changes) -> None:
         self._page, self._viewers, self._changes = page, viewers, changes
-        self._lists = read_lists(page.connection, viewers, page.parameters)
+        self._lists = read_lists(page.connection, viewers, page.parameters, page.stored_worth)
         self._stale = np.isin(self._lists.members.id, changes.left) & (self._lists.members.rank >= 0)
         self._dropped = np.isin(self._lists.changes.id, changes.left)
         self._affected, self._again = np.zeros((2, len(viewers)), bool)
+        for part in (self._lists.members, self._lists.changes):  # a score too small for its column
+            self._again[part.row[~np.isfinite(part.key)]] = True
+        if page.parameters.model is not None:
+            # What the last of a list was worth is told by its price, which may have changed since.
+            self._again[self._last_of_unknown_worth()] = True
 
     @property
     def _active(self) -> Flags:
         """Viewers whose lists may go on with what is stored beside them."""
         return self._affected & ~self._again
+
+    def _last_of_unknown_worth(self) -> Indices:
+        """Viewers whose list ends with somebody who changed since it was computed."""
+        members = self._lists.members
+        last = np.flatnonzero(np.diff(members.row, append=-1))
+        return members.row[last[self._stale[last] | (members.rank[last] < 0)]]
 
     def run(self) -> Refreshed:
         found = self._found()
@@ -91,10 +103,10 @@ class _Refresh:
         """The changed candidates that may belong to a list, and those that earlier runs stored beside it."""
         page, lists, changes = self._page, self._lists, self._changes
         # The key of a candidate may have fallen by so much since the time of the list.
-        lowered = (lists.last - page.rewrite_epsilon - 2 * MARGIN).astype(np.float32)
+        lowered = (lists.last - page.rewrite_epsilon - 2 * key_margin(page.parameters)).astype(np.float32)
         row, changed = _entering(page, self._viewers, gather(self._viewers, page.pool, changes.candidates), lowered)
         kept = np.flatnonzero(~self._dropped)
-        at, known = _at(page.snapshot, lists.changes.id[kept])
+        at, known = page.at(lists.changes.id[kept])
         self._affected[row] = True
         self._affected[lists.members.row[self._stale]] = True
         self._affected[lists.changes.row[self._dropped]] = True
@@ -129,9 +141,9 @@ class _Refresh:
         candidates = gather(self._viewers, page.pool, distinct)
         gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
         self._again[found.row[gone[candidate]]] = True
-        pairs = score_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)
+        pairs = judge_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)
         finite = are_finite(Matches(candidates, pairs, found.row)) | pairs.barred
-        key = pairs.score + tier_step(page.parameters) * pairs.tier_a
+        key = pairs.worth + tier_step(page.parameters) * pairs.tier_a
         last = lists.last[found.row]
         # What the stored scores do not tell is scored anew, and so is what cannot be stored: it fails there.
         self._again[found.row[~finite | (np.abs(key - last) <= CLOSE) & ~pairs.barred]] = True
@@ -175,12 +187,3 @@ def _entering(page: PageRun, viewers: Users, changed: Users, threshold: Singles)
         found.append((pairs.viewer, pairs.candidate))
     viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
     return viewer, candidate
-
-
-def _at(stored: StoredSnapshot, ids: Indices) -> tuple[Indices, Flags]:
-    """Positions of candidates by id, and whether they are there."""
-    known_ids, positions = stored.candidates_by_id
-    if not len(positions):
-        return np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
-    at = np.minimum(np.searchsorted(known_ids, ids), len(known_ids) - 1)
-    return positions[at], known_ids[at] == ids

@@ -13,9 +13,10 @@ from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
+from sitejobs.matching.match_scores.settings import run_parameters
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions, RoomVariables
 from sitejobs.matching.passed_over import SCORED, count_passed_over, note_passed_over
-from sitejobs.matching.scoring.parameters import Parameters, read_parameters
+from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.needs import Room, needed, too_small
@@ -95,8 +96,8 @@ def _batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Js
 def _begun(resources: Resources, run: Run, options: MatchScoresOptions) -> JsonObject:
     """What the run's pages share from the start."""
     guard(resources, run, options, LOSSES, {})
-    parameters = read_parameters(resources.environment, options.top_k)
     connection = resources.database.connection()
+    parameters = run_parameters(connection, resources.environment, options.top_k)
     short = _too_small(resources, run, connection, options.batch_size)
     return {"parameters": parameters.to_json(), **count_passed_over(connection, SCORED)} | short
 
@@ -146,7 +147,7 @@ def _plan_user(resources: Resources, run: Run, options: MatchScoresOptions, user
     message = None if exists else f"user {user_id} does not exist"
     if not exists and not has_rows:
         return Chapter(pages=[], message=message)
-    parameters = read_parameters(resources.environment, options.top_k)
+    parameters = run_parameters(connection, resources.environment, options.top_k)
     stored: StoredSnapshot | Chapter | None = None
     begun = run.context
     if cursor is None:

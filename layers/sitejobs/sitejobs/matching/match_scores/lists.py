@@ -52,9 +52,13 @@ LASTING = {
     "ageOk": "?",
     "distanceOk": "?",
     **{f"sharedInterestId{number}": ">i8" for number in range(1, SHARED_SHOWN + 1)},
+    "scoreLike": ">f4",
+    "scoreBack": ">f4",
 }
 """The other columns of arrays, all of which a list's fingerprint covers."""
-NULLABLE = frozenset({"genderOk", "ageOk", "distanceOk", *(name for name in LASTING if "InterestId" in name)})
+NULLABLE = frozenset(
+    {"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", *(name for name in LASTING if "InterestId" in name)}
+)
 """Columns whose array is NULL where none of its values is there."""
 COPY_COLUMNS = (*HEAD, *LASTING, *AGEING)
 
@@ -164,7 +168,9 @@ def are_finite(matches: Matches) -> NDArray[np.bool_]:
     """
     pairs, candidates = matches.pairs, matches.candidates
     rated = np.isfinite(candidates.averages).all(axis=1) | (candidates.rating_count == 0)
-    return np.asarray(np.isfinite(pairs.score) & ~np.isinf(pairs.distance_km) & rated[pairs.candidate])
+    return np.asarray(
+        np.isfinite(pairs.score) & np.isfinite(pairs.worth) & ~np.isinf(pairs.distance_km) & rated[pairs.candidate]
+    )
 
 
 def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) -> dict[str, Values]:
@@ -194,6 +200,8 @@ def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) 
         "genderOk": Values(pairs.gender_ok, (viewers.wants != 0)[viewer]),
         "ageOk": Values(pairs.age_ok, wants_age[viewer]),
         "distanceOk": Values(pairs.distance_ok, ~np.isnan(viewers.distance)[viewer]),
+        "scoreLike": Values(pairs.like, ~np.isnan(pairs.like)),
+        "scoreBack": Values(pairs.back, ~np.isnan(pairs.back)),
         **{f"sharedInterestId{at + 1}": _shared(pairs.shared[:, at], interest_ids) for at in range(SHARED_SHOWN)},
     }
 

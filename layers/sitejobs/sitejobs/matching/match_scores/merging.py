@@ -8,7 +8,7 @@ from sitejobs.matching.match_scores.stored_lists import StoredLists
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.topk.screening import tier_step
+from sitejobs.matching.topk.keys import tier_step
 
 CLOSE = 1e-6
 """Difference up to which a stored score, of single precision, does not tell which of two candidates is better."""
@@ -36,7 +36,7 @@ def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: In
     """
     members, viewers = lists.members, len(active)
     holds = np.flatnonzero(active[members.row] & ~stale & (members.rank >= 0))
-    own, key = members.row[holds], pairs.score + tier_step(parameters) * pairs.tier_a
+    own, key = members.row[holds], pairs.worth + tier_step(parameters) * pairs.tier_a
     # One ascending number for viewer and key; equal scores in the order of ids may be off by a rounding.
     apart = 2 * (tier_step(parameters) + parameters.weights.total) + 1
     known = np.maximum.accumulate(own * apart - members.key[holds])
@@ -48,7 +48,7 @@ def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: In
     place = np.concatenate([_within(own), before - np.searchsorted(own, pairs.viewer)])
     row = np.concatenate([own, pairs.viewer])
     nothing = np.zeros(len(own))
-    by_pair = (ids, -pairs.score.round(TIE_DECIMALS), ~pairs.tier_a)
+    by_pair = (ids, -pairs.worth.round(TIE_DECIMALS), ~pairs.tier_a)
     keys = [np.concatenate([nothing, values]) for values in by_pair]
     order = np.lexsort((*keys, np.arange(len(row)) < len(own), place, row))
     rank = np.empty(len(row), np.int64)
@@ -84,7 +84,7 @@ def differing(
     new_ids[at], new_keys[at] = lists.members.id[shown], lists.members.key[shown]
     shown = np.flatnonzero(order.pairs > 0)
     at = pairs.viewer[shown], order.pairs[shown] - 1
-    new_ids[at], new_keys[at] = ids[shown], pairs.score[shown] + step * pairs.tier_a[shown]
+    new_ids[at], new_keys[at] = ids[shown], pairs.worth[shown] + step * pairs.tier_a[shown]
     return np.asarray((old_ids != new_ids).any(axis=1) | (np.abs(old_keys - new_keys) >= epsilon).any(axis=1))
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 from psycopg import Connection
@@ -11,6 +10,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
+from sitejobs.matching.match_scores.admirers import Admirers
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import Refreshed, refresh
 from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_lists
@@ -79,12 +79,7 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
     present = np.isin(viewers.ids, visibility.still_viewers(page.connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
-    parts, unfit = fit_to_store(
-        [
-            find_matches(page.connection, chunk, page.pool, page.started_at, page.parameters)
-            for chunk in _chunks(viewers.take(np.flatnonzero(present)))
-        ]
-    )
+    parts, unfit = fit_to_store([find_matches(page, chunk) for chunk in _chunks(viewers.take(np.flatnonzero(present)))])
     outcomes = [*_outcomes(parts), *_without_rows(page.connection, others, set(absent.tolist()))]
     interest_ids = page.snapshot.dictionaries.interests[:, 1]
     lists = [
@@ -100,21 +95,24 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
     return _summary(outcomes, written, unfit)
 
 
-def find_matches(
-    connection: Connection, viewers: Users, pool: CandidatePool, started_at: datetime, parameters: Parameters
-) -> Part:
+def find_matches(page: PageRun, viewers: Users) -> Part:
     """The viewers' best candidates who are visible, undeleted, not blocked and not decided about at this moment."""
-    order, now = np.argsort(viewers.ids), started_at.timestamp()
-    barred = excluded(connection, viewers.ids[order], parameters, started_at)
-    rows = order[np.searchsorted(viewers.ids, barred.user, sorter=order)]
+    pool, now, parameters = page.pool, page.now, page.parameters
+    order = np.argsort(viewers.ids)
+    barred = excluded(page.connection, viewers.ids[order], parameters, page.started_at)
+    rows, admired = (
+        order[np.searchsorted(viewers.ids, users, sorter=order)] for users in (barred.user, barred.admired)
+    )
     oneself = Exclusions(np.arange(len(viewers)), viewers.ids)
     exclusions = oneself.plus(rows, barred.other)
+    admirers = Admirers.of(page, viewers, admired, barred.admirer, exclusions)
     provisional = np.zeros(len(viewers), bool)
     provisional[order] = barred.hash != viewers.excluded_hash[order]
     while True:
-        matches = search(viewers, pool, exclusions, now, parameters)
+        found = search(viewers, pool, exclusions.plus(admirers.row, admirers.user_id), now, parameters)
+        matches = admirers.among(found, viewers, now, parameters)
         ids = matches.candidates.ids
-        gone = np.setdiff1d(ids, visibility.still_candidates(connection, ids))
+        gone = np.setdiff1d(ids, visibility.still_candidates(page.connection, ids))
         if not len(gone):
             blocks = oneself.plus(rows[~barred.decided], barred.other[~barred.decided])
             decided = np.intersect1d(_without_matches(matches, viewers), rows[barred.decided])
@@ -123,6 +121,7 @@ def find_matches(
         provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
         everyone = np.repeat(np.arange(len(viewers)), len(gone))
         exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
+        admirers = admirers.without(gone)
 
 
 def _without_matches(matches: Matches, viewers: Users) -> Indices:

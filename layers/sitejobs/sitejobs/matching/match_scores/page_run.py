@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from psycopg import Connection
 
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.candidates import open_pool
@@ -35,6 +37,23 @@ class PageRun:
     def now(self) -> float:
         """The run's start in seconds since 1970."""
         return self.started_at.timestamp()
+
+    def at(self, ids: Indices) -> tuple[Indices, Flags]:
+        """Positions of candidates by id, and whether they are there."""
+        known_ids, positions = self.snapshot.candidates_by_id
+        if not len(positions):
+            return np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+        at = np.minimum(np.searchsorted(known_ids, ids), len(known_ids) - 1)
+        return positions[at], known_ids[at] == ids
+
+    def stored_worth(self, scores: Floats, ids: Indices) -> Floats:
+        """What stored candidates are worth, as `Pairs.worth`, from their scores; those who left have no price."""
+        if self.parameters.model is None:
+            return scores
+        at, known = self.at(ids)
+        price = np.where(known, self.snapshot.index()["price"][at], 0) if len(at) else np.zeros(0)
+        with np.errstate(divide="ignore"):
+            return np.asarray(2 * np.log(scores) - price)
 
     @property
     def pool(self) -> CandidatePool:

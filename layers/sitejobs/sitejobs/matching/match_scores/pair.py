@@ -10,11 +10,12 @@ from psycopg import Connection
 
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.scoring.arrays import Indices
-from sitejobs.matching.scoring.pair_scores import Pairs, score_pairs
+from sitejobs.matching.scoring.chances import judge_pairs
+from sitejobs.matching.scoring.pair_scores import Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
-from sitejobs.matching.snapshot.exclusions import excluded
+from sitejobs.matching.snapshot.exclusions import Excluded, excluded
 from sitejobs.matching.snapshot.population import Population, read_population
 
 _READ_RANK: Final[LiteralString] = """
@@ -60,9 +61,11 @@ def explain(connection: Connection, viewer: int, candidate: int, now: datetime, 
     if len(users) < len(ids):
         return Explained(obstacles, None, None, None, rank, matches)
     mine, theirs = (np.flatnonzero(users.ids == user_id) for user_id in (viewer, candidate))
-    pair = score_pairs(users, users, mine, theirs, now.timestamp(), parameters)
-    back = score_pairs(users, users, theirs, mine, now.timestamp(), parameters)
-    obstacles += _between(connection, ids, parameters, now)
+    barred, seconds = excluded(connection, ids[:1], parameters, now), now.timestamp()
+    likes = np.isin(ids[1:], barred.admirer)
+    pair = judge_pairs(users, users, mine, theirs, seconds, parameters, admirers=likes)
+    back = judge_pairs(users, users, theirs, mine, seconds, parameters)
+    obstacles += _between(barred, candidate)
     if pair.barred.any():
         obstacles.append(f"user {candidate} looks for other genders than that of user {viewer}")
     return Explained(obstacles, pair, _wants(users, mine, pair), _wants(users, theirs, back), rank, matches)
@@ -94,10 +97,9 @@ def _absent(connection: Connection, ids: Indices, users: Users) -> list[str]:
     return found
 
 
-def _between(connection: Connection, ids: Indices, parameters: Parameters, now: datetime) -> list[str]:
-    """What stands between the two; of a block not by whom."""
-    barred = excluded(connection, ids[:1], parameters, now)
-    decided = barred.decided[barred.other == ids[1]]
+def _between(barred: Excluded, candidate: int) -> list[str]:
+    """What stands between a user and the candidate; of a block not by whom."""
+    decided = barred.decided[barred.other == candidate]
     blocks = ["blocked"] if (~decided).any() else []
     return blocks + (["decided: one of them said what it thinks of the other, or they talk"] if decided.any() else [])
 

@@ -1,5 +1,6 @@
 """Reads the stored lists of a page's viewers, with what earlier incremental runs stored beside them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
@@ -10,7 +11,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.pair_scores import SECONDS_A_DAY
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
-from sitejobs.matching.topk.screening import tier_step
+from sitejobs.matching.topk.keys import tier_step
 from sitejobs.postgres.columns import Column, fetch_lists
 
 _READ_LISTS: Final[LiteralString] = """
@@ -34,6 +35,10 @@ _TYPES: Final = {
     "changedUserId": "int8",
     "changedScore": "float4",
 }
+
+
+StoredWorth = Callable[[Floats, Indices], Floats]
+"""Stored scores and ids of candidates -> what these are worth (`PageRun.stored_worth`)."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,12 @@ class StoredLists:
     def lag(self, now: float, parameters: Parameters) -> Floats:
         """(v,) the most that newness has moved a score since the list was computed; infinite without a list."""
         days = (now - self.seconds) / SECONDS_A_DAY
-        moved = parameters.weights.newness * (1 - 0.5 ** (np.maximum(days, 0) / parameters.half_life_days))
+        weight = parameters.weights.newness if parameters.model is None else 0.0
+        moved = weight * (1 - 0.5 ** (np.maximum(days, 0) / parameters.half_life_days))
         return np.where((self.microseconds < 0) | (days < 0), np.inf, moved)
 
 
-def read_lists(connection: Connection, viewers: Users, parameters: Parameters) -> StoredLists:
+def read_lists(connection: Connection, viewers: Users, parameters: Parameters, worth: StoredWorth) -> StoredLists:
     """The lists of the viewers."""
     found = fetch_lists(connection, _READ_LISTS, {"ids": viewers.ids}, _TYPES)
     ids, by_id = viewers.by_id
@@ -91,13 +97,13 @@ def read_lists(connection: Connection, viewers: Users, parameters: Parameters) -
     microseconds, last, full = np.full(len(viewers), -1), np.full(len(viewers), -np.inf), np.zeros(len(viewers), bool)
     microseconds[rows] = _flat(found["scoredAt"])
     full[rows] = sizes >= parameters.top_k
-    members = _members(rows, found, step)
+    members = _members(rows, found, step, worth)
     ends = np.cumsum(sizes) - 1
     last[rows] = np.where(full[rows], members.key[ends] if len(members.key) else -np.inf, -np.inf)
-    return StoredLists(microseconds, last, full, members, _changes(rows, found, step))
+    return StoredLists(microseconds, last, full, members, _changes(rows, found, step, worth))
 
 
-def _members(rows: Indices, found: dict[str, list[Column]], step: float) -> Members:
+def _members(rows: Indices, found: dict[str, list[Column]], step: float, worth: StoredWorth) -> Members:
     sizes = np.array([len(values) for values in found["candidateUserId"]], np.int64)
     place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     tier_a = place < np.repeat(_flat(found["tierA"]), sizes)
@@ -105,11 +111,12 @@ def _members(rows: Indices, found: dict[str, list[Column]], step: float) -> Memb
     rank = place + 1
     ranked = [values[:size] for values, size in zip(found["rank"], sizes.tolist(), strict=True) if len(values)]
     rank[np.repeat(changed, sizes)] = _flat(ranked)
-    key = _flat(found["score"], np.float64) + step * tier_a
-    return Members(np.repeat(rows, sizes), _flat(found["candidateUserId"]), key, tier_a, rank)
+    ids = _flat(found["candidateUserId"])
+    key = worth(_flat(found["score"], np.float64), ids) + step * tier_a
+    return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
 
 
-def _changes(rows: Indices, found: dict[str, list[Column]], step: float) -> Members:
+def _changes(rows: Indices, found: dict[str, list[Column]], step: float, worth: StoredWorth) -> Members:
     sizes = np.array([len(values) for values in found["changedUserId"]], np.int64)
     rank = _flat(
         [
@@ -118,8 +125,9 @@ def _changes(rows: Indices, found: dict[str, list[Column]], step: float) -> Memb
         ]
     )  # fmt: skip
     tier_a = (rank > 0) & (rank <= np.repeat(_flat(found["changedTierA"]), sizes))
-    key = _flat(found["changedScore"], np.float64) + step * tier_a
-    return Members(np.repeat(rows, sizes), _flat(found["changedUserId"]), key, tier_a, rank)
+    ids = _flat(found["changedUserId"])
+    key = worth(_flat(found["changedScore"], np.float64), ids) + step * tier_a
+    return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
 
 
 def _flat(values: list[Column], kind: type = np.int64) -> Column:

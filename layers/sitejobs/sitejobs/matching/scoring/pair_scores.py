@@ -5,6 +5,7 @@ This is the formula of the site's algorithm, one vectorised step a part; the sea
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class Pairs:
     viewer: Indices
     candidate: Indices
     score: Floats
+    worth: Floats
+    """What a viewer's candidates of one tier are ordered by."""
+    like: Floats
+    back: Floats
+    """Chances that the viewer says yes, and that the candidate does; NaN without a model."""
     traits: Floats
     interests: Floats
     rating_quality: Floats
@@ -55,6 +61,11 @@ class Pairs:
     def take(self, rows: Indices) -> "Pairs":
         """The pairs at these indices, in this order."""
         return Pairs(**{name: value[rows] for name, value in vars(self).items()})
+
+
+def joined_pairs(one: Pairs, other: Pairs) -> Pairs:
+    """All pairs of the first, then of the second."""
+    return Pairs(**{name: np.concatenate([value, getattr(other, name)]) for name, value in vars(one).items()})
 
 
 def score_pairs(
@@ -82,30 +93,43 @@ def score_pairs(
         ),
     }
     weights = vars(parameters.weights)
-    gender_ok = _gender_ok(viewers, candidates, viewer, candidate)
-    age_ok = _age_ok(viewers, candidates, viewer, candidate)
-    distance_ok = _distance_ok(viewers, viewer, distance_km)
-    tier_a, barred = gender_ok & age_ok & distance_ok, np.zeros(len(viewer), bool)
-    if parameters.mutual:
-        welcome = _gender_ok(candidates, viewers, candidate, viewer)
-        barred = ~welcome & (viewers.gender[viewer] > UNSPECIFIED)
-        tier_a &= welcome & _age_ok(candidates, viewers, candidate, viewer)
-        tier_a &= _distance_ok(candidates, candidate, distance_km)
+    score = np.sum([weights[name] * part for name, part in parts.items()], axis=0)
     return Pairs(
         viewer=viewer,
         candidate=candidate,
-        score=np.sum([weights[name] * part for name, part in parts.items()], axis=0),
+        score=score,
+        worth=score,
+        like=np.full(len(viewer), np.nan),
+        back=np.full(len(viewer), np.nan),
         **parts,
         distance_km=distance_km,
-        tier_a=tier_a,
-        barred=barred,
-        gender_ok=gender_ok,
-        age_ok=age_ok,
-        distance_ok=distance_ok,
+        **_tiers(viewers, candidates, viewer, candidate, distance_km, mutual=parameters.mutual),
         common_traits=common,
         shared_count=shared_count,
         shared=bits.first_codes(shared_bits, SHARED_SHOWN),
     )
+
+
+def _tiers(
+    viewers: Users, candidates: Users, viewer: Indices, candidate: Indices, distance_km: Floats, *, mutual: bool
+) -> dict[str, Any]:
+    """Whether each preference is met, and the tier that follows."""
+    gender_ok = _gender_ok(viewers, candidates, viewer, candidate)
+    age_ok = _age_ok(viewers, candidates, viewer, candidate)
+    distance_ok = _distance_ok(viewers, viewer, distance_km)
+    tier_a, barred = gender_ok & age_ok & distance_ok, np.zeros(len(viewer), bool)
+    if mutual:
+        welcome = _gender_ok(candidates, viewers, candidate, viewer)
+        barred = ~welcome & (viewers.gender[viewer] > UNSPECIFIED)
+        tier_a &= welcome & _age_ok(candidates, viewers, candidate, viewer)
+        tier_a &= _distance_ok(candidates, candidate, distance_km)
+    return {
+        "tier_a": tier_a,
+        "barred": barred,
+        "gender_ok": gender_ok,
+        "age_ok": age_ok,
+        "distance_ok": distance_ok,
+    }
 
 
 def jaccard(shared: NDArray[np.int64], left: NDArray[np.int32], right: NDArray[np.int32]) -> Floats:

@@ -31,6 +31,21 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a model has learned of everybody: log odds that one says yes to another, and what weighs on them.
+
+    model_id : of the model's row, which people's effects belong to.
+    """
+
+    model_id: int
+    intercept: float
+    traits: float
+    interests: float
+    proximity: float
+    age_gap: float
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Everything beside the data that a score depends on."""
 
@@ -42,22 +57,25 @@ class Parameters:
     algorithm_version: str = "v1"
     tiers: Tiers = MUTUAL
     repeat_days: float | None = None
+    model: Learned | None = None
+    """None: scores are the weighted sum of parts (v1)."""
 
     @property
     def mutual(self) -> bool:
         """Whether a candidate's own preferences count."""
         return self.tiers == MUTUAL
 
-    def of_snapshot(self) -> tuple[Weights, float, int]:
+    def of_snapshot(self) -> tuple[Weights, float, int, Learned | None]:
         """Those that a snapshot's order and bounds were made with."""
-        return self.weights, self.half_life_days, self.min_ratings
+        return self.weights, self.half_life_days, self.min_ratings, self.model
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Parameters":
-        return cls(**(value | {"weights": Weights(**value["weights"])}))
+        model = value.get("model")
+        return cls(**(value | {"weights": Weights(**value["weights"]), "model": Learned(**model) if model else None}))
 
 
 STANDARD: Final = Parameters()
@@ -100,6 +118,11 @@ class MatchVariables(Variables):
         default="v1",
         alias="MATCH_ALGO_VERSION",
         description="stored with every match; with a new version all matches are computed again",
+    )
+    algorithm: Literal["v1", "v2", "auto"] = Field(
+        default="auto",
+        alias="MATCH_ALGORITHM",
+        description="v1: weighted parts; v2: chances by the newest model; auto: v2 once a model is active",
     )
     tiers: Tiers = Field(
         default=MUTUAL,

@@ -45,6 +45,7 @@ class Users:
     distance : preferred km, NaN when not given.
     quality : rating quality in 0..1. averages: (n, 4) of received ratings, NaN without any.
     gives, gets : (n, 4) unit vectors of mean given and received ratings about their own mean, zero when flat.
+    selectivity, appeal, price : what the chosen model says of each, 0 without one: see `chances.py`.
     traits : (n, K) float32 effective values scaled to at most 1 a user, NaN where the user lacks the key; only
         angles between users are taken of them, so that the scale is free.
     trait_count, interest_count : of the user, codes that the dictionaries lack included.
@@ -72,6 +73,9 @@ class Users:
     rating_count: NDArray[np.int32]
     gives: NDArray[np.float32]
     gets: NDArray[np.float32]
+    selectivity: NDArray[np.float32]
+    appeal: NDArray[np.float32]
+    price: NDArray[np.float32]
     traits: NDArray[np.float32]
     trait_count: NDArray[np.int32]
     interests: Ragged

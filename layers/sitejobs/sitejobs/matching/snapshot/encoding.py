@@ -83,16 +83,12 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     averages, rating_count, gets = _ratings(population.received, ids)
     given_averages, _, gives = _ratings(population.given, ids)
     quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
-    where = mixed(*profile["xyz"].T, users["place"])
-    both = mixed(where, trait_hash, interest_hash, quiz_hash, mixed(users["hasProfile"]))
-    wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
-    excluded = hashes_of(population.excluded, ids)
-    looks = mixed(users["gender"], users["age"], users["visible"], rating_count, *averages.T)
-    lasting, seen = mixed(both, looks), mixed(both, wishes)
-    if parameters.mutual:  # each side's preferences are asked about the other's gender and age
-        lasting, seen = mixed(lasting, wishes), mixed(seen, users["gender"], users["age"])
+    effects = _effects(population.effects, ids)
+    both = mixed(*profile["xyz"].T, users["place"], trait_hash, interest_hash, quiz_hash, *effects.values())
+    received = mixed(rating_count, *averages.T)
     return Users(
         **profile,
+        **effects,
         quality=quality.astype(np.float32),
         averages=averages.astype(np.float32),
         rating_count=rating_count,
@@ -107,11 +103,36 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         vectors=vectors,
         answers=answers,
         questions=questions,
-        excluded_hash=excluded,
-        viewer_hash=mixed(seen, excluded, mixed(*given_averages.T)),
-        candidate_hash=mixed(lasting, users["updatedAt"]),
-        lasting_hash=lasting,
+        **_hashes(population, users, both, received, mixed(*given_averages.T), parameters),
     )
+
+
+def _effects(table: dict[str, Column], ids: Indices) -> dict[str, Any]:
+    """What the model says of each user, 0 where it says nothing."""
+    owners, known = rows_of(table["userId"], ids)
+    found: dict[str, Any] = {name: np.zeros(len(ids), np.float32) for name in ("selectivity", "appeal", "price")}
+    for name, column in found.items():
+        column[owners[known]] = table[name][known]
+    return found
+
+
+def _hashes(
+    population: Population, users: dict[str, Column], both: Hash, received: Hash, given: Hash, parameters: Parameters
+) -> dict[str, Any]:
+    """The hashes of `Users`. `both`: of what either side of a score reads."""
+    wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
+    excluded = hashes_of(population.excluded, users["id"])
+    lasting = mixed(both, users["gender"], users["age"], users["visible"], received)
+    viewer = mixed(both, wishes, excluded, given)
+    if parameters.mutual or parameters.model:
+        # Each side's preferences are asked about the other's gender and age, and a model asks how far ages are apart.
+        lasting, viewer = mixed(lasting, wishes), mixed(viewer, users["gender"], users["age"])
+    return {
+        "excluded_hash": excluded,
+        "viewer_hash": viewer,
+        "candidate_hash": mixed(lasting, users["updatedAt"]),
+        "lasting_hash": lasting,
+    }
 
 
 def _profile(users: dict[str, Column]) -> dict[str, Any]:

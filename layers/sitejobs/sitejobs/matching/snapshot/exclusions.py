@@ -75,7 +75,7 @@ _TYPES: Final = {"userId": "int8", "otherId": "int8", "kind": "int2", "hash": "i
 
 def given(parameters: Parameters, now: datetime) -> dict[str, Any]:
     """What the statements take of a run's parameters and of its start."""
-    return {"now": now, "repeat_days": parameters.repeat_days, "admirers": False}
+    return {"now": now, "repeat_days": parameters.repeat_days, "admirers": parameters.model is not None}
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,30 @@ class Excluded:
     """Pairs of some users, by id: `user` and `other`, and whether a decision or a block stands between them.
 
     hash : for each of the users asked for, in their order, the hash of all that was read of it.
+    admired, admirer : pairs of a user and somebody who likes it, where that counts. They may be excluded too.
     """
 
     user: Indices
     other: Indices
     decided: Flags
     hash: Hash
+    admired: Indices
+    admirer: Indices
 
 
 def excluded(connection: Connection, ids: Indices, parameters: Parameters, now: datetime) -> Excluded:
     """Who is no candidate of these users, as of now. `ids` ascend."""
     found = fetch_columns(connection, _READ_PAIRS, {"ids": ids} | given(parameters, now), _TYPES)
-    return Excluded(found["userId"], found["otherId"], found["kind"] != BLOCK, hashes_of(found, ids))
+    hashes, likes = hashes_of(found, ids), found["kind"] == ADMIRER
+    barred, admirers = ({name: column[rows] for name, column in found.items()} for rows in (~likes, likes))
+    return Excluded(
+        user=barred["userId"],
+        other=barred["otherId"],
+        decided=barred["kind"] != BLOCK,
+        hash=hashes,
+        admired=admirers["userId"],
+        admirer=admirers["otherId"],
+    )
 
 
 def hashes_of(found: dict[str, Column], ids: Indices) -> Hash:

@@ -63,6 +63,7 @@ class SnapshotWriter:
             "viewer_hash": np.empty(users, np.uint64),
             "candidate_hash": np.empty(users, np.uint64),
             "lasting_hash": np.empty(users, np.uint64),
+            "price": np.empty(users, np.float32),
         }
 
     def add(self, block: Users) -> None:
@@ -192,7 +193,7 @@ class StoredSnapshot:
         return found
 
     def index(self) -> dict[str, NDArray[Any]]:
-        """`ids`, `viewer_hash`, `candidate_hash` and `lasting_hash` by position, and the ids `without_profile`."""
+        """`ids`, hashes and `price` by position, and the ids `without_profile`."""
         if self._index is None:
             with tempfile.TemporaryFile() as file:  # in memory the arrays would lie twice
                 for at, length in _pieces(int(self._offsets[-1]), self._index_bytes):

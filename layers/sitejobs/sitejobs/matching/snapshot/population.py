@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.matching.scoring.chances import MOST_EFFECT, MOST_PRICE
 from sitejobs.matching.scoring.parameters import STANDARD, Parameters
 from sitejobs.matching.snapshot.exclusions import HASHES_IN_RANGE, given
 from sitejobs.matching.usable_rows import (
@@ -129,6 +130,14 @@ WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL AND jsonb_typeof(e."valu
 """
 """Reads the answers that are not null, as hashes of question and answer."""
 
+READ_EFFECTS: Final[LiteralString] = f"""
+SELECT "userId", LEAST(GREATEST("selectivity", -%(most)s), %(most)s) AS "selectivity",
+       LEAST(GREATEST("appeal", -%(most)s), %(most)s) AS "appeal",
+       LEAST(GREATEST("price", 0), %(most_price)s) AS "price"
+FROM "UserMatchEffect" WHERE "modelId" = %(model)s AND "userId" {_IN_RANGE}
+"""
+"""Reads what the chosen model says of each user."""
+
 _RESULT_ONCE: Final[LiteralString] = f"""(
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" {_IN_RANGE} ORDER BY r."userId", {RESULT_ORDER}
@@ -152,6 +161,7 @@ _TYPES: dict[str, dict[str, str]] = {
     "vectors": {"userId": "int8", "quizId": "int8", "position": "int4", "value": "float8"},
     "answers": {"userId": "int8", "quizId": "int8", "question": "int8", "answer": "int8"},
     "excluded": {"userId": "int8", "hash": "int8"},
+    "effects": {"userId": "int8", "selectivity": "float4", "appeal": "float4", "price": "float4"},
 }
 _USER_TYPES = {
     "id": "int8",
@@ -189,6 +199,7 @@ class Population:
     vectors: dict[str, Column]
     answers: dict[str, Column]
     excluded: dict[str, Column]
+    effects: dict[str, Column]
 
 
 def read_population(
@@ -227,6 +238,7 @@ def _queries(connection: Connection) -> dict[str, LiteralString]:
         "vectors": READ_VECTORS.replace("<results>", results),
         "answers": READ_ANSWERS.replace("<results>", results),
         "excluded": HASHES_IN_RANGE,
+        "effects": READ_EFFECTS,
     }
 
 
@@ -239,11 +251,13 @@ def _read_ranges(
         "today": now.date(),
         "limit": RANGE_USERS,
     }
+    model = None if parameters.model is None else parameters.model.model_id
+    of_run = given(parameters, now) | {"model": model, "most": MOST_EFFECT, "most_price": MOST_PRICE}
     queries = _queries(connection)
     while True:
         users = fetch_columns(connection, READ_USERS, params | {"first": first, "last": last}, _USER_TYPES)
         whole = len(users["id"]) < RANGE_USERS
-        keys = {"first": first, "last": last if whole else int(users["id"][-1])} | given(parameters, now)
+        keys = of_run | {"first": first, "last": last if whole else int(users["id"][-1])}
         users = _once(users)
         part = {"users": users}
         for name, types in _TYPES.items():

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Floats
+from sitejobs.matching.scoring.chances import base, log_chance
+from sitejobs.matching.scoring.features import MOST_YEARS, UNKNOWN_YEARS, YEARS
 from sitejobs.matching.scoring.geometry import km_of_chord
 from sitejobs.matching.scoring.pair_scores import NO_INTERESTS, SAME_PLACE, radius_km
-from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.parameters import Learned, Parameters, Weights
 from sitejobs.matching.scoring.quizzes import NEITHER
 from sitejobs.matching.scoring.users import MISSING, UNSPECIFIED, Users
+from sitejobs.matching.topk.keys import bound_margin
 
 _TYPES = {
     "low": "f8",
@@ -24,11 +27,15 @@ _TYPES = {
     "genders": "i8",
     "age_low": "i8",
     "age_high": "i8",
+    "ageless": "?",
     "wanted": "i8",
     "wanted_age_low": "i8",
     "wanted_age_high": "i8",
     "reach": "f8",
     "static": "f8",
+    "appeal": "f8",
+    "selectivity": "f8",
+    "price": "f8",
     "fit": "?",
     "traits": "?",
     "fewest": "i8",
@@ -49,12 +56,14 @@ class Bounds:
 
     low, high : (b, 3) box about the unit vectors of those with coordinates, inside out when there are none.
     places, unplaced_places : 64 bits, of all place hashes, and of those who lack coordinates.
-    genders : bits of the genders that occur. age_low, age_high: of the known ages.
+    genders : bits of the genders that occur. age_low, age_high: of the known ages;
+        ageless: whether someone has none.
     wanted : bits of the genders that someone of the block wants, `ANY_GENDER` where someone wants any.
     wanted_age_low, wanted_age_high : least and greatest age that someone wants, as `wanted_ages` has them.
     reach : greatest distance that someone prefers, infinite where someone prefers none.
-    static : highest sum of the parts that depend on the candidate alone, at the time of the snapshot; they only
-        fall with time.
+    static : highest sum of what depends on the candidate alone (`static_scores`), at the time of the snapshot; it only
+        falls with time.
+    appeal, selectivity : highest of each. price: least.
     fit, traits : whether anyone has ratings to compare, traits or a quiz to compare.
     fewest, most : interests of those who have any. none : whether someone has none.
     """
@@ -66,11 +75,15 @@ class Bounds:
     genders: NDArray[np.int64]
     age_low: NDArray[np.int64]
     age_high: NDArray[np.int64]
+    ageless: Flags
     wanted: NDArray[np.int64]
     wanted_age_low: NDArray[np.int64]
     wanted_age_high: NDArray[np.int64]
     reach: Floats
     static: Floats
+    appeal: Floats
+    selectivity: Floats
+    price: Floats
     fit: Flags
     traits: Flags
     fewest: NDArray[np.int64]
@@ -111,24 +124,63 @@ class UpperBounds:
 
 
 def upper_bounds_of(viewers: Users, bounds: Bounds, parameters: Parameters) -> UpperBounds:
-    """Bound the scores of all members of all blocks."""
-    weights = parameters.weights
+    """Bound what all members of all blocks are worth."""
     nearest, possible = _nearest_km(viewers, bounds)
-    radius = radius_km(viewers, parameters)[:, None]
-    near = _within(nearest, possible, radius)
+    radius = proximity_radius(viewers, parameters)[:, None]
+    # Beyond what is near nobody is of tier A for a viewer who prefers a distance.
+    near = _within(nearest, possible, np.fmax(radius, viewers.distance[:, None]))
     proximity = _proximity(viewers, bounds, nearest, near, radius)
-    score = bounds.static[None, :] + weights.proximity * proximity
-    score += weights.interests * _interests(viewers, bounds)
-    has_fit = np.asarray(viewers.gives.any(axis=1))[:, None] & bounds.fit[None, :]
-    score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
-    tested = np.logical_or(viewers.trait_count > 1, viewers.latest != MISSING)
-    comparable = tested[:, None] & bounds.traits[None, :]
-    score += weights.traits * np.where(comparable, 1.0, NEITHER)
+    if parameters.model is None:
+        score = _weighted(viewers, bounds, proximity, parameters.weights) + SLACK
+    else:
+        alike = _alike(viewers, bounds, proximity, parameters.model)
+        score = _chances(viewers, bounds, alike + base(parameters.model)) - bounds.price + bound_margin(parameters)
     tier_a, barred = _tier_a(viewers, bounds, near), np.zeros_like(near)
     if parameters.mutual:
         accepted, barred = _accepted(viewers, bounds)
         tier_a &= accepted & (np.isinf(bounds.reach)[None, :] | _within(nearest, possible, bounds.reach[None, :]))
-    return UpperBounds(score + SLACK, proximity, tier_a, near, barred)
+    return UpperBounds(score, proximity, tier_a, near, barred)
+
+
+def proximity_radius(viewers: Users, parameters: Parameters) -> Floats:
+    """Distance at which proximity has fallen to 0, for each viewer: by a model it is the same for all."""
+    if parameters.model is None:
+        return radius_km(viewers, parameters)
+    return np.full(len(viewers), parameters.default_radius_km)
+
+
+def _weighted(viewers: Users, bounds: Bounds, proximity: Floats, weights: Weights) -> Floats:
+    """(v, b) upper bound of the weighted parts."""
+    score = bounds.static[None, :] + weights.proximity * proximity
+    score += weights.interests * _interests(viewers, bounds)
+    has_fit = np.asarray(viewers.gives.any(axis=1))[:, None] & bounds.fit[None, :]
+    score += weights.rating_fit * np.where(has_fit, 1.0, 0.5)
+    score += weights.traits * _traits(viewers, bounds)
+    return score
+
+
+def _alike(viewers: Users, bounds: Bounds, proximity: Floats, model: Learned) -> Floats:
+    """(v, b) upper bound of what the log odds of both sides gain from the features."""
+    alike = model.proximity * proximity + model.traits * _traits(viewers, bounds)
+    alike += model.interests * _interests(viewers, bounds)
+    age = viewers.age[:, None].astype(np.float64)
+    years = np.clip(np.maximum(bounds.age_low - age, age - bounds.age_high), 0, MOST_YEARS)
+    years = np.where(bounds.ageless, np.minimum(years, UNKNOWN_YEARS), years)
+    years = np.where(viewers.age[:, None] == MISSING, UNKNOWN_YEARS, years)
+    return np.asarray(alike - model.age_gap / YEARS * years)
+
+
+def _chances(viewers: Users, bounds: Bounds, alike: Floats) -> Floats:
+    """(v, b) upper bound of log P, `alike` being that of the log odds without effects.
+
+    With the appeal A and the selectivity s of a member, A <= Amax, s <= Smax and A + s <= Tmax; P rises with both, so
+    that A + s = T is best, and for a given sum it is best where the log odds of both sides are alike.
+    """
+    one = viewers.selectivity.astype(np.float64)[:, None] + alike
+    other = viewers.appeal.astype(np.float64)[:, None] + alike
+    total = np.minimum(bounds.static, bounds.appeal + bounds.selectivity)[None, :]
+    appeal = np.clip((total + other - one) / 2, total - bounds.selectivity, bounds.appeal)
+    return log_chance(one + appeal) + log_chance(other + total - appeal)
 
 
 def place_bits(places: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -152,11 +204,15 @@ def _bound(block: Users, static: Floats) -> dict[str, object]:
         "genders": np.bitwise_or.reduce(1 << codes, initial=0),
         "age_low": known.min(initial=np.iinfo(np.int16).max),
         "age_high": known.max(initial=MISSING),
+        "ageless": len(known) < len(block),
         "wanted": np.bitwise_or.reduce(np.where(block.wants == 0, ANY_GENDER, block.wants)),
         "wanted_age_low": wanted_low.min(),
         "wanted_age_high": wanted_high.max(),
         "reach": np.where(np.isnan(block.distance), np.inf, block.distance).max(),
         "static": static.max(),
+        "appeal": block.appeal.max(),
+        "selectivity": block.selectivity.max(),
+        "price": block.price.min(),
         "fit": bool(block.gets.any()),
         "traits": bool((block.trait_count > 1).any() or len(block.quiz.values)),
         "fewest": counts.min(initial=np.iinfo(np.int32).max),
@@ -196,6 +252,12 @@ def _proximity(viewers: Users, bounds: Bounds, nearest: Floats, near: Flags, rad
     places = np.where(viewers.has_place[:, None], bounds.unplaced_places[None, :], bounds.places[None, :])
     same = (place_bits(viewers.place)[:, None] & places) != 0
     return np.maximum(np.where(near, np.maximum(by_distance, 0), 0.0), np.where(same, SAME_PLACE, 0.0))
+
+
+def _traits(viewers: Users, bounds: Bounds) -> Floats:
+    """(v, b) upper bound of the traits part: what neither traits nor quizzes tell is `NEITHER`."""
+    tested = (viewers.trait_count > 1) | (viewers.latest != MISSING) | (viewers.quiz.lengths > 0)
+    return np.where(tested[:, None] & bounds.traits[None, :], 1.0, NEITHER)
 
 
 def _interests(viewers: Users, bounds: Bounds) -> Floats:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Floats, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS
-from sitejobs.matching.topk.screening import MARGIN
 
 Rescore = Callable[[int, Indices], tuple[Floats, Indices]]
 """Row of a viewer and p positions -> (p,) exact keys and the candidates' ids."""
@@ -24,9 +23,11 @@ class TopKBuffer:
     """Keeps, for each of v viewers, every key that may belong to its best `top_k`.
 
     `most_at_once`: most keys of one viewer that one call adds together. `rescore`: exact keys of a viewer's candidates.
+    `margin`: largest difference between a key and the exact one.
     """
 
-    def __init__(self, viewers: int, top_k: int, most_at_once: int, rescore: Rescore) -> None:
+    def __init__(self, viewers: int, top_k: int, most_at_once: int, rescore: Rescore, margin: float) -> None:
+        self._margin = margin
         self._top_k = top_k
         self._rescore = rescore
         self._kept = top_k + EXTRA
@@ -94,7 +95,7 @@ class TopKBuffer:
             return
         keys = self._keys[rows, :width]
         last = np.partition(keys, width - self._top_k, axis=1)[:, width - self._top_k]
-        threshold = last - np.float32(2 * MARGIN)
+        threshold = last - np.float32(2 * self._margin)
         self._proved[rows] = np.maximum(self._proved[rows], threshold)
         self.threshold[rows] = np.maximum(self.threshold[rows], threshold)
         kept = (keys >= threshold[:, None]) & np.isfinite(keys)
@@ -114,7 +115,7 @@ class TopKBuffer:
         self, viewer: np.int64, keys: Singles, kept: NDArray[np.bool_], last: float
     ) -> NDArray[np.bool_]:
         """If more near ties straddle the K-th place than fit, score them exactly and keep the best."""
-        result = kept & (keys > last + 2 * MARGIN)
+        result = kept & (keys > last + 2 * self._margin)
         tied = np.flatnonzero(kept & ~result)
         exact, ids = self._rescore(int(viewer), self._positions[viewer, tied])
         order = np.lexsort((ids, -exact.round(TIE_DECIMALS)))

@@ -1,8 +1,8 @@
 """Keys of pairs of some viewers and the candidates of a segment, in single precision and a few passes.
 
-A key orders a viewer's candidates: the score, plus `tier_step` for tier A. Step 1: an upper bound of every pair's key
-by matrix products. Step 2: the key itself, within `MARGIN` of the exact one, of the few pairs whose bound reaches the
-viewer's threshold. `pair_scores.py` scores again what the search keeps.
+A key orders a viewer's candidates (`keys.py`). Step 1: an upper bound of every pair's key by matrix products: sums of
+parts, and what pairs of such a sum are worth (`worths.py`). Step 2: the key itself, within its margin of the exact one,
+of the few pairs whose bound reaches the viewer's threshold. What the search keeps is scored again by `chances.py`.
 
 The traits part takes a cosine over the keys that both users have, which differ from pair to pair. Its norms do not:
 |v on the keys of c| depends on v and on which set of keys c has, its mask, and there are few masks; likewise for c.
@@ -10,7 +10,7 @@ So cos = (v/|v| . c/|c|) / (r s) with r = |v on the keys of c| / |v| from a tabl
 of masks and candidates: one matrix product, and where masks differ two factors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,24 @@ from numpy.typing import NDArray
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM, km_between
 from sitejobs.matching.scoring.interests import Bits, InterestBits, count_bits
-from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE, radius_km
+from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS, SAME_PLACE
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.scoring.quizzes import latest_results, quiz_similarity
+from sitejobs.matching.scoring.quizzes import latest_results
 from sitejobs.matching.scoring.users import MISSING, Users
-from sitejobs.matching.topk.segment import AGES, KNOWN_GENDERS, Segment, Taste, inverse_roots, quiz_column
+from sitejobs.matching.topk.bounds import proximity_radius
+from sitejobs.matching.topk.keyed_pairs import KeyedPairs
+from sitejobs.matching.topk.keys import bound_margin, tier_step
+from sitejobs.matching.topk.segment import (
+    AGES,
+    KNOWN_GENDERS,
+    MOST_QUIZZES,
+    Segment,
+    Taste,
+    inverse_roots,
+    quiz_column,
+)
 from sitejobs.matching.topk.wishes import GENDERS, Wishes
-
-MARGIN = 4e-6
-"""Largest difference between a key and the exact one."""
-
-_ROUNDING = 2e-5
-"""Largest amount by which rounding may understate an upper bound."""
+from sitejobs.matching.topk.worths import worth_of
 
 _KM = np.float32(EARTH_RADIUS_KM)
 _NEARER_KM = np.float32(0.02)
@@ -39,11 +45,6 @@ _LOWEST = np.float32(-1e30)
 """Less than any key, and more than those of pairs that are barred or left out."""
 _FEW_RUNS = 12
 """Most runs of equal masks for which multiplying run by run is faster than taking a factor for each column."""
-
-
-def tier_step(parameters: Parameters) -> float:
-    """What tier A adds to a key: more than any score."""
-    return parameters.weights.total + 1.0
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,6 @@ class PreparedSegment:
     by_place: Indices
 
 
-@dataclass(frozen=True)
-class KeyedPairs:
-    """p pairs of a viewer and a candidate, viewers ascending, and their keys. All arrays (p,).
-
-    by_quiz : which fall back on a quiz: their keys are upper bounds until they are resolved.
-    """
-
-    viewer: Indices
-    candidate: Indices
-    key: Singles
-    by_quiz: Flags
-
-    def take(self, rows: Indices | Flags) -> "KeyedPairs":
-        return KeyedPairs(self.viewer[rows], self.candidate[rows], self.key[rows], self.by_quiz[rows])
-
-
-def joined(parts: list[KeyedPairs]) -> KeyedPairs:
-    """All pairs of all parts, again by viewer."""
-    names = ("viewer", "candidate", "key", "by_quiz")
-    pairs = KeyedPairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-    return pairs.take(np.argsort(pairs.viewer, kind="stable"))
-
-
 class Screening:
     """Keys for a fixed group of viewers."""
 
@@ -95,20 +73,17 @@ class Screening:
         self, viewers: Users, parameters: Parameters, bits: InterestBits | None, popularity: NDArray[np.int32]
     ) -> None:
         self._viewers = viewers
-        self._weights = parameters.weights
+        self._worth = worth_of(viewers, parameters)
+        self._lowered = np.float32(bound_margin(parameters))
         self._taste = Taste.of(viewers, popularity)
-        weight = np.full((len(viewers), 1), parameters.weights.rating_fit / 2)
-        self._ratings = np.concatenate([viewers.gives * weight, np.ones_like(weight)], axis=1).astype(np.float32)
         self._mutual = parameters.mutual
         self._interests = self._interests_bound()
         self._bits = bits or InterestBits.over(viewers)
         self._sets = self._bits.of(viewers)
         self._page_sets: tuple[Segment, Bits] | None = None
         self._xyz = viewers.xyz.astype(np.float32)
-        self._radius = radius_km(viewers, parameters)
-        self._quizzed = viewers.latest != MISSING
-        latest = np.maximum(latest_results(viewers), 0)
-        self._quiz = quiz_column(viewers.quiz.values[latest] if len(viewers.quiz.values) else latest)
+        self._radius = proximity_radius(viewers, parameters)
+        self._quizzes = self._compared_quizzes(both=parameters.model is not None)
         self._default_radius = parameters.default_radius_km
         self._wishes = Wishes.of(viewers)
         self._step = np.float32(tier_step(parameters))
@@ -118,11 +93,11 @@ class Screening:
     def prepare(self, segment: Segment) -> PreparedSegment:
         """Prepare for a segment; serves all its blocks."""
         viewers, candidates = self._taste, segment.taste
-        half = self._weights.traits / 2
+        half = self._worth.traits / 2
         present = viewers.masks[viewers.mask]
         common = present @ candidates.masks.T
         fallback = common < MIN_COMMON_TRAITS
-        by_quiz = fallback & self._quizzed[:, None] & candidates.quizzes[:, self._quiz].T
+        by_quiz = fallback & (self._quizzes @ candidates.quizzes.T.astype(np.float32) > 0)
         fewer = np.minimum(self._viewers.trait_count[:, None], candidates.masks.sum(axis=1)[None, :])
         coverage = half * np.sqrt(common / np.maximum(fewer, 1))
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
@@ -157,41 +132,57 @@ class Screening:
         that `excluded` indexes in (r, c).
         """
         known = self._traits(rows, prepared, columns)
-        known += self._ratings[rows] @ prepared.segment.ratings[columns].T
+        self._worth.add_known(known, rows, prepared.segment, columns)
         upper = self._interests[rows] @ prepared.segment.interests_bound[columns].T
         upper += known
-        self._add_places(upper, rows, prepared, columns, near=near)
+        km = self._km_lower_bound(rows, prepared.segment.xyz[columns]) if near else None
+        self._add_places(upper, rows, prepared, columns, km)
+        self._worth.finish(upper, rows, prepared.segment, columns)
+        self._add_steps(upper, rows, prepared.segment, columns, km)
         if left_out is not None:
             upper[left_out] = -np.inf
         if excluded is not None:
             upper[excluded] = -np.inf
         # With a threshold of -inf everyone passes but the pairs left out and excluded.
-        lowered = np.maximum(threshold[rows] - np.float32(_ROUNDING), _LOWEST)
+        lowered = np.maximum(threshold[rows] - self._lowered, _LOWEST)
         passing = np.flatnonzero(upper >= lowered[:, None])
         row, column = np.divmod(passing, upper.shape[1])
         viewer, candidate = rows[row], columns.start + column
-        found = known.reshape(-1)[passing] + self._parts(viewer, prepared, candidate, near=near)
-        kept = np.flatnonzero(found >= threshold[viewer])
-        viewer, candidate = viewer[kept], candidate[kept]
+        sums, suits = self._parts(viewer, prepared, candidate, near=near)
+        sums += known.reshape(-1)[passing]
+        keys = self._worth.of_pairs(sums, viewer, prepared.segment.users, candidate)
+        keys = np.asarray(keys + self._step * suits, np.float32)
         by_quiz = prepared.by_quiz[viewer, prepared.segment.taste.mask[candidate]]
-        return KeyedPairs(viewer, candidate, found[kept], by_quiz)
+        return KeyedPairs(viewer, candidate, keys, sums, by_quiz).take(np.flatnonzero(keys >= threshold[viewer]))
 
     def resolved(self, pairs: KeyedPairs, prepared: PreparedSegment) -> KeyedPairs:
         """The pairs with their quizzes compared. All must be of the prepared segment."""
         unresolved = np.flatnonzero(pairs.by_quiz)
-        viewer, candidate = pairs.viewer[unresolved], pairs.candidate[unresolved]
-        similarity = quiz_similarity(self._viewers, prepared.segment.users, viewer, candidate)
+        viewer, candidate, users = pairs.viewer[unresolved], pairs.candidate[unresolved], prepared.segment.users
+        similarity = self._worth.quiz(self._viewers, users, viewer, candidate)
+        lower = pairs.sums[unresolved] + (self._worth.traits * (similarity - 1)).astype(np.float32)
+        before = self._worth.of_pairs(pairs.sums[unresolved], viewer, users, candidate)
         keys = pairs.key.copy()
-        keys[unresolved] += (self._weights.traits * (similarity - 1)).astype(np.float32)
-        return KeyedPairs(pairs.viewer, pairs.candidate, keys, np.zeros_like(pairs.by_quiz))
+        keys[unresolved] += self._worth.of_pairs(lower, viewer, users, candidate) - before
+        return replace(pairs, key=keys, by_quiz=np.zeros_like(pairs.by_quiz))
+
+    def _compared_quizzes(self, *, both: bool) -> Singles:
+        """(v, MOST_QUIZZES) which quizzes of a candidate may be compared: the viewer's latest, or of `both` any."""
+        users, wanted = self._viewers, np.zeros((len(self._viewers), MOST_QUIZZES), np.float32)
+        rows = np.flatnonzero(users.latest != MISSING)
+        owners, codes = rows, users.quiz.values[latest_results(users)[rows]]
+        if both:  # the candidate's latest is compared with the viewer's
+            owners, codes = users.quiz.owners(), users.quiz.values
+        wanted[owners, quiz_column(codes)] = 1
+        return wanted
 
     # Step 1: upper bounds of all pairs ------------------------------------------------------------------
 
     def _interests_bound(self) -> Singles:
         """(v, ...) the viewers' side of `Segment.interests_bound`, weighted."""
         none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
-        fixed = self._weights.interests * NO_INTERESTS
-        shares = self._weights.interests * self._taste.shares
+        fixed = self._worth.interests * NO_INTERESTS
+        shares = self._worth.interests * self._taste.shares
         columns = [shares, fixed * none, fixed * (1 - none)]
         if self._mutual:
             columns.append(self._viewers.gender[:, None] == np.arange(GENDERS)[KNOWN_GENDERS])
@@ -226,16 +217,24 @@ class Screening:
         return scores
 
     def _add_places(
-        self, upper: Singles, rows: Indices, prepared: PreparedSegment, columns: slice, *, near: bool
+        self, upper: Singles, rows: Indices, prepared: PreparedSegment, columns: slice, km: Singles | None
     ) -> None:
-        """Add upper bounds, (r, c), of proximity and of the step of tier A."""
-        segment = prepared.segment
+        """Add upper bounds, (r, c), of proximity. `km`: lower bounds of distances, None where nobody is near."""
         first, stop = np.searchsorted(prepared.by_place, (columns.start, columns.stop))
         if first < stop:
-            among = prepared.by_place[first:stop]
-            upper[:, among - columns.start] += self._same_place_part(rows[:, None], segment.users, among[None, :])
-        if near:
-            km = self._km_lower_bound(rows, segment.xyz[columns])
+            among, users = prepared.by_place[first:stop], prepared.segment.users
+            upper[:, among - columns.start] += self._same_place_part(rows[:, None], users, among[None, :])
+        if km is not None:
+            part = km * (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
+            part += 1
+            np.fmax(part, 0, out=part)
+            np.fmin(part, 1, out=part)
+            part *= np.float32(self._worth.proximity)
+            upper += part
+
+    def _add_steps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice, km: Singles | None) -> None:
+        """Add the step of tier A, (r, c), to the bounds of pairs that may be of it."""
+        if km is not None:
             # NaN, no distance, compares as false: tier B whenever a distance is wanted.
             kept = km <= self._wishes.most_km[rows, None]
             kept |= self._wishes.anywhere[rows, None]
@@ -243,36 +242,26 @@ class Screening:
                 within = km <= segment.wishes.most_km[columns]
                 within |= segment.wishes.anywhere[columns]
                 kept &= within
-            self._add_steps(upper, rows, segment, columns, kept)
-            km *= (-1 / np.maximum(self._radius[rows, None], 1e-6)).astype(np.float32)
-            km += 1
-            np.fmax(km, 0, out=km)
-            np.fmin(km, 1, out=km)
-            km *= np.float32(self._weights.proximity)
-            upper += km
-        else:
-            # Only viewers who prefer no distance have tier A candidates beyond their radius, which is the default one;
-            # and of these only those who prefer none either, or a longer one, are of it.
-            free = np.flatnonzero(self._wishes.anywhere[rows])
-            longer = segment.wishes.km[columns] > self._default_radius if self._mutual else np.True_
-            if len(free) == len(rows):
-                self._add_steps(upper, rows, segment, columns, longer)
-            elif len(free):
-                part = upper[free]
-                self._add_steps(part, rows[free], segment, columns, longer)
-                upper[free] = part
+            upper += self._steps_of(rows, segment, columns, kept)
+            return
+        # Only viewers who prefer no distance have tier A candidates who are not near, but beyond the default radius.
+        # Of these only those who prefer none either, or a longer one, are of it.
+        free = np.flatnonzero(self._wishes.anywhere[rows])
+        longer = segment.wishes.km[columns] > self._default_radius if self._mutual else np.True_
+        if len(free) == len(rows):
+            upper += self._steps_of(rows, segment, columns, longer)
+        elif len(free):
+            upper[free] += self._steps_of(rows[free], segment, columns, longer)
 
-    def _add_steps(
-        self, upper: Singles, rows: Indices, segment: Segment, columns: slice, kept: Flags | np.bool_
-    ) -> None:
-        """Add the step of tier A, (r, c), where gender and age may allow it and distances do (`kept`)."""
+    def _steps_of(self, rows: Indices, segment: Segment, columns: slice, kept: Flags | np.bool_) -> Singles:
+        """(r, c) steps of tier A where gender and age may allow it and distances do (`kept`)."""
         steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
         if self._mutual:
             accepted = segment.wishes.accept(columns, self._viewers.gender[rows], self._viewers.age[rows])
             accepted &= kept
             kept = accepted
         steps *= kept
-        upper += steps
+        return np.asarray(steps)
 
     def _km_lower_bound(self, rows: Indices, there: Singles) -> Singles:
         """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""
@@ -295,8 +284,10 @@ class Screening:
 
     # Step 2: keys of single pairs --------------------------------------------------------------------------
 
-    def _parts(self, viewer: Indices, prepared: PreparedSegment, candidate: Indices, *, near: bool) -> Singles:
-        """(p,) all of the key but traits and ratings."""
+    def _parts(
+        self, viewer: Indices, prepared: PreparedSegment, candidate: Indices, *, near: bool
+    ) -> tuple[Singles, Flags]:
+        """(p,) sums of all parts but those known of all pairs, and whether tier A is reached."""
         segment = prepared.segment
         parts = self._jaccard(viewer, segment, candidate)
         if len(prepared.by_place):
@@ -314,8 +305,7 @@ class Screening:
             if len(far):
                 km = self._km(viewer[far], segment.users, candidate[far])
                 suits[far] = km <= segment.wishes.km[candidate[far]]
-        parts += self._step * suits
-        return parts
+        return parts, suits
 
     def _km(self, viewer: Indices, users: Users, candidate: Indices) -> Floats:
         """(p,) distances in double precision and by the steps of pair_scores.py: there is no nearly kept preference."""
@@ -332,14 +322,14 @@ class Screening:
         """(p,) weighted proximity of pairs with coordinates, 0 for others."""
         radius = self._radius[viewer]
         part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
-        return np.asarray(self._weights.proximity * np.fmax(part, 0), np.float32)
+        return np.asarray(self._worth.proximity * np.fmax(part, 0), np.float32)
 
     def _same_place_part(self, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         """Weighted proximity of pairs without a distance whose places have one name, 0 for others; broadcasts."""
         apart = ~(self._viewers.has_place[viewer] & users.has_place[candidate])
         place = self._viewers.place[viewer]
         same = apart & (place == users.place[candidate]) & (place != 0)
-        return np.asarray(same * np.float32(self._weights.proximity * SAME_PLACE))
+        return np.asarray(same * np.float32(self._worth.proximity * SAME_PLACE))
 
     def _jaccard(self, viewer: Indices, segment: Segment, candidate: Indices) -> Singles:
         """(p,) weighted interests part of single pairs."""
@@ -347,7 +337,7 @@ class Screening:
         left, right = self._viewers.interest_count[viewer], segment.users.interest_count[candidate]
         union = np.maximum(left + right - shared, 1).astype(np.float32)
         parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
-        return np.asarray(parts * self._weights.interests, np.float32)
+        return np.asarray(parts * self._worth.interests, np.float32)
 
     def _sets_of(self, segment: Segment) -> Bits:
         """(n, words) interest sets of the segment, over the vocabulary at hand."""

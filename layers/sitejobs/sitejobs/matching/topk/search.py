@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Indices
+from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.interests import InterestBits
-from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs, score_pairs
+from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
-from sitejobs.matching.topk.screening import KeyedPairs, PreparedSegment, Screening, joined, tier_step
+from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
+from sitejobs.matching.topk.keys import key_margin, tier_step
+from sitejobs.matching.topk.screening import PreparedSegment, Screening
 from sitejobs.matching.topk.segment import Segment
 
 CHUNK_USERS = 1024
@@ -161,7 +164,7 @@ class _Search:
         self._screening, self._upper = screening, upper
         self._top = (upper.score + tier_step(parameters) * upper.tier_a).astype(np.float32)
         largest = max(LONG_CHUNK_USERS, int(np.diff(pool.starts).max(initial=0)))
-        self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys)
+        self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys, key_margin(parameters))
         self._done = upper.barred.copy()
         """(v, b) blocks that a viewer has been through, and those that hold nobody for it."""
         self._prepared_segments: dict[int, PreparedSegment] = {}
@@ -281,8 +284,8 @@ class _Search:
         distinct, candidate = np.unique(positions, return_inverse=True)
         candidates = gather(self._viewers, self._pool, distinct)
         viewer = np.full(len(positions), row)
-        pairs = score_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
-        keys = pairs.score + tier_step(self._parameters) * pairs.tier_a
+        pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
+        keys = pairs.worth + tier_step(self._parameters) * pairs.tier_a
         return np.where(pairs.barred, -np.inf, keys), candidates.ids[candidate]
 
     def _prepared(self, number: int) -> PreparedSegment:
@@ -315,14 +318,14 @@ def _ranked(viewers: Users, pool: CandidatePool, buffer: TopKBuffer, now: float,
     viewer, positions = buffer.found()
     distinct, candidate = np.unique(positions, return_inverse=True)
     candidates = gather(viewers, pool, distinct)
-    pairs = score_pairs(viewers, candidates, viewer, candidate, now, parameters)
+    pairs = judge_pairs(viewers, candidates, viewer, candidate, now, parameters)
     return ranked(candidates, pairs, parameters.top_k)
 
 
 def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
-    """Order pairs by viewer, tier, score and candidate id, and keep the first `top_k` of each viewer; none barred."""
+    """Order pairs by viewer, tier, worth and candidate id, and keep the first `top_k` of each viewer; none barred."""
     pairs = pairs.take(np.flatnonzero(~pairs.barred))
-    order = np.lexsort((candidates.ids[pairs.candidate], -pairs.score.round(TIE_DECIMALS), ~pairs.tier_a, pairs.viewer))
+    order = np.lexsort((candidates.ids[pairs.candidate], -pairs.worth.round(TIE_DECIMALS), ~pairs.tier_a, pairs.viewer))
     owners = pairs.viewer[order]
     first = np.searchsorted(owners, owners)
     rank = np.arange(len(order)) - first + 1

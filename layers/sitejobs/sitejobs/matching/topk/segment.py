@@ -77,7 +77,7 @@ class Segment:
         columns are for those who have none. With mutual tiers a column follows for each known gender, `BARRED` where
         it is not wanted.
     xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
-    wishes : what each wants.
+    wishes : what each wants. ages: the part of `person` that is an age.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
     """
 
@@ -88,6 +88,7 @@ class Segment:
     person: Indices
     taste: Taste
     wishes: Wishes
+    ages: Indices
     interests: Bits | None
     _scales: "_Scales" = field(default_factory=lambda: _Scales())
 
@@ -115,14 +116,16 @@ class Segment:
         none = users.interest_count[:, None] == 0
         wishes = Wishes.of(users)
         bars = BARRED * ~wishes.genders[KNOWN_GENDERS].T if parameters.mutual else np.empty((len(users), 0))
+        person = person_codes(users.gender, users.age)
         return cls(
             users=users,
             ratings=ratings,
             interests_bound=np.concatenate([taste.shares, np.ones_like(none), none, bars], axis=1, dtype=np.float32),
             xyz=users.xyz.astype(np.float32),
-            person=person_codes(users.gender, users.age),
+            person=person,
             taste=taste,
             wishes=wishes,
+            ages=person % AGES,
             interests=bits.of(users) if bits else None,
         )
 
@@ -168,7 +171,9 @@ def quiz_column(codes: Indices) -> Indices:
 
 
 def static_scores(candidates: Users, now: float, parameters: Parameters) -> NDArray[np.float64]:
-    """(n,) weighted parts that depend on the candidate alone: rating quality and newness."""
+    """(n,) what depends on the candidate alone: weighted rating quality and newness, or what a model says of it."""
+    if parameters.model is not None:
+        return candidates.appeal.astype(np.float64) + candidates.selectivity
     weights = parameters.weights
     return weights.rating_quality * candidates.quality.astype(np.float64) + weights.newness * newness(
         candidates.updated_at, now, parameters

@@ -1,0 +1,146 @@
+"""By a learned model, too, all stored rows equal a plain per-pair implementation, in full and incremental runs."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from psycopg import Connection
+
+from sitejobs.errors import InvalidInput
+from sitejobs.matching.scoring.chances import base, log_chance
+from sitejobs.matching.scoring.features import pair_features
+from tests.matching.changes import CHANGES
+from tests.matching.comparing import assert_rows_equal, stored_rows
+from tests.matching.models import draw_effect, store_model
+from tests.matching.oracle import Rules, score_everyone
+from tests.matching.oracle_model import read_model
+from tests.matching.oracle_site import read_site
+from tests.matching.pools import all_pairs, open_site
+from tests.matching.random_sites import FLAVOURS, NOW, SiteRows, draw, someone
+from tests.matching.running import Site, shuffled
+from tests.matching.site_loading import load
+from tests.matching.test_exactness import WAYS, Way, compare_ways
+
+SECOND = timedelta(seconds=1)
+TOP_K = 6
+
+
+@pytest.mark.parametrize(
+    ("flavour", "kind", "tiers"),
+    [
+        *((flavour, "usual", "mutual") for flavour in FLAVOURS),
+        *((flavour, "steep", "mutual") for flavour in ("mixed", "one city", "no traits", "twins")),
+        *((flavour, "flat", "viewer") for flavour in ("twins", "edges of the map")),
+    ],
+)
+def test_every_row_of_a_random_site_is_the_plain_implementations(
+    site: Connection, site_url: str, tmp_path: Path, flavour: str, kind: str, tiers: str
+) -> None:
+    load(site, draw(80, 40, flavour))
+    store_model(site, 80, kind)
+    rules = Rules(model=read_model(site), tiers=tiers)
+    compare_ways(site, Site(site_url, tmp_path, {"MATCH_TIERS": tiers}), WAYS[1:4], rules)
+
+
+@pytest.mark.parametrize(("flavour", "kind"), [("one city", "usual"), ("everybody asked", "steep")])
+def test_every_row_of_a_larger_site_is_the_plain_implementations(
+    site: Connection, site_url: str, tmp_path: Path, flavour: str, kind: str
+) -> None:
+    load(site, draw(81, 240, flavour))
+    store_model(site, 81, kind)
+    compare_ways(
+        site, Site(site_url, tmp_path), (Way(7, 300, 20), Way(50, 90, 200, shuffled(3))), Rules(model=read_model(site))
+    )
+
+
+def test_the_sums_of_pairs_are_those_of_the_features(site: Connection) -> None:
+    load(site, draw(82, 60, "no traits"))
+    model = store_model(site, 82)
+    opened = open_site(site, 50, model=model)
+    users, (left, right) = opened.candidates, all_pairs(len(opened.viewers), len(opened.candidates))
+    pairs = opened.exact(np.arange(len(users)))
+    weights = np.array([model.traits, model.interests, model.proximity, model.age_gap])
+    alike = pair_features(opened.viewers, users, left, right, 100.0) @ weights + model.intercept
+    like = log_chance(alike + opened.viewers.selectivity[left] + users.appeal[right].astype(np.float64))
+    assert np.allclose(np.log(pairs.like), like, atol=1e-9)
+    assert np.isclose(base(model), model.intercept - 0.5 * model.traits - 0.3 * model.interests)
+
+
+def assert_as_a_full_run(site: Connection) -> None:
+    expected = score_everyone(read_site(site), NOW, Rules(model=read_model(site)))
+    stored = {
+        viewer: [
+            replace(item, row=replace(item.row, newness=row.newness))
+            for item in ranked
+            for row in expected[viewer]
+            if row.candidate_id == item.row.candidate_id
+        ]
+        for viewer, ranked in stored_rows(site).items()
+    }
+    assert_rows_equal(stored, expected, TOP_K)
+
+
+@pytest.mark.parametrize("flavour", ["mixed", "one city", "no traits", "everybody asked"])
+def test_many_changes_at_once_are_all_seen(site: Connection, site_url: str, tmp_path: Path, flavour: str) -> None:
+    machine, random = Site(site_url, tmp_path), Random(f"chances {flavour}")
+    load(site, draw(83, 45, flavour))
+    store_model(site, 83)
+    options = {"topK": TOP_K, "batchSize": 13, "candidateBatchSize": 7}
+    machine.run(NOW, options)
+    assert_as_a_full_run(site)
+    for step in range(1, 5):
+        for change in random.choices(CHANGES, k=random.choice((1, 3, 12))):
+            change(site, random)
+        for (user_id,) in site.execute("""SELECT "userId" FROM "UserMatchEffect" ORDER BY 1""").fetchall()[step::9]:
+            site.execute(
+                """UPDATE "UserMatchEffect" SET "selectivity" = %s, "appeal" = %s, "price" = %s
+                   WHERE "userId" = %s""",
+                [*draw_effect(random, "usual"), user_id],
+            )
+        machine.run(NOW + step * SECOND, {**options, "incremental": True}, shuffled(step))
+        assert_as_a_full_run(site)
+
+
+def test_a_new_model_means_everybody_and_which_one_counts(site: Connection, site_url: str, tmp_path: Path) -> None:
+    load(site, SiteRows([someone(number) for number in range(1, 9)], set()))
+    machine = Site(site_url, tmp_path)
+
+    def chances(at: int, algorithm: str) -> set[float | None]:
+        machine.environment = {"MATCH_ALGORITHM": algorithm}
+        machine.run(NOW + at * SECOND, {"incremental": True})
+        return {item.row.like for ranked in stored_rows(site).values() for item in ranked}
+
+    assert chances(1, "auto") == {None}
+    store_model(site, 1, "flat", "candidate")
+    assert chances(2, "auto") == {None}
+    assert None not in chances(3, "v2")
+    store_model(site, 2, "steep")
+    steep = chances(4, "auto")
+    assert None not in steep
+    assert steep == chances(5, "v2")
+    assert chances(6, "v1") == {None}
+
+
+def test_without_a_model_v2_is_refused_before_anything_is_written(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    load(site, SiteRows([someone(number) for number in range(1, 9)], set()))
+    with pytest.raises(InvalidInput, match="there is no model"):
+        Site(site_url, tmp_path, {"MATCH_ALGORITHM": "v2"}).run(NOW)
+    assert not stored_rows(site)
+    assert not list(tmp_path.rglob("*.snap"))
+
+
+def test_who_likes_the_viewer_already_comes_first(site: Connection, site_url: str, tmp_path: Path) -> None:
+    load(site, SiteRows([someone(number) for number in range(1, 9)], set()))
+    store_model(site, 3, "flat")
+    site.execute("""UPDATE "UserMatchEffect" SET "appeal" = 0, "selectivity" = 0, "price" = 0""")
+    site.execute("""INSERT INTO "Like" VALUES (7, 1, 'LIKE'), (8, 1, 'DISLIKE'), (6, 2, 'LIKE'), (2, 6, 'LIKE')""")
+    Site(site_url, tmp_path).run(NOW)
+    ranked = stored_rows(site)
+    assert [(item.row.candidate_id, item.row.back) for item in ranked[1]][:1] == [(7, 1.0)]
+    assert [item.row.candidate_id for item in ranked[1]] == [7, 2, 3, 4, 5, 6]
+    assert 6 not in [item.row.candidate_id for item in ranked[2]]
