@@ -45,7 +45,7 @@ def beside(site: Connection) -> int:
 def test_readers_see_a_full_runs_matches_run_after_run(site: Connection, machine: Site, flavour: str) -> None:
     load(site, draw(80, 60, flavour))
     run(machine, 0)
-    random, stored = Random(flavour), 0
+    random, stored = Random(f"run after run, {flavour}"), 0
     for step in range(1, 9):
         for change in random.choices(CHANGES, k=random.choice((1, 2, 3))):
             change(site, random)

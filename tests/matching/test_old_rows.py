@@ -57,7 +57,8 @@ def old(site: Connection, machine: Site, tmp_path: Path) -> Iterator[Connection]
     for file in MIGRATIONS.glob("00[0-5]*.sql"):
         shutil.copy(file, before)
     migrations.apply(site, before, again=True)
-    site.execute('INSERT INTO "MatchScore" TABLE saved')
+    site.execute("""CREATE TABLE narrow AS TABLE saved; ALTER TABLE narrow DROP "scoreLike", DROP "scoreBack";
+                    INSERT INTO "MatchScore" TABLE narrow; DROP TABLE narrow""")
     site.execute(f'CREATE ROLE {READER} LOGIN; GRANT SELECT ON "MatchScore" TO {READER}')
     yield site
     site.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}")

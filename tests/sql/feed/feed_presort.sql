@@ -91,7 +91,14 @@ SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."
 ) AS o), '|',
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM (
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
 ) AS o), '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM (
 SELECT m."other", CASE WHEN m."updatedAt" >= '0001-01-01' AND m."updatedAt" < '10000-01-01' THEN m."updatedAt" END AS "updatedAt" FROM (
@@ -332,7 +339,14 @@ SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."
 ) AS o), '|',
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM (
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
 ) AS o), '|',
     (SELECT sum(hashtextextended(o::text, 0)) FROM (
 SELECT m."other", CASE WHEN m."updatedAt" >= '0001-01-01' AND m."updatedAt" < '10000-01-01' THEN m."updatedAt" END AS "updatedAt" FROM (

@@ -84,10 +84,17 @@ UNION ALL
 SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
 ) AS o;
 
--- _DISLIKED
+-- _DECIDED
 SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
 ) AS o;
 
 -- _MATCHES

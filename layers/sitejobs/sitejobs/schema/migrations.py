@@ -134,7 +134,8 @@ def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -
     changed = [
         migration.name
         for migration in migrations
-        if recorded.get(migration.name, migration.checksum) not in (migration.checksum, *_FORMER.get(migration.name, ()))
+        if recorded.get(migration.name, migration.checksum)
+        not in (migration.checksum, *_FORMER.get(migration.name, ()))
     ]
     if changed:
         raise InvalidInput(

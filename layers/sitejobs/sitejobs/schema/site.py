@@ -205,7 +205,7 @@ SITE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "Conversation",
-        jobs=MATCHING,
+        jobs=(*MATCHING, FEED),
         columns=_columns("bigint", "userAId", "userBId"),
         indexes=(Index(("userAId",)), Index(("userBId",))),
     ),
