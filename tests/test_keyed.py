@@ -161,7 +161,7 @@ def test_every_function_has_something_to_look_at(toys: Toys, options: dict[str, 
     assert (ran.counts["processed"], ran.counts["written"]) == (25_000, 0)
 
 
-@pytest.mark.parametrize(("size", "keys"), [(250, [2500] * 10), (500, [5000] * 5), (1000, [10_000] * 2 + [5000])])
+@pytest.mark.parametrize(("size", "keys"), [(125, [2500] * 10), (250, [5000] * 5), (500, [10_000] * 2 + [5000])])
 def test_pages_of_a_job_whose_keys_may_all_be_stale_grow_with_its_batch(toys: Toys, size: int, keys: list[int]) -> None:
     toys.fill(25_000)
     toys.runner.job = toy_job(all_stale=True)

@@ -41,9 +41,10 @@ class Paging:
         """The pages that renew inputs, which compatibility has."""
         if self.entry.name != "compatibility":
             return 0
-        from sitejobs.matching.compatibility.inputs import RANGE_USERS
+        from sitejobs.matching.compatibility.inputs import RANGE_USERS, RANGES_A_PAGE
 
-        return math.ceil(keys / RANGE_USERS)
+        ranges = math.ceil(keys / RANGE_USERS)
+        return math.ceil(ranges / ranges_a_page(ranges, RANGES_A_PAGE, self.concurrency))
 
 
 def paging(entry: JobEntry, given: Mapping[str, Any]) -> Paging:

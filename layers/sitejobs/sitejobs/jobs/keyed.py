@@ -24,7 +24,7 @@ SCAN: Final = 10_000
 LOOK: Final = 2500
 """Fewest keys an incremental page scans. Below this a page's fixed cost exceeds the scan's."""
 
-BATCHES: Final = 10
+BATCHES: Final = 20
 """Most batches that an incremental page of a job scans of which one change may make every key stale."""
 
 TURNS: Final = 2
@@ -183,7 +183,7 @@ class KeyedJob:
         most = max(looked_at // grain, 1)
         page_keys = grain * most
         limit = page_keys * PAGES_A_CHAPTER
-        ranges = _joined(_ranges(connection, self.keys, values, first, grain, limit), most, options.max_concurrency)
+        ranges = joined(_ranges(connection, self.keys, values, first, grain, limit), most, options.max_concurrency)
         pages = [_page(number + at, *key_range) for at, key_range in enumerate(ranges, 1)]
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)
         full = planned_keys == limit
@@ -250,8 +250,8 @@ def _ranges(
     return list(zip(starts, ends, [int(count) for _, count in rows], strict=True)) if ends else []
 
 
-def _joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
-    """Join neighbouring ranges, at most `most` into one."""
+def joined(ranges: Sequence[KeyRange], most: int, functions: int) -> list[KeyRange]:
+    """Join neighbouring ranges, at most `most` into one, and fewer where a function would have nothing to do."""
     a_page = ranges_a_page(len(ranges), most, functions)
     return [
         (part[0][0], part[-1][1], sum(count for _, _, count in part))

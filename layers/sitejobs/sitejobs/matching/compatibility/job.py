@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
-from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, one_moment
+from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, joined, one_moment
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility import inputs
@@ -99,9 +99,10 @@ def _plan_inputs(resources: Resources, options: CompatibilityOptions, run: Run, 
     # The last range has no end: stored inputs of users who are gone may lie beyond the last user.
     ends = [last for last, _ in ranges] if full else [*(last for last, _ in ranges[:-1]), MAX_ID]
     starts = [first, *(end + 1 for end in ends[:-1])]
+    found = list(zip(starts, ends, [count for _, count in ranges] or [0], strict=True))
     pages = [
         {"page": number + at, "inputs": [str(start), str(end)]}
-        for at, (start, end) in enumerate(zip(starts, ends, strict=True), 1)
+        for at, (start, end, _) in enumerate(joined(found, inputs.RANGES_A_PAGE, options.max_concurrency), 1)
     ]
     number += len(pages)
     users = sum(count for _, count in ranges)
