@@ -75,6 +75,7 @@ def asked_of(history: History, answers: Sequence[Answers]) -> Asked:
     liked = history.liked[rows]
     return Asked(
         viewer=viewer * len(answers) + fold,
+        person=viewer,
         candidate=history.candidate[rows].astype(np.int64),
         liked=liked,
         matched=np.where(answer == UNDECIDED, UNDECIDED, liked & (answer == 1)).astype(np.int8),
