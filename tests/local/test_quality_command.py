@@ -59,8 +59,8 @@ def store_run(connection: Connection, job: str, quality: Json | None, status: st
 
 def store_model(connection: Connection, status: str, found: Json, reasons: list[str]) -> int:
     row = connection.execute(
-        """INSERT INTO "MatchModel" ("status", "trainedAt", "decisions", "parameters", "figures", "reasons")
-           VALUES (%s, '2026-02-01 03:10Z', 9000, '{}', %s, %s) RETURNING "id" """,
+        """INSERT INTO "MatchModel" ("runId", "status", "trainedAt", "decisions", "parameters", "figures", "reasons")
+           VALUES (0, %s, '2026-02-01 03:10Z', 9000, '{}', %s, %s) RETURNING "id" """,
         [status, Jsonb(found), reasons],
     ).fetchone()
     assert row is not None
@@ -138,6 +138,12 @@ def test_the_headline_says_what_becomes_of_the_first_three() -> None:
     said = words.headline({"match": {"rankings": rankings}})
     assert said == "Of the first three shown, 25 of 100 end in a match (v1: 19, chance: 17)."
     assert words.headline(EMPTY).startswith("Too few decisions")
+
+
+def test_whose_chances_are_judged_is_said() -> None:
+    assert words.judged(KNOWING[0]) == words.judged(EMPTY) == "A calibration error below 0.05 is asked for."
+    following = words.judged({"answeredLikes": 0.6, "answeredDislikes": 0.1})
+    assert "Of likes 60.0 % are answered, of dislikes 10.0 %" in following
 
 
 def test_what_says_nothing_is_a_dash() -> None:

@@ -119,6 +119,7 @@ def _chances(figures: Json) -> str:
     )
     return f"""<section>
 <h2>Whether chances hold</h2>
+<p>{escape(words.judged(figures))}</p>
 <div class="pictures">{_figure(pictures.reliability(figures), caption)}</div>
 {_table("Losses", ("", *_LOSSES.values()), losses)}
 {_table("Every tenth", ("", "chance", "asked", "mean chance", "came true"), rows)}

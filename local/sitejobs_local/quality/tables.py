@@ -26,6 +26,7 @@ def show(console: "Console", report: Report) -> None:
         console.print(_rankings(figures[outcome], title))
     console.print()
     console.print(_chances(figures))
+    _say(console, words.judged(figures))
     console.print()
     console.print(_reliability(figures))
     for outcome, title in words.OUTCOMES.items():
@@ -68,8 +69,6 @@ def _chances(figures: Json) -> "Table":
         found = figures[outcome]["calibration"]
         keys = ("logLoss", "constantLogLoss", "brier", "constantBrier", "error")
         table.add_row(title, *(number(found[key]) for key in keys))
-    table.caption = f"a calibration error below {words.MOST_CALIBRATION_ERROR} is asked for"
-    table.caption_justify = "left"
     return table
 
 

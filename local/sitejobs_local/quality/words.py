@@ -31,6 +31,7 @@ KINDS = {"gender": "gender", "wantedGender": "wants", "ageBand": "age", "newcome
 BECOMES = {"match": "end in a match", "like": "are liked"}
 SPREADS = {"neverShown": "never shown", "topShare": "places of the top 1 %", "gini": "Gini"}
 MOST_CALIBRATION_ERROR = 0.05
+MOST_ANSWERED_APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,18 @@ def asked(figures: Json) -> str:
     return (
         f"{figures['decisions']:,} decisions of {figures['viewers']:,} people, which the model had not seen;"
         f" {figures['match']['decisions']:,} of them were answered"
+    )
+
+
+def judged(figures: Json) -> str:
+    """What is asked of the chances, and whose are asked."""
+    likes, dislikes = figures["answeredLikes"], figures["answeredDislikes"]
+    asked_for = f"A calibration error below {MOST_CALIBRATION_ERROR} is asked for."
+    if likes is None or dislikes is None or abs(likes - dislikes) <= MOST_ANSWERED_APART:
+        return asked_for
+    return (
+        f"{asked_for} Of likes {percent(likes)} are answered, of dislikes {percent(dislikes)}:"
+        " answered pairs do not stand for all, so the chances of likes are judged, those of matches are not."
     )
 
 

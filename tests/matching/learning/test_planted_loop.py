@@ -61,7 +61,7 @@ def trained(population: Population, truth: Tastes, people: Users, parameters: Pa
     known = np.isin(likes["fromUserId"], people.ids) & np.isin(likes["toUserId"], people.ids)
     order = np.argsort(people.ids)
     sides = [order[np.searchsorted(people.ids[order], likes[name][known])] for name in ("fromUserId", "toUserId")]
-    features = pair_features(people, people, *sides, parameters.default_radius_km)
+    features = pair_features(people, people, sides[0], sides[1], parameters.default_radius_km)
     viewer, candidate = (np.searchsorted(truth.ids, people.ids[side]).astype(np.int32) for side in sides)
     standing = received.standing()[candidate]
     inputs = np.concatenate([standing, features], axis=1).astype(np.float32)

@@ -139,6 +139,19 @@ def test_wrong_chances_keep_v1() -> None:
     assert [reason.split(":")[0] for reason in reasons] == ["calibration"]
 
 
+def test_matches_are_judged_by_their_chances_only_where_likes_and_dislikes_are_answered_alike() -> None:
+    """Of pairs that begin with a like more match than chances say, though these are true."""
+    wrong = replace(KNOWING, match_chance=KNOWING.match_chance**0.5)
+    assert [reason.split(" 0")[0] for reason in verdict(evaluate(wrong, 1, None))[1]] == ["calibration: match"]
+    many = asked(1, people=400)
+    answered = np.random.default_rng(1).random(len(many.viewer)) < np.where(many.liked, 0.6, 0.1)
+    following = evaluate(replace(many, matched=np.where(answered, many.matched, -1).astype(np.int8)), 1, None)
+    assert following.answered_likes == pytest.approx(0.6, abs=0.05)
+    assert following.answered_dislikes == pytest.approx(0.1, abs=0.05)
+    assert following.match.calibration.fails(0.05)
+    assert verdict(following) == (True, [])
+
+
 def test_a_group_that_falls_keeps_v1() -> None:
     """v2 knows everybody's taste but that of a third of the viewers, for whom it is upside down."""
     upside = np.where(KNOWING.viewer % 3 == 1, -1.0, 1.0) * KNOWING.match_scores["v2"]

@@ -24,6 +24,8 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 UNDECIDED = -1
 MOST_CALIBRATION_ERROR = 0.05
 MOST_NEVER_SHOWN_MORE = 0.05
+MOST_ANSWERED_APART = 0.05
+"""Difference of the shares of likes and of dislikes that are answered, beyond which answers follow likes."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def evaluate(asked: Asked, seed: int, exposure: Exposure | None) -> Figures:
         viewers=len(np.unique(asked.viewer if asked.person is None else asked.person)),
         like=_outcome(_question(asked, everything, asked.liked, asked.scores, asked.like_chance), seed),
         match=_outcome(_question(asked, answered, asked.matched == 1, asked.match_scores, asked.match_chance), seed),
+        answered_likes=_share(asked.matched[asked.liked] != UNDECIDED),
+        answered_dislikes=_share(asked.matched[~asked.liked] != UNDECIDED),
         exposure={name: spread(shown, exposure.candidates) for name, shown in exposure.shown.items()}
         if exposure
         else {},
@@ -87,7 +91,11 @@ def evaluate(asked: Asked, seed: int, exposure: Exposure | None) -> Figures:
 
 
 def verdict(figures: Figures) -> tuple[bool, list[str]]:
-    """Whether v2 may be active; if not, why: codes, each with its numbers."""
+    """Whether v2 may be active; if not, why: codes, each with its numbers.
+
+    Where people answer those who like them, the pairs in which both have decided are those that began with a like:
+    more of them match than chances say, however true these are. There the chances of likes alone are judged.
+    """
     match = figures.match
     if match.viewers < LEAST_VIEWERS:
         return False, [f"too-few-viewers: {match.viewers} with and without a match, {LEAST_VIEWERS} needed"]
@@ -97,7 +105,7 @@ def verdict(figures: Figures) -> tuple[bool, list[str]]:
         reasons.append(f"no-gain: match within viewer {gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})")
     for name, outcome in (("like", figures.like), ("match", match)):
         found = outcome.calibration
-        if found.fails(MOST_CALIBRATION_ERROR):
+        if found.fails(MOST_CALIBRATION_ERROR) and (name == "like" or _answers_tell(figures)):
             reasons.append(f"calibration: {name} {found.error:.3f}, {MOST_CALIBRATION_ERROR} allowed")
         reasons += [
             f"group-falls: {name} {group.kind} {group.group} {group.difference.mean:+.3f}"
@@ -110,6 +118,15 @@ def verdict(figures: Figures) -> tuple[bool, list[str]]:
         if new > old + MOST_NEVER_SHOWN_MORE:
             reasons.append(f"never-shown: {new:.3f}, v1 {old:.3f}, {MOST_NEVER_SHOWN_MORE} more allowed")
     return not reasons, reasons
+
+
+def _answers_tell(figures: Figures) -> bool:
+    """Whether likes and dislikes are answered alike, so that answered pairs stand for all."""
+    return abs(figures.answered_likes - figures.answered_dislikes) <= MOST_ANSWERED_APART
+
+
+def _share(flags: Flags) -> float:
+    return float(flags.mean()) if len(flags) else np.nan
 
 
 def _question(asked: Asked, rows: Indices, good: Flags, scores: Mapping[str, Floats], chance: Floats) -> Question:

@@ -67,6 +67,9 @@ class Figures:
     viewers: int
     like: Outcome
     match: Outcome
+    answered_likes: float
+    """Share of the likes that the other has answered, before or after."""
+    answered_dislikes: float
     exposure: Mapping[str, Spread]
     """Ranking -> how evenly it spreads the places; empty where no sample was given."""
 
