@@ -124,10 +124,15 @@ COMPOSED: Mapping[str, Callable[[], Texts]] = {
 """Function -> the statements that it may send, by name."""
 
 
+def modules_of_jobs() -> list[str]:
+    """All but those that make and inspect the tables themselves: what they send is no job's."""
+    names = (found.name for found in pkgutil.walk_packages(sitejobs.__path__, "sitejobs."))
+    return [name for name in names if not f"{name}.".startswith("sitejobs.schema.")]
+
+
 def statements() -> list[Statement]:
     """All of them, by module and in the order of its source."""
-    names = [found.name for found in pkgutil.walk_packages(sitejobs.__path__, "sitejobs.")]
-    modules = [importlib.import_module(name) for name in names]
+    modules = [importlib.import_module(name) for name in modules_of_jobs()]
     jobs = _jobs_of(modules)
     return [
         Statement(module.__name__, name, text, jobs[module.__name__])

@@ -2,21 +2,19 @@
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
-import sitejobs
 from sitejobs.catalog import JOBS
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.model import needed
 from sitejobs.schema.site import SITE_TABLES
 from tests.sql.columns_used import Used, used_by
 from tests.sql.golden import rendered, stored
-from tests.sql.statements import Statement, statements, unlisted
+from tests.sql.statements import Statement, modules_of_jobs, statements, unlisted
 
 TABLES = {table.name: table for table in (*SITE_TABLES, *BUNDLE_TABLES)}
 COLUMNS = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
@@ -61,9 +59,9 @@ def test_golden_files_say_what_runs() -> None:
 
 
 def test_each_statement_that_is_sent_is_known() -> None:
-    for found in pkgutil.walk_packages(sitejobs.__path__, "sitejobs."):
-        module = importlib.import_module(found.name)
-        assert not unlisted(found.name, inspect.getsource(module), vars(module))
+    for name in modules_of_jobs():
+        module = importlib.import_module(name)
+        assert not unlisted(name, inspect.getsource(module), vars(module))
 
 
 @pytest.mark.parametrize("statement", every(), ids=lambda statement: f"{statement.module}:{statement.name}")
