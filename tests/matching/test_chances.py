@@ -12,6 +12,7 @@ from psycopg import Connection
 from sitejobs.errors import InvalidInput
 from sitejobs.matching.scoring.chances import base, log_chance
 from sitejobs.matching.scoring.features import pair_features
+from tests.matching import compatibility_runs as compatibility
 from tests.matching.changes import CHANGES
 from tests.matching.comparing import assert_rows_equal, stored_rows
 from tests.matching.models import draw_effect, store_model
@@ -144,3 +145,30 @@ def test_who_likes_the_viewer_already_comes_first(site: Connection, site_url: st
     assert [(item.row.candidate_id, item.row.back) for item in ranked[1]][:1] == [(7, 1.0)]
     assert [item.row.candidate_id for item in ranked[1]] == [7, 2, 3, 4, 5, 6]
     assert 6 not in [item.row.candidate_id for item in ranked[2]]
+
+
+def test_suggestions_that_a_model_ranked_have_the_chance_that_both_say_yes(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    load(site, draw(45, 30, "one city"))
+    machine = Site(site_url, tmp_path)
+    machine.run(NOW)
+    compatibility.run(site_url, NOW)
+    known = """SELECT count("chance") FROM "UserCompatibility" """
+    assert site.execute(known).fetchone() == (0,)
+    store_model(site, 45)
+    machine.run(NOW)
+    compatibility.run(site_url, NOW, {"maxSuggestionTargets": 5})
+    told = site.execute("""
+        SELECT c."chance", m."scoreLike"::float8 * m."scoreBack", m."rank" <= 5
+        FROM "UserCompatibility" c LEFT JOIN "MatchScore" m
+            ON m."userId" = c."viewerUserId" AND m."candidateUserId" = c."targetUserId"
+    """).fetchall()
+    shown = [(chance, product) for chance, product, suggested in told if suggested]
+    assert len(shown) > 30
+    assert all(abs(chance - product) < 1e-6 for chance, product in shown)
+    assert all(chance is None for chance, _, suggested in told if not suggested)
+    site.execute("""UPDATE "MatchModel" SET "status" = 'rejected'""")
+    machine.run(NOW)
+    compatibility.run(site_url, NOW)
+    assert site.execute(known).fetchone() == (0,)

@@ -219,7 +219,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             """viewerUserId bigint; targetUserId bigint; score real; scoreQuiz real; scoreInterests real;
             scoreRatingsQuality real; scoreRatingsFit real; avgAttractive real; avgSmart real; avgFunny real;
             avgInteresting real; ratingCount integer; sharedInterestCount smallint;
-            computedAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]; status text"""
+            computedAt timestamp with time zone; algorithmVersion text; sharedInterestIds bigint[]; status text;
+            chance real"""
         ),
         indexes=(Index(("viewerUserId", "targetUserId"), unique=True),),
         owned=True,

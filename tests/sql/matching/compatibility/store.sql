@@ -1,10 +1,11 @@
 -- _READ_STORED_ROWS
-SELECT array_agg("viewerUserId"::int8), array_agg("targetUserId"::int8), array_agg("score"::float4), array_agg("scoreQuiz"::float4), array_agg("scoreInterests"::float4), array_agg("scoreRatingsQuality"::float4), array_agg("scoreRatingsFit"::float4), array_agg("avgAttractive"::float4), array_agg("avgSmart"::float4), array_agg("avgFunny"::float4), array_agg("avgInteresting"::float4), array_agg("ratingCount"::int4), array_agg("sharedInterestCount"::int2), array_agg("otherVersion"::int4), array_agg("shared0"::int8), array_agg("shared1"::int8), array_agg("shared2"::int8), array_agg("shared3"::int8), array_agg("shared4"::int8) FROM (
+SELECT array_agg("viewerUserId"::int8), array_agg("targetUserId"::int8), array_agg("score"::float4), array_agg("scoreQuiz"::float4), array_agg("scoreInterests"::float4), array_agg("scoreRatingsQuality"::float4), array_agg("scoreRatingsFit"::float4), array_agg("avgAttractive"::float4), array_agg("avgSmart"::float4), array_agg("avgFunny"::float4), array_agg("avgInteresting"::float4), array_agg("chance"::float4), array_agg("ratingCount"::int4), array_agg("sharedInterestCount"::int2), array_agg("otherVersion"::int4), array_agg("shared0"::int8), array_agg("shared1"::int8), array_agg("shared2"::int8), array_agg("shared3"::int8), array_agg("shared4"::int8) FROM (
 SELECT "viewerUserId", "targetUserId", COALESCE("score", 'NaN') AS "score",
        "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit",
        COALESCE("avgAttractive", 'NaN') AS "avgAttractive", COALESCE("avgSmart", 'NaN') AS "avgSmart",
        COALESCE("avgFunny", 'NaN') AS "avgFunny", COALESCE("avgInteresting", 'NaN') AS "avgInteresting",
-       "ratingCount", "sharedInterestCount", ("algorithmVersion" <> %(version)s)::int AS "otherVersion",
+       "ratingCount", "sharedInterestCount", COALESCE("chance", 'NaN') AS "chance",
+       ("algorithmVersion" <> %(version)s)::int AS "otherVersion",
        COALESCE("sharedInterestIds"[1], %(missing)s) AS "shared0",
        COALESCE("sharedInterestIds"[2], %(missing)s) AS "shared1",
        COALESCE("sharedInterestIds"[3], %(missing)s) AS "shared2",
@@ -21,7 +22,7 @@ DELETE FROM "UserCompatibility" c USING unnest(%(viewers)s::bigint[], %(targets)
 WHERE c."viewerUserId" = old."viewer" AND c."targetUserId" = old."target";
 
 -- _COPY_ROWS
-COPY "UserCompatibility" ("viewerUserId", "targetUserId", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "computedAt", "algorithmVersion", "sharedInterestIds") FROM STDIN (FORMAT BINARY);
+COPY "UserCompatibility" ("viewerUserId", "targetUserId", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "chance", "computedAt", "algorithmVersion", "sharedInterestIds") FROM STDIN (FORMAT BINARY);
 
 -- _WRITE_VIEWERS
 INSERT INTO "UserCompatibilityViewer" AS stored

@@ -13,6 +13,7 @@ from sitejobs.jobs.keyed import KeyedJob, Keys, Parameters, joined, one_moment
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility import inputs
+from sitejobs.matching.compatibility.chances import chances_of
 from sitejobs.matching.compatibility.comparing import compare
 from sitejobs.matching.compatibility.store import fit_to_store, write
 from sitejobs.matching.compatibility.targets import COUNT, KNOWN, STALE, targets_of
@@ -38,6 +39,9 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     found = targets_of(connection, ids, parameters["suggestions"])
     gone = sorted(set(ids) - set(found.viewers.tolist()))
     compared, unfit = fit_to_store(compare(connection, found, parameters["targetsAtATime"]))
+    scores, suggestions = compared.scores, parameters["suggestions"]
+    chance = chances_of(connection, compared.viewers, scores.viewer, scores.target, suggestions)
+    compared = replace(compared, scores=replace(scores, chance=chance))
     if len(unfit):
         _LOG.error("scores that are no numbers: nothing is written for viewers %s", unfit.tolist())
     written = write(connection, compared, gone, parameters["version"], parameters["now"])

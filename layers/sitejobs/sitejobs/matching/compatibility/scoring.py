@@ -31,6 +31,7 @@ class Scores:
 
     viewer, target : ids. score: NaN where either side has no signal at all. shared: (p, 5) codes of the first shared
     interests, MISSING where there are fewer. averages: (p, 4) of the ratings that the target received, NaN without any.
+    chance: that both say yes, NaN where nothing is known of it.
     """
 
     viewer: Indices
@@ -44,6 +45,7 @@ class Scores:
     rating_count: Indices
     shared_count: Indices
     shared: Indices
+    chance: Floats
 
     def take(self, rows: Indices) -> "Scores":
         """The pairs at these indices, in this order."""
@@ -77,6 +79,7 @@ def score_pairs(viewers: People, targets: People, viewer: Indices, target: Indic
         rating_count=targets.rating_count[target],
         shared_count=shared_count,
         shared=bits.first_codes(shared_bits, SHARED_SHOWN),
+        chance=np.full(len(viewer), np.nan),
     )
 
 

@@ -26,6 +26,7 @@ _COLUMNS: dict[str, str] = {
     **dict.fromkeys((*_PARTS, *_AVERAGES), ">f4"),
     "ratingCount": ">i4",
     "sharedInterestCount": ">i2",
+    "chance": ">f4",
     "computedAt": ">i8",
 }
 _COPY_ROWS: Final = sql.SQL('COPY "UserCompatibility" ({}) FROM STDIN (FORMAT BINARY)').format(
@@ -36,7 +37,8 @@ SELECT "viewerUserId", "targetUserId", COALESCE("score", 'NaN') AS "score",
        "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit",
        COALESCE("avgAttractive", 'NaN') AS "avgAttractive", COALESCE("avgSmart", 'NaN') AS "avgSmart",
        COALESCE("avgFunny", 'NaN') AS "avgFunny", COALESCE("avgInteresting", 'NaN') AS "avgInteresting",
-       "ratingCount", "sharedInterestCount", ("algorithmVersion" <> %(version)s)::int AS "otherVersion",
+       "ratingCount", "sharedInterestCount", COALESCE("chance", 'NaN') AS "chance",
+       ("algorithmVersion" <> %(version)s)::int AS "otherVersion",
        COALESCE("sharedInterestIds"[1], %(missing)s) AS "shared0",
        COALESCE("sharedInterestIds"[2], %(missing)s) AS "shared1",
        COALESCE("sharedInterestIds"[3], %(missing)s) AS "shared2",
@@ -50,7 +52,7 @@ _SHARED = tuple(f"shared{index}" for index in range(SHARED_SHOWN))
 _TYPES = {
     "viewerUserId": "int8",
     "targetUserId": "int8",
-    **dict.fromkeys(("score", *_PARTS, *_AVERAGES), "float4"),
+    **dict.fromkeys(("score", *_PARTS, *_AVERAGES, "chance"), "float4"),
     "ratingCount": "int4",
     "sharedInterestCount": "int2",
     "otherVersion": "int4",
@@ -162,6 +164,7 @@ def _values(scores: Scores, interest_ids: Indices) -> dict[str, Column]:
         **dict(zip(_AVERAGES, scores.averages.T.astype(np.float32), strict=True)),
         "ratingCount": scores.rating_count,
         "sharedInterestCount": small(scores.shared_count),
+        "chance": scores.chance.astype(np.float32),
         **dict(zip(_SHARED, shared.T, strict=True)),
     }
 
@@ -197,6 +200,7 @@ def _keys(stored: dict[str, Column], wanted: dict[str, Column]) -> tuple[Indices
 
 def _encoded(scores: Scores, interest_ids: Indices, version: str, now: datetime) -> bytes:
     values: dict[str, Any] = {**_values(scores, interest_ids), "computedAt": microseconds(now)}
-    nullable = {"score": ~np.isnan(scores.score)} | dict.fromkeys(_AVERAGES, scores.rating_count > 0)
+    nullable = {"score": ~np.isnan(scores.score), "chance": ~np.isnan(scores.chance)}
+    nullable |= dict.fromkeys(_AVERAGES, scores.rating_count > 0)
     columns = {name: Values(values[name], nullable.get(name)) for name in _COLUMNS}
     return encode_table(_COLUMNS, columns, version, scores.shared, interest_ids)
