@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     renew(ROOT)
     job = NewJob(given.name, given.group, PACKAGES[given.group])
     edits.new.add(f"tests/sql/{job.package}/{job.module}.sql")
-    for file in sorted({*edits.texts, *edits.new, "docs/workflows.md"}):
+    for file in sorted({*edits.texts, *edits.new, "docs/cost.md", "docs/workflows.md"}):
         print(f"{'made   ' if file in edits.new else 'changed'} {file}")
     print(filled(parts.NEXT, job))
     return 0

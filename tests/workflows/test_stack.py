@@ -64,7 +64,16 @@ EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "MediaRule": ("cron(45 * * * ? *)", {"only": ["media-metadata-batch"]}),
-    "CleanupRule": ("cron(0 4 ? * SUN *)", {"only": ["feed-presort-cleanup"]}),
+    "CleanupRule": (
+        "cron(0 4 ? * SUN *)",
+        {
+            "only": ["match-model", "feed-presort-cleanup"],
+            "paging": {
+                "match-model": {"batchSize": 5000},
+                "feed-presort-cleanup": LARGE_PAGES["feed-presort-cleanup"],
+            },
+        },
+    ),
 }
 PLACE = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 
