@@ -101,7 +101,11 @@ def _rates(url: str, work: Path, users: int, seed: int, names: Sequence[str]) ->
     """The rates of every job that has something to do on this site."""
     process = OneProcess(url, work)
     schedules = list(schedules_of(read_template(TEMPLATE)))
-    incremental = {name: {**paging_of(schedules, name, incremental=True), "incremental": True} for name in names}
+    incremental = {
+        name: {**paging_of(schedules, name, incremental=True), "incremental": True}
+        for name in names
+        if "incremental" in JOBS[name].options.model_fields
+    }
     full = {name: dict(paging_of(schedules, name, incremental=False)) for name in names}
     runs = [
         _all(process, "first", {name: {} for name in names}),
@@ -115,7 +119,12 @@ def _rates(url: str, work: Path, users: int, seed: int, names: Sequence[str]) ->
     snapshot = max((file.stat().st_size for file in work.rglob("*") if file.is_file()), default=0)
     return {
         name: SizeRate(
-            users, first[name], whole[name], changed[name], fresh[name], snapshot if name == "match-scores" else 0
+            users,
+            first[name],
+            whole[name],
+            changed.get(name),
+            fresh.get(name),
+            snapshot if name == "match-scores" else 0,
         )
         for name in names
         if name in first and first[name].keys

@@ -24,7 +24,7 @@ def test_the_templates_schedules_are_reckoned_with_as_they_are() -> None:
         Schedule(("feed-presort",), True, "every 15 minutes", 2920),
         Schedule(("content-features", "trending"), True, "hourly", 730),
         Schedule(("media-metadata-batch",), False, "hourly", 730),
-        Schedule(("match-model", "feed-presort-cleanup"), False, "weekly", 52 / 12),
+        Schedule(("feed-presort-cleanup", "match-model"), False, "weekly", 52 / 12),
     ]
 
 
