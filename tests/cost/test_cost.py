@@ -361,6 +361,20 @@ def test_the_command_tells_each_run_and_the_month_together() -> None:
     assert prices().date in shown.stdout
 
 
+def test_a_month_of_a_site_of_a_million_costs_two_hundred_dollars_at_most() -> None:
+    as_json = json.loads(sitejobs("cost", "--users=1000000", "--json", env=environment()).stdout)
+    together = sum(each["dollars"]["high"] for each in as_json["month"]) + as_json["watching"]["dollars"]
+    assert together <= 200
+    assert as_json["tooSmall"] == []
+
+
+def test_what_is_too_small_for_a_site_is_told() -> None:
+    shown = sitejobs("cost", "--users=10000000", env=environment()).stdout
+    assert "too small for match-scores: temporary storage: 10,000,000 users" in shown
+    [text] = json.loads(sitejobs("cost", "--users=10000000", "--json", env=environment()).stdout)["tooSmall"]
+    assert text.endswith("raise WorkStorage")
+
+
 def test_one_job_alone() -> None:
     as_json = json.loads(sitejobs("cost", "--users=5000", "--job=match-scores", "--json", env=environment()).stdout)
     assert [run["job"] for run in as_json["runs"]["full"]] == ["match-scores"]
