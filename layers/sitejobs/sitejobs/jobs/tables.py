@@ -51,7 +51,7 @@ _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "match-scores": ("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
         "match-model": ("UserTrait", "MatchModel", "UserMatchEffect"),
-        "match-quality": ("UserTrait",),
+        "match-quality": ("UserTrait", "UserMatchEffect"),
         "compatibility": (
             "MatchList",
             "MatchListChange",

@@ -205,7 +205,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "UserMatchEffect",
-        jobs=(MATCH_SCORES, MATCH_MODEL),
+        jobs=SNAPSHOT,
         columns=_columns(
             "modelId bigint; userId bigint; selectivity real; appeal real; price real; fingerprint bigint"
         ),
