@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sitejobs_local.template.resources import Template
+from tests.documentation import PAGES, lines_of
 from tests.skips import Lacking, skip
-from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, find_runtime, function_sizes
+from tools.bundle import LAMBDA_LIMIT_MB, OUR_LIMIT_MB, ROOT, MissingToolError, build, find_runtime, function_sizes, sam
 
 pytestmark = pytest.mark.bundle
 
@@ -95,3 +96,34 @@ def test_without_a_python_3_13_the_message_says_what_to_install(tmp_path: Path) 
         skip(Lacking.ANOTHER_PYTHON)
     with pytest.raises(MissingToolError, match=r"install Python 3\.13"):
         find_runtime({"PATH": str(broken.parent), "PYENV_ROOT": str(tmp_path)})
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", 62), ("arm64", 183)])
+def test_all_that_is_compiled_is_for_the_architecture_that_was_built_for(
+    runtime: Path, built: Path, tmp_path: Path, architecture: str, machine: int
+) -> None:
+    if architecture == "arm64":
+        done = build(tmp_path / "built", architecture)
+        assert done.returncode == 0, done.stdout
+    folder = tmp_path / "built" if architecture == "arm64" else built
+    libraries = [path for path in folder.rglob("*.so*") if path.read_bytes()[:4] == b"\x7fELF"]
+    assert len(libraries) > 50
+    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries} == {machine}
+
+
+def test_answers_to_sams_questions_are_saved_where_git_does_not_look() -> None:
+    asked = [line for line in lines_of(ROOT / "docs" / "deploying.md") if "--guided" in line.arguments]
+    assert asked
+    for line in asked:
+        file = line.arguments[line.arguments.index("--config-file") + 1]
+        assert subprocess.run(["git", "check-ignore", "--quiet", file], cwd=ROOT).returncode == 0
+
+
+def test_sam_knows_every_option_that_the_documentation_gives_it() -> None:
+    known = sam(["deploy", "--help"]).stdout
+    lines = [
+        line for page in PAGES for line in lines_of(page) if line.program == "sam" and line.arguments[0] == "deploy"
+    ]
+    given = {word for line in lines for word in line.arguments if word.startswith("--")}
+    assert {"--no-confirm-changeset", "--guided"} <= given
+    assert [option for option in sorted(given) if option not in known] == []
