@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.authorities import joined_authorities
-from sitejobs.handlers.settings import Settings, database_url, read_settings
+from sitejobs.handlers.settings import Settings, database_url, read_settings, with_secret
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
 IAM = {
@@ -219,3 +219,29 @@ def test_the_user_whom_a_secret_names_is_not_given_beside_it() -> None:
     settings = read_settings({"DATABASE_SECRET_ARN": ARN, "DATABASE_USER": "other"})
     with pytest.raises(InvalidInput, match=r"^DATABASE_USER: only with DATABASE_AUTHENTICATION=iam"):
         database_url(settings, no_secret, no_token)
+
+
+OWNER = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sitejobs/owner"
+
+
+@pytest.mark.parametrize(
+    ("owner", "variables", "place"),
+    [
+        ({}, {"DATABASE_SECRET_ARN": ARN}, ("db.example.com", "5433", "people")),
+        ({"host": "other", "dbname": "x"}, {"DATABASE_SECRET_ARN": ARN}, ("other", "5433", "x")),
+        ({}, IAM, ("db.example.com", "5433", "people")),
+    ],
+)
+def test_another_login_goes_to_the_same_database_unless_its_secret_says_where(
+    owner: dict[str, Any], variables: dict[str, str], place: tuple[str, str, str]
+) -> None:
+    secrets = {ARN: json.dumps(SECRET), OWNER: json.dumps({"username": "owner", "password": "theirs", **owner})}
+    settings = with_secret(read_settings(variables), OWNER, secrets.__getitem__)
+    url = conninfo_to_dict(database_url(settings, secrets.__getitem__, no_token))
+    assert (url["user"], url["password"], url["sslmode"]) == ("owner", "theirs", "verify-full")
+    assert (url["host"], url["port"], url["dbname"]) == place
+
+
+def test_the_stacks_own_secret_is_named_when_it_is_none() -> None:
+    with pytest.raises(InvalidInput, match="the database secret must be a JSON object"):
+        with_secret(read_settings({"DATABASE_SECRET_ARN": ARN}), OWNER, {ARN: "[]"}.__getitem__)
