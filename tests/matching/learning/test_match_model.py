@@ -207,7 +207,7 @@ def test_a_page_whose_decisions_are_missing_trains_nothing(
 ) -> None:
     def lost(page: JsonObject) -> None:
         if "decisions" in page:
-            next((tmp_path / "decisions").glob("match-model-*.1")).unlink()
+            next((tmp_path / "snapshots").glob("match-model-*.decisions-1")).unlink()
 
     with pytest.raises(DataUnavailable):
         run_job(JOB, site_url, tmp_path, NOW, before_page=lost)

@@ -38,4 +38,4 @@ def of_run(resources: Resources, run: Run) -> tuple[JsonObject, str | None]:
 
 
 def _key(run: Run) -> str:
-    return f"decisions/{run.job}-{run.id}.quality"
+    return f"snapshots/{run.job}-{run.id}.quality"

@@ -29,7 +29,7 @@ CANDIDATE: Final = "model-candidate"
 
 def decisions_key(run: Run, page: int) -> str:
     """The work file of a page's decisions."""
-    return f"decisions/{run.job}-{run.id}.{page}"
+    return f"snapshots/{run.job}-{run.id}.decisions-{page}"
 
 
 def are_enough(decisions: int, likes: int) -> bool:
