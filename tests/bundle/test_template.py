@@ -228,7 +228,8 @@ def test_a_function_reads_one_secret_and_of_the_buckets_only_what_is_its_own(nam
     owners = [OWNERS_SECRET] if name == "MigrateFunction" else []
     assert resources_for(role, "secretsmanager:GetSecretValue") == [*owners, {"Ref": "DatabaseSecretArn"}]
     # Check tries what the others do.
-    snapshots = SNAPSHOTS if name.startswith("MatchScores") or name == "CheckFunction" else []
+    takes = name.startswith(("MatchScores", "MatchModel", "MatchQuality")) or name == "CheckFunction"
+    snapshots = SNAPSHOTS if takes else []
     uploads = UPLOADS if name.startswith("Media") or name == "CheckFunction" else []
     assert resources_for(role, "s3:PutObject") == snapshots
     assert resources_for(role, "s3:GetObject") == sorted([*snapshots, *uploads], key=str)
