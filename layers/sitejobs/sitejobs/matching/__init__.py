@@ -13,20 +13,22 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
         page           search, check what changed since the snapshot, write; page_run: what a page works with
         incremental    ranks changed candidates among stored matches, by merging and stored_lists
         changes        compares two snapshots
-        visibility     blocks, hidden profiles and deletions at the time of writing
+        visibility     hidden profiles and deletions at the time of writing; admirers: who likes a viewer already
+        settings       what a run scores with: variables and the chosen model; pair: one pair explained
         lists, store   encodes lists and their changes, writes what differs; old_rows: rows of before there were lists
     snapshot/        the population as of the run's start
-        population     reads the tables; encoding: columns to arrays; hashing: what two snapshots are compared by
+        population     reads the tables; exclusions: blocks and decisions, then and now; encoding: columns to arrays; hashing: what two snapshots are compared by
         blocks         order and cut; snapshot: blocks with their bounds
         file           one file, read by byte ranges; layout: bytes of a block; candidates: opened for a search
         parts          a key range by itself; merging: parts to one file; work_files: files of a run
     topk/            exact top-K retrieval
         search         which blocks a viewer visits, in which order
         bounds         upper bound of the scores in a block
-        screening      upper bound, then approximate key of single pairs; segment: candidates laid out for it
+        screening      upper bound, then approximate key of single pairs; segment, wishes: candidates laid out for it
+        worths         what sums of parts are worth: a weighted sum, or chances by a model; keys: how exact keys are
         buffer         the best keys of each viewer so far, and the threshold
     scoring/         the formula
-        pair_scores    all parts of a pair in double precision
+        pair_scores    all parts of a pair in double precision; chances: by a learned model, of its features
         users          people as arrays; interests, quizzes, geometry, codes, ragged, arrays: what they are made of
         parameters     weights and other settings
     compatibility/   the other job: detailed scores between a viewer and users it has to do with

@@ -10,7 +10,7 @@ from psycopg import Connection
 from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
-from sitejobs.matching.match_scores.admirers import Admirers
+from sitejobs.matching.match_scores.admirers import admirers_of
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.incremental import Refreshed, refresh
 from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_lists
@@ -105,12 +105,11 @@ def find_matches(page: PageRun, viewers: Users) -> Part:
     )
     oneself = Exclusions(np.arange(len(viewers)), viewers.ids)
     exclusions = oneself.plus(rows, barred.other)
-    admirers = Admirers.of(page, viewers, admired, barred.admirer, exclusions)
+    admirers = admirers_of(page, admired, barred.admirer, exclusions)
     provisional = np.zeros(len(viewers), bool)
     provisional[order] = barred.hash != viewers.excluded_hash[order]
     while True:
-        found = search(viewers, pool, exclusions.plus(admirers.row, admirers.user_id), now, parameters)
-        matches = admirers.among(found, viewers, now, parameters)
+        matches = search(viewers, pool, exclusions, now, parameters, admirers=admirers)
         ids = matches.candidates.ids
         gone = np.setdiff1d(ids, visibility.still_candidates(page.connection, ids))
         if not len(gone):

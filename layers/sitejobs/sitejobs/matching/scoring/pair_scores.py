@@ -63,11 +63,6 @@ class Pairs:
         return Pairs(**{name: value[rows] for name, value in vars(self).items()})
 
 
-def joined_pairs(one: Pairs, other: Pairs) -> Pairs:
-    """All pairs of the first, then of the second."""
-    return Pairs(**{name: np.concatenate([value, getattr(other, name)]) for name, value in vars(one).items()})
-
-
 def score_pairs(
     viewers: Users, candidates: Users, viewer: Indices, candidate: Indices, now: float | Floats, parameters: Parameters
 ) -> Pairs:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Indices
+from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.topk.admirers import NO_ADMIRERS, Admirers
 from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
 from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
@@ -135,14 +136,16 @@ def search(
     now: float,
     parameters: Parameters,
     work: Work | None = None,
+    admirers: Admirers = NO_ADMIRERS,
 ) -> Matches:
     """Find each viewer's `top_k` best candidates: tier A by score, then tier B by score.
 
-    `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to.
+    `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to. `admirers`: none excluded.
     """
+    exclusions = exclusions.plus(admirers.row, admirers.user_id)
     upper = upper_bounds_of(viewers, pool.bounds, parameters)
     screening = Screening(viewers, parameters, pool.bits, pool.popularity)
-    return _Search(viewers, pool, exclusions, now, parameters, work or Work(), screening, upper).run()
+    return _Search(viewers, pool, exclusions, now, parameters, work or Work(), screening, upper).run(admirers)
 
 
 class _Search:
@@ -173,7 +176,7 @@ class _Search:
         self._unresolved_pairs = 0
         self._chunk_users = CHUNK_USERS
 
-    def run(self) -> Matches:
+    def run(self, admirers: Admirers) -> Matches:
         self._work.pairs += len(self._viewers) * int(self._pool.starts[-1])
         self._forecast()
         self._go_through()
@@ -183,7 +186,12 @@ class _Search:
             self._buffer.forget(disproved)
             self._done[disproved] = self._upper.barred[disproved]
             self._go_through()
-        return _ranked(self._viewers, self._pool, self._buffer, self._now, self._parameters)
+        viewer, positions = self._buffer.found()
+        return self._ranked(
+            np.concatenate([viewer, admirers.row]),
+            np.concatenate([positions, admirers.position]),
+            np.arange(len(viewer) + len(admirers.row)) >= len(viewer),
+        )
 
     def _forecast(self) -> None:
         """Start with thresholds estimated from a sample: without them too many pairs pass at first."""
@@ -288,6 +296,13 @@ class _Search:
         keys = pairs.worth + tier_step(self._parameters) * pairs.tier_a
         return np.where(pairs.barred, -np.inf, keys), candidates.ids[candidate]
 
+    def _ranked(self, viewer: Indices, positions: Indices, admirers: Flags) -> Matches:
+        """Score pairs exactly and rank them."""
+        distinct, candidate = np.unique(positions, return_inverse=True)
+        candidates = gather(self._viewers, self._pool, distinct)
+        pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters, admirers)
+        return ranked(candidates, pairs, self._parameters.top_k)
+
     def _prepared(self, number: int) -> PreparedSegment:
         if number not in self._prepared_segments:
             segment = self._pool.segment(number)
@@ -313,18 +328,10 @@ def _chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Itera
         yield begin, len(wanted)
 
 
-def _ranked(viewers: Users, pool: CandidatePool, buffer: TopKBuffer, now: float, parameters: Parameters) -> Matches:
-    """Score the pairs of the top-K buffer exactly and rank them."""
-    viewer, positions = buffer.found()
-    distinct, candidate = np.unique(positions, return_inverse=True)
-    candidates = gather(viewers, pool, distinct)
-    pairs = judge_pairs(viewers, candidates, viewer, candidate, now, parameters)
-    return ranked(candidates, pairs, parameters.top_k)
-
-
 def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
     """Order pairs by viewer, tier, worth and candidate id, and keep the first `top_k` of each viewer; none barred."""
-    pairs = pairs.take(np.flatnonzero(~pairs.barred))
+    if pairs.barred.any():
+        pairs = pairs.take(np.flatnonzero(~pairs.barred))
     order = np.lexsort((candidates.ids[pairs.candidate], -pairs.worth.round(TIE_DECIMALS), ~pairs.tier_a, pairs.viewer))
     owners = pairs.viewer[order]
     first = np.searchsorted(owners, owners)

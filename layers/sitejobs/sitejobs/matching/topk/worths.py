@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from sitejobs.matching.scoring.arrays import Floats, Indices, Singles
-from sitejobs.matching.scoring.chances import base, log_chance
+from sitejobs.matching.scoring.chances import base
 from sitejobs.matching.scoring.features import MOST_YEARS, UNKNOWN_YEARS, YEARS, age_gap
 from sitejobs.matching.scoring.parameters import Learned, Parameters
 from sitejobs.matching.scoring.quizzes import quiz_similarity
@@ -82,20 +82,19 @@ class Chances:
         other += users.selectivity[columns]
         sums += self._likes[rows, None]
         sums += users.appeal[columns]
-        small = _one_and_exp(sums)
-        small *= _one_and_exp(other)
-        np.log(small, out=small)
-        np.minimum(sums, 0, out=sums)
-        np.minimum(other, 0, out=other)
-        sums += other
-        sums -= small
+        _add_log_chances(sums, other)
         sums -= users.price[columns]
 
     def of_pairs(self, sums: Singles, viewer: Indices, users: Users, candidate: Indices) -> Singles:
-        alike = sums + self._model.age_gap * age_gap(self._ages[viewer], users.age[candidate])
-        one = log_chance(alike + self._likes[viewer] + users.appeal[candidate])
-        other = log_chance(alike + self._liked[viewer] + users.selectivity[candidate])
-        return np.asarray(one + other - users.price[candidate], np.float32)
+        gaps = self._model.age_gap * age_gap(self._ages[viewer], users.age[candidate])
+        one = sums + gaps.astype(np.float32)
+        other = one + self._liked[viewer]
+        other += users.selectivity[candidate]
+        one += self._likes[viewer]
+        one += users.appeal[candidate]
+        _add_log_chances(one, other)
+        one -= users.price[candidate]
+        return one
 
     def quiz(self, viewers: Users, users: Users, viewer: Indices, candidate: Indices) -> Floats:
         there, back = (
@@ -119,6 +118,17 @@ def worth_of(viewers: Users, parameters: Parameters) -> Worth:
     """The kind that the parameters ask for."""
     model = parameters.model
     return Weighted(viewers, parameters) if model is None else Chances(viewers, parameters, model)
+
+
+def _add_log_chances(one: Singles, other: Singles) -> None:
+    """Turn `one` into the sum of the logarithms of both chances; `other` is used up."""
+    small = _one_and_exp(one)
+    small *= _one_and_exp(other)
+    np.log(small, out=small)
+    np.minimum(one, 0, out=one)
+    np.minimum(other, 0, out=other)
+    one += other
+    one -= small
 
 
 def _one_and_exp(odds: Singles) -> Singles:
