@@ -17,7 +17,8 @@ match-scores finds, for each viewer, the K candidates of the highest score, exac
         settings       what a run scores with: variables and the chosen model; pair: one pair explained
         lists, store   encodes lists and their changes, writes what differs; old_rows: rows of before there were lists
     snapshot/        the population as of the run's start
-        population     reads the tables; exclusions: blocks and decisions, then and now; encoding: columns to arrays; hashing: what two snapshots are compared by
+        population     reads the tables; exclusions: blocks and decisions, then and when a page is written
+        encoding       columns to arrays; hashing: what two snapshots are compared by
         blocks         order and cut; snapshot: blocks with their bounds
         file           one file, read by byte ranges; layout: bytes of a block; candidates: opened for a search
         parts          a key range by itself; merging: parts to one file; work_files: files of a run
