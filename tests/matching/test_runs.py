@@ -1,5 +1,6 @@
 """Runs of match-scores: removed rows, changes during a run, versions, order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from psycopg import Connection
 
 from tests.matching.comparing import assert_rows_equal, assert_viewer_equal, stored_rows, stored_viewers
 from tests.matching.oracle import Rules, score_everyone, score_viewer
-from tests.matching.oracle_site import Site as Population
 from tests.matching.oracle_site import read_site
 from tests.matching.random_sites import NOW, Draft, SiteRows, draw, someone
 from tests.matching.running import Site, as_planned, shuffled
@@ -214,7 +214,7 @@ def test_a_run_for_one_user_sees_that_users_latest_data_on_a_recent_snapshot(sit
         change_everything(site, viewer)
         machine.run(at, {"userId": viewer, "topK": 9})
         others_as_they_were = then.people | {viewer: read_site(site).people[viewer]}
-        expected = score_viewer(Population(others_as_they_were, then.blocks), viewer, at)
+        expected = score_viewer(replace(then, people=others_as_they_were), viewer, at)
         assert_viewer_equal(viewer, stored_rows(site)[viewer], expected, 9)
     assert list(machine.work.folder.rglob("*.snap")) == snapshots
 
