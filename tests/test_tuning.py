@@ -109,12 +109,14 @@ def test_every_function_that_reads_settings_is_given_them_and_its_plan_refuses_w
         answer = workers.invoke(function.name, json.dumps({"input": {}, "execution": "x"})).value
     assert answer["errorType"] == "InvalidInput"
     assert answer["errorMessage"] == "SETTINGS: 'FEED_TTL' is no setting; the nearest one is FEED_TTL_MINUTES"
-    # A run is closed whatever the settings say.
+    # A run is closed, and a database made and checked, whatever the settings say.
     without = {
         "MatchScoresFunction",
         "RunsRecordFunction",
         "RunsFinishFunction",
         "RunClosedFunction",
         "WorkflowsFunction",
+        "CheckFunction",
+        "MigrateFunction",
     }
     assert {name for name, it in template.functions.items() if "SETTINGS" not in it.environment} == without
