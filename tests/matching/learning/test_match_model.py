@@ -15,6 +15,9 @@ from sitejobs.errors import DataUnavailable, RunClosed
 from sitejobs.jobs.job import PagedJob
 from sitejobs.matching.match_model.job import JOB
 from sitejobs.matching.match_quality import JOB as QUALITY
+from sitejobs.matching.match_scores.settings import run_parameters
+from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
+from sitejobs.matching.snapshot.population import read_population
 from sitejobs.schema.roles import role_script
 from sitejobs_local.places import REPOSITORY
 from tests.matching.learning.evenings import NOW, Evenings, evenings, load
@@ -221,3 +224,38 @@ def test_the_ready_event_is_plans(site_url: str, tmp_path: Path, dates: Evenings
     context = {name: done.context[name] for name in ready["run"]["context"]}
     assert shape(context | {"cut": {"at": 0.0, "share": 0.8, "folds": 1}}) == shape(ready["run"]["context"])
     assert shape(done.pages[0]) == shape(ready["page"])
+
+
+def test_whom_a_model_does_not_know_has_the_appeal_that_ratings_give(
+    site: Connection, site_url: str, tmp_path: Path, dates: Evenings
+) -> None:
+    run_job(JOB, site_url, tmp_path, NOW)
+    with site.transaction():
+        site.execute("""INSERT INTO "User" ("id") VALUES (9001), (9002)""")
+        site.execute(
+            """INSERT INTO "Profile" ("id", "userId", "isVisible")
+            VALUES (19001, 9001, true), (19002, 9002, true)"""
+        )
+        site.execute(
+            """INSERT INTO "ProfileRating"
+            ("raterProfileId", "targetProfileId", "attractive", "smart", "funny", "interesting")
+            VALUES (5001, 19001, 5, 4, 5, 4), (5002, 19001, 5, 5, 5, 5)"""
+        )
+    parameters = run_parameters(site, {}, 10)
+    population = read_population(site, NOW, parameters=parameters)
+    users = encode(population, make_dictionaries(population), parameters)
+    ((_, _, _, numbers, _, _),) = site.execute(MODEL).fetchall()
+    sums = {"attractive": 10, "smart": 9, "funny": 10, "interesting": 9}
+    expected = sum(
+        numbers["taste"][kind] * ((total + 2 * numbers["means"][kind]) / 4 - numbers["means"][kind])
+        for kind, total in sums.items()
+    )
+    by_id = dict(
+        zip(users.ids.tolist(), zip(users.selectivity.tolist(), users.appeal.tolist(), strict=True), strict=True)
+    )
+    assert by_id[9001] == (0, pytest.approx(expected, abs=6e-4))
+    assert expected > 0.5
+    assert by_id[9002] == (0, 0)
+    stored = {row[0]: row[1:3] for row in site.execute(EFFECTS).fetchall()}
+    for user, effects in stored.items():
+        assert by_id[user] == pytest.approx(effects, abs=1e-6)

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Floats, Singles
+from sitejobs.matching.scoring.parameters import SLACK
 
-KINDS = 4
-"""Ratings of one person by another: attractive, smart, funny, interesting."""
+KIND_NAMES = ("attractive", "smart", "funny", "interesting")
+"""Ratings of one person by another."""
 
-SLACK = 2
-"""Ratings that count as the site's mean, added to those that somebody received."""
+KINDS = len(KIND_NAMES)
 
 
 @dataclass(frozen=True)

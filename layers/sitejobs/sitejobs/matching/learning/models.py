@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 
 from sitejobs.errors import InvalidInput
+from sitejobs.matching.learning.decisions import KIND_NAMES
 from sitejobs.matching.scoring.features import FeatureWeights
 
 
@@ -20,11 +21,13 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True)
 class Model:
-    """A model's numbers for everybody. `intercept` and the weights are log odds."""
+    """A model's numbers for everybody. `intercept` and the weights are log odds; taste, means: as in `Learned`."""
 
     id: int
     intercept: float
     weights: FeatureWeights
+    taste: tuple[float, ...]
+    means: tuple[float, ...]
 
 
 _READ_MODEL: Final[LiteralString] = """
@@ -53,9 +56,12 @@ def chosen_model(connection: Connection, algorithm: Algorithm) -> Model | None:
     return _model(int(row[0]), row[1])
 
 
-def _model(model_id: int, parameters: dict[str, float]) -> Model:
+def _model(model_id: int, parameters: dict[str, Any]) -> Model:
+    taste, means = parameters.get("taste", {}), parameters.get("means", {})
     return Model(
         model_id,
         parameters["intercept"],
         FeatureWeights(parameters["traits"], parameters["interests"], parameters["proximity"], parameters["ageGap"]),
+        tuple(taste.get(kind, 0.0) for kind in KIND_NAMES),
+        tuple(means.get(kind, 3.0) for kind in KIND_NAMES),
     )

@@ -12,13 +12,11 @@ from psycopg.types.json import Jsonb
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.runs import check_alive
 from sitejobs.matching.scoring.arrays import Floats, Indices
+from sitejobs.matching.scoring.parameters import EFFECT_DECIMALS
 from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER
 
 KEPT: Final = 3
 """Newest models of which everybody's effects stay, beside the active one."""
-
-ROUNDED: Final = 3
-"""Decimals of an effect: smaller changes change no list, and would have it computed again."""
 
 _FORGET_OWN: Final[LiteralString] = 'DELETE FROM "MatchModel" WHERE "runId" = %(run_id)s'
 _INSERT: Final[LiteralString] = """
@@ -112,7 +110,7 @@ def _values(run_id: str, trained_at: datetime, model: NewModel) -> dict[str, Any
 
 def _not_by_default(model: NewModel) -> Indices:
     """The people whose effects are not 0 when rounded, in the order of their ids."""
-    effects = np.stack([model.selectivity.round(ROUNDED), model.appeal.round(ROUNDED), model.prices])
+    effects = np.stack([model.selectivity.round(EFFECT_DECIMALS), model.appeal.round(EFFECT_DECIMALS), model.prices])
     kept = np.flatnonzero(effects.any(axis=0))
     return kept[np.argsort(model.ids[kept])]
 
@@ -124,8 +122,8 @@ def _encoded(model_id: int, model: NewModel, people: Indices) -> bytes:
     values = {
         "modelId": model_id,
         "userId": model.ids[people],
-        "selectivity": model.selectivity[people].round(ROUNDED),
-        "appeal": model.appeal[people].round(ROUNDED),
+        "selectivity": model.selectivity[people].round(EFFECT_DECIMALS),
+        "appeal": model.appeal[people].round(EFFECT_DECIMALS),
         "price": model.prices[people],
     }
     for name, column in values.items():

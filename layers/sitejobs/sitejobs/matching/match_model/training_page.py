@@ -7,7 +7,7 @@ import numpy as np
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PageSummary, Resources, Run
-from sitejobs.matching.learning.decisions import Decisions
+from sitejobs.matching.learning.decisions import KIND_NAMES, Decisions, Received
 from sitejobs.matching.learning.training import Model, train
 from sitejobs.matching.match_model import gathering, report
 from sitejobs.matching.match_model.history import History, join
@@ -63,7 +63,7 @@ def train_page(resources: Resources, run: Run, snapshot: StoredSnapshot, history
         NewModel(
             decisions=len(decisions),
             trained_through=None if through is None else datetime.fromtimestamp(through, UTC),
-            parameters=parameters_of(model, decisions),
+            parameters=parameters_of(model, decisions, history.received),
             figures=quality.figures,
             active=quality.active,
             reasons=quality.reasons,
@@ -87,7 +87,7 @@ def _prices(history: History, model: Model, people: Neighbours | None) -> Floats
     return prices_by_appeal(sample, prices_needed(sample), model.whole_appeal(history.received))
 
 
-def parameters_of(model: Model, decisions: Decisions) -> JsonObject:
+def parameters_of(model: Model, decisions: Decisions, received: Received) -> JsonObject:
     """The numbers of a model that are the same for everybody; weights in log odds."""
     weights: FeatureWeights = model.weights
     return {
@@ -96,7 +96,8 @@ def parameters_of(model: Model, decisions: Decisions) -> JsonObject:
         "interests": weights.interests,
         "proximity": weights.proximity,
         "ageGap": weights.age_gap,
-        "taste": dict(zip(("attractive", "smart", "funny", "interesting"), model.taste.tolist(), strict=True)),
+        "taste": dict(zip(KIND_NAMES, model.taste.tolist(), strict=True)),
+        "means": dict(zip(KIND_NAMES, received.means.tolist(), strict=True)),
         "selectivityVariance": model.selectivity_variance,
         "appealVariance": model.appeal_variance,
         "likes": int(decisions.liked.sum()),

@@ -25,4 +25,13 @@ def run_parameters(connection: Connection, environment: Mapping[str, str], top_k
 
 def _learned(model: Model) -> Learned:
     weights = model.weights
-    return Learned(model.id, model.intercept, weights.traits, weights.interests, weights.proximity, weights.age_gap)
+    return Learned(
+        model.id,
+        model.intercept,
+        weights.traits,
+        weights.interests,
+        weights.proximity,
+        weights.age_gap,
+        model.taste,
+        model.means,
+    )

@@ -30,11 +30,20 @@ class Weights:
         return self.traits + self.interests + self.rating_quality + self.rating_fit + self.newness + self.proximity
 
 
+SLACK = 2
+"""Ratings that count as the site's mean, added to those that somebody received."""
+
+EFFECT_DECIMALS = 3
+"""Decimals of what a model says of a person: smaller changes change no list, and would have it computed again."""
+
+
 @dataclass(frozen=True)
 class Learned:
     """What a model has learned of everybody: log odds that one says yes to another, and what weighs on them.
 
     model_id : of the model's row, which people's effects belong to.
+    taste, means : (4,) what a point of each rating above the site's mean adds to the appeal of whom the model does not
+        know yet, and these means.
     """
 
     model_id: int
@@ -43,6 +52,12 @@ class Learned:
     interests: float
     proximity: float
     age_gap: float
+    taste: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    means: tuple[float, ...] = (3.0, 3.0, 3.0, 3.0)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Learned":
+        return cls(**(value | {"taste": tuple(value["taste"]), "means": tuple(value["means"])}))
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,9 @@ class Parameters:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Parameters":
         model = value.get("model")
-        return cls(**(value | {"weights": Weights(**value["weights"]), "model": Learned(**model) if model else None}))
+        return cls(
+            **(value | {"weights": Weights(**value["weights"]), "model": Learned.from_json(model) if model else None})
+        )
 
 
 STANDARD: Final = Parameters()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Floats, Indices
 from sitejobs.matching.scoring.codes import codes_of, directions, pair_codes, rows_of, unit_rows
-from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.parameters import EFFECT_DECIMALS, SLACK, Learned, Parameters
 from sitejobs.matching.scoring.ragged import Ragged, grouped
 from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
 from sitejobs.matching.snapshot.exclusions import hashes_of
@@ -83,7 +83,7 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     averages, rating_count, gets = _ratings(population.received, ids)
     given_averages, _, gives = _ratings(population.given, ids)
     quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
-    effects = _effects(population.effects, ids)
+    effects = _effects(population.effects, ids, averages, rating_count, parameters.model)
     both = mixed(*profile["xyz"].T, users["place"], trait_hash, interest_hash, quiz_hash, *effects.values())
     received = mixed(rating_count, *averages.T)
     return Users(
@@ -107,10 +107,17 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
     )
 
 
-def _effects(table: dict[str, Column], ids: Indices) -> dict[str, Any]:
-    """What the model says of each user, 0 where it says nothing."""
+def _effects(
+    table: dict[str, Column], ids: Indices, averages: Floats, count: NDArray[np.int32], model: Learned | None
+) -> dict[str, Any]:
+    """What the model says of each user. Whom it does not know is as everybody, with the appeal that ratings give."""
     owners, known = rows_of(table["userId"], ids)
     found: dict[str, Any] = {name: np.zeros(len(ids), np.float32) for name in ("selectivity", "appeal", "price")}
+    if model is not None:
+        means = np.array(model.means)
+        sums = np.nan_to_num(averages) * count[:, None]
+        standing = (sums + SLACK * means) / (count[:, None] + SLACK) - means
+        found["appeal"] = (standing @ np.array(model.taste)).round(EFFECT_DECIMALS).astype(np.float32)
     for name, column in found.items():
         column[owners[known]] = table[name][known]
     return found
