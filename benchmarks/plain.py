@@ -23,6 +23,9 @@ Flags = NDArray[np.bool_]
 BLOCK_USERS = 2048
 VIEWERS_AT_A_TIME = 128
 
+UNSPECIFIED = 0
+"""Code of a gender that is not known; others have higher ones."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -79,9 +82,14 @@ def _keys(viewers: Side, block: Side, parameters: Parameters) -> Singles:
     scores += np.float32(weights.interests) * _interests(viewers, block)
     scores += block.static
     scores += np.float32(weights.rating_fit / 2) * (left.gives @ right.gets.T + np.float32(1))
-    proximity, distance_ok = _proximity(left, right, parameters)
+    proximity, km = _proximity(left, right, parameters)
     scores += np.float32(weights.proximity) * proximity
-    scores += np.float32(tier_step(parameters)) * (distance_ok & _gender_ok(left, right) & _age_ok(left, right))
+    tier_a = _within(km, left.distance[:, None]) & _gender_ok(left, right) & _age_ok(left, right)
+    if parameters.mutual:
+        wanted_back = _gender_ok(right, left).T
+        tier_a &= _within(km, right.distance) & wanted_back & _age_ok(right, left).T
+        scores[~wanted_back & (left.gender > UNSPECIFIED)[:, None]] = -np.inf
+    scores += np.float32(tier_step(parameters)) * tier_a
     scores[left.ids[:, None] == right.ids[None, :]] = -np.inf
     return scores
 
@@ -113,8 +121,8 @@ def _interests(viewers: Side, block: Side) -> Singles:
     return np.asarray(parts, np.float32)
 
 
-def _proximity(left: Users, right: Users, parameters: Parameters) -> tuple[Singles, Flags]:
-    """(v, n) the proximity part, and whether a wanted distance is kept."""
+def _proximity(left: Users, right: Users, parameters: Parameters) -> tuple[Singles, NDArray[np.float64]]:
+    """(v, n) the proximity part, and how far apart they are."""
     squares = np.zeros((len(left), len(right)))
     for axis in range(3):
         squares += np.square(left.xyz[:, axis, None] - right.xyz[None, :, axis])
@@ -123,8 +131,11 @@ def _proximity(left: Users, right: Users, parameters: Parameters) -> tuple[Singl
     part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
     same = (left.place[:, None] == right.place[None, :]) & (left.place != 0)[:, None]
     part = np.where(np.isnan(km), np.where(same, SAME_PLACE, 0.0), np.maximum(part, 0))
-    kept = np.isnan(left.distance)[:, None] | (km <= left.distance[:, None])
-    return part.astype(np.float32), np.asarray(kept)
+    return part.astype(np.float32), km
+
+
+def _within(km: NDArray[np.float64], wanted: NDArray[np.float64]) -> Flags:
+    return np.asarray(np.isnan(wanted) | (km <= wanted))
 
 
 def _gender_ok(left: Users, right: Users) -> Flags:
