@@ -56,6 +56,8 @@ def _with_twin(line: str, model: str, job: NewJob) -> str:
 def _with_entry(job: NewJob) -> str:
     described = f'"{job.name}: {job.summary}, Plan and pages"'
     place = f"Name: {job.name}, Handler: {job.module}.app.handler, Memory: 512"
+    if job.package == "matching":  # functions that compute with arrays say how long they may
+        place += ", Timeout: 300, StatementTimeout: 270000"
     return rf"\g<0>    {job.camel}: {{ {place}," + f"\n      Description: {described} }}\n"
 
 

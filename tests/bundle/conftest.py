@@ -1,5 +1,6 @@
 """The bundle as SAM builds it, and what a built function needs around it."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class Cloud:
 
     def store_secret(self, text: str) -> str:
         """Keep a secret; returns its ARN."""
-        answer = boto3.client("secretsmanager", **self._access()).create_secret(Name="database", SecretString=text)
+        answer = boto3.client("secretsmanager", **self._access()).create_secret(
+            Name=f"database-{uuid.uuid4().hex}", SecretString=text
+        )
         return str(answer["ARN"])
 
     def work_files(self) -> list[str]:

@@ -42,14 +42,17 @@ _SITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "affinity": ("User", "Post", "PostMedia", "LikedPost", "Media"),
         "feed-presort": (
             *("User", "Profile", "UserBlock", "Quiz", "QuizQuestion", "QuizOption", "QuizResult", "Match", "Like"),
-            *("ProfileAccess", "Post", "PostMedia", "Media"),
+            *("ProfileAccess", "Post", "PostMedia", "Media", "Conversation"),
         ),
         "feed-presort-cleanup": ("User", "Profile", "UserBlock", "Quiz", "QuizQuestion", "ProfileAccess", "Post"),
     }
 )
 _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "match-scores": ("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
+        "match-scores": (
+            *("UserTrait", "MatchList", "MatchListChange", "MatchScoreViewer"),
+            *("MatchModel", "UserMatchEffect"),
+        ),
         "match-model": ("UserTrait", "MatchModel", "UserMatchEffect"),
         "match-quality": ("UserTrait", "UserMatchEffect"),
         "compatibility": (

@@ -46,6 +46,8 @@ def plan(resources: Resources, run: Run, options: MatchQualityOptions, cursor: A
         stored = prepare(resources, run, context, cursor, BLOCK_USERS)
         if isinstance(stored, Chapter):
             return stored
+        if not stored.users:
+            return Chapter(pages=[], context=context, message=ENOUGH_FOR_NOTHING)
         context = context | {"snapshot": stored.key, "users": stored.users, "parts": parts_before(cursor)}
     first = 0 if cursor is None or is_of_parts(cursor) else int(cursor)
     return _chapter(context, options.batch_size, first)
