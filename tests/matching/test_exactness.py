@@ -65,7 +65,7 @@ def test_people_passed_over_may_return(site: Connection, site_url: str, tmp_path
     compare_ways(site, Site(site_url, tmp_path, {"MATCH_REPEAT_DAYS": str(days)}), WAYS[2:4], Rules(repeat_days=days))
 
 
-@pytest.mark.parametrize(("flavour", "users"), [("mixed", 300), ("one city", 300), ("twins", 150)])
+@pytest.mark.parametrize(("flavour", "users"), [("mixed", 220), ("one city", 220), ("twins", 150)])
 def test_every_row_of_a_larger_site_is_the_plain_implementations(
     site: Connection, site_url: str, tmp_path: Path, flavour: str, users: int
 ) -> None:

@@ -171,11 +171,11 @@ def test_a_match_counts_as_two_likes(site: Connection, site_url: str, tmp_path: 
 def test_only_the_newest_models_keep_everybodys_effects(
     site: Connection, site_url: str, tmp_path: Path, dates: Evenings
 ) -> None:
-    for minute in range(5):
+    for minute in range(4):
         run_job(JOB, site_url, tmp_path, NOW + timedelta(minutes=minute))
     (kept,) = site.execute("""SELECT array_agg(DISTINCT "modelId" ORDER BY "modelId") FROM "UserMatchEffect" """)
     assert len(kept[0]) == 3
-    assert len(site.execute(MODEL).fetchall()) == 5
+    assert len(site.execute(MODEL).fetchall()) == 4
 
 
 @pytest.mark.parametrize("job", [JOB, QUALITY], ids=["match-model", "match-quality"])
