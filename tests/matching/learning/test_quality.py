@@ -242,6 +242,6 @@ def test_figures_of_many_groups_fit_into_a_row() -> None:
         ({"scores": {"v1": KNOWING.scores["v1"]}}, "v2 is missing"),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict[str, object], complaint: str) -> None:
+def test_what_does_not_fit_is_refused(change: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        replace(KNOWING, **change)  # type: ignore[arg-type]
+        replace(KNOWING, **change)

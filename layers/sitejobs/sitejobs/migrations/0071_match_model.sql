@@ -19,6 +19,5 @@ CREATE TABLE IF NOT EXISTS "UserMatchEffect" (
     "selectivity" real   NOT NULL CHECK (abs("selectivity") < 1000),  -- how readily the user says yes
     "appeal"      real   NOT NULL CHECK (abs("appeal") < 1000),       -- how readily others say yes to the user
     "price"       real   NOT NULL DEFAULT 0 CHECK ("price" BETWEEN 0 AND 4),  -- lowers the order of whom many are shown
-    "fingerprint" bigint NOT NULL DEFAULT 0,  -- of the decisions and ratings that the two come from
     PRIMARY KEY ("modelId", "userId")
 );

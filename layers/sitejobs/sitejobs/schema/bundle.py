@@ -206,9 +206,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     Table(
         "UserMatchEffect",
         jobs=SNAPSHOT,
-        columns=_columns(
-            "modelId bigint; userId bigint; selectivity real; appeal real; price real; fingerprint bigint"
-        ),
+        columns=_columns("modelId bigint; userId bigint; selectivity real; appeal real; price real"),
         indexes=(Index(("modelId", "userId"), unique=True),),
         owned=True,
     ),

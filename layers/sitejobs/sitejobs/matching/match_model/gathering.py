@@ -1,9 +1,7 @@
 """A page's decisions: who decided, what a model reads of the pairs, and what asking about them needs; one work file."""
 
 import io
-import tempfile
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from sitejobs.matching.learning.decisions import KINDS
+from sitejobs.matching.learning.quality import UNDECIDED
 from sitejobs.matching.match_model.reading import (
     Cut,
     read_made,
@@ -25,10 +24,9 @@ from sitejobs.matching.scoring.pair_scores import score_pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import concatenate
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
+from sitejobs.matching.snapshot.work_files import put
 from sitejobs.postgres.columns import Column
 from sitejobs.workstore import WorkStore
-
-UNDECIDED = -1
 
 
 @dataclass(frozen=True)
@@ -112,11 +110,8 @@ def gather(
 
 def store(store: WorkStore, key: str, gathered: Gathered) -> None:
     """Put the file under `key`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "decisions"
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **vars(gathered))
-        store.put_file(key, path)
+    with put(store, key) as path, path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **vars(gathered))
 
 
 def stored(store: WorkStore, key: str) -> Gathered:

@@ -29,7 +29,7 @@ BLOCK_USERS: Final = 500
 REPORT: Final = "report"
 """Cursor of the last call of Plan."""
 
-ENOUGH_FOR_NOTHING: Final = "too few likes and dislikes to learn from: v1 goes on"
+TOO_LITTLE_TOLD: Final = "too few likes and dislikes to learn from: v1 goes on"
 
 
 def plan(resources: Resources, run: Run, options: MatchQualityOptions, cursor: Any) -> Chapter:
@@ -42,12 +42,12 @@ def plan(resources: Resources, run: Run, options: MatchQualityOptions, cursor: A
         if not is_of_parts(cursor):
             context = _begun(resources)
         if not context["enough"]:
-            return Chapter(pages=[], context=context, message=ENOUGH_FOR_NOTHING)
+            return Chapter(pages=[], context=context, message=TOO_LITTLE_TOLD)
         stored = prepare(resources, run, context, cursor, BLOCK_USERS)
         if isinstance(stored, Chapter):
             return stored
         if not stored.users:
-            return Chapter(pages=[], context=context, message=ENOUGH_FOR_NOTHING)
+            return Chapter(pages=[], context=context, message=TOO_LITTLE_TOLD)
         context = context | {"snapshot": stored.key, "users": stored.users, "parts": parts_before(cursor)}
     first = 0 if cursor is None or is_of_parts(cursor) else int(cursor)
     return _chapter(context, options.batch_size, first)

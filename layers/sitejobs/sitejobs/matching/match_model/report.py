@@ -1,28 +1,22 @@
 """What a run of match-model or match-quality came to, for its row and for a person."""
 
 import json
-import tempfile
-from pathlib import Path
 
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.match_model.quality_run import Quality
 from sitejobs.matching.snapshot.file import read_whole
+from sitejobs.matching.snapshot.work_files import put
 
 NOTHING_TOLD = "too few decisions between people with profiles to learn from: v1 goes on"
 
 
 def keep(resources: Resources, run: Run, quality: Quality, model_id: int | None = None) -> None:
     """Put what came out where the run's last Plan finds it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "quality"
-        path.write_text(
-            json.dumps(
-                {"figures": quality.figures, "active": quality.active, "reasons": quality.reasons, "model": model_id}
-            )
-        )
-        resources.work.put_file(_key(run), path)
+    told = {"figures": quality.figures, "active": quality.active, "reasons": quality.reasons, "model": model_id}
+    with put(resources.work, _key(run)) as path:
+        path.write_text(json.dumps(told))
 
 
 def of_run(resources: Resources, run: Run) -> tuple[JsonObject, str | None]:

@@ -21,6 +21,7 @@ from sitejobs.matching.snapshot.population import read_population, read_range
 from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
 from sitejobs.variables import read_environment
+from sitejobs.workstore import WorkStore
 
 _READ_FORMER_VIEWERS: Final[LiteralString] = """
 SELECT v."userId" FROM "MatchScoreViewer" v
@@ -46,7 +47,7 @@ def take(resources: Resources, run: Run, parameters: Parameters, block_size: int
     population = read_population(connection, run.started_at, parameters=parameters)
     now, gone = run.started_at.timestamp(), _former_viewers(run, connection)
     snapshot = take_snapshot(population, gone, now, parameters, block_size)
-    with _put(resources, _key(run)) as path:
+    with put(resources.work, _key(run)) as path:
         write_snapshot(snapshot, path)
     return opened(resources, _key(run))
 
@@ -68,7 +69,7 @@ def merge(resources: Resources, run: Run, parameters: Parameters, block_size: in
     resources.memory.forget()
     gone = _former_viewers(run, resources.database.connection())
     keys = [_part_key(run, number) for number in range(1, parts + 1)]
-    with _put(resources, _key(run)) as path:
+    with put(resources.work, _key(run)) as path:
         try:
             merge_parts(resources.work, keys, path, gone, run.started_at.timestamp(), parameters, block_size)
         except DataUnavailable as error:
@@ -115,12 +116,12 @@ def _former_viewers(run: Run, connection: Connection) -> Indices:
 
 
 @contextmanager
-def _put(resources: Resources, key: str) -> Iterator[Path]:
+def put(store: WorkStore, key: str) -> Iterator[Path]:
     """A file to write; then it is stored under the key."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "snapshot"
         yield path
-        resources.work.put_file(key, path)
+        store.put_file(key, path)
 
 
 def _key(run: Run) -> str:
