@@ -37,6 +37,7 @@ RUN_HERE = [
     "sitejobs match-scores --batchSize=100 --candidateBatchSize=500 --pauseMs=50",
     "sitejobs matches --userId=8",
     "sitejobs matches --summary",
+    "sitejobs explain --userId=8",
     "sitejobs runs",
     "sitejobs runs --json",
     "sitejobs runs --job=match-scores --limit=5",

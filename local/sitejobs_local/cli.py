@@ -15,6 +15,7 @@ from sitejobs_local.commands.check import check
 from sitejobs_local.commands.cost import cost
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
+from sitejobs_local.commands.explain import explain
 from sitejobs_local.commands.feed import feed
 from sitejobs_local.commands.matches import matches
 from sitejobs_local.commands.population import population
@@ -81,6 +82,7 @@ def sitejobs(ctx: click.Context) -> None:
 for _command in (
     population,
     matches,
+    explain,
     quality,
     search,
     feed,

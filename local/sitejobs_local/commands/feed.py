@@ -1,6 +1,5 @@
 """`sitejobs feed`: the first segment of a user's feed, as a person would see it."""
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,7 +22,6 @@ _FIRST = """
 SELECT "items", "computedAt", "expiresAt" FROM "FeedPresorted" WHERE "userId" = %s AND "segmentIndex" = 0
 """
 _STATE = """SELECT "computedAt", "skipped" FROM "FeedPresortedUser" WHERE "userId" = %s"""
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _STYLES = {"highlight": "magenta", "post": "cyan", "suggestion": "green", "grid": "green", "question": "yellow"}
 
 Card = dict[str, Any]
@@ -79,15 +78,10 @@ def _panel(card: Card) -> "Panel":
 
     author = card.get("author") or {}
     lines = [card.get("preview") or "", *(f"( ) {option['label']}" for option in card.get("options") or ())]
-    text = Text(_harmless("\n".join(filter(None, lines))))
-    text.append(("\n" if text else "") + _harmless(" · ".join(meta(card))), style="dim")
-    title = Text(_harmless(author.get("name") or "(no name)")) if author else None
+    text = Text(harmless("\n".join(filter(None, lines))))
+    text.append(("\n" if text else "") + harmless(" · ".join(meta(card))), style="dim")
+    title = Text(harmless(author.get("name") or "(no name)")) if author else None
     return Panel(text, title=title, title_align="left", border_style=_STYLES.get(card["presentation"], ""))
-
-
-def _harmless(text: str) -> str:
-    """Text with its control characters replaced, so that a terminal only shows it."""
-    return _CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _why_none(connection: "Connection", user_id: int) -> str:

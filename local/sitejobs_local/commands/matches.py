@@ -1,6 +1,5 @@
 """`sitejobs matches`: what match-scores found, as a person likes to read it."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +7,7 @@ import click
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -18,7 +18,6 @@ JOB = "match-scores"
 BUCKET = 0.05
 BAR_WIDTH = 40
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _BEST = """
 SELECT m."rank", m."tier", m."candidateUserId" AS "id", m."score", m."scoreQuiz", m."scoreInterests",
        m."scoreRatingsQuality", m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."reasons",
@@ -83,13 +82,19 @@ def showpiece(connection: "Connection") -> int | None:
     return None if row is None else int(row[0])
 
 
-def show_best(console: "Console", connection: "Connection", user_id: int, limit: int) -> None:
-    """Print a user's best matches, or why there are none."""
+def best(connection: "Connection", user_id: int, limit: int) -> list[dict[str, Any]]:
+    """A user's best matches with names and reasons."""
     from psycopg.rows import dict_row
-    from rich.table import Table
 
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_BEST, {"user_id": user_id, "limit": limit}).fetchall()
+        return cursor.execute(_BEST, {"user_id": user_id, "limit": limit}).fetchall()
+
+
+def show_best(console: "Console", connection: "Connection", user_id: int, limit: int) -> None:
+    """Print a user's best matches, or why there are none."""
+    from rich.table import Table
+
+    rows = best(connection, user_id, limit)
     if not rows:
         console.print(_why_none(connection, user_id), markup=False)
         return
@@ -102,7 +107,11 @@ def show_best(console: "Console", connection: "Connection", user_id: int, limit:
     for row in rows:
         style = "green" if row["tier"] == "A" else "yellow"
         table.add_row(
-            str(row["rank"]), f"[{style}]{row['tier']}[/]", _text(_who(row)), f"{row['score']:.3f}", _text(_why(row))
+            str(row["rank"]),
+            f"[{style}]{row['tier']}[/]",
+            _text(_who(row)),
+            f"{row['score']:.3f}",
+            _text("\n".join(why(row))),
         )
     console.print(table)
 
@@ -153,7 +162,7 @@ def _who(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _why(row: dict[str, Any]) -> str:
+def why(row: dict[str, Any]) -> list[str]:
     """The reasons in words, strongest kinds first, and the six parts of the score."""
     reasons = row["reasons"]
     lines = [_distance(row["distanceKm"])]
@@ -172,7 +181,7 @@ def _why(row: dict[str, Any]) -> str:
         f" ratings {row['scoreRatingsQuality']:.2f} (fit {row['scoreRatingsFit']:.2f}),"
         f" new {row['scoreNew']:.2f}, near {row['scoreNearby']:.2f}"
     )
-    return "\n".join(lines)
+    return lines
 
 
 def _distance(kilometres: float | None) -> str:
@@ -200,4 +209,4 @@ def _text(content: str) -> Any:
     """Text shown literally: brackets are no markup, and control characters are replaced."""
     from rich.text import Text
 
-    return Text(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", content))
+    return Text(harmless(content))

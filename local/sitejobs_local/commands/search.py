@@ -10,6 +10,7 @@ import click
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
     from sitejobs.search.query import Hit, Place, Wanted
@@ -19,7 +20,6 @@ GENDERS = ("MALE", "FEMALE", "NONBINARY", "OTHER", "UNSPECIFIED")
 HALF_ROUND_KM = 20_016.0
 DEFAULT_KM = 50.0
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x01\x04-\x09\x0b-\x1f\x7f-\x9f]")
 _MARKED = re.compile(r"\x02([^\x03]*)\x03")
 _COUNTS = """
 SELECT (SELECT count(*) FROM "ProfileSearchIndex"), (SELECT count(*) FROM "SearchableUser" WHERE "isSearchable")
@@ -182,6 +182,6 @@ def _styled(marked: str) -> Any:
     from rich.text import Text
 
     text = Text()
-    for position, part in enumerate(_MARKED.split(_CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", marked))):
+    for position, part in enumerate(_MARKED.split(harmless(marked, but="\x02\x03"))):
         text.append(part.translate({2: None, 3: None}), style="bold green" if position % 2 else "")
     return text
