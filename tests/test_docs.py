@@ -161,7 +161,7 @@ def test_aws_knows_the_call_and_the_job_its_input(line: Line) -> None:
 def test_a_variable_in_front_of_a_command_is_one_that_something_reads(variable: str) -> None:
     functions = load_template(ROOT / "template.yaml").functions.values()
     read = {*NAMES} | {name for function in functions for name in function.environment}
-    assert variable in read | {"DATABASE_URL", "PYTHON"}
+    assert variable in read | {"DATABASE_URL", "MEDIA_FOLDER", "PYTHON"}
 
 
 def test_the_commands_that_are_carried_out_here_stand_in_the_documentation() -> None:
@@ -177,7 +177,8 @@ def site(postgres_server: Server) -> Iterator[str]:
 @pytest.mark.parametrize("text", RUN_HERE)
 def test_a_documented_command_does_what_it_is_told(site: str, tmp_path: Path, text: str) -> None:
     line = Line("README.md", text)
-    variables = {"DATABASE_URL": site, "SITEJOBS_HOME": str(tmp_path), **line.variables}
+    uploads = str(ROOT / "tests" / "media" / "files")
+    variables = {"DATABASE_URL": site, "SITEJOBS_HOME": str(tmp_path), "MEDIA_FOLDER": uploads, **line.variables}
     done = run_command(*line.arguments, env=environment(**variables))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout

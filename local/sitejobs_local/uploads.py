@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from sitejobs.errors import InvalidInput
+from sitejobs_local.media_place import s3_client
 from sitejobs_local.places import TEMPLATE
-from sitejobs_local.runs.runner import MEDIA_BUCKET, Workshop, taken_over
+from sitejobs_local.runs.runner import Workshop, taken_over
 from sitejobs_local.template.resources import Function
 
 if TYPE_CHECKING:
@@ -157,18 +158,19 @@ def upload(
     on_done: Callable[[int], None] = lambda count: None,
 ) -> list[Uploaded]:
     """Upload files and wait for their verdicts; `on_done(count)` is told of verdicts as they come."""
-    from sitejobs_local.aws.machine import LocalMachine
+    from sitejobs_local.aws.machine import MEDIA_BUCKET, LocalMachine
 
     with LocalMachine(
         TEMPLATE,
         database_url=target.url,
         environment=taken_over(environ, TEMPLATE),
         log_file=workshop.log_file,
-        kept_buckets={MEDIA_BUCKET: workshop.media_folder},
+        media=workshop.media,
     ) as machine:
-        bucket = machine.template.buckets[MEDIA_BUCKET].name
+        far = workshop.media.bucket
+        bucket = far or machine.template.buckets[MEDIA_BUCKET].name
         prefix = environ.get("MEDIA_PREFIX") or _prefix_of(machine.template.functions.values())
-        client = machine.client("s3")
+        client = s3_client() if far else machine.client("s3")
 
         def put(file: Path) -> int:
             key = f"{prefix}{owner}/{uuid.uuid4()}/{_key_name(file)}"
@@ -176,6 +178,8 @@ def upload(
                 # The record comes first, as on a site that hands out upload addresses.
                 media_id = _insert(connection, owner, type_of(file, given_type), key, file)
                 client.upload_fileobj(opened, bucket, key)
+            if far:  # its events reach the functions of its stack, if any, and none of this machine
+                machine.start("media-metadata", {"mediaId": str(media_id)})
             return media_id
 
         return [uploaded for batch in _batches(files) for uploaded in _upload_batch(batch, put, connection, on_done)]

@@ -52,8 +52,13 @@ def rows(url: str, query: str) -> list[Any]:
         return done.fetchall() if done.description else []
 
 
+def at_home(url: str, home: Path) -> dict[str, str]:
+    (home / "uploads").mkdir(exist_ok=True)
+    return environment(DATABASE_URL=url, SITEJOBS_HOME=str(home), MEDIA_FOLDER=str(home / "uploads"))
+
+
 def run(url: str, home: Path, *arguments: str) -> Any:
-    done = sitejobs(*arguments, "--json", env=environment(DATABASE_URL=url, SITEJOBS_HOME=str(home)))
+    done = sitejobs(*arguments, "--json", env=at_home(url, home))
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -86,9 +91,7 @@ def test_a_folder_goes_through_the_trigger_and_the_jobs(site_url: str, tmp_path:
     [forced] = run(site_url, tmp_path, "media-metadata", f"--mediaId={one}", "--force")
     assert forced["written"] == 1
     assert (forced["record"]["verdict"], forced["record"]["reasons"], forced["record"]["rotation"]) == ("READY", [], 90)
-    missing = sitejobs(
-        "media-metadata", "--mediaId=99999", env=environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
-    )
+    missing = sitejobs("media-metadata", "--mediaId=99999", env=at_home(site_url, tmp_path))
     assert missing.returncode == 2
     assert "there is no 99999" in missing.stdout + missing.stderr
 

@@ -23,9 +23,13 @@ from typing import Any, Final, Self
 from sitejobs_local.aws.invocations import Event, Invocations
 from sitejobs_local.aws.status_change import status_change
 from sitejobs_local.aws.workers import WorkerPool
+from sitejobs_local.media_place import BUCKET, MediaPlace
 from sitejobs_local.template.cloudformation import TemplateError
 from sitejobs_local.template.resources import Rule, StateMachine, Template
 from sitejobs_local.template.template import load_template
+
+MEDIA_BUCKET: Final = "MediaBucket"
+"""The uploads' bucket, by its name in the template."""
 
 _POLL_SECONDS: Final = 0.005
 _only_one: Final = threading.Lock()
@@ -63,7 +67,7 @@ class LocalMachine:
     parameters : values of the template's parameters.
     prewarm : state machines, by name, whose functions' environments are started early.
     work_folder : keeps the objects of the bucket `work_bucket` (a logical id) between machines.
-    kept_buckets : the same for more buckets: a folder by logical id.
+    media : keeps the uploads' bucket in a folder, too, or has a bucket on S3 in its place.
 
     Raises (on entering)
     --------------------
@@ -83,7 +87,7 @@ class LocalMachine:
         prewarm: Sequence[str] = (),
         work_folder: Path | None = None,
         work_bucket: str = "WorkBucket",
-        kept_buckets: Mapping[str, Path] | None = None,
+        media: MediaPlace | None = None,
     ) -> None:
         self._template_file = template
         self._variables = {"DATABASE_URL": database_url, **(environment or {})}
@@ -91,9 +95,9 @@ class LocalMachine:
         self._on_event = on_event
         self._parameters = parameters
         self._prewarm = prewarm
-        self._kept_buckets = dict(kept_buckets or {})
-        if work_folder is not None:
-            self._kept_buckets[work_bucket] = work_folder
+        self._media = media
+        self._work_folder = work_folder
+        self._work_bucket = work_bucket
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self._stopped: dict[str, Execution] = {}
@@ -114,8 +118,10 @@ class LocalMachine:
             from sitejobs_local.aws.local_aws import end_executions, local_aws
 
             stack.enter_context(local_aws(self.template, listener, self._invoke, self._log_file))
-            for bucket, folder in self._kept_buckets.items():
-                self._keep_objects(bucket, folder, stack)
+            if self._work_folder is not None:
+                self._keep_objects(self._work_bucket, self._work_folder, stack)
+            if self._media is not None and self._media.bucket is None:
+                self._keep_objects(MEDIA_BUCKET, self._media.folder, stack, as_keys=self._media.as_keys)
             if self.template.queue_sources:
                 from sitejobs_local.aws.queue_sources import QueueSources
 
@@ -226,7 +232,12 @@ class LocalMachine:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.endpoint,
         }
-        pool = WorkerPool(template.functions.values(), environment={**self._variables, **aws}, log_file=self._log_file)
+        pool = WorkerPool(
+            template.functions.values(),
+            environment={**self._variables, **aws},
+            log_file=self._log_file,
+            special=self._reaching_media(template),
+        )
         try:
             pool.prewarm(
                 function.name
@@ -238,14 +249,27 @@ class LocalMachine:
             raise
         return pool
 
-    def _keep_objects(self, bucket: str, folder: Path, stack: ExitStack) -> None:
+    def _reaching_media(self, template: Template) -> dict[str, Mapping[str, str]]:
+        """Variables of the jobs' functions that read uploads from S3: these alone know the AWS outside."""
+        if self._media is None or self._media.access is None:
+            return {}
+        variables = {**self._variables, **self._media.access}
+        return {
+            function.name: variables
+            for function in template.functions.values()
+            if BUCKET in function.environment and "QUEUE_URL" not in function.environment
+        }
+
+    def _keep_objects(self, bucket: str, folder: Path, stack: ExitStack, *, as_keys: bool = False) -> None:
         from sitejobs_local.aws.local_aws import bucket_of
+        from sitejobs_local.aws.media_files import MediaFiles
         from sitejobs_local.aws.work_files import WorkFiles
 
         if bucket not in self.template.buckets:
             raise TemplateError(f"{self.template.path.name} has no bucket {bucket!r}")
         settings = self.template.buckets[bucket]
-        files = WorkFiles(folder, settings, bucket_of(settings.name))
+        kept = bucket_of(settings.name)
+        files = MediaFiles(folder, kept) if as_keys else WorkFiles(folder, settings, kept)
         files.restore()
         stack.callback(files.save)
 

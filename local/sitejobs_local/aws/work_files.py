@@ -21,7 +21,7 @@ from sitejobs_local.template.resources import Bucket
 _ORPHAN_SECONDS: Final = 3600.0
 
 
-class _StoredKey(FakeKey):
+class StoredKey(FakeKey):
     """An object whose bytes are still in its file."""
 
     def __init__(self, file: Path, description: dict[str, Any], bucket: str) -> None:
@@ -92,7 +92,7 @@ class WorkFiles:
             data = self._folder / description["data"]
             if data.is_file():
                 wanted.add(data.name)
-                key = _StoredKey(data, description, self._bucket.name)
+                key = StoredKey(data, description, self._bucket.name)
                 self._restored[key.name] = key
                 self._bucket.keys.setlist(key.name, [key])
         for data in self._folder.glob("*.data"):

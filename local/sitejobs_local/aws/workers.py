@@ -66,11 +66,20 @@ class WorkerPool:
     functions : what can be invoked.
     environment : variables every function gets; they win over the template's.
     log_file : what the handlers print is appended here.
+    special : the variables of some functions, by name, in place of `environment`.
     """
 
-    def __init__(self, functions: Iterable[Function], *, environment: Mapping[str, str], log_file: Path) -> None:
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        *,
+        environment: Mapping[str, str],
+        log_file: Path,
+        special: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._functions = {function.name: function for function in functions}
         self._environment = dict(environment)
+        self._special = dict(special or {})
         self._lock = threading.Lock()
         self._idle: dict[str, list[Environment]] = {name: [] for name in self._functions}
         self._all: set[Environment] = set()
@@ -213,7 +222,7 @@ class WorkerPool:
         return self._start(function)
 
     def _start(self, function: Function) -> Environment:
-        variables = variables_of(function, self._environment)
+        variables = variables_of(function, self._special.get(function.name, self._environment))
         # Under the lock, so that closing never misses an environment nor closes a descriptor one is started with.
         with self._lock:
             if self._closed:

@@ -41,7 +41,7 @@ def _run(entry: JobEntry, payload: Mapping[str, Any], quiet: bool) -> "Outcome":
     with prepared(*options.jobs()) as (target, connection):
         note_if_empty(target, connection)
         connection.close()
-        workshop = workshop_of(target, os.environ, entry.name)
+        workshop = workshop_of(target, os.environ, entry.name, options.jobs())
         with nullcontext(Quiet()) if quiet else shown(notes()) as view:
             progress = WorkflowProgress(view)
             return run_workflow(

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitejobs.errors import InvalidInput
+from sitejobs_local.media_place import MediaPlace, media_place
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.runs.progress import RunProgress, Totals
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, STACK_NAME
@@ -40,8 +41,6 @@ _NOT_TAKEN_OVER = {
     "MEDIA_BUCKET",
     "QUEUE_URL",
 }
-MEDIA_BUCKET = "MediaBucket"
-"""The uploads' bucket, by its name in the template."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,29 @@ class Workshop:
 
     log_file: Path
     work_folder: Path
-    media_folder: Path
+    media: MediaPlace
 
 
-def workshop_of(target: "Target", environ: Mapping[str, str], job: str) -> Workshop:
-    """Where a job's files go: the embedded database's beside it, those of another database under a name of its own."""
+def workshop_of(target: "Target", environ: Mapping[str, str], job: str, jobs: Collection[str] = ()) -> Workshop:
+    """Where a job's files go: the embedded database's beside it, those of another database under a name of its own.
+
+    `jobs` are those that a workflow runs.
+
+    Raises
+    ------
+    InvalidInput : one of them reads uploads, and it is not said where these are.
+    """
     from sitejobs_local.database.postgres import default_home
 
     home = default_home(environ)
     name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
+    own_media = home / f"{name}-media"
     workshop = Workshop(
-        log_file=home / "logs" / f"{job}.log", work_folder=home / name, media_folder=home / f"{name}-media"
+        log_file=home / "logs" / f"{job}.log",
+        work_folder=home / name,
+        media=media_place(own_media, environ, (job, *jobs), embedded=target.embedded),
     )
-    for folder in (workshop.log_file.parent, workshop.work_folder, workshop.media_folder):
+    for folder in (workshop.log_file.parent, workshop.work_folder, own_media):
         # Snapshots hold birthdates and places: only the owner may read them.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return workshop
@@ -141,7 +150,7 @@ def execute(
         environment=taken_over(environ, TEMPLATE),
         log_file=workshop.log_file,
         work_folder=workshop.work_folder,
-        kept_buckets={MEDIA_BUCKET: workshop.media_folder},
+        media=workshop.media,
         on_event=lambda event: listen(machine, event),
         prewarm=(state_machine,),
     )

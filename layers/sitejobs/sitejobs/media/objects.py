@@ -59,10 +59,16 @@ class S3Objects:
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._is_there = False
 
     def head(self, key: str) -> StoredObject:
-        with _translated():
-            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        try:
+            with _translated():
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ObjectGone:
+            self._see_that_it_is_there()
+            raise
+        self._is_there = True
         return StoredObject(key, int(answer["ContentLength"]), str(answer["ETag"]).strip('"'), answer["LastModified"])
 
     def read(self, found: StoredObject, start: int, length: int) -> bytes:
@@ -73,6 +79,19 @@ class S3Objects:
         if len(data) != length:
             raise ObjectChanged
         return data
+
+    def _see_that_it_is_there(self) -> None:
+        """Where there is no bucket, HEAD answers 404 as well. InvalidInput: no upload is gone for that."""
+        if self._is_there:
+            return
+        try:
+            with _translated():
+                self._client.head_bucket(Bucket=self._bucket)
+        except ObjectGone:
+            raise InvalidInput("the media bucket cannot be read: there is no such bucket") from None
+        except InvalidInput:  # this may be forbidden where reading objects is not
+            pass
+        self._is_there = True
 
 
 @contextmanager
