@@ -185,7 +185,7 @@ def until_status(url: str, key: str, *wanted: str) -> None:
 
 
 def test_what_cannot_be_uploaded_is_named(site_url: str, tmp_path: Path) -> None:
-    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
+    env = at_home(site_url, tmp_path)
     for arguments, message in (
         ([str(tmp_path / "nowhere.jpg")], "neither a file nor a folder"),
         ([str(FILES / "plain.jpg"), "--userId=77"], "there is no 77"),
@@ -210,7 +210,7 @@ def test_a_name_costs_nobody_but_itself_and_the_content_is_claimed_where_the_nam
     }
     for path, name in files.items():
         Path(os.fsdecode(path)).write_bytes(content(name))
-    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path))
+    env = at_home(site_url, tmp_path)
     done = sitejobs("upload", str(folder), "--json", env=env)
     assert done.returncode == 0, done.stderr
     found = {os.fsencode(one["file"]): one for one in map(json.loads, done.stdout.splitlines())}
@@ -231,7 +231,7 @@ def test_a_path_is_shown_with_escapes_for_what_moves_or_turns_the_text() -> None
 def test_a_wrong_setting_is_told_before_anything_is_uploaded(
     site_url: str, tmp_path: Path, name: str, value: str
 ) -> None:
-    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path), **{name: value})
+    env = {**at_home(site_url, tmp_path), name: value}
     done = sitejobs("upload", str(FILES / "plain.jpg"), env=env)
     assert done.returncode == 2
     assert f"environment variable {name} must be " in done.stderr
@@ -241,7 +241,7 @@ def test_a_wrong_setting_is_told_before_anything_is_uploaded(
 
 def test_a_person_sees_a_table(site_url: str, tmp_path: Path) -> None:
     # Wide enough for the path of any working copy.
-    env = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path), COLUMNS="400")
+    env = {**at_home(site_url, tmp_path), "COLUMNS": "400"}
     done = sitejobs("upload", str(FILES / "plain.jpg"), str(FILES / "plain.png"), "--type", "VIDEO", env=env)
     assert done.returncode == 0, done.stderr
     assert "REJECTED" in done.stdout

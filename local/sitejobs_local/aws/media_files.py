@@ -1,5 +1,6 @@
 """A folder whose files are the objects of a bucket, each named by its key: a copy of a site's uploads."""
 
+import os
 import shutil
 import uuid
 from datetime import UTC, datetime
@@ -51,4 +52,6 @@ class MediaFiles:
         with draft.open("xb") as target, key.lock:
             key._value_buffer.seek(0)
             shutil.copyfileobj(key._value_buffer, target, 1 << 20)
+        moment = key.last_modified.replace(tzinfo=UTC).timestamp()
+        os.utime(draft, (moment, moment))
         draft.replace(file)
