@@ -163,7 +163,7 @@ def upload(
     with LocalMachine(
         TEMPLATE,
         database_url=target.url,
-        environment=taken_over(environ, TEMPLATE),
+        environment=taken_over({**environ, **target.variables}, TEMPLATE),
         log_file=workshop.log_file,
         media=workshop.media,
     ) as machine:

@@ -201,7 +201,6 @@ def test_a_missing_socket_is_told(tmp_path: Path) -> None:
         "opensesame",
         "postgres//site:opensesame@db/site",
         "mysql://site:opensesame@db/site",
-        "postgresql://a:opensesame%zz@h",
     ],
 )
 def test_a_garbled_address_is_told_with_an_example_and_without_being_repeated(garbage: str) -> None:

@@ -1,6 +1,7 @@
 """The database that a command works on: the embedded one, or that of DATABASE_URL. Its password is never shown."""
 
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from sitejobs.errors import InvalidInput, SitejobsError
 if TYPE_CHECKING:
     from psycopg import Connection
 
-EXAMPLE = "postgresql://user:password@host:5432/name"
 # A pattern in the message of PostgreSQL or libpq, and what to do about it.
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "wrong password, or no such user: mend it in DATABASE_URL"),
@@ -64,7 +64,13 @@ class CannotConnect(SitejobsError):
 
 @dataclass(frozen=True)
 class Target:
-    """A database to work on. `search_path`: schemas to look in first, comma separated."""
+    """A database to work on.
+
+    Attributes
+    ----------
+    url : its address, as libpq takes it.
+    search_path : schemas to look in first, comma separated.
+    """
 
     url: str = field(repr=False)
     embedded: bool
@@ -88,6 +94,11 @@ class Target:
             raise CannotConnect(f"cannot connect to {self.label}: {advice}") from None
 
     @property
+    def variables(self) -> dict[str, str]:
+        """What functions at home are told of it beside its address."""
+        return {"DATABASE_SEARCH_PATH": self.search_path} if self.search_path else {}
+
+    @property
     def label(self) -> str:
         """The database as messages name it: without a password."""
         if self.embedded:
@@ -98,41 +109,43 @@ class Target:
 @contextmanager
 def open_target(environ: Mapping[str, str]) -> Iterator[Target]:
     """The database of DATABASE_URL, or the embedded one, which is started and held while the block runs."""
+    from sitejobs.postgres.address import Address, read_address
     from sitejobs_local.database.postgres import site_database
 
     given = environ.get("DATABASE_URL", "")
-    if given:
-        check_url(given)
-    search_path = environ.get("DATABASE_SEARCH_PATH") or None
-    with site_database(environ) as url:
+    address = read_address(given) if given else Address("")
+    for note in address.notes:
+        sys.stderr.write(f"note: {note}\n")
+    search_path = environ.get("DATABASE_SEARCH_PATH") or address.search_path
+    with site_database({**environ, "DATABASE_URL": address.conninfo}) as url:
         yield Target(url, embedded=not given, search_path=search_path)
 
 
 def check_url(url: str) -> dict[str, str]:
-    """The parts of a connection string.
+    """The parts of a database's address, by libpq's names.
 
     Raises
     ------
-    InvalidInput : it is no connection string. libpq's message is not passed on, because it may quote the password.
+    InvalidInput : it cannot be taken; its password is not shown.
     """
-    import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise InvalidInput(f"DATABASE_URL is no PostgreSQL address; it looks like {EXAMPLE}") from None
+    from sitejobs.postgres.address import read_address
+
+    parts = conninfo_to_dict(read_address(url).conninfo)
     return {name: str(value) for name, value in parts.items() if value is not None}
 
 
 def place_of(url: str) -> str:
     """User, host, port and database name of a connection string."""
     parts = check_url(url)
-    where = parts.get("host") or parts.get("hostaddr") or "the local socket"
-    port = parts.get("port", "5432")
+    hosts = (parts.get("host") or parts.get("hostaddr") or "the local socket").split(",")
+    ports = parts.get("port", "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    where = ", ".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports, strict=True))
     user = f" as {parts['user']}" if "user" in parts else ""
     name = parts.get("dbname") or parts.get("user") or ""
-    return f"database {name!r} on {where}:{port}{user}" if name else f"the database on {where}:{port}{user}"
+    return f"database {name!r} on {where}{user}" if name else f"the database on {where}{user}"
 
 
 def without_password(url: str) -> str:

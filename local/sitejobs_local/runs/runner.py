@@ -147,7 +147,7 @@ def execute(
     machine = LocalMachine(
         TEMPLATE,
         database_url=target.url,
-        environment=taken_over(environ, TEMPLATE),
+        environment=taken_over({**environ, **target.variables}, TEMPLATE),
         log_file=workshop.log_file,
         work_folder=workshop.work_folder,
         media=workshop.media,

@@ -15,6 +15,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, NotMigrated, Transient
+from sitejobs.postgres.address import read_address
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
 from sitejobs.postgres.shared_session import SessionConnection
 
@@ -88,22 +89,23 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
 
     Parameters
     ----------
-    url : libpq connection string or URI; its own timeouts are kept.
-    search_path : schemas to look in first, comma separated; the server's default when None.
+    url : the database's address, as `read_address` takes it; its own timeouts are kept.
+    search_path : schemas to look in first, comma separated; when None those that the address names, else the server's.
     statement_timeout_ms : server-side limit of one statement, in milliseconds; the server's own when None.
 
     Raises
     ------
     psycopg.OperationalError : the server cannot be reached or refuses the login.
-    InvalidInput : the URL is invalid, or the database's encoding is not UTF8.
+    InvalidInput : the address cannot be taken, or the database's encoding is not UTF8.
     """
-    settings = _settings(search_path, statement_timeout_ms)
+    address = read_address(url)
+    settings = _settings(search_path or address.search_path, statement_timeout_ms)
     try:
-        connection = _connect(url, settings)
+        connection = _connect(address.conninfo, settings)
     except psycopg.OperationalError as error:
         if not any(text in str(error) for text in NO_OPTIONS_TAKEN):
             raise
-        connection = _connect(url, {})
+        connection = _connect(address.conninfo, {})
     try:
         _check_encoding(connection)
         _share_unless_settled(connection, settings)
@@ -124,7 +126,7 @@ def _settings(search_path: str | None, statement_timeout_ms: int | None) -> dict
 
 def _connect(url: str, settings: Mapping[str, str]) -> SessionConnection:
     """Connect with server settings in the startup packet, after those of the URL (or PGOPTIONS): the last one wins."""
-    given = _parts(url)
+    given = conninfo_to_dict(url)
     options = [str(given.get("options") or os.environ.get("PGOPTIONS", ""))]
     for name, value in settings.items():
         options.append(f"-c {name}=" + value.replace("\\", "\\\\").replace(" ", "\\ "))
@@ -136,13 +138,6 @@ def _connect(url: str, settings: Mapping[str, str]) -> SessionConnection:
         options=" ".join(filter(None, options)),
         **_defaults(given),
     )
-
-
-def _parts(url: str) -> dict[str, Any]:
-    try:
-        return dict(conninfo_to_dict(url))
-    except psycopg.ProgrammingError:  # its message may quote the password
-        raise InvalidInput("the database's address is no PostgreSQL connection string") from None
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
