@@ -29,12 +29,15 @@ class Lacking(Enum):
     NAMESPACES = "network namespaces"
     NPM = "npm"
     OLD_POSTGRES = "the oldest PostgreSQL"
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
     C_UTF8 = "the locale C.UTF-8"
 
 
 NEEDED_IN_CI = {
     *(Lacking.FFMPEG, Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
-    *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP),
+    *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP, Lacking.BASH),
 }
 _MARK = "without "
 

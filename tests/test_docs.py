@@ -27,7 +27,9 @@ from tests.local.command import sitejobs as run_command
 from tools.docs import PARTS, renewed
 
 EVERYTHING = JOBS | WORKFLOWS
-ELSEWHERE = {"cp", "export", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo", "git"}
+ELSEWHERE = {"cp", "export", "source", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo"} | {
+    "git"
+}
 """Programs of which only the files that they name are checked."""
 
 RUN_HERE = [
@@ -115,6 +117,9 @@ def test_make_knows_the_target(line: Line) -> None:
 @pytest.mark.parametrize("line", of_program("sitejobs"))
 def test_the_command_line_takes_the_command_with_its_options(line: Line) -> None:
     chosen: click.Command = command
+    if {"--help", "--version"} & set(line.arguments):
+        assert command.main(list(line.arguments), standalone_mode=False) == 0
+        return
     context, rest = chosen.make_context("sitejobs", list(line.arguments)), line.arguments
     while isinstance(chosen, click.Group) and rest:
         _, found, rest = chosen.resolve_command(context, rest)

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -12,12 +12,14 @@ import click
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs_local.commands.bucket_events import bucket_events
 from sitejobs_local.commands.check import check
+from sitejobs_local.commands.completion import completion
 from sitejobs_local.commands.cost import cost
 from sitejobs_local.commands.database import db
 from sitejobs_local.commands.demo import demo
 from sitejobs_local.commands.explain import explain
 from sitejobs_local.commands.feed import feed
 from sitejobs_local.commands.matches import matches
+from sitejobs_local.commands.meant import explained
 from sitejobs_local.commands.population import population
 from sitejobs_local.commands.quality import quality
 from sitejobs_local.commands.redrive import redrive
@@ -26,6 +28,15 @@ from sitejobs_local.commands.search import search
 from sitejobs_local.commands.upload import upload
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+SECTIONS: Mapping[str, tuple[click.Command, ...]] = {
+    "Results": (matches, explain, feed, search, quality),
+    "Runs and costs": (runs, cost, redrive),
+    "A site at home": (demo, population, upload),
+    "Databases, buckets and shells": (check, db, bucket_events, completion),
+}
+"""The commands beside the jobs, as `sitejobs` alone lists them."""
 
 
 class JobsGroup(click.Group):
@@ -49,52 +60,29 @@ class JobsGroup(click.Group):
             return workflow_command(WORKFLOWS[cmd_name])
         return job_command(JOBS[cmd_name]) if cmd_name in JOBS else None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise _NoSuchJob(name, possibilities=self.list_commands(ctx), ctx=ctx)
-        return super().resolve_command(ctx, args)
-
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from sitejobs_local.commands.listing import write_listing
 
-        write_listing(formatter, self.commands)
+        write_listing(formatter, SECTIONS)
 
 
-class _NoSuchJob(click.exceptions.NoSuchCommand):
-    """A name that is neither a job's nor a command's."""
+def _print_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
 
-    def format_message(self) -> str:
-        return f"There is no job or command {self.command_name!r}. " + (
-            super().format_message().removeprefix(self.message).strip() or "`sitejobs` lists them."
-        )
+        click.echo(f"sitejobs {version('sitejobs')}, Python {'.'.join(map(str, sys.version_info[:3]))}")
+        ctx.exit()
 
 
 @click.group(cls=JobsGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
 @click.pass_context
 def sitejobs(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
-for _command in (
-    population,
-    matches,
-    explain,
-    quality,
-    search,
-    feed,
-    upload,
-    runs,
-    cost,
-    demo,
-    check,
-    bucket_events,
-    redrive,
-    db,
-):
+for _command in (command for commands in SECTIONS.values() for command in commands):
     sitejobs.add_command(_command)
 
 
@@ -104,25 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 failed, 2 bad input, 3 the job is already running, 130 interrupted.
     """
     _interrupt_once()
+    if "_SITEJOBS_COMPLETE" in os.environ:
+        import sitejobs_local.commands.shells  # noqa: F401 - tells click how to answer a shell
     try:
         status = sitejobs.main(arguments, prog_name="sitejobs", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe (such as head) has what it wanted; Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
-    except InvalidInput as error:
-        return _complain(str(error), EXIT_BAD_INPUT)
-    except SitejobsError as error:
-        return _complain(str(error), EXIT_FAILED)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         told = _told(error)
         if told is None:
             raise
@@ -135,8 +116,24 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-def _told(error: Exception) -> tuple[str, int] | None:
-    """What to say of a database's error, and the exit status; None for an error of our own making.
+def _told(error: BaseException) -> tuple[str, int] | None:
+    """What to say of an error, and the exit status; None for an error of our own making."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return "interrupted", EXIT_INTERRUPTED
+        case click.exceptions.NoArgsIsHelpError():
+            return f"say which of these\n\n{error.format_message()}", EXIT_BAD_INPUT
+        case click.UsageError():
+            return explained(error), EXIT_BAD_INPUT
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case SitejobsError():
+            return str(error), EXIT_BAD_INPUT if isinstance(error, InvalidInput) else EXIT_FAILED
+    return _told_by_the_database(error)
+
+
+def _told_by_the_database(error: BaseException) -> tuple[str, int] | None:
+    """What to say of a database's error.
 
     Its module is loaded already if the error is its: looking it up costs no import.
     """

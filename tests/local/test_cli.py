@@ -1,6 +1,7 @@
 """The command line: what it lists, what it refuses, and what it says when there is no database to work on."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from sitejobs.catalog import JOBS
+from sitejobs.options import PagedOptions
 from sitejobs.postgres.connection import connect
 from sitejobs.workflows.catalog import WORKFLOWS
+from sitejobs_local.cli import sitejobs as command
 from sitejobs_local.commands.database import psql_call
 from sitejobs_local.database import migrations
 from sitejobs_local.database.target import Target, check_url, place_of, without_password
@@ -25,23 +28,39 @@ SLOW_IMPORTS = ("numpy", "psycopg", "boto3", "moto", "rich", "yaml", "embedded_p
 # Listing ----------------------------------------------------------------------------------------------------
 
 
-def test_alone_it_lists_every_job_with_its_options_and_every_command() -> None:
-    result = sitejobs()
+def test_alone_it_lists_every_job_workflow_and_command_in_a_line_each() -> None:
+    result = sitejobs(env=environment(COLUMNS="80"))
     assert result.returncode == 0
     assert result.stderr == ""
-    for name, entry in (JOBS | WORKFLOWS).items():
-        assert f"  {name}  " in result.stdout
-        for field, info in entry.options.model_fields.items():
-            assert (f"--{info.alias}" in result.stdout) == (field != "trigger"), info.alias
-    for command in ("population", "matches", "search", "runs", "cost", "demo", "check", "db"):
-        assert f"\n  {command} " in result.stdout
+    lines = result.stdout.splitlines()
+    for name in (*JOBS, *WORKFLOWS, *command.commands):
+        [line] = [line for line in lines if line.startswith(f"  {name} ")]
+        assert not line.endswith("..."), line
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 70
     assert sitejobs("--help").stdout.rstrip() == result.stdout.rstrip()
+
+
+@pytest.mark.parametrize("name", [*JOBS, *WORKFLOWS])
+def test_a_job_lists_its_options_with_those_of_every_job_apart(name: str) -> None:
+    result = sitejobs(name, "--help")
+    own, common = result.stdout.split("Options of every job:")
+    for field, info in (JOBS | WORKFLOWS)[name].options.model_fields.items():
+        if field != "trigger":
+            assert f"--{info.alias}" in (common if field in PagedOptions.model_fields else own)
+    for option in ("--json", "--stack", "--detach"):
+        assert option in common
+
+
+def test_it_tells_its_version() -> None:
+    assert re.fullmatch(r"sitejobs \d+\.\d+\.\d+, Python 3\.\d+\.\d+\n", sitejobs("--version").stdout)
 
 
 def test_the_list_shows_ranges_and_defaults_of_the_options() -> None:
     words = " ".join(sitejobs("match-scores", "--help").stdout.split())
     assert "--batchSize <n> viewers in one batch [1 to 10,000; default 100]" in words
     assert "--pauseMs <n> pause after each batch, in milliseconds [0 to 60,000; default 50]" in words
+    assert "[0 to 1; default 0.002]" in words
     assert "--incremental skip what is fresh" in words
 
 
@@ -64,7 +83,27 @@ sys.exit(", ".join(name for name in {SLOW_IMPORTS!r} if name in sys.modules) or 
     [
         (["match-score"], "'match-scores'"),
         (["populatoin"], "'population'"),
-        (["everything"], "`sitejobs` lists them"),
+        (["everything"], "`sitejobs --help` tells what there is"),
+        (["match_scores"], "Did you mean 'match-scores'?"),
+        (["Match-Scores", "--userId=8"], "Did you mean 'match-scores'?"),
+        (["afteralgorithmupdate"], "Did you mean 'after-algorithm-update'?"),
+        (["bucket_events", "b"], "Did you mean 'bucket-events'?"),
+        (["db", "MIGRATE"], "Did you mean 'migrate'?"),
+        (["help"], "Did you mean 'sitejobs --help'?"),
+        (["--verison"], "Did you mean '--version'?"),
+        (["--userId=8", "match-scores"], "Options follow the name of the job or command."),
+        (["match-scores", "--user-id=8"], "Did you mean '--userId'?"),
+        (["match-scores", "--BATCH_SIZE", "8"], "Did you mean '--batchSize'?"),
+        (["matches", "--user_id=8"], "Did you mean '--userId'?"),
+        (["match-scores", "userId=8"], "Did you mean '--userId=8'?"),
+        (["match-scores", "--incremental=true"], "Did you mean '--incremental'? Leave it out to say no."),
+        (["matches", "--summary=yes"], "Did you mean '--summary'?"),
+        (["all", "--only=match_scores,feeds"], "Did you mean 'match-scores', 'feed' or"),
+        (["runs", "--job=match_scores"], "Did you mean 'match-scores'?"),
+        (["runs", "--job=ALL"], "Did you mean 'all'?"),
+        (["cost", "--users=10", "--job=feedpresort"], "Did you mean 'feed-presort'?"),
+        (["upload", "--type=image", "x.png"], "Did you mean 'IMAGE'?"),
+        (["search", "jazz", "--gender=femail"], "Did you mean 'FEMALE'"),
         (["match-scores", "--userid=8"], "'--userId'"),
         (["match-scores", "--batchsize", "5"], "'--batchSize'"),
         (["match-scores", "--trigger=api"], "No such option '--trigger'"),
@@ -93,7 +132,7 @@ sys.exit(", ".join(name for name in {SLOW_IMPORTS!r} if name in sys.modules) or 
         (["cost", "--users=1000", "--changed=101"], "101"),
         (["cost", "--users=1000", "--job=match-score"], "--job takes the name of a job (match-scores"),
         (["runs", "--limit=0"], "0"),
-        (["runs", "--job=match-score"], "--job takes the name of a job (match-scores"),
+        (["runs", "--job=match-score"], "--job takes the name of a job or workflow (match-scores"),
         (["population", "--date=tomorrow"], "tomorrow"),
     ],
 )

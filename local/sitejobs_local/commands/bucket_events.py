@@ -3,7 +3,7 @@
 import click
 
 
-@click.command("bucket-events", short_help="turn on EventBridge for a bucket of yours, keeping its other notifications")
+@click.command("bucket-events", short_help="turn on EventBridge for a bucket that you have")
 @click.argument("bucket")
 def bucket_events(bucket: str) -> None:
     """Turn on EventBridge for BUCKET on AWS. Its notifications to queues, topics and functions stay as they are.

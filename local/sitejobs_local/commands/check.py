@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sitejobs.schema.check import Finding, Report
 
 
-@click.command(short_help="compare the database with what the jobs need of it, and say how to mend it")
+@click.command(short_help="what the database lacks, and how to mend it")
 @click.option("--stack", metavar="<name>", help="as the functions of this stack on AWS see it, with buckets and queue")
 @click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
 def check(stack: str | None, as_json: bool) -> int:

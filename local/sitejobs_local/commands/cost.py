@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output
+from sitejobs_local.commands.values import JOB
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sitejobs_local.cost.rates import Rates
 
 
-@click.command(short_help="estimate what runs, and a month of the schedules, would cost on AWS")
+@click.command(short_help="what runs and a month would cost on AWS")
 @click.option("--users", metavar="<n>", type=click.IntRange(1, 100_000_000), required=True, help="size of the site")
 @click.option(
     "--changed",
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="share of the users that changes between two incremental runs",
 )
-@click.option("--job", metavar="<name>", help="this job only")
+@click.option("--job", metavar="<name>", type=JOB, help="this job only")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
 def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     """Estimate what a run of each job and a month of the schedules would cost on AWS, for a site of so many users.
@@ -46,8 +46,6 @@ def cost(users: int, changed: float, job: str | None, as_json: bool) -> None:
     from sitejobs_local.template.loops import read_template
     from sitejobs_local.template.template import load_template
 
-    if job is not None and job not in JOBS:
-        raise InvalidInput(f"--job takes the name of a job ({', '.join(JOBS)}), not {job!r}")
     listed, rates = prices(), read_rates()
     wanted = {name: entry for name, entry in JOBS.items() if job in (None, name)}
     machines = machines_of(load_template(TEMPLATE), wanted)

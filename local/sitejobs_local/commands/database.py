@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sitejobs_local.database.target import Target
 
 
-@click.group(short_help="the database itself: url, shell, migrate, roles, reset")
+@click.group(short_help="url, shell, migrate, roles, reset")
 def db() -> None:
     """The embedded database, or the one that DATABASE_URL names."""
 

@@ -7,7 +7,7 @@ import click
 from sitejobs_local.commands.common import output
 
 
-@click.command(short_help="a small site, its match scores, and one user's best matches with the reasons")
+@click.command(short_help="from nothing to one user's best matches")
 @click.option("--users", metavar="<n>", type=click.IntRange(1, 1_000_000), default=2000, show_default=True)
 @click.option("--seed", metavar="<n>", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 def demo(users: int, seed: int) -> int:

@@ -27,7 +27,7 @@ _STYLES = {"highlight": "magenta", "post": "cyan", "suggestion": "green", "grid"
 Card = dict[str, Any]
 
 
-@click.command(short_help="the first segment of a user's feed as cards, in the terminal or as a page")
+@click.command(short_help="a user's feed, in the terminal or as a page")
 @click.option(
     "--userId", "user_id", metavar="<n>", type=click.IntRange(-(2**63), 2**63 - 1), required=True, help="whose feed"
 )

@@ -12,9 +12,12 @@ import click
 
 from sitejobs.errors import InvalidInput, SitejobsError
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.options import MAX_ID, JobOptions, describe_field, limits, parse_options
+from sitejobs.options import MAX_ID, JobOptions, PagedOptions, describe_field, limits, parse_options
 from sitejobs_local.commands import media
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
+from sitejobs_local.commands.listing import JobCommand
+from sitejobs_local.commands.meant import meant, question
+from sitejobs_local.commands.values import complete_names, jobs_and_groups
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,11 +68,12 @@ def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
     flags = list(flags_of(entry.options))
     parameters: list[click.Parameter] = [
         click.Option(
-            [f"--{flag.name}", flag.name.lower()],
+            [f"--{flag.name}", _name(flag.name)],
             is_flag=flag.takes is None,
             default=None,
             metavar=f"<{flag.takes}>" if flag.takes else None,
             help=flag.help,
+            shell_complete=complete_names if flag.name == "only" else None,
         )
         for flag in flags
     ]
@@ -78,7 +82,7 @@ def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
         click.Option(["--stack"], metavar="<name>", help=_STACK_HELP),
         click.Option(["--detach"], is_flag=True, help=_DETACH_HELP),
     ]
-    names = {flag.name.lower(): flag.name for flag in flags}
+    names = {_name(flag.name): flag.name for flag in flags}
 
     def callback(as_json: bool, stack: str | None, detach: bool, **values: Any) -> int:
         given = {names[key]: value for key, value in values.items() if value is not None}
@@ -88,7 +92,14 @@ def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
             return start(entry, given, stack)
         return (runner or run)(entry, given, stack, as_json)
 
-    return click.Command(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
+    command = JobCommand(entry.name, params=parameters, callback=callback, help=entry.summary, short_help=entry.summary)
+    command.own = frozenset(names) - {_name(info.alias or name) for name, info in PagedOptions.model_fields.items()}
+    return command
+
+
+def _name(option: str) -> str:
+    """The name by which click hands an option on."""
+    return option.lower()
 
 
 def start(entry: JobEntry, given: Mapping[str, Any], stack: str) -> int:
@@ -145,8 +156,20 @@ def run_and_show(
 
 def payload_of(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:
     """An execution's input."""
-    options = parse_options(entry.options, {**given, "trigger": "cli"})
+    try:
+        options = parse_options(entry.options, {**given, "trigger": "cli"})
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}{_names_meant(given)}") from None
     return options.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _names_meant(given: Mapping[str, Any]) -> str:
+    """Which jobs or groups `only` may mean by names that are none."""
+    if "only" not in given:
+        return ""
+    known = jobs_and_groups()
+    wrong = [name.strip() for name in str(given["only"]).split(",") if name.strip() not in known]
+    return "." * bool(wrong) + question([name for one in wrong for name in meant(one, known)])
 
 
 def start_and_follow(
@@ -204,6 +227,6 @@ def _range_and_default(model: type[JobOptions], name: str) -> str:
     parts = []
     if low is not None and high is not None and high != MAX_ID:
         parts.append(f"{low:,} to {high:,}")
-    if isinstance(default, int | str) and not isinstance(default, bool):
+    if isinstance(default, int | float | str) and not isinstance(default, bool):
         parts.append(f"default {default}")
     return f" [{'; '.join(parts)}]" if parts else ""

@@ -52,7 +52,7 @@ ORDER BY count(*) DESC, sum(s."score") FILTER (WHERE s."rank" <= m."tierA") DESC
 """
 
 
-@click.command(short_help="a user's best matches and why, or how all scores are distributed")
+@click.command(short_help="a user's best matches and why; or all scores")
 @click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), help="whose matches")
 @click.option(
     "--candidate", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), help="this one other user, or why it is no match"

@@ -30,7 +30,7 @@ FROM "MatchModel" WHERE "figures" ? 'match' ORDER BY "id" DESC LIMIT 1
 """Reads the figures of the newest model that has some: runs are removed after a while, models stay."""
 
 
-@click.command(short_help="whether a learned model earns its place: figures on the site's own decisions")
+@click.command(short_help="whether a learned model earns its place, in figures")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
 @click.option(
     "--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="write a page with pictures"

@@ -3,7 +3,7 @@
 import click
 
 
-@click.command(short_help="put back what a stack on AWS could not do: uploads, events and ends of executions")
+@click.command(short_help="put back what a stack on AWS could not do")
 @click.option("--stack", metavar="<name>", required=True, help="the deployed stack of this name")
 def redrive(stack: str) -> None:
     """Put back on what it was meant for what is in the dead-letter queues of a stack on AWS.

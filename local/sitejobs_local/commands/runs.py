@@ -8,6 +8,7 @@ import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.values import JOB_OR_WORKFLOW
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -30,9 +31,9 @@ ORDER BY "page" LIMIT %(limit)s
 """
 
 
-@click.command(short_help="recent runs, or one of them: its counts, failed pages and skipped records by reason")
+@click.command(short_help="what ran and how it ended; failed pages again")
 @click.argument("run_id", metavar="[ID]", required=False, type=click.IntRange(1, 2**63 - 1))
-@click.option("--job", metavar="<name>", help="runs of this job only")
+@click.option("--job", metavar="<name>", type=JOB_OR_WORKFLOW, help="runs of this job only")
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=20, show_default=True, help="how many")
 @click.option("--before", metavar="<id>", type=click.IntRange(1, 2**63 - 1), help="runs older than this one")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
@@ -40,10 +41,6 @@ def runs(run_id: int | None, job: str | None, limit: int, before: int | None, as
     """List the recent runs of the jobs, newest first; with an ID one of them, with its failed pages (the first --limit)
     and its skipped records by reason. The same is in the view "JobRunOverview".
     """
-    from sitejobs.catalog import JOBS
-
-    if job is not None and job not in JOBS:
-        raise InvalidInput(f"--job takes the name of a job ({', '.join(JOBS)}), not {job!r}")
     with prepared() as (_, connection):
         if run_id is None:
             found = recent(connection, job=job, before=before, limit=limit)

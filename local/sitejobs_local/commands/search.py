@@ -10,6 +10,7 @@ import click
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.meant import meant, question
 from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SELECT (SELECT count(*) FROM "ProfileSearchIndex"), (SELECT count(*) FROM "Searc
 """
 
 
-@click.command(short_help="who is found by these words, within a distance, of an age")
+@click.command(short_help="who is found by some words, near a place, of an age")
 @click.argument("text")
 @click.option("--near", metavar="<lat,lng>", help="only around this place, in degrees: --near=52.52,13.40")
 @click.option("--km", metavar="<n>", help=f"how far around it  [above 0 to {HALF_ROUND_KM:,.0f}; default 50]")
@@ -122,7 +123,9 @@ def _ages(text: str | None) -> tuple[int | None, int | None]:
 
 def _gender(text: str | None) -> str | None:
     if text is not None and text.upper() not in GENDERS:
-        raise InvalidInput(f"--gender must be one of {', '.join(GENDERS)}, not {text!r}")
+        raise InvalidInput(
+            f"--gender must be one of {', '.join(GENDERS)}, not {text!r}.{question(meant(text, GENDERS))}"
+        )
     return None if text is None else text.upper()
 
 

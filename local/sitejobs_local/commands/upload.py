@@ -10,6 +10,7 @@ import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import notes, output, prepared
+from sitejobs_local.commands.values import OneOf
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
 JOB = "media-metadata"
 
 
-@click.command(short_help="put files into the local media bucket and show the verdicts")
+@click.command(short_help="files into the local media bucket: their verdicts")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...")
-@click.option("--type", "given_type", type=click.Choice(["IMAGE", "VIDEO", "AUDIO"]), help="what the record claims")
+@click.option(
+    "--type",
+    "given_type",
+    type=OneOf("the kind of a file", lambda: ("IMAGE", "VIDEO", "AUDIO")),
+    help="what the record claims",
+)
 @click.option("--userId", "user_id", type=click.IntRange(min=1), help="the owner; the first user when left out")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object a file on stdout")
 def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as_json: bool) -> int:

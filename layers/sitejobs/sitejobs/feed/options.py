@@ -93,6 +93,6 @@ class FeedPresortCleanupOptions(PagedOptions):
 FEED_PRESORT_CLEANUP: Final = JobEntry(
     "feed-presort-cleanup",
     "feed",
-    "removes feed segments that have expired or show what has since gone, been hidden or been blocked",
+    "removes expired feed segments, and those that show what has since gone, been hidden or been blocked",
     FeedPresortCleanupOptions,
 )

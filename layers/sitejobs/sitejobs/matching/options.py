@@ -102,7 +102,7 @@ class MatchQualityOptions(JobOptions):
 MATCH_QUALITY: Final = JobEntry(
     "match-quality",
     "matching",
-    "how well a learned model, v1 and popularity foretell the newest likes and matches; writes no results",
+    "whether a learned model foretells likes and matches: beside v1 and popularity, on the newest; writes no results",
     MatchQualityOptions,
 )
 

@@ -19,7 +19,7 @@ WORKFLOWS: dict[str, JobEntry] = {
         JobEntry(
             "onboard-user",
             "workflows",
-            "one new user's traits, matches, place in the search and feed",
+            "what a new user needs: traits, matches, place in the search and feed",
             OnboardUserOptions,
         ),
         JobEntry(
