@@ -18,16 +18,22 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from sitejobs.errors import DatabaseFailure, Transient
+from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import Database, connect, translated_errors
 from sitejobs.postgres.shared_session import schemas_of
 from sitejobs.schema.roles import role_script
+from sitejobs.workflows.graph import STEPS
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
+from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.population import generate, load
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
+from tests.promises.described import NOW, UPLOADS, described
+from tests.promises.site import UPLOADED, PromiseSite
 from tests.skips import Lacking, program
 
 ODD = {
@@ -58,6 +64,9 @@ query_wait_timeout = 1
 logfile = {folder}/pgbouncer.log
 pidfile = {folder}/pgbouncer.pid
 """
+
+WITHOUT_ROWS = {"match-model", "match-quality", "feed-presort-cleanup"}
+"""Jobs that store nothing on a small, new site."""
 
 Pooler = Callable[..., AbstractContextManager[str]]
 
@@ -171,24 +180,6 @@ def test_nothing_outlives_a_transaction_of_a_shared_session(pooler: Pooler, data
         assert_as_altered(url)
 
 
-def test_a_whole_run_leaves_no_setting_on_the_sessions_that_it_shared(pooler: Pooler, database_url: str) -> None:
-    alter(database_url, {**ODD, "search_path": "nowhere"})
-    with pooler("transaction", size=3) as url:
-        env = environment(DATABASE_URL=url, DATABASE_SEARCH_PATH="public")
-        for command in (
-            ["population", "--users=60"],
-            ["match-scores", "--maxConcurrency=2"],
-            ["matches", "--userId=1"],
-        ):
-            done = sitejobs(*command, env=env)
-            assert done.returncode == 0, done.stdout + done.stderr
-        with ExitStack() as transactions:
-            for _ in range(3):  # each takes a session of its own
-                other = transactions.enter_context(psycopg.connect(url, prepare_threshold=None))
-                assert setting(other, "search_path") == "nowhere"
-                assert_altered(other)
-
-
 def assert_as_altered(url: str) -> None:
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
         assert_altered(other)
@@ -226,6 +217,75 @@ def test_the_sessions_of_a_role_that_we_print_need_no_setting(database_url: str)
 )
 def test_a_search_path_is_read_as_the_server_reads_it(search_path: str, schemas: list[str]) -> None:
     assert schemas_of(search_path) == schemas
+
+
+@pytest.mark.parametrize("search_path", ['site,"unfinished', "site,,public", "site,"])
+def test_what_is_no_search_path_is_refused_and_not_dropped(database_url: str, search_path: str) -> None:
+    with pytest.raises(InvalidInput, match="is no search path"):
+        connect(database_url, search_path=search_path)
+
+
+@pytest.mark.parametrize("ignored", ["options", "extra_float_digits"])
+def test_what_others_left_in_a_session_does_not_reach_us(pooler: Pooler, database_url: str, ignored: str) -> None:
+    alter(database_url, {"search_path": "site"})  # so that nothing seems to be left to set
+    with (
+        pooler("transaction", ignored, size=1) as url,
+        connect(url, search_path="site") as ours,
+        psycopg.connect(url, autocommit=True, prepare_threshold=None) as other,
+    ):
+        other.execute("SET search_path = elsewhere; SET array_nulls = off; SET bytea_output = escape")
+        assert setting(ours, "search_path") == "site"
+        assert_settled(ours)
+        assert setting(other, "search_path") == "elsewhere"
+
+
+def test_a_connection_without_a_pooler_sets_nothing_more(database_url: str) -> None:
+    alter(database_url, ODD)
+    with connect(database_url, search_path="site", statement_timeout_ms=70) as connection:
+        assert not connection.shared
+
+
+def test_a_pooler_of_single_statements_is_refused(pooler: Pooler) -> None:
+    with pooler("statement") as url:
+        with pytest.raises(DatabaseFailure, match="not allowed in statement pooling mode"), translated_errors():
+            connect(url)
+        told = sitejobs("check", env=environment(DATABASE_URL=url))
+    assert (told.returncode, "pool_mode=transaction or session" in told.stderr) == (1, True), told.stderr
+
+
+@pytest.mark.parametrize("ignored", ["options", "extra_float_digits"])
+def test_every_job_works_in_schemas_of_its_own_through_a_pooler(
+    pooler: Pooler, database_url: str, tmp_path: Path, ignored: str
+) -> None:
+    alter(database_url, {**ODD, "search_path": "nowhere"})
+    with connect(database_url, search_path="public") as owner:
+        owner.execute('CREATE SCHEMA "Site"; CREATE SCHEMA "sitejobs"')
+    with connect(database_url, search_path='"Site"') as owner:
+        apply_site_schema(owner)
+    with connect(database_url, search_path='sitejobs,"Site"') as owner:
+        apply(owner)
+        load(owner, generate(40, 5, NOW))
+        for upload in UPLOADS:
+            owner.execute(UPLOADED, [upload, "media/plain.jpg"])
+        with ParserHost() as parser, pooler("transaction", ignored, size=3) as url:
+            site = PromiseSite(f"{url} schema=Site pgbouncer=true connection_limit=1", owner, tmp_path, parser)
+            for job in STEPS:
+                site.run(described(job), NOW)
+            assert {job for job in STEPS if not site.rows(described(job))} <= WITHOUT_ROWS
+            with ExitStack() as transactions:
+                for _ in range(3):  # each takes a session of its own
+                    other = transactions.enter_context(psycopg.connect(url, prepare_threshold=None))
+                    assert setting(other, "search_path") == "nowhere"
+                    assert_altered(other)
+        assert owner.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_psql_is_not_given_settings_that_a_pooler_refuses(pooler: Pooler) -> None:
+    with pooler("transaction", "extra_float_digits") as url:
+        env = environment(DATABASE_URL=url, DATABASE_SEARCH_PATH="site")
+        told = sitejobs("db", "shell", "-At", "-c", "SELECT 6 * 7", env=env)
+    assert (told.returncode, told.stdout) == (0, "42\n"), told.stderr
+    assert "SET LOCAL search_path TO site" in told.stderr
 
 
 def test_sessions_that_share_one_of_the_servers_keep_their_time_zones(pooler: Pooler, database_url: str) -> None:

@@ -32,7 +32,7 @@ from tests.promises.described import LATER, NOW, UPLOADS, Described, described
 
 USERS = 40
 _EXECUTIONS = count(1)
-_UPLOADED = """
+UPLOADED = """
 INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey", "createdAt")
 VALUES (%s, 8, 'IMAGE', 'UPLOADED', %s, '2026-06-01 11:00')
 """
@@ -149,7 +149,7 @@ def first_site(server: Server, folder: Path, parser: ParserHost) -> Iterator[Pro
         with connect(url) as connection:
             load(connection, generate(USERS, 5, NOW))
             for upload in UPLOADS:
-                connection.execute(_UPLOADED, [upload, "media/plain.jpg"])
+                connection.execute(UPLOADED, [upload, "media/plain.jpg"])
             site = PromiseSite(url, connection, folder, parser)
             for job in STEPS:
                 site.run(described(job), NOW)

@@ -53,10 +53,11 @@ def shell(arguments: tuple[str, ...]) -> int:
     from sitejobs_local.database.target import open_target, prepare
 
     with open_target(os.environ) as target:
-        if target.embedded:
-            with target.connect() as connection:
+        with target.connect() as connection:
+            if target.embedded:
                 prepare(target, connection, ())
-        command, environment = psql_call(target, os.environ, arguments)
+            takes_settings = not connection.shared
+        command, environment = psql_call(target, os.environ, arguments, takes_settings=takes_settings)
         with _deaf_to_interrupts():
             return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - psql, as asked for
 
@@ -128,18 +129,25 @@ def reset(yes: bool) -> None:
 
 
 def psql_call(
-    target: "Target", environ: Mapping[str, str], arguments: Sequence[str]
+    target: "Target", environ: Mapping[str, str], arguments: Sequence[str], *, takes_settings: bool = True
 ) -> tuple[list[str], dict[str, str]]:
     """The command line and environment in which psql connects to the database.
 
-    The password goes into the environment: everybody on the machine can read an argument.
+    The password goes into the environment: everybody on the machine can read an argument. A pooler that takes no
+    settings would refuse psql with them.
     """
     from sitejobs_local.database.target import check_url, without_password
 
     found = dict(environ)
     if password := check_url(target.url).get("password"):
         found["PGPASSWORD"] = password
-    if target.search_path:
+    if target.search_path and not takes_settings:
+        click.echo(
+            "note: a pooler before the database takes no settings: psql looks for tables where the role does, unless"
+            f" you say BEGIN; SET LOCAL search_path TO {target.search_path};",
+            err=True,
+        )
+    elif target.search_path:
         escaped = target.search_path.replace("\\", "\\\\").replace(" ", "\\ ")
         found["PGOPTIONS"] = f"-c search_path={escaped}"
     return [_psql(), "-d", without_password(target.url), *arguments], found

@@ -12,6 +12,8 @@ from sitejobs.errors import InvalidInput, SitejobsError
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from sitejobs.postgres.shared_session import SessionConnection
+
 # A pattern in the message of PostgreSQL or libpq, and what to do about it.
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "wrong password, or no such user: mend it in DATABASE_URL"),
@@ -40,6 +42,10 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("could not translate host name", "the host's name is unknown: mend it in DATABASE_URL"),
     ("timeout", "no answer: a firewall or security group in between, or a wrong address?"),
     ("invalid port number", "the port must be a number from 1 to 65535"),
+    (
+        "statement pooling mode",
+        "its pooler must lend sessions for whole transactions: pool_mode=transaction or session",
+    ),
     ("too many clients", "it has no connection left: try again later or raise max_connections"),
     ("too many connections for", "it has no connection left for this user or database: try again later"),
     ("remaining connection slots", "it has no connection left: try again later or raise max_connections"),
@@ -76,7 +82,7 @@ class Target:
     embedded: bool
     search_path: str | None
 
-    def connect(self) -> "Connection":
+    def connect(self) -> "SessionConnection":
         """Open a connection; the caller closes it.
 
         Raises

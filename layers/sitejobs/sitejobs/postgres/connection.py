@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sitejobs.errors import DatabaseFailure, InvalidInput, NotMigrated, Transient
 from sitejobs.postgres.address import read_address
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
-from sitejobs.postgres.shared_session import SessionConnection
+from sitejobs.postgres.shared_session import SessionConnection, schemas_of
 
 # Failures after which a retry may succeed: lost or refused connections, restarts, too many clients, a server that is
 # read-only during a failover, and transactions that conflict.
@@ -72,17 +72,20 @@ _OF_ENVIRONMENT: Final = {
 
 _FIRST_TABLES: Final = re.compile('"(?:JobRun|MediaMetadata)"')
 """The bundle's tables that every function asks for first."""
+# The source "client" is the startup packet of this very connection. Any other may be that of a session which a pooler
+# lends, as it was left by somebody else or made by ALTER ROLE: the next transaction may get another one.
 _READ_OTHERS: Final[LiteralString] = """
-SELECT given."name" FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
-JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
-WHERE now."setting" <> given."value"
+SELECT given."name", now."setting"
+FROM unnest(%s::text[], %s::text[]) AS given ("name", "value")
+LEFT JOIN pg_catalog.pg_settings AS now ON lower(now."name") = lower(given."name")
+WHERE now."setting" IS DISTINCT FROM given."value" OR now."source" <> 'client'
 """
 _TAKES_NO_WRITES: Final[LiteralString] = (
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
 )
 
 
-def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> psycopg.Connection:
+def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> SessionConnection:
     """Open a connection that speaks UTC, UTF-8 and ISO dates, whatever the database's own settings are.
 
     If the URL names several hosts and not which one it wants, the one that accepts writes is used.
@@ -99,6 +102,7 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
     InvalidInput : the address cannot be taken, or the database's encoding is not UTF8.
     """
     address = read_address(url)
+    schemas_of(search_path or "")  # a session that shares others' would drop what is no path
     settings = _settings(search_path or address.search_path, statement_timeout_ms)
     try:
         connection = _connect(address.conninfo, settings)
@@ -162,10 +166,25 @@ def _check_encoding(connection: psycopg.Connection) -> None:
 
 
 def _share_unless_settled(connection: SessionConnection, settings: Mapping[str, str]) -> None:
-    """A pooler may refuse the options of the startup packet, or drop them: then they are set for each transaction."""
-    others = connection.execute(_READ_OTHERS, [list(settings), list(settings.values())]).fetchall()
-    if others:
-        connection.share({name: settings[name] for (name,) in others})
+    """Behind a pooler, which refuses the options of the startup packet or drops them, set them for each transaction.
+
+    Raises
+    ------
+    InvalidInput : they do not hold there, either.
+    """
+    wanted = {**settings, "client_encoding": ENCODING}
+    parameters = [list(wanted), list(wanted.values())]
+    if not connection.execute(_READ_OTHERS, parameters).fetchall():
+        return
+    connection.share(wanted)
+    now = connection.execute(_READ_OTHERS, parameters).fetchall()
+    lost = [name for name, value in now if value != wanted[name] and not _same_path(name, value, wanted[name])]
+    if lost:
+        raise InvalidInput(f"what lies before the database drops settings of a transaction: {', '.join(lost)}")
+
+
+def _same_path(name: str, one: str | None, other: str) -> bool:
+    return name == "search_path" and schemas_of(one or "") == schemas_of(other)
 
 
 class Database:

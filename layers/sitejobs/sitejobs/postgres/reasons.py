@@ -51,6 +51,7 @@ _CONFIGURATION: Final = (
     "invalid value for parameter",
     "no such database",  # PgBouncer
     "no such user",  # PgBouncer
+    "not allowed in statement pooling mode",  # PgBouncer
     "does not exist",
     *NO_OPTIONS_TAKEN,
 )

@@ -15,7 +15,9 @@ from psycopg.abc import Params, Query
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-_SCHEMA = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)')
+from sitejobs.errors import InvalidInput
+
+_SCHEMA = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]*))\s*(?:,|$)')
 """One name of a search path: quoted, or folded to lower case."""
 
 
@@ -48,8 +50,13 @@ class SessionConnection(psycopg.Connection[TupleRow]):
         self._local = set_local(settings)
 
     @property
+    def shared(self) -> bool:
+        """Whether the settings are set for each transaction."""
+        return self._local is not None
+
+    @property
     def needs_transaction(self) -> bool:
-        return self._local is not None and self.info.transaction_status == TransactionStatus.IDLE
+        return self.shared and self.info.transaction_status == TransactionStatus.IDLE
 
     @contextmanager
     def transaction(
@@ -83,6 +90,24 @@ def _set_local(name: str, value: str) -> sql.Composable:
 
 
 def schemas_of(search_path: str) -> list[str]:
-    """The names in a search path, as PostgreSQL reads them: `Site, "My Data"` are site and My Data."""
-    found = _SCHEMA.findall(search_path)
-    return [quoted.replace('""', '"') if quoted else plain.strip().lower() for quoted, plain in found]
+    """The names in a search path, as PostgreSQL reads them: `Site, "My Data"` are site and My Data.
+
+    Raises
+    ------
+    InvalidInput : it is no search path.
+    """
+    names, at = [], 0
+    while at < len(search_path):
+        found = _SCHEMA.match(search_path, at)
+        quoted, bare = found.groups() if found else (None, "")
+        name = bare.strip().lower() if quoted is None else quoted.replace('""', '"')
+        if found is None or not name:
+            raise InvalidInput(
+                f"{search_path!r} is no search path: it lists schemas, comma separated, and"
+                ' names with capitals or other characters in double quotes: site,"My Data"'
+            )
+        names.append(name)
+        at = found.end()
+    if search_path.rstrip().endswith(","):
+        raise InvalidInput(f"{search_path!r} is no search path: it ends with a comma")
+    return names
