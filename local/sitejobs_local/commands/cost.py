@@ -8,6 +8,7 @@ import click
 
 from sitejobs_local.commands.common import output
 from sitejobs_local.commands.values import JOB
+from sitejobs_local.tables import plain, print_plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,9 +106,12 @@ def _as_json(costs: _Costs) -> dict[str, object]:
 
 def _print(costs: _Costs) -> None:
     console = output()
-    console.print(_runs(f"a first full run, {costs.users:,} users", costs.full))
-    console.print(_runs(f"an incremental run as schedules start it, {costs.changed:g} % changed", costs.incremental))
-    console.print(_month(costs.scheduled, costs.watched))
+    for title, runs in (
+        (f"a first full run, {costs.users:,} users", costs.full),
+        (f"an incremental run as schedules start it, {costs.changed:g} % changed", costs.incremental),
+    ):
+        print_plain(console, _runs(title, runs), spare="calls")
+    print_plain(console, _month(costs.scheduled, costs.watched))
     for each in costs.short:
         console.print(f"too small for match-scores: {each}", style="bold", markup=False, highlight=False)
     if costs.unknown:
@@ -116,7 +120,7 @@ def _print(costs: _Costs) -> None:
 
 
 def _runs(title: str, runs: "list[RunEstimate]") -> "Table":
-    table = _table(title, ("job", "pages", "state transitions", "calls", "GB-seconds", "$"))
+    table = plain(title, "job", "pages", "transitions", "calls", "GB-seconds", "$")
     for run in runs:
         figures = (run.pages, run.transitions, run.requests)
         table.add_row(run.job, *(f"{figure:,}" for figure in figures), _span(run.gb_seconds, 0), _span(run.dollars, 2))
@@ -126,7 +130,7 @@ def _runs(title: str, runs: "list[RunEstimate]") -> "Table":
 def _month(scheduled: "list[Scheduled]", watched: "Watching") -> "Table":
     from sitejobs_local.cost.ranges import Range
 
-    table = _table("a month of the schedules", ("job", "when", "runs", "$"))
+    table = plain("a month of the schedules", "job", "when", "runs", "$", texts=("when",))
     total = Range(watched.dollars, watched.dollars)
     for each in scheduled:
         table.add_row(each.job, each.when, f"{each.runs:,.0f}", _span(each.dollars, 2))
@@ -138,18 +142,10 @@ def _month(scheduled: "list[Scheduled]", watched: "Watching") -> "Table":
     return table
 
 
-def _table(title: str, names: tuple[str, ...]) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="")
-    for name in names:
-        table.add_column(name, justify="left" if name in ("job", "when") else "right")
-    return table
-
-
 def _span(value: "Range", digits: int) -> str:
-    low, high = f"{value.low:,.{digits}f}", f"{value.high:,.{digits}f}"
-    return low if low == high else f"{low} to {high}"
+    millions = not digits and value.high >= 1_000_000
+    low, high = (f"{it / 1e6:,.1f}" if millions else f"{it:,.{digits}f}" for it in (value.low, value.high))
+    return (low if low == high else f"{low} to {high}") + (" M" if millions else "")
 
 
 def _sources(listed: "Prices", rates: "Rates") -> str:

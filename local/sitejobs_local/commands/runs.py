@@ -9,6 +9,7 @@ import click
 from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared
 from sitejobs_local.commands.values import JOB_OR_WORKFLOW
+from sitejobs_local.tables import Row, print_rows
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -91,34 +92,36 @@ def _as_text(value: Any) -> str:
 
 
 def _print_recent(console: "Console", found: list[dict[str, Any]], following: int | None, job: str | None) -> None:
-    from rich.table import Table
-
     if not found:
         console.print(f"no runs of {job} yet" if job else "no runs yet", markup=False)
         return
-    table = Table()
-    for name in ("run", "job", "of", "trigger", "status", "started (UTC)", "took", "pages", "records", "rows", "why"):
-        figure = name in ("run", "took", "pages", "records", "rows")
-        table.add_column(name, justify="right" if figure else "left", overflow="fold")
-    for run in found:
-        table.add_row(
-            str(run["id"]),
-            run["job"],
-            run["scope"],
-            run["trigger"],
-            _status(run),
-            _moment(run["startedAt"]),
-            _duration(run["seconds"]),
-            _pages(run),
-            f"{run['processed']:,}",
-            f"{run['written']:,}",
-            _plain(_why(run)),
-        )
-    console.print(table)
+    names = ("run", "job", "status", "started UTC", "took", "records", "rows")
+    print_rows(console, names, map(_row, found), numbers=("run", "took", "records", "rows"))
     console.print("sitejobs runs <run> tells all of one run", style="dim", markup=False, highlight=False)
     if following is not None:
         of_job = f" --job={job}" if job else ""
         console.print(f"older ones: sitejobs runs{of_job} --before={following}", style="dim", markup=False)
+
+
+def _row(run: Mapping[str, Any]) -> Row:
+    cells = (
+        str(run["id"]),
+        run["job"],
+        _word(run["status"]),
+        _minute(run["startedAt"]),
+        _duration(run["seconds"]),
+        f"{run['processed']:,}",
+        f"{run['written']:,}",
+    )
+    return Row(cells, _notes(run), {2: _style(run["status"])})
+
+
+def _notes(run: Mapping[str, Any]) -> str:
+    """What is said beside the counts: for whom, by what, failed pages, and why."""
+    notes = [run["scope"]] if run["scope"] not in ("all", "unknown") else []
+    notes += [f"by {run['trigger']}"] if run["trigger"] in ("schedule", "api") else []
+    notes += [f"{run['failedPages']:,} of {run['pages']:,} pages failed"] if run["failedPages"] else []
+    return "; ".join(filter(None, [*notes, _why(run)]))
 
 
 def _print_one(console: "Console", run: Mapping[str, Any]) -> None:
@@ -178,7 +181,15 @@ def _failed_pages(run: Mapping[str, Any]) -> "Table":
 
 
 def _status(run: Mapping[str, Any]) -> str:
-    return f"[{_STYLES.get(run['status'], 'red')}]{run['status'].lower().replace('_', ' ')}[/]"
+    return f"[{_style(run['status'])}]{_word(run['status'])}[/]"
+
+
+def _style(status: str) -> str:
+    return _STYLES.get(status, "red")
+
+
+def _word(status: str) -> str:
+    return status.lower().replace("_", " ")
 
 
 def _why(run: Mapping[str, Any]) -> str:
@@ -201,6 +212,14 @@ def _moment(moment: Any) -> str:
     from datetime import UTC
 
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _minute(moment: Any) -> str:
+    """Month, day and minute; of what is a year old the date."""
+    from datetime import UTC, datetime, timedelta
+
+    old = datetime.now(UTC) - moment > timedelta(days=300)
+    return f"{moment.astimezone(UTC):{'%Y-%m-%d' if old else '%m-%d %H:%M'}}"
 
 
 def _duration(seconds: float) -> str:

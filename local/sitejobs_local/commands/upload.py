@@ -13,11 +13,13 @@ from sitejobs_local.commands.common import notes, output, prepared
 from sitejobs_local.commands.values import OneOf
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
+    from sitejobs_local.tables import Row
     from sitejobs_local.uploads import Uploaded
 
 JOB = "media-metadata"
+_COLOURS = {"READY": "green", "REJECTED": "yellow", "FAILED_PROCESSING": "red"}
 
 
 @click.command(short_help="files into the local media bucket: their verdicts")
@@ -67,7 +69,7 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
         for one in done:
             click.echo(json.dumps(_as_json(one)))
     else:
-        output().print(_table(done))
+        _print(output(), done)
     return 0 if all(one.verdict for one in done) else 1
 
 
@@ -87,27 +89,26 @@ def _as_json(one: "Uploaded") -> dict[str, object]:
     }
 
 
-def _table(done: "Sequence[Uploaded]") -> "Table":
-    from rich.markup import escape
-    from rich.table import Column, Table
+def _print(console: "Console", done: "Sequence[Uploaded]") -> None:
+    from sitejobs_local.tables import print_rows
 
+    names = ("media", "verdict", "format", "pixels", "seconds", "plays", "file")
+    print_rows(console, names, map(_row, done), numbers=("media", "seconds"))
+
+
+def _row(one: "Uploaded") -> "Row":
+    from sitejobs_local.tables import Row
     from sitejobs_local.uploads import shown
 
-    colours = {"READY": "green", "REJECTED": "yellow", "FAILED_PROCESSING": "red"}
-    table = Table("media", Column("file", overflow="fold"), box=None, pad_edge=False)
-    for name in ("verdict", "format", "pixels", "seconds", "plays"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("why")
-    for one in done:
-        verdict = one.verdict or ("no verdict yet" if one.problem is None else "not uploaded")
-        table.add_row(
-            "" if one.media_id is None else str(one.media_id),
-            escape(shown(one.file)),
-            f"[{colours.get(verdict, 'red')}]{verdict}[/]",
-            one.format or "",
-            f"{one.width} x {one.height}" if one.width else "",
-            "" if one.duration_ms is None else f"{one.duration_ms / 1000:,.1f}",
-            "" if one.playable is None else "yes" if one.playable else "no",
-            escape(one.problem or "; ".join(reason["detail"] for reason in one.reasons)),
-        )
-    return table
+    verdict = one.verdict or ("no verdict yet" if one.problem is None else "not uploaded")
+    cells = (
+        "" if one.media_id is None else str(one.media_id),
+        verdict,
+        one.format or "",
+        f"{one.width} x {one.height}" if one.width else "",
+        "" if one.duration_ms is None else f"{one.duration_ms / 1000:,.1f}",
+        "" if one.playable is None else "yes" if one.playable else "no",
+        shown(one.file),
+    )
+    why = one.problem or "; ".join(reason["detail"] for reason in one.reasons)
+    return Row(cells, why, {1: _COLOURS.get(verdict, "red")})

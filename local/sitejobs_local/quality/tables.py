@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sitejobs_local.quality import words
 from sitejobs_local.quality.words import CHANCE, NEW, OLD, Json, Report, number
+from sitejobs_local.tables import plain, print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,39 +24,29 @@ def show(console: "Console", report: Report) -> None:
         _say(console, f"  {reason}")
     for outcome, title in words.OUTCOMES.items():
         console.print()
-        console.print(_rankings(figures[outcome], title))
+        print_plain(console, _rankings(figures[outcome], title))
     console.print()
-    console.print(_chances(figures))
+    print_plain(console, _chances(figures))
     _say(console, words.judged(figures))
     console.print()
-    console.print(_reliability(figures))
+    print_plain(console, _reliability(figures))
     for outcome, title in words.OUTCOMES.items():
         if figures[outcome]["groups"]:
             console.print()
-            console.print(_groups(figures[outcome], title))
+            print_plain(console, _groups(figures[outcome], title))
     if figures["exposure"]:
         console.print()
-        console.print(_exposure(figures["exposure"]))
+        print_plain(console, _exposure(figures["exposure"]))
 
 
 def _say(console: "Console", text: str) -> None:
     console.print(text, markup=False, highlight=False)
 
 
-def _table(title: str, first: str, *others: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _rankings(outcome: Json, title: str) -> "Table":
     rankings, differences = outcome["rankings"], outcome["differences"]
     names = [name for name in words.RANKINGS if name in rankings]
-    table = _table(f"{title}: {words.share(outcome)}", "", *names, "v2 - v1 (95 %)")
+    table = plain(f"{title}: {words.share(outcome)}", "", *names, "v2 - v1 (95 %)")
     for key, name in words.FIGURES.items():
         gain = words.interval(differences[OLD].get(key))
         table.add_row(name, *(number(rankings[ranking][key][0]) for ranking in names), gain)
@@ -64,7 +55,7 @@ def _rankings(outcome: Json, title: str) -> "Table":
 
 def _chances(figures: Json) -> "Table":
     names = ("log-loss", "of one chance", "Brier", "of one chance", "calibration error")
-    table = _table("chances of v2, beside one chance for all", "", *names)
+    table = plain("chances of v2, beside one chance for all", "", *names)
     for outcome, title in words.OUTCOMES.items():
         found = figures[outcome]["calibration"]
         keys = ("logLoss", "constantLogLoss", "brier", "constantBrier", "error")
@@ -74,7 +65,7 @@ def _chances(figures: Json) -> "Table":
 
 def _reliability(figures: Json) -> "Table":
     columns = [f"{title}: {name}" for title in words.OUTCOMES.values() for name in ("asked", "true")]
-    table = _table("what came true of each tenth of chances", "chance", *columns)
+    table = plain("what came true of each tenth of chances", "chance", *columns)
     rows: dict[str, dict[str, tuple[str, str]]] = {}
     for outcome in words.OUTCOMES:
         for tenth, count, _, rate in figures[outcome]["calibration"]["reliability"]:
@@ -86,7 +77,7 @@ def _reliability(figures: Json) -> "Table":
 
 def _groups(outcome: Json, title: str) -> "Table":
     rankings = [name for name in words.RANKINGS if name in outcome["rankings"] and name != CHANCE]
-    table = _table(f"{title} by group of the viewer: AUC", "group", "viewers", *rankings, "v2 - v1 (95 % of all)")
+    table = plain(f"{title} by group of the viewer: AUC", "group", "viewers", *rankings, "v2 - v1 (95 % of all)")
     for group in outcome["groups"]:
         found = [number(group["rankings"].get(name, [None])[0]) for name in rankings]
         gain = words.interval(group["difference"])
@@ -95,7 +86,7 @@ def _groups(outcome: Json, title: str) -> "Table":
 
 
 def _exposure(exposure: Json) -> "Table":
-    table = _table("who is shown among the first twenty", "", *(name for name in (NEW, OLD) if name in exposure))
+    table = plain("who is shown among the first twenty", "", *(name for name in (NEW, OLD) if name in exposure))
     for key, name in words.SPREADS.items():
         shown = number if key == "gini" else words.percent
         table.add_row(name, *(shown(exposure[ranking][key]) for ranking in (NEW, OLD) if ranking in exposure))

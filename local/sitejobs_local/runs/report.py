@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitejobs.catalog import JOBS
 from sitejobs_local.runs.runner import EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED, EXIT_SUCCEEDED, Outcome
+from sitejobs_local.tables import plain, print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +49,7 @@ def print_workflow(console: "Console", outcome: Outcome, seconds: float) -> None
     if "jobs" in summary:
         head = f"{summary['job']}: run {summary['runId']}, {str(summary['status']).lower()}, {seconds:,.1f} s"
         console.print(head, markup=False, highlight=False)
-        console.print(_jobs(summary["jobs"]))
+        print_plain(console, _jobs(summary["jobs"]))
     if summary.get("message"):
         console.print(str(summary["message"]), markup=False)
     if outcome.exit_status != EXIT_SUCCEEDED:
@@ -57,17 +58,10 @@ def print_workflow(console: "Console", outcome: Outcome, seconds: float) -> None
 
 
 def _jobs(jobs: Mapping[str, Mapping[str, Any]]) -> "Table":
-    from rich.table import Table
-
-    table = Table()
-    for name in ("job", "status"):
-        table.add_column(name, no_wrap=True)
-    for name in ("processed", "written", "skipped", "failed"):
-        table.add_column(name, justify="right")
+    counters = ("processed", "written", "skipped", "failed")
+    table = plain("", "job", "status", *counters, texts=("status",))
     for job, state in jobs.items():
-        counts = (
-            f"{int(state[key]):,}" if key in state else "" for key in ("processed", "written", "skipped", "failed")
-        )
+        counts = (f"{int(state[key]):,}" if key in state else "" for key in counters)
         table.add_row(job, str(state["status"]).lower().replace("_", " "), *counts)
     return table
 
