@@ -136,7 +136,7 @@ def owner_of(connection: "Connection", given: int | None) -> int:
     if given is not None:
         row = connection.execute(_IS_USER, {"id": given}).fetchone()
         if row is None or not row[0]:
-            raise InvalidInput(f"--userId must be the id of a user: there is no {given}")
+            raise InvalidInput(f"there is no user {given}")
         return given
     row = connection.execute(_FIRST_USER).fetchone()
     if row is None:

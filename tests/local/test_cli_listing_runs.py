@@ -122,10 +122,16 @@ def test_the_list_shows_each_run_in_a_line(database: Connection, site_url: str) 
     shown = sitejobs("runs", env=environment(DATABASE_URL=site_url, COLUMNS="250"))
     assert shown.returncode == 0, shown.stderr
     [failed] = [line for line in shown.stdout.splitlines() if "PagesFailed" in line]
-    for part in ("match-scores", "all", "schedule", "failed", "4, 3 failed", "9", "7", "3 of 4 pages failed"):
+    for part in ("match-scores", "by schedule", "failed", "9", "7", "3 of 4 pages failed"):
         assert part in failed
     [succeeded] = [line for line in shown.stdout.splitlines() if "succeeded" in line]
     assert "user:8" in succeeded
+    narrow = sitejobs("runs", env=environment(DATABASE_URL=site_url, COLUMNS="80")).stdout.splitlines()
+    assert [line.split()[:3] for line in narrow if line.startswith(("  1", "  2"))] == [
+        ["2", "match-scores", "succeeded"],
+        ["1", "match-scores", "failed"],
+    ]
+    assert max(map(len, narrow)) <= 80
     assert shown.stdout.index("succeeded") < shown.stdout.index("PagesFailed")
     assert (
         "older ones: sitejobs runs --before=2"

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
 from sitejobs.schema.roles import role_script
 from sitejobs_local.database import migrations
@@ -104,11 +105,31 @@ def test_a_value_may_be_joined_or_apart(env: dict[str, str], url: str, arguments
     assert last_run(url)["options"]["userId"] == 1
 
 
-def test_a_user_who_does_not_exist_makes_a_run_that_writes_nothing_and_says_so(env: dict[str, str], url: str) -> None:
-    result = sitejobs("match-scores", "--userId=999999", env=env)
-    assert result.returncode == 0
-    assert "user 999999 does not exist" in result.stdout
-    assert last_run(url)["written"] == 0
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["match-scores", "--userId=999999"], "user 999999"),
+        (["searchable-user", "--userId=999999", "--json"], "user 999999"),
+        (["content-features", "--postId=999999"], "post 999999"),
+        (["media-metadata", "--mediaId=999999", "--json"], "media 999999"),
+        (["matches", "--userId=999999"], "user 999999"),
+        (["matches", "--userId=1", "--candidate=999999", "--json"], "user 999999"),
+        (["feed", "--userId=999999"], "user 999999"),
+        (["explain", "--userId=999999"], "user 999999"),
+        (["upload", "pyproject.toml", "--userId=999999"], "user 999999"),
+        (["runs", "999999"], "run 999999"),
+    ],
+)
+def test_what_does_not_exist_is_told_in_a_sentence_by_every_command(
+    env: dict[str, str], url: str, arguments: list[str], what: str
+) -> None:
+    result = sitejobs(*arguments, env=env)
+    assert result.returncode == 2
+    assert re.match(f"sitejobs: there is no {what}\\b", result.stderr.splitlines()[-1])
+    if arguments[0] in JOBS and "--json" in arguments:
+        assert json.loads(result.stdout)["written"] == 0
+    else:
+        assert result.stdout == ""
 
 
 def test_variables_of_the_functions_reach_them(env: dict[str, str], url: str) -> None:
@@ -150,9 +171,6 @@ def test_matches_explains_one_pair_whether_it_is_a_match_or_not(env: dict[str, s
     assert abs(float(told[1]) - score) < 0.001
     assert "user 1 wants: gender" in shown.stdout
     assert f"user {candidate} wants: gender" in shown.stdout
-    none = sitejobs("matches", "--userId=1", "--candidate=424242", env=env)
-    assert none.returncode == 0
-    assert "no match: user 424242 does not exist, or is deleted" in none.stdout
 
 
 def test_a_name_cannot_command_the_terminal(env: dict[str, str], url: str) -> None:
@@ -187,7 +205,10 @@ def test_matches_shows_who_has_no_birthdate_that_can_be_without_an_age(
 
 
 def test_matches_of_a_user_without_scores_names_the_command(env: dict[str, str], url: str) -> None:
-    result = sitejobs("matches", "--userId=424242", env=env)
+    with connect(url) as connection:
+        connection.execute('INSERT INTO "User" ("id") VALUES (424242) ON CONFLICT DO NOTHING')
+        result = sitejobs("matches", "--userId=424242", env=env)
+        connection.execute('DELETE FROM "User" WHERE "id" = 424242')
     assert "`sitejobs match-scores --userId=424242` computes them" in result.stdout
 
 

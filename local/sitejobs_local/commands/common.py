@@ -1,9 +1,13 @@
 """What several commands share."""
 
+import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -26,7 +30,19 @@ def notes() -> "Console":
     """Progress and remarks: stderr, so that stdout can be handed on."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    # Colours may be asked for in a log (FORCE_COLOR); what moves the cursor would spoil it.
+    return Console(stderr=True, force_interactive=None if sys.stderr.isatty() else False)
+
+
+def print_json(found: Any) -> None:
+    """The one JSON document of a command: stdout has nothing else. Times are ISO 8601 in UTC."""
+    click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False, default=_time))
+
+
+def _time(value: Any) -> str:
+    from datetime import UTC
+
+    return str(value.astimezone(UTC).isoformat())
 
 
 @contextmanager

@@ -16,7 +16,7 @@ JOB = "match-scores"
 """Whose tables must be there; what of the others is not there yet is told as not computed."""
 
 
-@click.command(short_help="what the jobs know of one user: search, traits, matches, feed, and when each was computed")
+@click.command(short_help="what the jobs know of one user")
 @click.option("--userId", "user_id", metavar="<n>", type=click.IntRange(MIN_ID, MAX_ID), required=True, help="who")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
 def explain(user_id: int, as_json: bool) -> None:

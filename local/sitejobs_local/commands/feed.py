@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.errors import InvalidInput
-from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.common import output, prepared, print_json
+from sitejobs_local.commands.existing import require_user
 from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
@@ -34,24 +35,32 @@ Card = dict[str, Any]
 @click.option(
     "--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="write a page instead of cards"
 )
-def feed(user_id: int, html: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
+def feed(user_id: int, html: Path | None, as_json: bool) -> None:
     """Show the first segment of a user's feed as it was stored."""
     with prepared(JOB) as (_, connection):
+        require_user(connection, user_id)
         row = connection.execute(_FIRST, [user_id]).fetchone()
         if row is None:
             raise InvalidInput(_why_none(connection, user_id))
     cards, computed, expires = row
     note = f"{len(cards)} cards of {computed:%Y-%m-%d %H:%M} UTC, until {expires:%H:%M}"
-    if html is None:
+    if as_json:
+        print_json({"userId": user_id, "computedAt": computed, "expiresAt": expires, "cards": cards})
+    elif html is None:
         show(output(), user_id, cards, note)
-        return
+    if html is not None:
+        _write(html, user_id, cards, note, silent=as_json)
+
+
+def _write(html: Path, user_id: int, cards: Sequence[Card], note: str, *, silent: bool) -> None:
     from sitejobs_local.feed_page import page
 
     try:
         html.write_text(page(user_id, cards, note), encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"--html: {html} cannot be written: {error.strerror}") from None
-    click.echo(f"{html}: {note}")
+    click.echo(f"{html}: {note}", err=silent)
 
 
 def show(console: "Console", user_id: int, cards: Sequence[Card], note: str) -> None:

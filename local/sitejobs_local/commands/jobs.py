@@ -15,6 +15,7 @@ from sitejobs.jobs.entry import JobEntry
 from sitejobs.options import MAX_ID, JobOptions, PagedOptions, describe_field, limits, parse_options
 from sitejobs_local.commands import media
 from sitejobs_local.commands.common import note_if_empty, notes, output, prepared
+from sitejobs_local.commands.existing import missing
 from sitejobs_local.commands.listing import JobCommand
 from sitejobs_local.commands.meant import meant, question
 from sitejobs_local.commands.values import complete_names, jobs_and_groups
@@ -147,10 +148,13 @@ def run_and_show(
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
             click.echo(json.dumps(summary))
         raise
+    absent = missing(outcome.summary)
     if as_json:
         click.echo(json.dumps(dict(outcome.summary)))
-    else:
+    elif absent is None:
         show(output(), outcome, time.monotonic() - started)
+    if absent is not None:
+        raise InvalidInput(absent)
     return outcome.exit_status
 
 

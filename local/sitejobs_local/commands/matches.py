@@ -6,7 +6,8 @@ import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.common import output, prepared, print_json
+from sitejobs_local.commands.existing import require_user
 from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ LEFT JOIN LATERAL (
 WHERE m."userId" = %(user_id)s ORDER BY m."rank" LIMIT %(limit)s
 """
 _VIEWER = """
-SELECT to_char("scoredAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), "skipped" FROM "MatchScoreViewer"
+SELECT to_char("scoredAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), "skipped" FROM "MatchScoreViewer"
 WHERE "userId" = %s
 """
 _DISTRIBUTION = """
@@ -59,13 +60,20 @@ ORDER BY count(*) DESC, sum(s."score") FILTER (WHERE s."rank" <= m."tierA") DESC
 )
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
 @click.option("--summary", is_flag=True, help="the distribution of all scores, by tier")
-def matches(user_id: int | None, candidate: int | None, limit: int, summary: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
+def matches(user_id: int | None, candidate: int | None, limit: int, summary: bool, as_json: bool) -> None:
     """Show a user's best matches with the reasons, one pair, or how all scores are distributed."""
     if candidate is not None and user_id in (None, candidate):
         raise InvalidInput("say whose match: --userId=<n>, with another user than --candidate")
     if user_id is None and not summary:
         raise InvalidInput("say whose matches: --userId=<n>, or --summary for the distribution of all scores")
     with prepared(JOB) as (_, connection):
+        for asked in (user_id, candidate):
+            if asked is not None:
+                require_user(connection, asked)
+        if as_json:
+            print_json(_found(connection, user_id, candidate, limit, summary))
+            return
         if user_id is not None and candidate is not None:
             from sitejobs_local.commands.pair import show_pair
 
@@ -74,6 +82,19 @@ def matches(user_id: int | None, candidate: int | None, limit: int, summary: boo
             show_best(output(), connection, user_id, limit)
         if summary:
             show_distribution(output(), connection)
+
+
+def _found(
+    connection: "Connection", user_id: int | None, candidate: int | None, limit: int, summary: bool
+) -> dict[str, Any]:
+    from sitejobs_local.commands import matches_json
+
+    found: dict[str, Any] = {}
+    if user_id is not None and candidate is not None:
+        found = matches_json.of_pair(connection, user_id, candidate)
+    elif user_id is not None:
+        found = matches_json.of_user(connection, user_id, limit)
+    return {**found, "distribution": matches_json.of_all(connection)} if summary else found
 
 
 def showpiece(connection: "Connection") -> int | None:
@@ -116,15 +137,31 @@ def show_best(console: "Console", connection: "Connection", user_id: int, limit:
     console.print(table)
 
 
+def distribution(connection: "Connection") -> list[tuple[str, int, int]]:
+    """Tier, twentieth and count of stored scores, highest first."""
+    return connection.execute(_DISTRIBUTION, {"bucket": BUCKET, "last": round(1 / BUCKET) - 1}).fetchall()
+
+
+def counted(connection: "Connection") -> tuple[int, int]:
+    """How many users have matches, and how many matches are stored."""
+    viewers = connection.execute(_VIEWERS).fetchone()
+    assert viewers is not None  # an aggregate is always one row
+    return int(viewers[0]), int(viewers[1])
+
+
+def computed(connection: "Connection", user_id: int) -> tuple[str, str | None] | None:
+    """When match-scores came to a user (in UTC), and why the user has no matches; None if it has not yet."""
+    return connection.execute(_VIEWER, [user_id]).fetchone()
+
+
 def show_distribution(console: "Console", connection: "Connection") -> None:
     """Print how many stored scores lie in each twentieth, by tier."""
-    rows = connection.execute(_DISTRIBUTION, {"bucket": BUCKET, "last": round(1 / BUCKET) - 1}).fetchall()
+    rows = distribution(connection)
     if not rows:
         console.print(f"no scores are stored yet: `sitejobs {JOB}` computes them", markup=False)
         return
-    viewers = connection.execute(_VIEWERS).fetchone()
-    assert viewers is not None  # an aggregate is always one row
-    console.print(f"{int(viewers[1]):,} scores of {int(viewers[0]):,} users", highlight=False)
+    users, scores = counted(connection)
+    console.print(f"{scores:,} scores of {users:,} users", highlight=False)
     for tier in sorted({row[0] for row in rows}):
         console.print(_histogram(tier, [(bucket, count) for of, bucket, count in rows if of == tier]))
 
@@ -146,11 +183,12 @@ def _histogram(tier: str, rows: list[tuple[int, int]]) -> "Table":
 
 
 def _why_none(connection: "Connection", user_id: int) -> str:
-    viewer = connection.execute(_VIEWER, [user_id]).fetchone()
+    viewer = computed(connection, user_id)
     if viewer is None:
         return f"user {user_id} has no scores: `sitejobs {JOB} --userId={user_id}` computes them"
     scored_at, skipped = viewer
-    return f"user {user_id} has no matches, as of {scored_at} UTC: {skipped or 'no candidates'}"
+    at = scored_at[:16].replace("T", " ")
+    return f"user {user_id} has no matches, as of {at} UTC: {skipped or 'no candidates'}"
 
 
 def _who(row: dict[str, Any]) -> str:

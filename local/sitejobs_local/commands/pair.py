@@ -29,10 +29,15 @@ _PARTS = {
 
 def show_pair(console: "Console", connection: "Connection", viewer: int, candidate: int) -> None:
     """Print all parts of the pair's score, or why it is no match."""
-    parameters = run_parameters(connection, tuned(os.environ), MatchScoresOptions().top_k)
-    found = explain(connection, viewer, candidate, datetime.now(UTC), parameters)
+    found, parameters = explained(connection, viewer, candidate)
     for line in lines_of(found, viewer, candidate, parameters):
         console.print(line, markup=False, highlight=False)
+
+
+def explained(connection: "Connection", viewer: int, candidate: int) -> tuple[Explained, Parameters]:
+    """The pair as of now, and the parameters by which it is judged."""
+    parameters = run_parameters(connection, tuned(os.environ), MatchScoresOptions().top_k)
+    return explain(connection, viewer, candidate, datetime.now(UTC), parameters), parameters
 
 
 def lines_of(found: Explained, viewer: int, candidate: int, parameters: Parameters) -> Iterator[str]:

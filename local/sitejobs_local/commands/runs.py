@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sitejobs.errors import InvalidInput
-from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.common import output, prepared, print_json
 from sitejobs_local.commands.values import JOB_OR_WORKFLOW
 from sitejobs_local.tables import Row, print_rows
 
@@ -49,7 +49,7 @@ def runs(run_id: int | None, job: str | None, limit: int, before: int | None, as
         else:
             shown = one(connection, run_id, limit)
     if as_json:
-        click.echo(json.dumps(shown, default=_as_text))
+        print_json(shown)
     elif run_id is None:
         _print_recent(output(), shown["runs"], shown["next"], job)
     else:
@@ -84,13 +84,6 @@ def _rows(connection: "Connection", query: str, values: Mapping[str, Any]) -> li
         return cursor.execute(query.encode(), values).fetchall()
 
 
-def _as_text(value: Any) -> str:
-    """Encodes times, the only values of a row unknown to JSON, as ISO 8601 in UTC."""
-    from datetime import UTC
-
-    return str(value.astimezone(UTC).isoformat())
-
-
 def _print_recent(console: "Console", found: list[dict[str, Any]], following: int | None, job: str | None) -> None:
     if not found:
         console.print(f"no runs of {job} yet" if job else "no runs yet", markup=False)
@@ -120,7 +113,8 @@ def _notes(run: Mapping[str, Any]) -> str:
     """What is said beside the counts: for whom, by what, failed pages, and why."""
     notes = [run["scope"]] if run["scope"] not in ("all", "unknown") else []
     notes += [f"by {run['trigger']}"] if run["trigger"] in ("schedule", "api") else []
-    notes += [f"{run['failedPages']:,} of {run['pages']:,} pages failed"] if run["failedPages"] else []
+    if run["failedPages"] and not run["error"]:
+        notes.append(f"{run['failedPages']:,} of {run['pages']:,} pages failed")
     return "; ".join(filter(None, [*notes, _why(run)]))
 
 

@@ -9,7 +9,7 @@ import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.common import output, prepared, print_json
 from sitejobs_local.commands.meant import meant, question
 from sitejobs_local.terminal import harmless
 
@@ -35,8 +35,16 @@ SELECT (SELECT count(*) FROM "ProfileSearchIndex"), (SELECT count(*) FROM "Searc
 @click.option("--gender", metavar="<name>", help=f"only of this gender: {', '.join(GENDERS)}")
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=10, show_default=True, help="how many")
 @click.option("--after", metavar="<place>", help="whoever comes next: what a search of the same says at its end")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
 def search(
-    text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int, after: str | None
+    text: str,
+    near: str | None,
+    km: str | None,
+    age: str | None,
+    gender: str | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
 ) -> None:
     """Search the profiles of users who may be found, best hits first.
 
@@ -48,6 +56,10 @@ def search(
         from sitejobs.search.query import search as find
 
         hits = find(connection, wanted)
+        if as_json:
+            following = _written(hits[-1].place()) if len(hits) == limit else None
+            print_json({"found": [_as_json(hit) for hit in hits], "next": following})
+            return
         if hits:
             output().print(_table(hits, wanted))
             if len(hits) == limit:
@@ -60,6 +72,13 @@ def search(
             return
         indexed, searchable = connection.execute(_COUNTS).fetchall()[0]
     output().print(_why_none(indexed, searchable), markup=False, highlight=False)
+
+
+def _as_json(hit: "Hit") -> dict[str, Any]:
+    """A hit, without the marks around the words found."""
+    texts = {name: getattr(hit, name) for name in ("name", "location", "keywords", "bio")}
+    plain = {name: text and text.translate({2: None, 3: None}) for name, text in texts.items()}
+    return {"userId": hit.user_id, "age": hit.age, "km": hit.km, "rank": hit.rank, "allWords": hit.every, **plain}
 
 
 def _why_none(indexed: int, searchable: int) -> str:
