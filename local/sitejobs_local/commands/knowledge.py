@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from sitejobs.errors import InvalidInput
-from sitejobs_local.commands.matches import best, why
+from sitejobs_local.commands.matches import why
+from sitejobs_local.commands.stored_matches import best
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sitejobs_local.commands.matches import BUCKET, best, computed, counted, distribution
+from sitejobs_local.commands.stored_matches import BUCKET, best, computed, counted, distribution
 
 if TYPE_CHECKING:
     from psycopg import Connection
