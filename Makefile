@@ -40,6 +40,7 @@ build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; ne
 
 docs: dev ## renew the documentation's tables, diagram and picture, and the text of each SQL statement
 	@$(RUN) tools/docs.py
+	@$(RUN) tools/prisma.py
 	@$(RUN) tools/demo_picture.py
 	@$(RUN) -m tests.sql
 

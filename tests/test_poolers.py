@@ -26,14 +26,12 @@ from sitejobs.schema.roles import role_script
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
-from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
-from sitejobs_local.population import generate, load
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
-from tests.promises.described import NOW, UPLOADS, described
-from tests.promises.site import UPLOADED, PromiseSite
+from tests.promises.described import described
+from tests.promises.site import separate_site
 from tests.skips import Lacking, program
 
 ODD = {
@@ -258,26 +256,19 @@ def test_every_job_works_in_schemas_of_its_own_through_a_pooler(
     pooler: Pooler, database_url: str, tmp_path: Path, ignored: str
 ) -> None:
     alter(database_url, {**ODD, "search_path": "nowhere"})
-    with connect(database_url, search_path="public") as owner:
-        owner.execute('CREATE SCHEMA "Site"; CREATE SCHEMA "sitejobs"')
-    with connect(database_url, search_path='"Site"') as owner:
-        apply_site_schema(owner)
-    with connect(database_url, search_path='sitejobs,"Site"') as owner:
-        apply(owner)
-        load(owner, generate(40, 5, NOW))
-        for upload in UPLOADS:
-            owner.execute(UPLOADED, [upload, "media/plain.jpg"])
-        with ParserHost() as parser, pooler("transaction", ignored, size=3) as url:
-            site = PromiseSite(f"{url} schema=Site pgbouncer=true connection_limit=1", owner, tmp_path, parser)
-            for job in STEPS:
-                site.run(described(job), NOW)
-            assert {job for job in STEPS if not site.rows(described(job))} <= WITHOUT_ROWS
-            with ExitStack() as transactions:
-                for _ in range(3):  # each takes a session of its own
-                    other = transactions.enter_context(psycopg.connect(url, prepare_threshold=None))
-                    assert setting(other, "search_path") == "nowhere"
-                    assert_altered(other)
-        assert owner.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+    with (
+        ParserHost() as parser,
+        pooler("transaction", ignored, size=3) as url,
+        separate_site(database_url, tmp_path, parser, "Site", login=url) as site,
+    ):
+        assert {job for job in STEPS if not site.rows(described(job))} <= WITHOUT_ROWS
+        with ExitStack() as transactions:
+            for _ in range(3):  # each takes a session of its own
+                other = transactions.enter_context(psycopg.connect(url, prepare_threshold=None))
+                assert setting(other, "search_path") == "nowhere"
+                assert_altered(other)
+        tables = site.connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert tables == (0,)
 
 
 def test_psql_is_not_given_settings_that_a_pooler_refuses(pooler: Pooler) -> None:

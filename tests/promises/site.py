@@ -22,6 +22,7 @@ from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database, connect
 from sitejobs.workflows.graph import STEPS
+from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.databases import site_database, temporary_database
@@ -32,7 +33,7 @@ from tests.promises.described import LATER, NOW, UPLOADS, Described, described
 
 USERS = 40
 _EXECUTIONS = count(1)
-UPLOADED = """
+_UPLOADED = """
 INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey", "createdAt")
 VALUES (%s, 8, 'IMAGE', 'UPLOADED', %s, '2026-06-01 11:00')
 """
@@ -149,10 +150,31 @@ def first_site(server: Server, folder: Path, parser: ParserHost) -> Iterator[Pro
         with connect(url) as connection:
             load(connection, generate(USERS, 5, NOW))
             for upload in UPLOADS:
-                connection.execute(UPLOADED, [upload, "media/plain.jpg"])
+                connection.execute(_UPLOADED, [upload, "media/plain.jpg"])
             site = PromiseSite(url, connection, folder, parser)
             for job in STEPS:
                 site.run(described(job), NOW)
+        yield site
+
+
+@contextmanager
+def separate_site(
+    url: str, folder: Path, parser: ParserHost, schema: str, login: str | None = None
+) -> Iterator[PromiseSite]:
+    """A site in a schema, the bundle in another, and every job has run once: logged in by `login` if there is one."""
+    with connect(url, search_path="public") as owner:
+        owner.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"; CREATE SCHEMA "sitejobs"'.encode())
+    with connect(url, search_path=f'"{schema}"') as owner:
+        apply_site_schema(owner)
+    with connect(url, search_path=f'sitejobs,"{schema}"') as owner:
+        apply(owner)
+        load(owner, generate(USERS, 5, NOW))
+        for upload in UPLOADS:
+            owner.execute(_UPLOADED, [upload, "media/plain.jpg"])
+        address = make_conninfo("", **conninfo_to_dict(login or url))
+        site = PromiseSite(f"{address} schema={schema} pgbouncer=true", owner, folder, parser)
+        for job in STEPS:
+            site.run(described(job), NOW)
         yield site
 
 
