@@ -7,14 +7,17 @@ from typing import Any
 
 from psycopg import Connection
 
+from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.site import SITE_TABLES
+from sitejobs.workflows.graph import STEPS
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.databases import temporary_database
 from tests.local.command import environment, sitejobs
+from tests.local.every_job import JOBS_IN_ORDER, modes_of, run_job
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 USERS = 60
@@ -52,11 +55,21 @@ def spoil(connection: Connection) -> None:
             connection.execute(SPOIL.format(table=table, column=column).encode(), [odd, at])
 
 
-def run_all(url: str, home: Path, *options: str) -> dict[str, Any]:
-    done = sitejobs("all", "--json", *options, env=environment(DATABASE_URL=url, SITEJOBS_HOME=str(home)))
-    assert done.returncode == 0, done.stdout
-    summary: dict[str, Any] = json.loads(done.stdout)
-    return summary
+def run_all(url: str, home: Path) -> None:
+    """Check, then run all jobs by the command."""
+    env = environment(DATABASE_URL=url, SITEJOBS_HOME=str(home))
+    for command in (["check"], ["all", "--json"]):
+        done = sitejobs(*command, env=env)
+        assert done.returncode == 0, done.stdout
+
+
+def run_here(url: str, folder: Path, *, incremental: bool = False) -> None:
+    """Run the same jobs in this process."""
+    with ParserHost() as parser:
+        for job in JOBS_IN_ORDER:
+            if (step := STEPS.get(job.entry.name)) and step.part == "always":
+                options = {"incremental": True} if incremental and {"incremental": True} in modes_of(job) else {}
+                run_job(url, job, folder, parser, **options)
 
 
 def stored(url: str) -> dict[str, Rows]:
@@ -74,18 +87,16 @@ def stored(url: str) -> dict[str, Rows]:
 def test_every_job_stores_the_same_on_the_oldest_server_and_on_the_newest(
     old_server: Server, postgres_server: Server, tmp_path: Path
 ) -> None:
-    found = []
-    for server in (old_server, postgres_server):
-        with temporary_database(server) as url:
-            filled(url)
-            checked = sitejobs("check", env=environment(DATABASE_URL=url, SITEJOBS_HOME=str(tmp_path)))
-            assert checked.returncode == 0, checked.stdout
-            run_all(url, tmp_path)
-            found.append(stored(url))
-            if server is old_server:
-                run_all(url, tmp_path, "--incremental")
-                assert stored(url) == found[0]
-    old, new = found
+    with temporary_database(old_server) as url:
+        filled(url)
+        run_all(url, tmp_path)
+        old = stored(url)
+        run_here(url, tmp_path / "old", incremental=True)
+        assert stored(url) == old
+    with temporary_database(postgres_server) as url:
+        filled(url)
+        run_here(url, tmp_path / "new")
+        new = stored(url)
     assert {name for name, rows in old.items() if rows} == {name for name, rows in new.items() if rows}
     for name, rows in old.items():
         assert rows == new[name], name
