@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.authorities import joined_authorities
 from sitejobs.handlers.settings import Settings, database_url, read_settings, with_secret
+from sitejobs.postgres.address import read_address
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:site"
 IAM = {
@@ -103,6 +104,44 @@ def test_a_password_may_hold_anything() -> None:
     password = "p@ss:w/o?r#d %20&=\N{PILE OF POO}'\" \\"
     parts = from_secret(SECRET | {"password": password, "username": "a@b:c"})
     assert (parts["password"], parts["user"], parts["host"]) == (password, "a@b:c", "db.example.com")
+
+
+@pytest.mark.parametrize(
+    ("secret", "place"),
+    [
+        ({"host": "a.example:6432,b.example"}, ("a.example,b.example", "6432,")),
+        ({"host": "db.example:6432", "port": None}, ("db.example", "6432")),
+        ({"host": "fd00::1"}, ("fd00::1", "5433")),
+        ({"host": "[fd00::1]:6432"}, ("fd00::1", "6432")),
+    ],
+)
+def test_a_secret_may_name_several_hosts_and_their_ports(secret: dict[str, Any], place: tuple[str, str]) -> None:
+    parts = from_secret(SECRET | secret)
+    assert (parts["host"], parts["port"]) == place
+    assert parts["sslmode"] == "verify-full"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "postgresql://site:p%40w@db.example.com:5433/people?sslmode=disable&schema=Old&connection_limit=1",
+        json.dumps({"DATABASE_URL": "postgres://site:p@w@db.example.com:5433/people?schema=Old"}),
+    ],
+)
+def test_a_secret_may_be_an_address(secret: str) -> None:
+    address = read_address(database_url(read_settings({"DATABASE_SECRET_ARN": ARN}), lambda arn: secret, no_token))
+    parts = conninfo_to_dict(address.conninfo)
+    assert [parts[name] for name in ("user", "password", "host", "port", "dbname", "sslmode")] == [
+        *("site", "p@w", "db.example.com", "5433", "people", "verify-full")
+    ]
+    assert address.search_path == 'sitejobs,"Old"'
+
+
+def test_the_fields_of_a_secret_may_have_a_drivers_names() -> None:
+    parts = from_secret({"user": "site", "password": "pw", "hostname": "db", "database": "people", "port": "5433"})
+    assert [parts[name] for name in ("user", "password", "host", "port", "dbname")] == [
+        *("site", "pw", "db", "5433", "people")
+    ]
 
 
 RDS_MANAGED = {"username": "site", "password": "pw"}

@@ -2,17 +2,37 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal, NoReturn
 from urllib.parse import quote
 
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field
 
 from sitejobs.errors import InvalidInput
 from sitejobs.handlers.authorities import joined_authorities
+from sitejobs.postgres.address import read_address
+from sitejobs.postgres.address_forms import EXAMPLE, as_uri, hosts_of
+from sitejobs.postgres.parameters import plain
 from sitejobs.variables import Variables, read_environment
 
 ReadSecret = Callable[[str], str]
 """Returns the text of the secret with this ARN."""
+
+VERIFIED: Final = {"sslmode": "verify-full"}
+
+_OTHER_NAMES: Final = {
+    other: name
+    for name, others in (
+        ("username", ("user",)),
+        ("password", ("pass",)),
+        ("host", ("hostname",)),
+        ("port", ()),
+        ("dbname", ("database", "databasename")),
+        ("url", ("uri", "databaseurl", "connectionstring", "connectionuri")),
+    )
+    for other in (name, *others)
+}
+"""A secret's fields by RDS's names, and how else people name them; as names of parameters are compared."""
 
 SignToken = Callable[[str, int, str], str]
 """Returns a token for one login: host, port, user."""
@@ -97,13 +117,41 @@ def with_secret(settings: Settings, arn: str, read_secret: ReadSecret) -> Settin
 def _login(text: str) -> dict[str, Any]:
     """A secret in RDS's shape, with a port that is a number if it has one."""
     try:
-        secret: dict[str, Any] = json.loads(text)
+        secret = _fields(text.strip())
         str(secret["username"]), str(secret["password"]), int(secret.get("port") or 0)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(
-            "the database secret must be a JSON object with username, password, and optionally host, port and dbname"
+            "the database secret must be a JSON object with username, password, and optionally host, port and dbname,"
+            f" or an address with a password: {EXAMPLE}"
         ) from None
     return secret
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """What a secret says, by RDS's names; people also keep an address, or name the fields as their driver does."""
+    if "://" in text and not text.startswith("{"):
+        return _of_address(text)
+    given: dict[str, Any] = json.loads(text)
+    fields = {name: value for name, value in given.items() if name in _OTHER_NAMES.values()}
+    for name, value in given.items():
+        fields.setdefault(_OTHER_NAMES.get(plain(name), name), value)
+    return _of_address(str(fields["url"])) if "url" in fields and "password" not in fields else fields
+
+
+def _of_address(text: str) -> dict[str, Any]:
+    address = read_address(text, "the database secret")
+    parts = conninfo_to_dict(address.conninfo)
+    hosts, ports = str(parts.get("host") or "").split(","), str(parts.get("port") or "").split(",")
+    several = len(ports) > 1
+    found = {
+        "username": parts.get("user"),
+        "password": parts.get("password"),
+        "host": ",".join(map(":".join, zip(hosts, ports, strict=True))) if several else parts.get("host"),
+        "port": None if several else parts.get("port"),
+        "dbname": parts.get("dbname"),
+        "search_path": address.search_path,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
@@ -123,7 +171,9 @@ def _url_of_secret(settings: Settings, read_secret: ReadSecret) -> str:
         if not value
     ]:
         raise InvalidInput(f"set {', '.join(lacking)}: the database secret does not say it")
-    return _url(settings, user, password, str(host), port, str(name))
+    url = _url(settings, user, password, str(host), port, str(name))
+    path = secret.get("search_path")
+    return f"{url}&search_path={quote(str(path), safe='')}" if path else url
 
 
 def _url_with_token(settings: Settings, sign_token: SignToken) -> str:
@@ -141,7 +191,13 @@ def _url_with_token(settings: Settings, sign_token: SignToken) -> str:
 
 
 def _url(settings: Settings, user: str, password: str, host: str, port: int, name: str) -> str:
-    login = ":".join(quote(part, safe="") for part in (user, password))
-    place = f"{quote(host, safe='')}:{port}/{quote(name, safe='')}"
+    place = {"host": host, "port": ""}
+    if host.count(":") == 1 or set(host) & set("[],"):  # not an IPv6 address alone
+        place = dict(hosts_of(host, _refuse_host))
     authorities = settings.database_ca_file or joined_authorities()
-    return f"postgresql://{login}@{place}?sslmode=verify-full&sslrootcert={quote(authorities, safe='')}"
+    login = {"user": user, "password": password, "dbname": name}
+    return as_uri({**login, **place, "port": place["port"] or str(port), **VERIFIED, "sslrootcert": authorities})
+
+
+def _refuse_host(problem: str) -> NoReturn:
+    raise InvalidInput(f"the database's host {problem}")

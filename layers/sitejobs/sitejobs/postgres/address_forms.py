@@ -37,7 +37,7 @@ def pairs_of_uri(rest: str, refuse: Refuse) -> Pairs:
         refuse("still has the placeholder of its password: put the password in its place, without brackets")
     yield "user", _decoded(user, "user", refuse)
     yield "password", _decoded(password, "password", refuse)
-    yield from _hosts(place, refuse)
+    yield from hosts_of(place, refuse)
     yield "dbname", _decoded(name.rstrip("/"), "database's name", refuse)
     hosts = []
     for part in filter(None, query.split("&")):
@@ -67,7 +67,7 @@ def _split(rest: str, refuse: Refuse) -> tuple[str, str, str, str]:
     return login, place, name, query
 
 
-def _hosts(place: str, refuse: Refuse) -> Pairs:
+def hosts_of(place: str, refuse: Refuse) -> Pairs:
     """`h1:5432,h2:5433,[::1]`, as libpq's two lists."""
     hosts, ports = [], []
     for part in place.split(","):
@@ -86,7 +86,7 @@ def _hosts(place: str, refuse: Refuse) -> Pairs:
 
 def _hosts_of_query(hosts: list[str], refuse: Refuse) -> Pairs:
     """SQLAlchemy repeats `host=h1:5432`; a socket's folder stands as it is."""
-    found = dict(_hosts(",".join(hosts), refuse)) if not hosts[0].startswith("/") else {"host": hosts[-1], "port": ""}
+    found = dict(hosts_of(",".join(hosts), refuse)) if not hosts[0].startswith("/") else {"host": hosts[-1], "port": ""}
     yield "host", found["host"]
     if found["port"] or "," in found["host"]:
         yield "port", found["port"]
