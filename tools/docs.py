@@ -20,6 +20,7 @@ from sitejobs.handlers.tuning import MODELS
 from sitejobs.media.attributes import KINDS, Attributes
 from sitejobs.media.rules import Rules
 from sitejobs.options import MAX_ID, JobOptions, limits
+from sitejobs.schema.values import VALUES, Bounds, Shape, Words
 from sitejobs.schemas import describe
 from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs.workflows.catalog import WORKFLOWS
@@ -218,7 +219,36 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def words_table() -> str:
+    """A row a word that the jobs know, by column."""
+    rows = []
+    for (owner, column), words in VALUES.items():
+        if isinstance(words, Words):
+            names = [f"`{owner}.{column}`", *[""] * len(words.meanings)]
+            meanings = [
+                *((f"`{word}`", meaning) for word, meaning in words.meanings.items()),
+                ("any other", words.otherwise),
+            ]
+            rows += [(name, *meaning) for name, meaning in zip(names, meanings, strict=True)]
+    return table(("column", "word", "what jobs make of it"), rows)
+
+
+def shapes_table() -> str:
+    """A row a JSON column or a number with bounds."""
+    rows = []
+    for (owner, column), values in VALUES.items():
+        if isinstance(values, Shape):
+            rows.append((f"`{owner}.{column}`", values.text, f"`{values.example}`", values.otherwise))
+        elif isinstance(values, Bounds):
+            rows.append(
+                (f"`{owner}.{column}`", f"a number from {values.low:g} to {values.high:g}", "", values.otherwise)
+            )
+    return table(("column", "what it holds", "for example", "anything else"), rows)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("docs/site-tables.md", "words"): words_table,
+    ("docs/site-tables.md", "shapes"): shapes_table,
     **{("docs/jobs.md", f"{name} options"): partial(options_table, job.options) for name, job in JOBS.items()},
     **{
         ("docs/workflows.md", f"{name} options"): partial(options_table, workflow.options)

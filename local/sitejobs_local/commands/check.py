@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 @click.command(short_help="what the database lacks, and how to mend it")
 @click.option("--stack", metavar="<name>", help="as the functions of this stack on AWS see it, with buckets and queue")
+@click.option(
+    "--silence",
+    metavar="<kinds>",
+    default="",
+    envvar="CHECK_SILENCE",
+    help="leave out recommendations of these kinds (index, values, ...) or about these objects, comma separated",
+)
 @click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
-def check(stack: str | None, as_json: bool) -> int:
+def check(stack: str | None, silence: str, as_json: bool) -> int:
     """Compare the database with what the jobs need of it: tables or views, columns and their types, privileges of the
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
     report, label = _here() if stack is None else _there(stack)
+    report = report.without([name.strip() for name in silence.split(",") if name.strip()])
     if as_json:
         click.echo(json.dumps({"ok": report.ok, **asdict(report)}))
     else:
@@ -54,6 +62,8 @@ def _print(console: "Console", report: "Report", label: str) -> None:
     if report.server:  # it was reached
         place = f"PostgreSQL {report.server}, role {report.role}, schemas {', '.join(report.search_path)}"
         console.print(f"{label}: {place}")
+    if report.silenced:
+        console.print(f"silenced recommendations: {report.silenced}")
     if not report.findings:
         console.print(f"[green]nothing is missing[/] for {jobs}")
         return

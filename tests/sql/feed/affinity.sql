@@ -16,7 +16,7 @@ SELECT l."userId", p."id" AS "postId", p."userId" AS "creator",
 (SELECT CASE WHEN bool_or(m."type"::text = 'VIDEO') THEN 'videos'
              WHEN bool_or(m."type"::text = 'IMAGE') THEN 'photos' ELSE 'text' END
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "type",
        COALESCE(f."topics", '{}') AS "topics"
@@ -80,7 +80,7 @@ SELECT l."userId", p."id" AS "postId", p."userId" AS "creator",
 (SELECT CASE WHEN bool_or(m."type"::text = 'VIDEO') THEN 'videos'
              WHEN bool_or(m."type"::text = 'IMAGE') THEN 'photos' ELSE 'text' END
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "type",
        COALESCE(f."topics", '{}') AS "topics"

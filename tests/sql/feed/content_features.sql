@@ -38,7 +38,7 @@ WHERE f."fingerprint" IS DISTINCT FROM
 hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least(
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
 , 4), p."text"), 0)
 UNION ALL
@@ -109,13 +109,13 @@ DELETE FROM "PostFeatures" WHERE "postId" = ANY(%(gone)s);
 SELECT p."id", COALESCE(p."text", ''),
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media",
 hashtextextended(concat_ws('|', %(rules)s::int, %(maxTopics)s::int, least(
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"
  WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
 , 4), p."text"), 0)
  AS "fingerprint"

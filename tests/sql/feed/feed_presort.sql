@@ -12,7 +12,7 @@ WITH shared AS MATERIALIZED (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -23,12 +23,12 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
     -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
+        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
     AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
         ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
     ) AS oldest ON true
-    WHERE p."visibility" = 'PUBLIC' AND
+    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
     AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
      AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
@@ -113,7 +113,7 @@ SELECT m."other", CASE WHEN m."updatedAt" >= '0001-01-01' AND m."updatedAt" < '1
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -130,7 +130,7 @@ LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -260,7 +260,7 @@ WITH shared AS MATERIALIZED (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -271,12 +271,12 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
     -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
+        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
     AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
         ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
     ) AS oldest ON true
-    WHERE p."visibility" = 'PUBLIC' AND
+    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
     AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
      AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
@@ -361,7 +361,7 @@ SELECT m."other", CASE WHEN m."updatedAt" >= '0001-01-01' AND m."updatedAt" < '1
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -378,7 +378,7 @@ LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT

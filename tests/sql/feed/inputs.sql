@@ -3,7 +3,7 @@ SELECT k."userId", post.* FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS 
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -20,7 +20,7 @@ LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -50,7 +50,7 @@ SELECT post.*, hashtextextended(post::text, 0) FROM (
 SELECT p.*,
 (SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
  FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 )
  AS "media", f."topics", f."quality", t."popularity"  FROM (
     SELECT
@@ -61,12 +61,12 @@ p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "nam
     -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
     LEFT JOIN LATERAL (
         SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND o."visibility" = 'PUBLIC' AND
+        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
     AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
         ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
     ) AS oldest ON true
-    WHERE p."visibility" = 'PUBLIC' AND
+    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
     p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
     AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
      AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"

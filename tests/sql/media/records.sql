@@ -12,20 +12,20 @@ SELECT "id" FROM "Media" WHERE "storageKey" = %(key)s ORDER BY "id" LIMIT 100;
 -- _NEXT
 SELECT "createdAt"::text, "id" FROM "Media"
 WHERE
-"status" = 'UPLOADED' AND "type" IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
+"status" = 'UPLOADED' AND "type"::text IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
  AND ("createdAt", "id") > (%(at)s, %(id)s)
 ORDER BY "createdAt", "id" LIMIT %(limit)s;
 
 -- _BETWEEN
 SELECT "id" FROM "Media"
 WHERE
-"status" = 'UPLOADED' AND "type" IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
+"status" = 'UPLOADED' AND "type"::text IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
  AND ("createdAt", "id") > (%(at)s, %(id)s) AND ("createdAt", "id") <= (%(upto_at)s, %(upto_id)s)
 ORDER BY "createdAt", "id";
 
 -- _COUNT
 SELECT count(*) FROM "Media" WHERE
-"status" = 'UPLOADED' AND "type" IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
+"status" = 'UPLOADED' AND "type"::text IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
  AND ("createdAt", "id") > (%(at)s, %(id)s);
 
 -- _LOCK

@@ -94,8 +94,8 @@ WITH computed AS MATERIALIZED (
         WHEN p."lat" BETWEEN -1e300 AND 1e300 THEN p."lat"::float8 END END AS "lat",
            CASE WHEN place."valid" THEN CASE WHEN p."lng" BETWEEN -1e-300 AND 1e-300 THEN 0
         WHEN p."lng" BETWEEN -1e300 AND 1e300 THEN p."lng"::float8 END END AS "lng", place."valid" AS "hasLocation",
-           p."geoPrecision"::text AS "geoPrecision", CASE WHEN p."locationAccuracy" BETWEEN -1e-300 AND 1e-300 THEN 0
-        WHEN p."locationAccuracy" BETWEEN -1e300 AND 1e300 THEN p."locationAccuracy"::float8 END AS "locationAccuracy",
+           p."geoPrecision"::text AS "geoPrecision", CASE WHEN measured."accuracy" BETWEEN -1e-300 AND 1e-300 THEN 0
+        WHEN measured."accuracy" BETWEEN -1e300 AND 1e300 THEN measured."accuracy"::float8 END AS "locationAccuracy",
            p."gender"::text AS "gender", p."intent"::text AS "intent", years."age",
            CASE WHEN years."age" >= 18 THEN (years."age" - 18) / 5 END AS "ageBucket", born."birthdate",
            d."city", d."state", d."country", interests."n" AS "interestCount", traits."n" AS "traitCount",
@@ -121,6 +121,8 @@ WITH computed AS MATERIALIZED (
     ORDER BY q."userId", q."id" DESC
 ) AS p ON p."userId" = u."id"
     CROSS JOIN LATERAL (SELECT COALESCE(p."lat" BETWEEN -90 AND 90 AND p."lng" BETWEEN -180 AND 180, false) AS "valid" OFFSET 0) AS place
+    CROSS JOIN LATERAL (SELECT CASE WHEN p."locationAccuracy"::text ~ '^[+-]?\d+(\.\d*)?([eE][+-]?\d{1,3})?$' AND length(p."locationAccuracy"::text) <= 1000
+        THEN p."locationAccuracy"::text::numeric END AS "accuracy" OFFSET 0) AS measured
     CROSS JOIN LATERAL (SELECT CASE WHEN p."birthdate" >= '0001-01-01' AND p."birthdate" < %(today)s::date + 1
               THEN p."birthdate"::date END AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT date_part('year', age(%(today)s::date, born."birthdate"))::integer AS "age" OFFSET 0) AS years

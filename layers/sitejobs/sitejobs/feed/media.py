@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final, LiteralString
 
 SHOWN: Final[LiteralString] = """
-m."deletedAt" IS NULL AND m."status"::text NOT IN ('PENDING', 'REJECTED', 'FAILED_PROCESSING')
+m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
 """
-"""Condition on `"Media" m`: uploaded, not refused, not deleted."""
+"""Condition on `"Media" m`: uploaded, not refused, not deleted. A status of the site's own is not shown."""
 
 MEDIA_COUNT: Final[LiteralString] = f"""
 (SELECT count(DISTINCT m."id") FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId"

@@ -62,8 +62,8 @@ class Checker:
             except (ObjectChanged, ObjectGone):
                 # The record is read again, too: another check may have stored the new object's verdict meanwhile.
                 continue
-            except psycopg.DataError:
-                # A column of the site's Media table is too narrow for a value.
+            except (psycopg.DataError, psycopg.errors.CheckViolation):
+                # A column of the site's Media table is too narrow for a value, or a constraint forbids it.
                 summary.fail("not-stored")
                 return "not-stored"
         raise Transient("an object is overwritten again and again")

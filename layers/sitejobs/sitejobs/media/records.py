@@ -18,9 +18,10 @@ READY, REJECTED, FAILED = "READY", "REJECTED", "FAILED_PROCESSING"
 UPLOADED: Final = "UPLOADED"
 JUDGED: Final = (READY, REJECTED, FAILED)
 
-# Statuses and types are literals, not parameters: they fit enum and text columns, and the partial index is used.
+# The status is a literal, not a parameter: it fits enum and text columns, and the index is used. Types are compared as
+# texts: an enum need not have all of them.
 _UNCHECKED: Final[LiteralString] = """
-"status" = 'UPLOADED' AND "type" IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
+"status" = 'UPLOADED' AND "type"::text IN ('IMAGE', 'VIDEO', 'AUDIO') AND "deletedAt" IS NULL AND "storageKey" <> ''
 """
 _RECORD: Final[LiteralString] = """
 SELECT m."id", m."type"::text AS "type", m."status"::text AS "status", m."storageKey" AS "storage_key",

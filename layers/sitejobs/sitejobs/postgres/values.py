@@ -25,3 +25,10 @@ def number(column: LiteralString, low: LiteralString = "-1e300", high: LiteralSt
     """A number of any type as double precision; NULL for NaN, infinity, what no double holds, and out of bounds."""
     return f"""CASE WHEN {column} BETWEEN -1e-300 AND 1e-300 THEN 0
         WHEN {column} BETWEEN {low} AND {high} THEN {column}::float8 END"""
+
+
+def measure(column: LiteralString) -> LiteralString:
+    """A number, or a text or enum that is one, as numeric; NULL for words, NaN and infinity."""
+    text: LiteralString = f"{column}::text"
+    return rf"""CASE WHEN {text} ~ '^[+-]?\d+(\.\d*)?([eE][+-]?\d{{1,3}})?$' AND length({text}) <= 1000
+        THEN {text}::numeric END"""

@@ -1,56 +1,26 @@
 """The check: one report of everything that a database lacks of the contract, with the mend of each."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-from psycopg import Connection, errors
+from psycopg import Connection
 
 from sitejobs.jobs.row_security import Hiding, hiding
 from sitejobs.jobs.tables import tables_of as layer_tables_of
 from sitejobs.schema import mend
 from sitejobs.schema.bundle import BUNDLE_TABLES
+from sitejobs.schema.findings import Finding as Finding
+from sitejobs.schema.findings import Kind, ordered
+from sitejobs.schema.findings import Level as Level
+from sitejobs.schema.findings import Report as Report
 from sitejobs.schema.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect, reached
 from sitejobs.schema.kinds import converted, fits, is_odd_id, odd_ids, wanted
 from sitejobs.schema.model import Column, Index, Jobs, Table, identifier, needed, needing
+from sitejobs.schema.rows import Rows
 from sitejobs.schema.site import EXTENSIONS, SITE_TABLES
+from sitejobs.schema.values import VALUES, Words
 
 OLDEST_SERVER = 130_000
-
-REPEATS_MS = 20_000
-"""Limit in milliseconds of the search for repeated rows of a table, which reads the whole table."""
-
-Level = Literal["required", "recommended"]
-Kind = Literal["server", "table", "column", "type", "privilege", "rows", "index", "extension", "migration", "service"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that the database lacks. `mend` is SQL or a command to paste."""
-
-    level: Level
-    kind: Kind
-    object: str
-    problem: str
-    jobs: tuple[str, ...]
-    mend: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """The database that was checked and its findings, required ones first."""
-
-    server: str
-    database: str
-    role: str
-    search_path: tuple[str, ...]
-    jobs: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every job can run; recommendations do not count."""
-        return not any(finding.level == "required" for finding in self.findings)
 
 
 def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] = ()) -> Report:
@@ -60,7 +30,7 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
     """
     tables = tables_of(jobs)
     found = inspect(connection, [table.name for table in tables])
-    comparison = _Comparison(found, jobs, pending, _repeats_of(connection))
+    comparison = _Comparison(found, jobs, pending, Rows(connection))
     findings = [*comparison.findings(tables), *_hidden_rows(connection, jobs)]
     return Report(
         server=_version(found.server_version),
@@ -68,7 +38,7 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
         role=found.role,
         search_path=found.search_path,
         jobs=tuple(sorted(jobs)),
-        findings=tuple(sorted(findings, key=lambda finding: finding.level != "required")),
+        findings=ordered(findings),
     )
 
 
@@ -85,46 +55,18 @@ def tables_of(jobs: Collection[str]) -> list[Table]:
     return [table for table in (*SITE_TABLES, *BUNDLE_TABLES) if needed(table.jobs, jobs)]
 
 
-Repeats = Callable[[str, Sequence[str], bool], bool]
-"""(table, quoted; columns; undeleted rows only) -> whether several rows have the same values in these columns."""
-
-
-def _no_repeats(place: str, columns: Sequence[str], live: bool) -> bool:
-    return False
-
-
-def _repeats_of(connection: Connection) -> Repeats:
-    """Asks the database; False if the role may not read the columns or the search takes too long."""
-
-    def repeats(place: str, columns: Sequence[str], live: bool) -> bool:
-        conditions = [f"{identifier(name)} IS NOT NULL" for name in columns]
-        conditions += ['"deletedAt" IS NULL'] if live else []
-        rows = f"SELECT FROM {place} WHERE {' AND '.join(conditions)}"
-        statement = f"SELECT EXISTS ({rows} GROUP BY {mend.listed(columns)} HAVING count(*) > 1)"
-        try:
-            with connection.transaction():
-                connection.execute(f"SET LOCAL statement_timeout = {REPEATS_MS}")
-                row = connection.execute(statement.encode()).fetchone()
-        except (errors.InsufficientPrivilege, errors.QueryCanceled):
-            return False
-        return row is not None and bool(row[0])
-
-    return repeats
-
-
 class _Comparison:
     """The contract's tables held against what was found."""
 
-    def __init__(
-        self, found: Found, jobs: Collection[str], pending: Sequence[str], repeats: Repeats = _no_repeats
-    ) -> None:
+    def __init__(self, found: Found, jobs: Collection[str], pending: Sequence[str], rows: Rows | None = None) -> None:
         self._found = found
         self._jobs = jobs
         self._pending = pending
-        self._repeats = repeats
+        self._rows = rows or Rows(None)
 
     def findings(self, tables: Sequence[Table]) -> Iterator[Finding]:
         yield from self._server()
+        yield from self._schemas()
         yield from self._odd_ids(tables)
         for table in tables:
             it = self._found.tables.get(table.name)
@@ -134,6 +76,8 @@ class _Comparison:
                 yield from self._columns(table, it)
                 yield from self._privileges(table, it)
                 yield from self._indexes(table, it)
+                yield from self._writes(table, it)
+                yield from self._values(table, it)
         yield from self._migrations()
         yield from self._extensions()
 
@@ -142,6 +86,13 @@ class _Comparison:
             name = f"PostgreSQL {_version(self._found.server_version)}"
             problem = "the jobs are made for PostgreSQL 13 and later"
             yield self._finding("recommended", "server", name, problem, None, "-- upgrade the server")
+
+    def _schemas(self) -> Iterator[Finding]:
+        for schema in self._found.not_there:
+            if schema != "public":
+                problem = "is on the search path, and there is no such schema"
+                repair = mend.no_schema(schema, self._found.search_path)
+                yield self._finding("required", "schema", identifier(schema), problem, None, repair)
 
     def _missing_table(self, table: Table) -> Finding:
         role, path = self._found.role, self._found.search_path
@@ -182,6 +133,8 @@ class _Comparison:
         convert = converted(column, found)
         if convert is None or column.name in it.partitioned_by or (it.views and not table.owned):
             return mend.offer_view(column)
+        if not table.owned and not self._rows.convert(_place(table, it), column.name, convert, found.default):
+            return mend.offer_view_without(_place(table, it), column)
         change = mend.change_type(_place(table, it), column, convert, found.default)
         return mend.without_views(it.views, change) if it.views else change
 
@@ -206,6 +159,38 @@ class _Comparison:
         repair = mend.grant(privilege, _place(table, it), role)
         problem = f"{role} may not {privilege}"
         return self._finding("required", "privilege", identifier(table.name), problem, by, repair)
+
+    def _writes(self, table: Table, it: FoundTable) -> Iterator[Finding]:
+        """Views through which the jobs could not write, and enums that lack a word that they write."""
+        names = [name for name in table.updates_for(self._jobs) if name in it.columns]
+        fixed = [name for name in names if not it.columns[name].updatable]
+        if fixed and it.shows_tables:
+            problem = f"is a view of which {mend.listed(fixed)} cannot be updated, and media jobs write them"
+            repair = mend.instead_of_update(_place(table, it), names)
+            yield self._finding("required", "view", identifier(table.name), problem, table.updated_by, repair)
+        if names and it.shows_tables and not it.insertable:
+            problem = "is a view that nothing can be inserted into, as `sitejobs upload` does"
+            repair = mend.instead_of_insert(_place(table, it))
+            yield self._finding("recommended", "view", identifier(table.name), problem, table.updated_by, repair)
+        for column in table.columns_for(self._jobs):
+            words, found = VALUES.get((table.name, column.name)), it.columns.get(column.name)
+            if isinstance(words, Words) and found is not None and found.category == "E":
+                for word in words.needs:
+                    if word not in found.labels:
+                        name = f"{identifier(table.name)}.{identifier(column.name)}"
+                        repair = mend.add_label(found.base, word)
+                        by = table.jobs if column.jobs is None else column.jobs
+                        yield self._finding("required", "type", name, f"is an enum without {word}", by, repair)
+
+    def _values(self, table: Table, it: FoundTable) -> Iterator[Finding]:
+        for column in table.columns_for(self._jobs):
+            found, values = it.columns.get(column.name), VALUES.get((table.name, column.name))
+            if found is None or values is None or not fits(table, column, found) or "SELECT" not in found.privileges:
+                continue
+            by = table.jobs if column.jobs is None else column.jobs
+            name = f"{identifier(table.name)}.{identifier(column.name)}"
+            for problem, repair in self._rows.strange(_place(table, it), it, column.name, values):
+                yield self._finding("recommended", "values", name, problem, by, repair)
 
     def _indexes(self, table: Table, it: FoundTable) -> Iterator[Finding]:
         for index in table.indexes:
@@ -235,9 +220,9 @@ class _Comparison:
             if served:
                 return "", ""
             return f"there is no index on {columns} of all rows", mend.create_index(place, plain, at_once=at_once)
-        if not index.unique or table.owned or not self._repeats(place, index.columns, False):
+        if not index.unique or table.owned or not self._rows.repeat(place, index.columns, False):
             return problem, mend.create_index(place, index, at_once=at_once)
-        if index.live and "deletedAt" in it.columns and not self._repeats(place, index.columns, True):
+        if index.live and "deletedAt" in it.columns and not self._rows.repeat(place, index.columns, True):
             return problem, mend.create_index(place, index, at_once=at_once, live=True)
         problem += ", and rows repeat: each counts once"
         if not served:

@@ -1,5 +1,6 @@
 """The tables that jobs use as a database has them, read from PostgreSQL's catalog in a few queries."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,11 @@ SELECT wanted."name", c.oid, n.nspname, c.relkind::text,
        ARRAY(SELECT a.attname::text FROM pg_partitioned_table t JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE t.partrelid = c.oid AND a.attnum = ANY(t.partattrs::int2[])),
        ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-             WHERE has_table_privilege(c.oid, privilege))
+             WHERE has_table_privilege(c.oid, privilege)),
+       GREATEST(c.reltuples, 0)::bigint, pg_relation_is_updatable(c.oid, true) & 8 <> 0,
+       c.relkind <> 'v' OR EXISTS (
+           SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+           WHERE w.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid)
 FROM unnest(%(names)s::text[]) AS wanted ("name")
 JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -22,16 +27,24 @@ SELECT wanted."name" FROM unnest(%(names)s::text[]) AS wanted ("name")
 JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+# A trigger of 80 is an INSTEAD OF UPDATE; a rule of '2' is one on UPDATE.
 # A domain counts as its base type. Length and precision matter only where types are compared exactly.
 _COLUMNS = """
 SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL), b.typcategory::text,
        COALESCE(e.typcategory::text, ''),
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
        ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
-             WHERE has_column_privilege(a.attrelid, a.attnum, privilege))
+             WHERE has_column_privilege(a.attrelid, a.attnum, privilege)),
+       ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = COALESCE(e.oid, b.oid) ORDER BY enumsortorder),
+       pg_column_is_updatable(a.attrelid, a.attnum, false)
+           OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 80 = 80)
+           OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = a.attrelid AND w.ev_type = '2' AND w.is_instead)
 FROM pg_attribute a
-JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+JOIN pg_type b ON b.oid = (
+    WITH RECURSIVE base AS (
+        SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = a.atttypid
+        UNION ALL SELECT t.oid, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typbasetype
+    ) SELECT oid FROM base WHERE typbasetype = 0)
 LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = ANY(%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -70,7 +83,8 @@ ORDER BY n.nspname
 """
 _SESSION = """
 SELECT current_user::text, current_database()::text, current_schemas(false)::text[],
-       ARRAY(SELECT extname::text FROM pg_extension)
+       ARRAY(SELECT extname::text FROM pg_extension), current_setting('search_path'),
+       ARRAY(SELECT nspname::text FROM pg_namespace)
 """
 
 
@@ -79,7 +93,8 @@ class FoundColumn:
     """A column: its type as declared, the type below a domain, its default, and what the role may do with it.
 
     `category` and `element` are PostgreSQL's letters for the kind of the type, and of an array's elements: N numbers,
-    S texts, E enums, B boolean, D dates and times, A arrays.
+    S texts, E enums, B boolean, D dates and times, A arrays. `labels`: of an enum, or of the enum in an array.
+    `updatable`: as far as the table or view goes.
     """
 
     type: str
@@ -88,6 +103,8 @@ class FoundColumn:
     element: str
     default: str | None
     privileges: frozenset[str]
+    labels: tuple[str, ...] = ()
+    updatable: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,13 +122,18 @@ class FoundTable:
     """A table or view that the search path leads to.
 
     `kind` is PostgreSQL's letter: r(elation), p(artitioned), v(iew), m(aterialized view), f(oreign table).
-    `partitioned_by`: columns of the partition key. `views`: views over it, with their schemas, quoted.
+    `partitioned_by`: columns of the partition key. `views`: views over it, with their schemas, quoted. `rows`: how
+    many the planner thinks there are, 0 if it does not know. `insertable`: as far as a view goes.
+    `shows_tables`: False of a view of constants.
     """
 
     schema: str
     kind: str
     partitioned_by: tuple[str, ...]
     privileges: frozenset[str]
+    rows: int = 0
+    insertable: bool = True
+    shows_tables: bool = True
     columns: dict[str, FoundColumn] = field(default_factory=dict)
     indexes: list[FoundIndex] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
@@ -124,7 +146,7 @@ class FoundTable:
 
 @dataclass(frozen=True)
 class Found:
-    """The database as the current role sees it."""
+    """The database as the current role sees it. `not_there`: schemas that the search path names and nobody has made."""
 
     server_version: int
     role: str
@@ -133,6 +155,7 @@ class Found:
     extensions: frozenset[str]
     tables: dict[str, FoundTable]
     elsewhere: dict[str, list[str]]
+    not_there: tuple[str, ...] = ()
 
 
 def reached(connection: Connection, names: Sequence[str]) -> set[str]:
@@ -144,7 +167,7 @@ def inspect(connection: Connection, names: Sequence[str]) -> Found:
     """Read the tables and views of these names on the search path, and find equal names in other schemas."""
     session = connection.execute(_SESSION).fetchone()
     assert session is not None  # one row, always
-    role, database, search_path, extensions = session
+    role, database, search_path, extensions, asked, schemas = session
     tables, missing = _tables(connection, names)
     elsewhere: dict[str, list[str]] = defaultdict(list)
     for name, schema in connection.execute(_ELSEWHERE, {"names": missing}).fetchall():
@@ -154,21 +177,32 @@ def inspect(connection: Connection, names: Sequence[str]) -> Found:
         role=role,
         database=database,
         search_path=tuple(search_path),
+        not_there=tuple(name for name in named_schemas(asked) if name not in (*schemas, "$user", role)),
         extensions=frozenset(extensions),
         tables=tables,
         elsewhere=dict(elsewhere),
     )
 
 
+def named_schemas(search_path: str) -> list[str]:
+    """The schemas that a setting of search_path names."""
+    found = re.findall(r'"((?:[^"]|"")+)"|([^\s,"]+)', search_path)
+    return [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in found]
+
+
 def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, FoundTable], list[str]]:
     by_name: dict[str, FoundTable] = {}
     by_oid: dict[int, FoundTable] = {}
-    for name, oid, schema, kind, keys, privileges in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
-        by_name[name] = by_oid[oid] = FoundTable(schema, kind, tuple(keys), frozenset(privileges))
+    for name, oid, *described in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
+        schema, kind, keys, privileges, *about = described
+        table = FoundTable(schema, kind, tuple(keys), frozenset(privileges), *about)
+        by_name[name] = by_oid[oid] = table
     oids = {"oids": list(by_oid)}
     for oid, column, *described in connection.execute(_COLUMNS, oids).fetchall():
-        type_, base, category, element, default, privileges = described
-        by_oid[oid].columns[column] = FoundColumn(type_, base, category, element, default, frozenset(privileges))
+        type_, base, category, element, default, privileges, labels, updatable = described
+        by_oid[oid].columns[column] = FoundColumn(
+            type_, base, category, element, default, frozenset(privileges), tuple(labels), updatable
+        )
     for oid, unique, method, columns, live in connection.execute(_INDEXES, oids).fetchall():
         by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique, method, live))
     for oid, view in connection.execute(_VIEWS, oids).fetchall():

@@ -10,6 +10,10 @@ Convert = Callable[[str], str]
 """From an SQL expression of the found type to one of the wanted type."""
 
 
+SOUGHT = frozenset({("Media", "status")})
+"""Columns of words that jobs look for by an index, without a cast."""
+
+
 @dataclass(frozen=True)
 class OddId:
     """A column of ids that are no whole numbers: its quoted name, its type, the jobs that need it."""
@@ -25,7 +29,9 @@ def fits(table: Table, column: Column, found: FoundColumn) -> bool:
         return found.type == column.type
     if column.type == "names" and found.element in ("S", "E"):
         return True
-    return found.base in FAMILIES[column.type] or (column.type == "text" and found.category == "E")
+    if (table.name, column.name) in SOUGHT and found.category == "E" and found.type != found.base:
+        return False  # a domain over an enum is compared with no word, unless it is cast
+    return found.base in FAMILIES[column.type] or (column.type in ("text", "measure") and found.category == "E")
 
 
 def wanted(table: Table, column: Column) -> str:
@@ -36,6 +42,7 @@ def wanted(table: Table, column: Column) -> str:
         "text": "text or an enum",
         "date": "a date",
         "names": "jsonb or an array of texts",
+        "measure": "a number, text or an enum",
     }
     return column.type if table.owned else kinds.get(column.type, column.type)
 
@@ -72,6 +79,9 @@ def converted(column: Column, found: FoundColumn) -> Convert | None:
         return lambda value: f"(to_timestamp({value} / 1000.0) AT TIME ZONE 'UTC'){cast}"
     if type_ in ("timestamp", "date") and category == "D":
         return None if base.startswith("time ") else _cast(type_)
+    if type_ in ("timestamp", "date") and category == "S":
+        cast = "" if type_ == "timestamp" else "::date"
+        return lambda value: f"({_UTC.format(value)}){cast}"
     if type_ == "boolean" and category == "N":
         return lambda value: f"({value} <> 0)"
     if type_ == "double precision":
@@ -89,6 +99,13 @@ def _number(base: str, category: str) -> Convert | None:
     if category == "B":
         return lambda value: f"{value}::integer::double precision"
     return _cast("double precision") if category in ("S", "N") else None
+
+
+# A text with a zone is converted to UTC, one without is UTC: whatever the session's TimeZone is.
+_UTC = (
+    "CASE WHEN {0} ~* '\\d:\\d\\d.*([+-]\\d\\d(:?\\d\\d)?|z|utc|gmt)\\s*$'"
+    " THEN {0}::timestamptz AT TIME ZONE 'UTC' ELSE {0}::timestamp END"
+)
 
 
 def _cast(type_: str) -> Convert:

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 PAGE = "docs/site-tables.md"
 NUMBER_IDS = f"-- views of these names that give each id a number: {PAGE}"
+_PATTERNS = {
+    "bigint": r"^\s*[+-]?\d{1,18}\s*$",
+    "double precision": r"^\s*[+-]?\d{1,100}(\.\d{0,100})?\s*$",
+}
+"""Texts that surely are such numbers."""
+
 MIGRATE = "sitejobs db migrate"
 MIGRATE_AGAIN = "sitejobs db migrate --again"
 
@@ -73,6 +79,44 @@ def remake_view(place: str) -> str:
 def offer_view(column: Column) -> str:
     """Advice where the table cannot be changed: something depends on the column, or there is no cast to the type."""
     return f"-- a view in a schema of its own with (...)::{column.sql_type} AS {identifier(column.name)}: {PAGE}"
+
+
+def offer_view_without(place: str, column: Column) -> str:
+    """Advice where some values have no cast to the type: converting the table would fail."""
+    name = identifier(column.name)
+    pattern = _PATTERNS.get(column.type)
+    if pattern is None:
+        return f"-- some values cannot be converted: mend them first, or a view with a CASE for {name}: {PAGE}"
+    safe = f"CASE WHEN {name}::text ~ {literal(pattern)} THEN {name}::text::{column.sql_type} END AS {name}"
+    see = f"SELECT {name} FROM {place} WHERE {name}::text !~ {literal(pattern)}"
+    return f"-- some values cannot be converted, see {see}; mend them first, or a view with {safe}"
+
+
+def no_schema(schema: str, search_path: Sequence[str]) -> str:
+    """A schema that is not there: a slip of the pen, or not made yet."""
+    return f"-- CREATE SCHEMA {identifier(schema)}; or without it: DATABASE_SEARCH_PATH={','.join(search_path)}"
+
+
+def add_label(type_: str, word: str) -> str:
+    """Give an enum a word."""
+    return f"ALTER TYPE {type_} ADD VALUE {literal(word)};"
+
+
+def instead_of_update(place: str, names: Iterable[str]) -> str:
+    """Let a view be written to."""
+    return f"-- CREATE TRIGGER ... INSTEAD OF UPDATE ON {place}, for {listed(names)}: {PAGE}#views-that-are-written-to"
+
+
+def instead_of_insert(place: str) -> str:
+    """Let a view take rows."""
+    return f"-- CREATE TRIGGER ... INSTEAD OF INSERT ON {place}; the jobs do without it"
+
+
+def translate(column: str, pairs: Iterable[tuple[str, str | None]]) -> str:
+    """The CASE of a view that gives a column the words that jobs know; '?' where nobody knows it."""
+    name = identifier(column)
+    cases = " ".join(f"WHEN {literal(value)} THEN {literal(word or '?')}" for value, word in pairs)
+    return f"-- in a view (`sitejobs check --views`): CASE {name}::text {cases} ELSE {name}::text END AS {name}"
 
 
 def without_views(views: Iterable[str], change: str) -> str:

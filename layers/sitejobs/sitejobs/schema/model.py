@@ -8,11 +8,17 @@ Jobs = tuple[str, ...] | None
 
 # Types a job can read where the contract of the site's tables names the type on the left. The bundle's own tables must
 # have exactly their types, because binary COPY writes them. Enums pass as text by their category; `names` may also be
-# an array of texts or of an enum.
+# an array of texts or of an enum. A `measure` is a number, or a text or enum, of which words count as unknown.
 FAMILIES: dict[str, frozenset[str]] = {
     "bigint": frozenset({"smallint", "integer", "bigint"}),
     "double precision": frozenset({"smallint", "integer", "bigint", "real", "double precision", "numeric"}),
     "text": frozenset({"text", "character varying", "character", "citext"}),
+    "measure": frozenset(
+        {
+            *("smallint", "integer", "bigint", "real", "double precision", "numeric"),
+            *("text", "character varying", "character", "citext"),
+        }
+    ),
     "boolean": frozenset({"boolean"}),
     "timestamp": frozenset({"timestamp without time zone", "timestamp with time zone"}),
     "date": frozenset({"date", "timestamp without time zone", "timestamp with time zone"}),
@@ -32,7 +38,7 @@ class Column:
     @property
     def sql_type(self) -> str:
         """The type for a new column of this kind."""
-        return "jsonb" if self.type == "names" else self.type
+        return {"names": "jsonb", "measure": "double precision"}.get(self.type, self.type)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ SITE_TABLES: tuple[Table, ...] = (
             *_columns("text", "displayName", "avatarUrl", jobs=(*SEARCH, FEED)),
             *_columns("text", "bio", jobs=(*SEARCH, FEED)),
             *_columns("text", "geoPrecision", "intent", jobs=(SEARCH_INDEX,)),
-            *_columns("double precision", "locationAccuracy", jobs=(SEARCH_INDEX,)),
+            *_columns("measure", "locationAccuracy", jobs=(SEARCH_INDEX,)),
         ),
         indexes=(Index(("id",), unique=True), Index(("userId",), unique=True, live=True)),
     ),

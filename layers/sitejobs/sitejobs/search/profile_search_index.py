@@ -9,7 +9,7 @@ from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.losses import lost
 from sitejobs.jobs.skip_reasons import SkipReason
-from sitejobs.postgres.values import moment, number
+from sitejobs.postgres.values import measure, moment, number
 from sitejobs.search.options import PROFILE_SEARCH_INDEX
 from sitejobs.search.profiles import BIRTHDATE, LIVE_PROFILE, LOCATED, age
 from sitejobs.search.texts import keywords_of, place_of
@@ -118,7 +118,7 @@ _COMPUTED: Final[LiteralString] = f"""
     SELECT u."id" AS "userId", p."displayName", p."bio", p."locationText",
            CASE WHEN place."valid" THEN {number('p."lat"')} END AS "lat",
            CASE WHEN place."valid" THEN {number('p."lng"')} END AS "lng", place."valid" AS "hasLocation",
-           p."geoPrecision"::text AS "geoPrecision", {number('p."locationAccuracy"')} AS "locationAccuracy",
+           p."geoPrecision"::text AS "geoPrecision", {number('measured."accuracy"')} AS "locationAccuracy",
            p."gender"::text AS "gender", p."intent"::text AS "intent", years."age",
            CASE WHEN years."age" >= 18 THEN (years."age" - 18) / 5 END AS "ageBucket", born."birthdate",
            d."city", d."state", d."country", interests."n" AS "interestCount", traits."n" AS "traitCount",
@@ -136,6 +136,7 @@ _COMPUTED: Final[LiteralString] = f"""
     JOIN "User" u ON u."id" = d."userId"
     JOIN ({_PROFILES.format("= ANY(%(ids)s::bigint[])")}) AS p ON p."userId" = u."id"
     CROSS JOIN LATERAL (SELECT {LOCATED} AS "valid" OFFSET 0) AS place
+    CROSS JOIN LATERAL (SELECT {measure('p."locationAccuracy"')} AS "accuracy" OFFSET 0) AS measured
     CROSS JOIN LATERAL (SELECT {BIRTHDATE} AS "birthdate" OFFSET 0) AS born
     CROSS JOIN LATERAL (SELECT {age('born."birthdate"')} AS "age" OFFSET 0) AS years
     {_INTERESTS}{_TRAITS.format(_SUMMARY)}{_LISTS}
