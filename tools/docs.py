@@ -20,7 +20,7 @@ from sitejobs.handlers.tuning import MODELS
 from sitejobs.media.attributes import KINDS, Attributes
 from sitejobs.media.rules import Rules
 from sitejobs.options import MAX_ID, JobOptions, limits
-from sitejobs.schema.values import VALUES, Bounds, Shape, Words
+from sitejobs.schema.values import VALUES, Shape, Words
 from sitejobs.schemas import describe
 from sitejobs.search.query import NAMES_ALIKE, search_statement
 from sitejobs.workflows.catalog import WORKFLOWS
@@ -224,25 +224,20 @@ def words_table() -> str:
     rows = []
     for (owner, column), words in VALUES.items():
         if isinstance(words, Words):
-            names = [f"`{owner}.{column}`", *[""] * len(words.meanings)]
-            meanings = [
-                *((f"`{word}`", meaning) for word, meaning in words.meanings.items()),
-                ("any other", words.otherwise),
-            ]
-            rows += [(name, *meaning) for name, meaning in zip(names, meanings, strict=True)]
+            known = {**{f"`{word}`": meaning for word, meaning in words.meanings.items()}, "any other": words.otherwise}
+            rows += [(f"`{owner}.{column}`" * (at == 0), *row) for at, row in enumerate(known.items())]
     return table(("column", "word", "what jobs make of it"), rows)
 
 
 def shapes_table() -> str:
-    """A row a JSON column or a number with bounds."""
+    """A row a JSON column, and a column of numbers with bounds."""
     rows = []
-    for (owner, column), values in VALUES.items():
-        if isinstance(values, Shape):
-            rows.append((f"`{owner}.{column}`", values.text, f"`{values.example}`", values.otherwise))
-        elif isinstance(values, Bounds):
-            rows.append(
-                (f"`{owner}.{column}`", f"a number from {values.low:g} to {values.high:g}", "", values.otherwise)
+    for (owner, column), it in VALUES.items():
+        if not isinstance(it, Words):
+            shape = (
+                (it.text, f"`{it.example}`") if isinstance(it, Shape) else (f"a number, {it.low:g} to {it.high:g}", "")
             )
+            rows.append((f"`{owner}.{column}`", *shape, it.otherwise))
     return table(("column", "what it holds", "for example", "anything else"), rows)
 
 

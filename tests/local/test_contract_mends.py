@@ -293,7 +293,9 @@ def test_views_that_number_ids_as_the_documentation_says_satisfy_the_check_and_a
         ALTER TABLE "new_User" RENAME TO "User"; ALTER TABLE "new_UserInterest" RENAME TO "UserInterest";
     """)
     assert not check(site, [job.entry.name]).ok
-    (recipe,) = re.findall(r"```pgsql\n(.*?)```", (REPOSITORY / "docs" / "site-tables.md").read_text(), re.DOTALL)
+    (recipe,) = re.findall(
+        r"```pgsql\n(CREATE SCHEMA \"numbered\".*?)```", (REPOSITORY / "docs" / "site-tables.md").read_text(), re.DOTALL
+    )
     site.execute(recipe.encode())
     site.execute('INSERT INTO "User" ("id") VALUES (gen_random_uuid())')
     numbered = make_conninfo(copied_site, options="-c search_path=numbered,public")

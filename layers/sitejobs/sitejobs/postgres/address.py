@@ -22,7 +22,7 @@ from sitejobs.postgres.parameters import plain
 from sitejobs.postgres.shared_session import schemas_of
 
 VARIABLE: Final = "DATABASE_URL"
-_BUNDLE: Final = "sitejobs"
+BUNDLE_SCHEMA: Final = "sitejobs"
 """Where the bundle's own tables are in a site's database."""
 
 _SCHEME: Final = re.compile(r"(?:jdbc:)?([a-z][a-z0-9+._-]{0,40})://", re.IGNORECASE)
@@ -200,8 +200,8 @@ class _Reading:
 def bundle_first(schemas: Iterable[str]) -> str:
     """A search path of these schemas, with the bundle's before them unless it is among them."""
     names = list(dict.fromkeys(schemas))
-    if _BUNDLE not in names:
-        names.insert(0, _BUNDLE)
+    if BUNDLE_SCHEMA not in names:
+        names.insert(0, BUNDLE_SCHEMA)
     return ",".join(name if _SCHEMA.fullmatch(name) else '"' + name.replace('"', '""') + '"' for name in names)
 
 

@@ -7,6 +7,7 @@ from psycopg import Connection
 
 from sitejobs.jobs.row_security import Hiding, hiding
 from sitejobs.jobs.tables import tables_of as layer_tables_of
+from sitejobs.postgres.address import BUNDLE_SCHEMA
 from sitejobs.schema import mend
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.findings import Finding as Finding
@@ -89,7 +90,7 @@ class _Comparison:
 
     def _schemas(self) -> Iterator[Finding]:
         for schema in self._found.not_there:
-            if schema != "public":
+            if schema not in ("public", BUNDLE_SCHEMA):  # both stand on paths that nobody chose
                 problem = "is on the search path, and there is no such schema"
                 repair = mend.no_schema(schema, self._found.search_path)
                 yield self._finding("required", "schema", identifier(schema), problem, None, repair)

@@ -62,7 +62,7 @@ _GENDERS = Words(
         "OTHER": "matched by preferredGenders",
         "UNSPECIFIED": "not given: the profile is incomplete",
     },
-    "counts as UNSPECIFIED in matches",
+    "suits only those who wish for no gender",
     synonyms=_synonyms(
         MALE="m man men boy",
         FEMALE="f w woman women girl",
