@@ -10,8 +10,8 @@ import pytest
 
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import DataUnavailable
-from sitejobs.jobs import runs
-from sitejobs.jobs.job import PAGES_A_CHAPTER, PageSummary
+from sitejobs.jobs import comparison, runs
+from sitejobs.jobs.job import PAGES_A_CHAPTER, PAGES_A_DRY_CHAPTER, PageSummary
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.scoring.parameters import Parameters, Weights
 from sitejobs.postgres.connection import connect
@@ -57,9 +57,9 @@ class Machine:
 
     interpreter: Interpreter
 
-    def run(self, batch: Handler) -> Execution:
+    def run(self, batch: Handler, **options: Any) -> Execution:
         self.interpreter.functions["Batch"] = batch
-        return self.interpreter.run(OPTIONS, history=True)
+        return self.interpreter.run(OPTIONS | options, history=True)
 
     def sizes(self, ended: Execution) -> dict[str, int]:
         """Bytes of the largest input of each state, of the largest call of each function, and of the output."""
@@ -93,6 +93,11 @@ def report_all_there_can_be(event: JsonObject) -> JsonObject:
     return {"page": event["page"]["page"], **counts, "reasons": dict(summary.reasons)}
 
 
+def compare_all_there_can_be(event: JsonObject) -> JsonObject:
+    """The same of a dry run, with huge counts of every kind of change."""
+    return {**report_all_there_can_be(event), **comparison.result(dict.fromkeys(comparison.NAMES, HUGE))}
+
+
 def fail_at_length(event: JsonObject) -> JsonObject:
     raise FunctionError(DataUnavailable.__name__, LONG_CAUSE)
 
@@ -122,9 +127,10 @@ def machine(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
 
         def plan(event: JsonObject) -> Any:
             """The last chapter, whose numbers are the largest."""
+            pages = PAGES_A_DRY_CHAPTER if event["input"].get("dryRun") else PAGES_A_CHAPTER
             run_id = opened(url, event["execution"])
             run = {"id": run_id, "job": "match-scores", "startedAt": "2026-06-01T00:00:00.123456+00:00"}
-            later = {"run": run | {"options": OPTIONS, "context": context()}, "cursor": USERS - PAGES_A_CHAPTER}
+            later = {"run": run | {"options": OPTIONS, "context": context()}, "cursor": USERS - pages}
             return call("Plan", event | later | {"chapter": 10**6})
 
         functions: dict[str, Handler] = {
@@ -162,6 +168,15 @@ def test_no_state_comes_near_the_limit_when_every_page_reports_all_there_can_be(
     assert sizes["Record"] > 100_000, "not the largest chapter"
     assert max(sizes.values()) < FAR_UNDER, sizes
     assert sizes["Finish"] < 10_000  # neither pages nor results go along
+
+
+def test_a_dry_run_reports_more_in_smaller_chapters(machine: Machine) -> None:
+    ended = machine.run(compare_all_there_can_be, dryRun=True)
+    assert ended.status == "SUCCEEDED"
+    assert ended.output["compared"]["lists"] == PAGES_A_DRY_CHAPTER * HUGE
+    sizes = machine.sizes(ended)
+    assert sizes["Record"] > 100_000, "not the largest chapter"
+    assert max(sizes.values()) < FAR_UNDER, sizes
 
 
 def test_failed_pages_keep_the_names_of_their_errors_and_no_cause(machine: Machine) -> None:

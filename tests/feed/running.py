@@ -30,6 +30,7 @@ class Finished:
     planned: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
     message: str | None = None
 
     @property
@@ -73,6 +74,7 @@ def run(
 def add(finished: Finished, summary: PageSummary) -> None:
     finished.counts.update({name: getattr(summary, name) for name in ("processed", "written", "skipped", "failed")})
     finished.reasons.update(summary.reasons)
+    finished.compared.update(summary.compared)
 
 
 def through_json(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
-from sitejobs.jobs import runs
+from sitejobs.jobs import comparison, runs
 from sitejobs.jobs.job import Resources, Run, scope_of
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
@@ -138,7 +138,8 @@ class Site:
     def _page(self, places: Sequence[Resources], run: Run, options: Any, number: int, page: JsonObject) -> JsonObject:
         summary = JOB.batch(places[number % len(places)], run, options, page)
         counts = {name: getattr(summary, name) for name in runs.COUNTERS}
-        return {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
+        reported = {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
+        return reported | comparison.result(summary.compared)
 
 
 def _opened(connection: Connection, at: datetime, given: JsonObject, options: Any) -> Run:

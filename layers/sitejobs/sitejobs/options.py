@@ -5,7 +5,16 @@ Field names are Python's; an execution's input uses the camelCase aliases only.
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from sitejobs.errors import InvalidInput
@@ -82,6 +91,28 @@ class PagedOptions(JobOptions):
         default=False,
         description="go on even if the run would remove much of what is stored because its source has gone",
     )
+
+
+class ComparingOptions(PagedOptions):
+    """Options of the jobs that can tell what they would change."""
+
+    dry_run: bool = Field(
+        default=False,
+        description="write no results: tell what would change in what is stored, how many lists, rows and ranks",
+    )
+    settings: str = Field(
+        default="",
+        max_length=4096,
+        description='with dryRun: settings to try, a JSON object such as {"MATCH_WEIGHTS": "traits=0.4,interests=0.2"}',
+        json_schema_extra={"takes": "a JSON object of settings, and goes with dryRun"},
+    )
+
+    @field_validator("settings")
+    @classmethod
+    def _tried(cls, value: str, info: ValidationInfo) -> str:
+        if value and not info.data.get("dry_run"):
+            raise ValueError("a run that writes takes the settings of its function")
+        return value
 
 
 Options = TypeVar("Options", bound=JobOptions)

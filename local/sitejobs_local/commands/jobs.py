@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _JSON_HELP = "print only the run's summary, one JSON object, on stdout"
 _STACK_HELP = "run on AWS, in the deployed stack of this name, and follow it from here"
+SPELLINGS = {"dryRun": ("--dry-run",)}
+"""Options that have another spelling, too: what every other program calls it."""
 _DETACH_HELP = "with --stack: start it, print the execution's ARN and leave"
 
 
@@ -69,7 +71,7 @@ def job_command(entry: JobEntry, runner: Runner | None = None) -> click.Command:
     flags = list(flags_of(entry.options))
     parameters: list[click.Parameter] = [
         click.Option(
-            [f"--{flag.name}", _name(flag.name)],
+            [f"--{flag.name}", *SPELLINGS.get(flag.name, ()), _name(flag.name)],
             is_flag=flag.takes is None,
             default=None,
             metavar=f"<{flag.takes}>" if flag.takes else None,

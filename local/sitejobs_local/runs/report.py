@@ -31,6 +31,10 @@ def print_outcome(console: "Console", outcome: Outcome, seconds: float) -> None:
         run = f"run {summary['runId']}, " if summary.get("runId") else ""
         console.print(f"{summary['job']}: {run}{str(summary['status']).lower()}", markup=False, highlight=False)
         console.print(_counters(outcome, seconds))
+    if "compared" in summary:
+        from sitejobs_local.runs.comparison_report import comparison_table
+
+        console.print(comparison_table(summary["compared"], JOBS[str(summary["job"])].noun))
     if outcome.failed_pages:
         console.print(_failed_pages(outcome))
     if summary.get("message"):

@@ -244,8 +244,8 @@ SELECT "userId" FROM "FeedPresortedUser" ORDER BY hashint8("userId") LIMIT 1000
         SELECT GREATEST(held."left", round(held."all" * COALESCE(cards."gone", 0)))::bigint, held."all"::bigint
         FROM held, cards;
 
--- _REMOVE_USERS
-DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s);
+-- READ_ONLY
+SET TRANSACTION READ ONLY;
 
 -- _READ_STORED
 SELECT k."userId", u."id" IS NOT NULL, (s."computedAt" > %(now)s AND s."computedAt" <= clock_timestamp()), s."computedAt" = %(now)s
@@ -253,6 +253,9 @@ FROM unnest(%(keys)s::bigint[]) AS k ("userId")
 LEFT JOIN "User" u ON u."id" = k."userId" AND u."deletedAt" IS NULL
 LEFT JOIN "FeedPresortedUser" s ON s."userId" = k."userId"
 ORDER BY k."userId";
+
+-- _REMOVE_USERS
+DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s);
 
 -- STALE
 WITH shared AS MATERIALIZED (

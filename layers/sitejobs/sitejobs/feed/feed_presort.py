@@ -6,6 +6,7 @@ from typing import Final, LiteralString
 from psycopg import Connection
 
 from sitejobs.feed import losses
+from sitejobs.feed.comparing import READ_ONLY, compare_feeds
 from sitejobs.feed.feeds import make_feeds
 from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_visible
@@ -16,6 +17,9 @@ from sitejobs.jobs.job import PageSummary
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys, Parameters, users_and
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.postgres.values import of_later_run
+
+DRY_RUN: Final = "dryRun"
+"""The parameter of a run that compares feeds with the stored ones instead of writing them."""
 
 _READ_STORED: Final[LiteralString] = f"""
 SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s
@@ -45,17 +49,23 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
         done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
     left = set(gone) | set(newer) | set(done)
     users = [user for user in keys if user not in left]
-    if gone:
+    dry_run = bool(parameters.get(DRY_RUN))
+    if dry_run:
+        connection.execute(READ_ONLY)
+    elif gone:
         connection.execute(_REMOVE_USERS, {"gone": gone})
         remove_segments(connection, gone)
+    page = None
     if users:
         rules = Rules.from_parameters(parameters)
         inputs = read_inputs(connection, users, parameters)
         page = make_feeds(inputs, users, lambda ids: read_visible(connection, ids), rules, now)
-        summary.written = write_feeds(connection, page, parameters)
+        summary.written = 0 if dry_run else write_feeds(connection, page, parameters)
         summary.skip(SkipReason.NOTHING_TO_SHOW, sum(not feed.segments for feed in page.feeds))
         if inputs.unreadable:
             summary.reasons["unreadable-score"] += inputs.unreadable
+    if dry_run:
+        summary.compared = compare_feeds(connection, sorted({*users, *gone}), page)
     summary.skip(SkipReason.DELETED, len(gone))
     summary.skip(SkipReason.NEWER_RESULT, len(newer))
     summary.skip(SkipReason.UNCHANGED, len(done))
@@ -63,7 +73,8 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
 
 
 def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> Parameters:
-    return read_rules(environment, options.segment_size, options.max_segments).to_parameters()
+    rules = read_rules(environment, options.segment_size, options.max_segments)
+    return rules.to_parameters() | ({DRY_RUN: True} if options.dry_run else {})
 
 
 JOB = KeyedJob(

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.options import OptionalUserId, PagedOptions, Whole
+from sitejobs.options import ComparingOptions, OptionalUserId, PagedOptions, Whole
 
 OptionalPostId = OptionalUserId
 """A post's id; every post when left out."""
@@ -64,7 +64,7 @@ AFFINITY: Final = JobEntry(
 )
 
 
-class FeedPresortOptions(PagedOptions):
+class FeedPresortOptions(ComparingOptions):
     """feed-presort: the first segments of each user's feed."""
 
     user_id: OptionalUserId = Field(default=None, description="this user only; everyone when left out")

@@ -4,6 +4,7 @@ A function's own module has a few lines: it names the job and takes its handlers
 """
 
 import time
+from dataclasses import replace
 from datetime import UTC
 
 import psycopg
@@ -13,11 +14,12 @@ from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError
 from sitejobs.handlers.entry import Handler, entry, logger, place_of
 from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings
-from sitejobs.jobs import runs
+from sitejobs.handlers.tuning import read_tuning
+from sitejobs.jobs import comparison, runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.jobs.row_security import refuse_hidden_rows
 from sitejobs.jobs.tables import tables_of
-from sitejobs.options import Options, parse_options
+from sitejobs.options import JobOptions, Options, parse_options
 from sitejobs.postgres.connection import describe
 
 
@@ -29,7 +31,7 @@ def plan_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) ->
 
     def plan(event: JsonObject) -> JsonObject:
         options = parse_options(job.options, event.get("input"))
-        resources = resources_of()
+        resources = _tried(resources_of(), options)
         if not event.get("run"):
             refuse_hidden_rows(resources.database.connection(), tables_of(job.entry.name))
         run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
@@ -85,6 +87,7 @@ def batch_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -
             "skipped": summary.skipped,
             "failed": summary.failed,
             "reasons": dict(summary.reasons),
+            **comparison.result(summary.compared),
         }
 
     return entry(batch)
@@ -99,6 +102,14 @@ def job_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> 
         return batch(event, context) if "page" in event else plan(event, context)
 
     return handler
+
+
+def _tried(resources: Resources, options: JobOptions) -> Resources:
+    """The resources with the settings that a dry run tries."""
+    settings = getattr(options, "settings", "")
+    if not settings:
+        return resources
+    return replace(resources, environment={**resources.environment, **read_tuning(settings)})
 
 
 def _already_running(name: str, scope: str, run: runs.AlreadyRunning) -> JsonObject:

@@ -16,6 +16,9 @@ from sitejobs.workstore import WorkStore
 PAGES_A_CHAPTER = 500
 """Most pages of one Map state: its results stay far below the 256 KB that Step Functions allows."""
 
+PAGES_A_DRY_CHAPTER = 250
+"""The same of a dry run, whose pages report more."""
+
 
 Kind = TypeVar("Kind")
 
@@ -67,13 +70,18 @@ class Chapter:
 
 @dataclass
 class PageSummary:
-    """Counts of one page. `reasons`: why records, or parts of them, were skipped or failed; code -> count."""
+    """Counts of one page.
+
+    reasons : why records, or parts of them, were skipped or failed; code -> count.
+    compared : of a dry run: counts of `jobs/comparison.py`.
+    """
 
     processed: int = 0
     written: int = 0
     skipped: int = 0
     failed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
 
     def skip(self, reason: SkipReason, count: int = 1) -> None:
         """Count records that get no result, and should not."""
@@ -99,6 +107,7 @@ class PageSummary:
         self.skipped += other.skipped
         self.failed += other.failed
         self.reasons.update(other.reasons)
+        self.compared.update(other.compared)
 
 
 class Memory:
@@ -183,10 +192,24 @@ class Job(Generic[Options]):
     batch: Callable[[Resources, Run, Options, JsonObject], PageSummary]
 
 
+def is_dry(options: JobOptions) -> bool:
+    """Whether the run compares its results with what is stored instead of writing them."""
+    return bool(getattr(options, "dry_run", False))
+
+
+def pages_a_chapter(options: JobOptions) -> int:
+    """Most pages of one Map state in a run with these options."""
+    return PAGES_A_DRY_CHAPTER if is_dry(options) else PAGES_A_CHAPTER
+
+
 def scope_of(options: JobOptions) -> str:
-    """What a run is about, e.g. `user:8`. Runs of the same job and scope must not overlap."""
+    """What a run is about, e.g. `user:8`. Runs of the same job and scope must not overlap.
+
+    A dry run has a scope of its own: it hinders no run that writes, and no later run takes it for one that wrote.
+    """
+    about = "all"
     for noun in ("user", "post", "media"):
         key = getattr(options, f"{noun}_id", None)
         if key is not None:
-            return f"{noun}:{key}"
-    return "all"
+            about = f"{noun}:{key}"
+    return f"dry-run:{about}" if is_dry(options) else about

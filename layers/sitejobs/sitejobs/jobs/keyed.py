@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, Run
+from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, PageSummary, Resources, Run, pages_a_chapter
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.options import MAX_ID, MIN_ID, JobOptions
@@ -176,13 +176,13 @@ class KeyedJob:
     def _chapter(
         self, connection: Connection, options: Any, values: Parameters, context: JsonObject, first: int, number: int
     ) -> Chapter:
-        """Up to `PAGES_A_CHAPTER` pages from the key `first` on; `number` pages precede them."""
+        """Up to `pages_a_chapter` pages from the key `first` on; `number` pages precede them."""
         size = getattr(options, self.size)
         looked_at = most_looked_at(self.entry, size, self.scan) if options.incremental else 0
         grain = max(size, min(LOOK, looked_at))
         most = max(looked_at // grain, 1)
         page_keys = grain * most
-        limit = page_keys * PAGES_A_CHAPTER
+        limit = page_keys * pages_a_chapter(options)
         ranges = joined(_ranges(connection, self.keys, values, first, grain, limit), most, options.max_concurrency)
         pages = [_page(number + at, *key_range) for at, key_range in enumerate(ranges, 1)]
         planned_pages, planned_keys = len(pages), sum(count for _, _, count in ranges)

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from sitejobs.aliases import JsonObject
 from sitejobs.errors import InvalidInput, RunClosed
+from sitejobs.jobs import comparison
 from sitejobs.jobs.endings import Ending
 
 HEARTBEAT_SECONDS: Final = 10
@@ -210,6 +211,8 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
                 _FAILED_PAGE,
                 {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": result["error"]},
             )
+        if any(comparison.KEY in result for result in done):
+            set_context(connection, run_id, comparison.added(row["context"], done))
         # A page that failed and then succeeded has left a note.
         connection.execute(_FORGET_NOTES, {"id": int(run_id), "pages": [result["page"] for result in done]})
         connection.execute(
@@ -250,6 +253,9 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
         if row["status"] == "RUNNING":
             row["status"] = "FAILED" if name else "SUCCEEDED"
             text = f"{name}: {cause}" if name else None
+            if comparison.KEY in row["context"]:
+                row["context"] = comparison.told(row["context"])
+                set_context(connection, run_id, row["context"])
             connection.execute(_CLOSE, {"id": int(run_id), "status": row["status"], "error": text})
         elif row["status"] != "SUCCEEDED" and name is None:
             name, cause = "RunClosed", str(row["error"])
@@ -260,6 +266,7 @@ def close_run(connection: Connection, run_id: str, error: JsonObject | None) -> 
         "status": "SUCCEEDED" if row["status"] == "SUCCEEDED" else "FAILED",
         **counts,
         "reasons": row["reasons"],
+        **comparison.summary(row["context"]),
         "message": _message(row, failed=name is not None),
         "error": name,
         "cause": cause,

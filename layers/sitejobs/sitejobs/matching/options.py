@@ -5,14 +5,14 @@ from typing import Final
 from pydantic import Field
 
 from sitejobs.jobs.entry import JobEntry
-from sitejobs.options import JobOptions, Number, OptionalUserId, PagedOptions, Whole
+from sitejobs.options import ComparingOptions, JobOptions, Number, OptionalUserId, PagedOptions, Whole
 from sitejobs.variables import Variables
 
 PART_USERS = 100_000
 """Users up to which a snapshot is taken in one piece, and of a part of a larger one."""
 
 
-class MatchScoresOptions(PagedOptions):
+class MatchScoresOptions(ComparingOptions):
     """match-scores: the best candidates of each viewer."""
 
     user_id: OptionalUserId = Field(default=None, description="score for this user only; everyone when left out")

@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
-from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
+from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run, pages_a_chapter
 from sitejobs.jobs.keyed import COUNT_USERS
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
@@ -62,7 +62,7 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
         users, size = int(context["users"]), options.batch_size
         ranges = [(start, min(start + size, users)) for start in range(0, users, size)]
     first, parts = 0 if is_of_parts(cursor) else int(cursor or 0), int(context.get("parts", 0))
-    chapter = ranges[first : first + PAGES_A_CHAPTER]
+    chapter = ranges[first : first + pages_a_chapter(options)]
     return Chapter(
         pages=[
             {"page": number, "start": start, "stop": stop}
@@ -84,7 +84,7 @@ def batch(resources: Resources, run: Run, options: MatchScoresOptions, page: Jso
 def _batch(resources: Resources, run: Run, options: MatchScoresOptions, page: JsonObject) -> PageSummary:
     if "part" in page:
         return take_part(resources, run, page)
-    opened = page_run(resources, run, options.rewrite_epsilon)
+    opened = page_run(resources, run, options)
     if "userId" in page:
         return score_user(opened, int(page["userId"]))
     if "changes" in run.context:

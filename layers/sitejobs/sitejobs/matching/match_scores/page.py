@@ -12,10 +12,11 @@ from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.admirers import admirers_of
 from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.match_scores.comparing import compare_page
 from sitejobs.matching.match_scores.incremental import Refreshed, refresh
-from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_lists
+from sitejobs.matching.match_scores.lists import EncodedChange, EncodedList, are_finite, encode_lists
 from sitejobs.matching.match_scores.page_run import PageRun
-from sitejobs.matching.match_scores.store import Outcome, Part, Written, write_page
+from sitejobs.matching.match_scores.store import Outcome, Part, Written, unchanged_lists, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
@@ -55,7 +56,12 @@ def refresh_page(page: PageRun, changes: Changes, start: int, stop: int) -> Page
     found = Refreshed([], np.empty(0, np.int64), 0)
     if len(fresh) and (len(changes.candidates) or len(changes.left)):
         found = refresh(page, fresh, changes)
-        anew = concatenate([anew, fresh.take(found.again)])
+        again = found.again
+        if page.dry_run:  # what would be stored beside a list is compared as the whole list that it makes
+            beside = np.array([change.user_id for change in found.changes], np.int64)
+            again = np.union1d(again, np.flatnonzero(np.isin(fresh.ids, beside)))
+            found = replace(found, changes=[])
+        anew = concatenate([anew, fresh.take(again)])
     summary = _write(page, anew, gone, found.changes)
     summary.processed += found.unchanged
     summary.skip(SkipReason.UNCHANGED, found.unchanged)
@@ -87,12 +93,27 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
         for part in parts
         for it in encode_lists(part.matches, part.viewers, interest_ids, page.started_at, page.parameters)
     ]
+    if page.dry_run:
+        return _compared(page, outcomes, parts, lists, unfit)
     version = page.parameters.algorithm_version
     outcomes += [Outcome(it.user_id, it.rows, None, provisional=False) for it in changes]
     written = write_page(
         page.connection, page.run_id, outcomes, lists, page.started_at, version, page.rewrite_epsilon, changes
     )
     return _summary(outcomes, written, unfit)
+
+
+def _compared(
+    page: PageRun, outcomes: list[Outcome], parts: list[Part], lists: list[EncodedList], unfit: Indices
+) -> PageSummary:
+    """What writing would have counted, and the lists beside the stored ones; nothing is written."""
+    unchanged = unchanged_lists(page.connection, lists, page.started_at, page.rewrite_epsilon)
+    everyone = np.array([outcome.user_id for outcome in outcomes], np.int64)
+    summary = _summary(outcomes, Written(everyone, unchanged), unfit)
+    summary.compared = compare_page(page.connection, outcomes, parts)
+    summary.compared["written"] += summary.written
+    summary.written = 0
+    return summary
 
 
 def find_matches(page: PageRun, viewers: Users) -> Part:

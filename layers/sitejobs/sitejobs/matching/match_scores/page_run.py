@@ -8,6 +8,7 @@ import numpy as np
 from psycopg import Connection
 
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot import work_files
@@ -22,6 +23,7 @@ class PageRun:
 
     started_at : the run's start, to which all ages refer.
     rewrite_epsilon : a stored list whose scores newness alone has moved by less stays.
+    dry_run : whether lists are compared with the stored ones instead of written.
     open_pool : the snapshot's candidates, read on first use and kept for the run's next page.
     """
 
@@ -31,6 +33,7 @@ class PageRun:
     parameters: Parameters
     snapshot: StoredSnapshot
     rewrite_epsilon: float
+    dry_run: bool
     open_pool: Callable[[], CandidatePool]
 
     @property
@@ -61,7 +64,7 @@ class PageRun:
         return self.open_pool()
 
 
-def page_run(resources: Resources, run: Run, rewrite_epsilon: float) -> PageRun:
+def page_run(resources: Resources, run: Run, options: MatchScoresOptions) -> PageRun:
     """Open what a page of this run needs.
 
     Raises
@@ -78,4 +81,6 @@ def page_run(resources: Resources, run: Run, rewrite_epsilon: float) -> PageRun:
             lambda: open_pool(snapshot, run.started_at.timestamp(), parameters),
         )
 
-    return PageRun(resources.database.connection(), run.id, run.started_at, parameters, snapshot, rewrite_epsilon, pool)
+    connection = resources.database.connection()
+    epsilon, dry_run = options.rewrite_epsilon, options.dry_run
+    return PageRun(connection, run.id, run.started_at, parameters, snapshot, epsilon, dry_run, pool)

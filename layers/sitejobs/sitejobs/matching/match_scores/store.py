@@ -133,7 +133,7 @@ def write_page(
         mine = set(ids.tolist())
         lists, changes = [it for it in lists if it.user_id in mine], [it for it in changes if it.user_id in mine]
         beside = np.array([it.user_id for it in changes], np.int64)
-        unchanged = _unchanged(connection, lists, scored_at, rewrite_epsilon)
+        unchanged = unchanged_lists(connection, lists, scored_at, rewrite_epsilon)
         replaced = np.setdiff1d(np.setdiff1d(ids, unchanged), beside)
         connection.execute(_DELETE_LISTS, {"ids": replaced.tolist()})
         connection.execute(_DELETE_CHANGES, {"ids": np.union1d(replaced, beside).tolist()})
@@ -157,7 +157,7 @@ def _put(copy: Copy, rows: Sequence[bytes]) -> None:
     copy.write(COPY_TRAILER)
 
 
-def _unchanged(
+def unchanged_lists(
     connection: Connection, lists: Sequence[EncodedList], scored_at: datetime, rewrite_epsilon: float
 ) -> Indices:
     """Ids of the viewers whose stored lists need not be replaced; one from the future, of a wrong clock, always is."""
