@@ -21,10 +21,10 @@ def test_counts_of_pages_add_up_to_those_of_the_run(site: list[tuple[list[int], 
             counts.update(comparison.compare(stored, new))
         results.append(comparison.result(counts))
     context = comparison.added(comparison.added({"kept": 1}, results[:1]), results[1:])
-    stored = {user: old for user, (old, _) in enumerate(site)}
-    new = {user: now for user, (_, now) in enumerate(site)}
+    before = {user: old for user, (old, _) in enumerate(site)}
+    after = {user: now for user, (_, now) in enumerate(site)}
     if site:
-        expected = differences(stored, new, range(len(site)), 0)
+        expected = differences(before, after, range(len(site)), 0)
         assert comparison.summary(context) == {"compared": expected}
     assert context["kept"] == 1
 
