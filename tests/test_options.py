@@ -33,6 +33,8 @@ DEFAULTS = {
     "rewriteEpsilon": 0.002,
     "incremental": False,
     "allowLoss": False,
+    "dryRun": False,
+    "settings": None,
     "maxConcurrency": 4,
     "tolerateFailures": 0,
     "trigger": "api",
@@ -69,6 +71,7 @@ def test_a_user_id_may_be_a_number_or_text(value: Any) -> None:
     options = parse_options(MatchScoresOptions, {"userId": value})
     assert options.user_id == 8
     assert scope_of(options) == "user:8"
+    assert scope_of(parse_options(MatchScoresOptions, {"userId": value, "dryRun": True})) == "dry-run:user:8"
 
 
 def test_zero_is_a_value_and_not_the_default() -> None:
