@@ -34,7 +34,7 @@ DEFAULTS = {
     "incremental": False,
     "allowLoss": False,
     "dryRun": False,
-    "settings": None,
+    "settings": "",
     "maxConcurrency": 4,
     "tolerateFailures": 0,
     "trigger": "api",

@@ -100,8 +100,8 @@ class ComparingOptions(PagedOptions):
         default=False,
         description="write no results: tell what would change in what is stored, how many lists, rows and ranks",
     )
-    settings: str | None = Field(
-        default=None,
+    settings: str = Field(
+        default="",
         max_length=4096,
         description='with dryRun: settings to try, a JSON object such as {"MATCH_WEIGHTS": "traits=0.4,interests=0.2"}',
         json_schema_extra={"takes": "a JSON object of settings, and goes with dryRun"},
@@ -109,7 +109,7 @@ class ComparingOptions(PagedOptions):
 
     @field_validator("settings")
     @classmethod
-    def _tried(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _tried(cls, value: str, info: ValidationInfo) -> str:
         if value and not info.data.get("dry_run"):
             raise ValueError("a run that writes takes the settings of its function")
         return value

@@ -233,6 +233,6 @@ def _range_and_default(model: type[JobOptions], name: str) -> str:
     parts = []
     if low is not None and high is not None and high != MAX_ID:
         parts.append(f"{low:,} to {high:,}")
-    if isinstance(default, int | float | str) and not isinstance(default, bool):
+    if isinstance(default, int | float | str) and not isinstance(default, bool) and default != "":
         parts.append(f"default {default}")
     return f" [{'; '.join(parts)}]" if parts else ""

@@ -106,7 +106,7 @@ def job_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) -> 
 
 def _tried(resources: Resources, options: JobOptions) -> Resources:
     """The resources with the settings that a dry run tries."""
-    settings = getattr(options, "settings", None)
+    settings = getattr(options, "settings", "")
     if not settings:
         return resources
     return replace(resources, environment={**resources.environment, **read_tuning(settings)})

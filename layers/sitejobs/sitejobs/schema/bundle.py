@@ -149,7 +149,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "MatchCandidates",
-        jobs=(COMPATIBILITY, FEED),
+        jobs=(MATCH_SCORES, COMPATIBILITY, FEED),
         columns=_columns(
             """userId bigint; scoredAt timestamp with time zone; tierA smallint; candidateUserId bigint[];
             score real[]"""
