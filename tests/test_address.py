@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.errors import InvalidInput
@@ -15,6 +16,7 @@ from sitejobs.postgres.connection import connect
 from sitejobs.postgres.parameters import IGNORED, LIBPQ, UNDERSTOOD
 from tests.connections import setting
 from tests.local.command import environment, sitejobs
+from tests.postgres_wire import gatekeeper, tls_of_localhost
 
 AT_HOME = "postgresql://site:pw@db:5432/main"
 
@@ -41,9 +43,9 @@ def refused(url: str) -> str:
         (f"{AT_HOME}?connection_limit=1&pool_timeout=20&statement_cache_size=0&socket_timeout=5&", AT_HOME, None),
         (f"{AT_HOME}?ssl=true", f"{AT_HOME}?sslmode=require", None),
         (f"{AT_HOME}?ssl=0", f"{AT_HOME}?sslmode=disable", None),
-        (f"{AT_HOME}?ssl=true&sslmode=verify-full", f"{AT_HOME}?sslmode=verify-full", None),
+        (f"{AT_HOME}?ssl=true&sslmode=verify-ca", f"{AT_HOME}?sslmode=verify-ca", None),
         (f"{AT_HOME}?sslmode=no-verify", f"{AT_HOME}?sslmode=require", None),
-        (f"{AT_HOME}?sslMode=VERIFY_FULL", f"{AT_HOME}?sslmode=verify-full", None),
+        (f"{AT_HOME}?sslMode=VERIFY_CA", f"{AT_HOME}?sslmode=verify-ca", None),
         (f"{AT_HOME}?sslmode=require&uselibpqcompat=true", f"{AT_HOME}?sslmode=require", None),
         (f"{AT_HOME}?sslmode=require&sslaccept=accept_invalid_certs", f"{AT_HOME}?sslmode=require", None),
         (f'{AT_HOME}?ssl={{"rejectUnauthorized":false}}', f"{AT_HOME}?sslmode=require", None),
@@ -120,6 +122,7 @@ def test_what_is_left_out_or_weaker_than_it_looks_is_told(url: str, told: list[s
         (f"{AT_HOME}?connect_timeout=30s", "connect_timeout that is no whole number"),
         (f"{AT_HOME}?sslidentity=client.p12", "write sslcert and sslkey"),
         (f"{AT_HOME}?sslmode=verify-full&sslrootcert=certs/gone.pem", "sslrootcert with a file that is not there"),
+        (f"{AT_HOME}?sslmode=require&sslrootcert=system", "goes with sslmode=verify-full alone"),
         ("postgresql://site:pw@db:54x/main", "a port that is no number"),
         ("postgresql://a:1,b:2,c/main?port=1,2", "another number of ports than of hosts"),
         ("postgresql://site:pw@::1:5432/main", "IPv6 address without brackets"),
@@ -171,6 +174,22 @@ def test_files_are_found_from_the_working_folder_or_prismas(tmp_path: Path, monk
     assert (found["sslmode"], found["sslrootcert"]) == ("verify-full", f"{tmp_path}/prisma/ca.pem")
     assert "sslcert" not in found
     assert "the authority's file" in address.notes[0]
+
+
+@pytest.mark.parametrize(
+    "words", ["sslmode=verify-full", "sslrootcert=system", "sslmode=require&sslaccept=strict", "sslMode=VERIFY_FULL"]
+)
+def test_without_a_file_the_systems_authorities_vouch_for_the_server(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    tls, authority = tls_of_localhost(tmp_path)
+    place = conninfo_to_dict(database_url)
+    with gatekeeper(lambda startup: None, f"{place['host']}/.s.PGSQL.5432", tls=tls) as port:
+        url = f"postgresql://{place['user']}:pw@localhost:{port}/{place['dbname']}?{words}"
+        with pytest.raises(OperationalError, match="certificate verify failed"):
+            connect(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        connect(url).close()
 
 
 def test_no_name_is_ours_and_somebody_elses() -> None:

@@ -6,6 +6,7 @@ parameters and no other part of the address, so no password.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -156,13 +157,17 @@ class _Reading:
         return "require"
 
     def _read_authority(self) -> None:
-        """Where Prisma has the authority's file; Prisma and JDBC trust the system's where there is none."""
+        """Where Prisma has the authority's file; node-postgres and Prisma trust the system's where there is none."""
         if self._of_prisma and "sslcert" in self._given and "sslkey" not in self._given:
             self._given.setdefault("sslrootcert", self._given.pop("sslcert"))
             self._notes.append("sslcert without sslkey is taken as Prisma means it: the authority's file, sslrootcert")
         if self._strict:
             self._given["sslmode"] = "verify-full"
-            self._given.setdefault("sslrootcert", _authorities_of_the_system())
+        root = self._given.get("sslrootcert")
+        if root == "system" and self._given.setdefault("sslmode", "verify-full") != "verify-full":
+            self.refuse("has sslrootcert=system, which goes with sslmode=verify-full alone")
+        if root == "system" or (not root and self._given.get("sslmode") == "verify-full" and not _has_authorities()):
+            self._given["sslrootcert"] = _authorities_of_the_system()
         for keyword in parameters.FILES:
             path = self._given.get(keyword)
             if path and (keyword, path) != ("sslrootcert", "system") and not Path(path).is_absolute():
@@ -223,7 +228,13 @@ def _listed(value: str) -> list[str]:
     return [name.strip().strip('"') for name in value.split(",") if name.strip()]
 
 
+def _has_authorities() -> bool:
+    """Whether libpq finds a file of authorities by itself."""
+    return bool(os.environ.get("PGSSLROOTCERT")) or (Path.home() / ".postgresql" / "root.crt").exists()
+
+
 def _authorities_of_the_system() -> str:
+    """Their file. libpq's own "system" looks into a folder that psycopg's wheels do not have."""
     import ssl
 
     paths = ssl.get_default_verify_paths()
