@@ -58,6 +58,19 @@ def refused(url: str) -> str:
             "postgresql://site:pw@a:1,b:2/main?target_session_attrs=read-write",
             "sitejobs,app,public",
         ),
+        ("r2dbc:pool:postgresql://site:pw@db:5432/main?schema=app", AT_HOME, "sitejobs,app"),
+        ("jdbc:aws-wrapper:postgresql://db:5432/main?user=site&password=pw&wrapperPlugins=failover", AT_HOME, None),
+        (
+            "Host=db;Port=5432;Database=main;Username=site;Password='p;w';SSL Mode=VerifyCA;Maximum Pool Size=5;",
+            "host=db port=5432 dbname=main user=site password=p;w sslmode=verify-ca",
+            None,
+        ),
+        ("Server=db;User Id=site;Database=main;Search Path=app", "host=db user=site dbname=main", "sitejobs,app"),
+        (
+            "host=db user=site password=pw dbname=main port=5432 sslmode=disable TimeZone=Asia/Shanghai",
+            f"{AT_HOME}?sslmode=disable",
+            None,
+        ),
         (f" '{AT_HOME}'\n", AT_HOME, None),
         ("postgresql://site:p@w:d@db:5432/main", "postgresql://site:p%40w%3Ad@db:5432/main", None),
         ("postgresql://site@server:pw@db:5432/main", "postgresql://site%40server:pw@db:5432/main", None),
@@ -129,6 +142,7 @@ def test_what_is_left_out_or_weaker_than_it_looks_is_told(url: str, told: list[s
         ("postgresql://site:[YOUR-PASSWORD]@db.x.supabase.co:5432/postgres", "placeholder of its password"),
         ("prisma+postgres://accelerate.prisma-data.net/?api_key=ey", "Prisma's own service"),
         ("https://abcd.supabase.co", "web page or an API"),
+        ("jdbc:postgresql:///main?cloudSqlInstance=a:b:c", "start the Cloud SQL Auth Proxy"),
         ("mysql://site:pw@db/main", "mysql://, and the jobs need a PostgreSQL"),
     ],
 )
@@ -150,7 +164,11 @@ def test_a_password_that_must_be_escaped_is_told_and_not_shown(character: str) -
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12), st.booleans())
 def test_no_message_shows_a_password(secret: str, escaped: bool) -> None:
     written = "q9" + (quote(secret, safe="") if escaped else secret) + "9q"
-    for url in (f"postgres://site:{written}@db/main?foo=1", f"host=db password={written} frob=1"):
+    for url in (
+        f"postgres://site:{written}@db/main?foo=1",
+        f"host=db password={written} frob=1",
+        f"Host=d;Password={written};x=1",
+    ):
         try:
             address = read_address(url)
         except InvalidInput as error:

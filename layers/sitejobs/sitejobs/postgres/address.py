@@ -1,8 +1,8 @@
 """A database's address as people have it, turned into what libpq takes.
 
-A site's `.env` has one for Prisma, node-postgres, JDBC or SQLAlchemy. Their words are put into libpq's; what means
-nothing here is left out, with a note; anything else is refused before a connection is made. Messages hold the names of
-parameters and no other part of the address, so no password.
+A site's `.env` has one for Prisma, node-postgres, JDBC, SQLAlchemy or .NET. Their words are put into libpq's; what
+means nothing here is left out, with a note; anything else is refused before a connection is made. Messages hold the
+names of parameters and no other part of the address, so no password.
 """
 
 import difflib
@@ -18,7 +18,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres import parameters
-from sitejobs.postgres.address_forms import ESCAPES, EXAMPLE, as_uri, pairs_of_keywords, pairs_of_uri
+from sitejobs.postgres.address_forms import (
+    ESCAPES,
+    EXAMPLE,
+    as_uri,
+    pairs_of_keywords,
+    pairs_of_semicolons,
+    pairs_of_uri,
+)
 from sitejobs.postgres.parameters import plain
 from sitejobs.postgres.shared_session import schemas_of
 
@@ -26,7 +33,7 @@ VARIABLE: Final = "DATABASE_URL"
 BUNDLE_SCHEMA: Final = "sitejobs"
 """Where the bundle's own tables are in a site's database."""
 
-_SCHEME: Final = re.compile(r"(?:jdbc:)?([a-z][a-z0-9+._-]{0,40})://", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(?:(?:jdbc|r2dbc):(?:[a-z-]+:)?)?([a-z][a-z0-9+._-]{0,40})://", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""(?P<quote>['"])(.*)(?P=quote)""", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]-]{0,40}")
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]*|\$user")
@@ -64,7 +71,8 @@ def read_address(text: str, variable: str = VARIABLE) -> Address:
     scheme = _SCHEME.match(bare)
     if scheme is None:
         reading = _Reading(variable, names_shown=False)
-        reading.take(pairs_of_keywords(bare, reading.refuse))
+        forms = pairs_of_semicolons if ";" in bare and not _parts(bare) else pairs_of_keywords
+        reading.take(forms(bare, reading.refuse))
         return reading.address(bare, lambda given: make_conninfo("", **given))
     _check_scheme(scheme[1].lower(), variable)
     rest = bare[scheme.end() :]
@@ -171,7 +179,7 @@ class _Reading:
         for keyword in parameters.FILES:
             path = self._given.get(keyword)
             if path and (keyword, path) != ("sslrootcert", "system") and not Path(path).is_absolute():
-                self._given[keyword] = self._file(keyword, path)
+                self._given[keyword] = self._file(keyword, str(Path(path).expanduser()))
 
     def _file(self, keyword: str, path: str) -> str:
         """Relative paths are the working folder's, for Prisma those of the folder of its schema."""

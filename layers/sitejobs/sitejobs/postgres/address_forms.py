@@ -1,4 +1,4 @@
-"""The two forms of a database's address, `postgresql://...` and `host=... dbname=...`, taken apart into parameters."""
+"""The forms of a database's address, taken apart into parameters: `postgresql://...`, `host=... dbname=...`, .NET's."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +28,17 @@ def pairs_of_keywords(text: str, refuse: Refuse) -> Pairs:
             refuse(f"is no PostgreSQL address; it looks like {EXAMPLE}")
         yield found[1], re.sub(r"\\(.)", r"\1", found[2] if found[2] is not None else found[3], flags=re.DOTALL)
         at = found.end()
+
+
+def pairs_of_semicolons(text: str, refuse: Refuse) -> Pairs:
+    """.NET's form, `Host=db;Username=site;Password=...`; a value may stand in quotes."""
+    for found in filter(str.strip, re.findall(r"""(?:[^;"']|"[^"]*"|'[^']*')+""", text)):
+        name, equals, value = found.partition("=")
+        if not equals:
+            refuse(f"is no PostgreSQL address; it looks like {EXAMPLE}")
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        yield name.strip(), value[1:-1] if quoted else value
 
 
 def pairs_of_uri(rest: str, refuse: Refuse) -> Pairs:

@@ -1,6 +1,6 @@
 """The parameters that people write into a database's address: libpq's, and those of other drivers.
 
-Names are compared in lower case without `-` and `_`: JDBC writes sslMode and Rust ssl-mode where libpq has sslmode.
+Names are compared in lower case without `-`, `_` and spaces: libpq's sslmode is JDBC's sslMode and .NET's SSL Mode.
 """
 
 import re
@@ -14,7 +14,7 @@ SCHEMES: Final = frozenset({"postgresql", "postgres", "pg", "pgsql", "postgis", 
 
 def plain(name: str) -> str:
     """A name as names are compared."""
-    return name.lower().replace("-", "").replace("_", "")
+    return re.sub("[-_ ]", "", name.lower())
 
 
 LIBPQ: Final = {plain(it.keyword.decode()): it.keyword.decode() for it in pq.Conninfo.get_defaults()} | {
@@ -22,6 +22,8 @@ LIBPQ: Final = {plain(it.keyword.decode()): it.keyword.decode() for it in pq.Con
     "pass": "password",
     "database": "dbname",
     "databasename": "dbname",
+    "server": "host",
+    "userid": "user",
     "encoding": "client_encoding",
     "charset": "client_encoding",
     "sslca": "sslrootcert",
@@ -89,7 +91,7 @@ Prisma: connection_limit pool_timeout socket_timeout statement_cache_size single
     max_connection_lifetime max_idle_connection_lifetime
 node-postgres, postgres.js, Knex, TypeORM: max min idleTimeoutMillis connectionTimeoutMillis query_timeout
     idle_timeout max_lifetime prepare keepAlive keepAliveInitialDelayMillis allowExitOnIdle maxUses fetch_types binary
-    maxLifetimeSeconds poolSize
+    maxLifetimeSeconds poolSize backoff max_pipeline keep_alive no_prepare publications
 SQLAlchemy, asyncpg, psycopg, pg8000, Django: prepared_statement_cache_size prepared_statement_name_func
     command_timeout timeout prepare_threshold max_cached_statement_lifetime max_cacheable_statement_size
     conn_max_age conn_health_checks pool_size max_overflow pool_recycle pool_pre_ping autocommit async_fallback
@@ -99,14 +101,21 @@ Rails, Ecto: pool checkout_timeout reaping_frequency prepared_statements stateme
 pgx, pq, migrate, sqlx: pool_max_conns pool_min_conns pool_min_idle_conns pool_max_conn_lifetime
     pool_max_conn_idle_time pool_max_conn_lifetime_jitter pool_health_check_period default_query_exec_mode
     binary_parameters statement_cache_capacity statement_cache_mode description_cache_capacity
-    disable_prepared_binary_result x_migrations_table x_multi_statement x_statement_timeout
+    disable_prepared_binary_result min_read_buffer_size krbspn x_migrations_table x_multi_statement x_statement_timeout
 JDBC, R2DBC, Npgsql: prepareThreshold preparedStatementCacheQueries preparedStatementCacheSizeMiB
     defaultRowFetchSize socketTimeout loginTimeout cancelSignalTimeout tcpKeepAlive tcpNoDelay
     reWriteBatchedInserts stringtype binaryTransfer binaryTransferEnable autosave hostRecheckSeconds unknownLength
     logUnclosedConnections assumeMinServerVersion sslfactory sslhostnameverifier readOnly adaptiveFetch
     allowEncodingChanges preferQueryMode escapeSyntaxCallMode maximumPoolSize minimumIdle useUnicode
     characterEncoding pooling minPoolSize maxPoolSize trustServerCertificate includeErrorDetail
-Supabase, Doctrine: supa serverVersion
+    adaptiveFetchMaximum adaptiveFetchMinimum binaryTransferDisable cleanupSavepoints databaseMetadataCacheFields
+    databaseMetadataCacheFieldsMiB disableColumnSanitiser groupStartupParameters gssResponseTimeout
+    hideUnprivilegedObjects localSocketAddress loggerFile loggerLevel logServerErrorDetail maxResultBuffer
+    maxSendBufferSize protocolVersion queryTimeout quoteReturningIdentifiers readOnlyMode receiveBufferSize
+    sendBufferSize sslResponseTimeout sslfactoryarg sslpasswordcallback xmlFactoryFactory wrapperPlugins
+    commandTimeout connectionIdleLifetime connectionLifetime connectionPruningInterval multiplexing noResetOnClose
+    maxAutoPrepare autoPrepareMinUsages keepAliveInterval
+Supabase, Doctrine: supa workaround serverVersion
 limits of the site's own requests: statement_timeout lock_timeout idle_in_transaction_session_timeout
     transaction_timeout
 set for every connection anyway: timezone datestyle intervalstyle bytea_output extra_float_digits
@@ -118,6 +127,10 @@ IGNORED: Final = frozenset(map(plain, re.sub(r"(?m)^.*?:", "", _OF_OTHERS).split
 REFUSED: Final = {
     "sslidentity": "a PKCS#12 file is not taken: write sslcert and sslkey with PEM files"
     " (`openssl pkcs12 -in client.p12` makes them)",
+    "sslinline": "write the names of PEM files as sslrootcert, sslcert and sslkey",
+    "socketfactory": "the address names no host: start the proxy of its provider, and name the proxy's host",
+    "cloudsqlinstance": "start the Cloud SQL Auth Proxy, and name its host",
+    "authenticationpluginclassname": "the jobs log in by a password, a certificate or a token of IAM",
     "requiressl": "write sslmode=require",
     "replication": "the jobs need an ordinary connection: leave it out",
 }
