@@ -44,6 +44,8 @@ RUN_HERE = [
     "sitejobs runs",
     "sitejobs runs --json",
     "sitejobs runs --job=match-scores --limit=5",
+    "sitejobs runs --job=all",
+    "sitejobs runs --status=failed",
     "sitejobs cost --users 1000000",
     "sitejobs build-user-traits",
     "sitejobs build-user-traits --incremental",

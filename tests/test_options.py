@@ -23,6 +23,7 @@ RANGES = {
     "topK": (1, 1000),
     "maxConcurrency": (1, 1000),
     "tolerateFailures": (0, 1_000_000),
+    "retryOf": (MIN_ID, MAX_ID),
 }
 DEFAULTS = {
     "userId": None,
@@ -37,6 +38,7 @@ DEFAULTS = {
     "settings": "",
     "maxConcurrency": 4,
     "tolerateFailures": 0,
+    "retryOf": None,
     "trigger": "api",
 }
 

@@ -10,8 +10,8 @@ from psycopg import Connection
 from sitejobs.jobs import runs
 from sitejobs.jobs.runs import OpenRun
 from sitejobs.postgres.connection import connect
-from sitejobs_local.commands.runs import one, recent
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.runs.recorded import one, recent
 from tests.databases import site_database
 from tests.local.command import environment, sitejobs
 

@@ -305,6 +305,18 @@ def test_a_page_that_fails_fails_the_run_unless_tolerated_and_is_shown_either_wa
     assert as_json.returncode == 1
     summary = json.loads(as_json.stdout)
     assert (summary["status"], summary["error"], summary["failedPages"]) == ("FAILED", "PagesFailed", 1)
+    with connect(site_url) as connection:
+        connection.execute("DROP FUNCTION refuse CASCADE")
+        again = json.loads(sitejobs("runs", "retry", summary["runId"], "--json", env=env).stdout)
+        assert (again["status"], again["pages"], again["failedPages"]) == ("SUCCEEDED", 1, 0)
+        assert again["written"] > 0
+        complete = """SELECT bool_and("rows" = (SELECT count(*) FROM "MatchScore" m WHERE m."userId" = v."userId"))
+                      FROM "MatchScoreViewer" v"""
+        assert connection.execute(complete).fetchone() == (True,)
+    assert f"failed pages again: run {again['runId']}, succeeded" in sitejobs("runs", summary["runId"], env=env).stdout
+    logged = sitejobs("runs", again["runId"], "--log", env=env).stdout
+    assert re.search(r"INFO planned chapter=1 pages=1\n.* INFO page done page=1 ", logged)
+    assert "status=SUCCEEDED" in logged
 
 
 def test_a_setting_that_plan_refuses_is_bad_input(site_url: str) -> None:

@@ -67,6 +67,10 @@ OptionalUserId = Annotated[UserId | None, BeforeValidator(_not_null)]
 """A user's id; left out: everyone."""
 
 
+OptionalRun = Annotated[Id | None, BeforeValidator(_not_null)]
+"""A run's id; left out: none."""
+
+
 class JobOptions(BaseModel):
     """What every job's input may say. Unknown names are refused."""
 
@@ -90,6 +94,9 @@ class PagedOptions(JobOptions):
     allow_loss: bool = Field(
         default=False,
         description="go on even if the run would remove much of what is stored because its source has gone",
+    )
+    retry_of: OptionalRun = Field(
+        default=None, description="compute only the failed pages of this run, with its other options"
     )
 
 

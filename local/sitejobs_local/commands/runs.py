@@ -1,231 +1,130 @@
-"""`sitejobs runs`: recent runs, and one of them with what failed and what was left out."""
+"""`sitejobs runs`: recent runs, one of them with what failed and was left out, its log, and its failed pages again."""
 
-import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output, prepared, print_json
-from sitejobs_local.commands.values import JOB_OR_WORKFLOW
-from sitejobs_local.tables import Row, print_rows
+from sitejobs_local.commands.values import JOB_OR_WORKFLOW, OneOf
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-    from rich.console import Console
-    from rich.table import Table
+    from click.shell_completion import CompletionItem
 
-LONGEST_WHY = 200
-_STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan"}
+RETRY = "retry"
+STATUS = OneOf("the status of a run", lambda: ("running", "succeeded", "failed", "aborted", "timed-out", "died"))
+_MOST = 2**63 - 1
 
-_RECENT = """
-SELECT * FROM "JobRunOverview" WHERE "id" < %(before)s ORDER BY "id" DESC LIMIT %(limit)s
-"""
-_RECENT_OF_JOB = """
-SELECT * FROM "JobRunOverview" WHERE "job" = %(job)s AND "id" < %(before)s ORDER BY "id" DESC LIMIT %(limit)s
-"""
-_ONE = """SELECT * FROM "JobRunOverview" WHERE "id" = %(id)s"""
-_FAILED_PAGES = """
-SELECT "page", "keys", "error", "detail", "failedAt" FROM "JobRunFailedPage" WHERE "runId" = %(id)s
-ORDER BY "page" LIMIT %(limit)s
-"""
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[str]]":
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(RETRY)] if RETRY.startswith(incomplete) and not ctx.params.get("what") else []
 
 
 @click.command(short_help="what ran and how it ended; failed pages again")
-@click.argument("run_id", metavar="[ID]", required=False, type=click.IntRange(1, 2**63 - 1))
-@click.option("--job", metavar="<name>", type=JOB_OR_WORKFLOW, help="runs of this job only")
+@click.argument("what", metavar="[retry] [ID]", nargs=-1, shell_complete=_complete)
+@click.option("--job", metavar="<name>", type=JOB_OR_WORKFLOW, help="runs of this job or workflow only")
+@click.option("--status", metavar="<name>", type=STATUS, help=f"of this status: {', '.join(STATUS.names())}")
 @click.option("--limit", metavar="<n>", type=click.IntRange(1, 1000), default=20, show_default=True, help="how many")
-@click.option("--before", metavar="<id>", type=click.IntRange(1, 2**63 - 1), help="runs older than this one")
+@click.option("--before", metavar="<id>", type=click.IntRange(1, _MOST), help="runs older than this one")
+@click.option("--watch", is_flag=True, help="go on showing: a run until it has ended, the list until Ctrl-C")
+@click.option("--log", is_flag=True, help="with an ID: what its functions logged")
+@click.option("--stack", metavar="<name>", help="with --log or retry: on AWS, in the deployed stack of this name")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object on stdout")
-def runs(run_id: int | None, job: str | None, limit: int, before: int | None, as_json: bool) -> None:
-    """List the recent runs of the jobs, newest first; with an ID one of them, with its failed pages (the first --limit)
-    and its skipped records by reason. The same is in the view "JobRunOverview".
+def runs(what: tuple[str, ...], log: bool, watch: bool, stack: str | None, as_json: bool, **chosen: Any) -> int:
+    """List the recent runs of the jobs, newest first; with an ID one of them: its failed pages (the first --limit), its
+    skipped records by reason, and of a workflow its jobs. The same is in the view "JobRunOverview".
+
+    `retry ID` computes only the failed pages of a run, in a new run.
     """
-    with prepared() as (_, connection):
-        if run_id is None:
-            found = recent(connection, job=job, before=before, limit=limit)
-            shown: Mapping[str, Any] = {"runs": found, "next": found[-1]["id"] if len(found) == limit else None}
-        else:
-            shown = one(connection, run_id, limit)
-    if as_json:
-        print_json(shown)
-    elif run_id is None:
-        _print_recent(output(), shown["runs"], shown["next"], job)
+    again, run_id = _asked(what)
+    if again:
+        return _retry(run_id, chosen["job"], stack, as_json)
+    if log and run_id is None:
+        raise InvalidInput("say whose log: sitejobs runs <ID> --log")
+    if stack is not None and not log:
+        raise InvalidInput("--stack goes with --log or retry: runs are read from the database of DATABASE_URL")
+    if watch and as_json:
+        raise InvalidInput("--watch shows runs to a person: ask again and again for --json")
+    if watch:
+        from sitejobs_local.commands.runs_watched import watch_list, watch_one
+
+        return watch_one(run_id) if run_id is not None else watch_list(chosen["job"], _status(chosen), chosen["limit"])
+    if run_id is None:
+        _list(chosen, as_json)
+    elif log:
+        from sitejobs_local.commands.runs_logged import print_log
+
+        print_log(run_id, stack)
     else:
-        _print_one(output(), shown)
+        _one(run_id, chosen["limit"], as_json)
+    return 0
 
 
-def recent(
-    connection: "Connection", *, job: str | None = None, before: int | None = None, limit: int = 20
-) -> list[dict[str, Any]]:
-    """Rows of "JobRunOverview", newest first: of one job or of all, and older than the run `before`."""
-    query = _RECENT if job is None else _RECENT_OF_JOB
-    return _rows(connection, query, {"job": job, "before": before or 2**63 - 1, "limit": limit})
+def _asked(what: tuple[str, ...]) -> tuple[bool, int | None]:
+    """Whether to compute failed pages again, and the run's id."""
+    from sitejobs_local.commands.meant import meant, question
+
+    again = what[:1] == (RETRY,)
+    rest = what[1:] if again else what
+    if not rest and not again:
+        return False, None
+    if len(rest) != 1:
+        wanted = "say which run: sitejobs runs retry <ID>" if again else "runs takes one ID, or retry and one."
+        raise InvalidInput(wanted + ("" if again else question(meant(rest[0], [RETRY]))))
+    if not (rest[0].isascii() and rest[0].isdigit() and 1 <= int(rest[0]) <= _MOST):
+        raise InvalidInput(f"the ID of a run is a whole number, not {rest[0]!r}.{question(meant(rest[0], [RETRY]))}")
+    return again, int(rest[0])
 
 
-def one(connection: "Connection", run_id: int, limit: int) -> dict[str, Any]:
-    """A run's row of "JobRunOverview", with up to `limit` of its failed pages as `failedPagesNoted`.
-
-    Raises
-    ------
-    InvalidInput : there is no such run.
-    """
-    found = _rows(connection, _ONE, {"id": run_id})
-    if not found:
-        raise InvalidInput(f"there is no run {run_id}: `sitejobs runs` lists the recent ones")
-    return {**found[0], "failedPagesNoted": _rows(connection, _FAILED_PAGES, {"id": run_id, "limit": limit})}
+def _status(chosen: dict[str, Any]) -> str | None:
+    return None if chosen["status"] is None else str(chosen["status"]).upper().replace("-", "_")
 
 
-def _rows(connection: "Connection", query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    from psycopg.rows import dict_row
+def _list(chosen: dict[str, Any], as_json: bool) -> None:
+    from sitejobs_local.commands.runs_shown import print_recent
+    from sitejobs_local.runs.recorded import recent
 
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), values).fetchall()
-
-
-def _print_recent(console: "Console", found: list[dict[str, Any]], following: int | None, job: str | None) -> None:
-    if not found:
-        console.print(f"no runs of {job} yet" if job else "no runs yet", markup=False)
+    job, limit = chosen["job"], chosen["limit"]
+    with prepared() as (_, connection):
+        found = recent(connection, job=job, status=_status(chosen), before=chosen["before"], limit=limit)
+    following = found[-1]["id"] if len(found) == limit else None
+    if as_json:
+        print_json({"runs": found, "next": following})
         return
-    names = ("run", "job", "status", "started UTC", "took", "records", "rows")
-    print_rows(console, names, map(_row, found), numbers=("run", "took", "records", "rows"))
-    console.print("sitejobs runs <run> tells all of one run", style="dim", markup=False, highlight=False)
-    if following is not None:
-        of_job = f" --job={job}" if job else ""
-        console.print(f"older ones: sitejobs runs{of_job} --before={following}", style="dim", markup=False)
+    told = "".join(f" --{name}={chosen[name]}" for name in ("job", "status") if chosen[name])
+    print_recent(output(), found, following, told)
 
 
-def _row(run: Mapping[str, Any]) -> Row:
-    cells = (
-        str(run["id"]),
-        run["job"],
-        _word(run["status"]),
-        _minute(run["startedAt"]),
-        _duration(run["seconds"]),
-        f"{run['processed']:,}",
-        f"{run['written']:,}",
-    )
-    return Row(cells, _notes(run), {2: _style(run["status"])})
+def _one(run_id: int, limit: int, as_json: bool) -> None:
+    from sitejobs_local.commands.runs_shown import print_one
+    from sitejobs_local.runs.recorded import one
+
+    with prepared() as (_, connection):
+        found = one(connection, run_id, limit)
+    if as_json:
+        print_json(found)
+    else:
+        print_one(output(), found)
 
 
-def _notes(run: Mapping[str, Any]) -> str:
-    """What is said beside the counts: for whom, by what, failed pages, and why."""
-    notes = [run["scope"]] if run["scope"] not in ("all", "unknown") else []
-    notes += [f"by {run['trigger']}"] if run["trigger"] in ("schedule", "api") else []
-    if run["failedPages"] and not run["error"]:
-        notes.append(f"{run['failedPages']:,} of {run['pages']:,} pages failed")
-    return "; ".join(filter(None, [*notes, _why(run)]))
+def _retry(run_id: int | None, job: str | None, stack: str | None, as_json: bool) -> int:
+    """Run the failed pages of a run again. With --stack and --job no database is asked from here."""
+    from sitejobs.catalog import JOBS
+    from sitejobs_local.commands.jobs import run
+    from sitejobs_local.runs.recorded import one
 
-
-def _print_one(console: "Console", run: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(title=f"run {run['id']}: {run['job']}", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(overflow="fold")
-    rows: list[tuple[str, Any]] = [
-        ("status", _status(run)),
-        ("of", run["scope"]),
-        ("trigger", run["trigger"]),
-        ("options", _plain(json.dumps(run["options"]))),
-        ("started (UTC)", _moment(run["startedAt"])),
-        ("finished (UTC)", _moment(run["finishedAt"])),
-        ("took", _duration(run["seconds"])),
-        ("pages", _pages(run)),
-    ]
-    if run["quietSeconds"] is not None:
-        rows.append(("last heard of", f"{_duration(run['quietSeconds'])} ago"))
-    rows += [(name, f"{run[key]:,}") for key, name in _COUNTERS]
-    rows += [(f"  {reason}", f"{count:,}") for reason, count in _by_count(run["reasons"])]
-    rows += [(name, _plain(run[name])) for name in ("message", "error") if run[name]]
-    rows.append(("execution", _plain(run["execution"])))
-    for name, value in rows:
-        table.add_row(name, value)
-    console.print(table)
-    if run["failedPagesNoted"]:
-        console.print(_failed_pages(run))
-
-
-_COUNTERS = (
-    ("processed", "records processed"),
-    ("written", "rows written"),
-    ("skipped", "records skipped"),
-    ("failed", "records failed"),
-)
-
-
-def _failed_pages(run: Mapping[str, Any]) -> "Table":
-    from rich.table import Table
-
-    total = sum(run["pageErrors"].values())
-    shown = run["failedPagesNoted"]
-    title = "failed pages" if run["failedPages"] else "pages that failed, and may have succeeded when tried again"
-    table = Table(title=title, title_justify="left", title_style="")
-    table.add_column("page", justify="right")
-    table.add_column("error", overflow="fold")
-    table.add_column("detail", overflow="fold")
-    table.add_column("keys", overflow="fold")
-    for page in shown:
-        keys = {name: value for name, value in page["keys"].items() if name != "page"}
-        table.add_row(str(page["page"]), page["error"], _plain(page["detail"] or ""), _plain(json.dumps(keys)))
-    if total > len(shown):
-        table.caption = f"and {total - len(shown):,} more: --limit"
-    return table
-
-
-def _status(run: Mapping[str, Any]) -> str:
-    return f"[{_style(run['status'])}]{_word(run['status'])}[/]"
-
-
-def _style(status: str) -> str:
-    return _STYLES.get(status, "red")
-
-
-def _word(status: str) -> str:
-    return status.lower().replace("_", " ")
-
-
-def _why(run: Mapping[str, Any]) -> str:
-    """One line beside the counts: the error, the message, or why records were left out."""
-    if run["error"] or run["message"]:
-        return str(run["error"] or run["message"])[:LONGEST_WHY]
-    pages = [f"{error} {count:,}" for error, count in _by_count(run["pageErrors"])] if run["failedPages"] else []
-    return ", ".join([*pages, *(f"{reason} {count:,}" for reason, count in _by_count(run["reasons"]))])[:LONGEST_WHY]
-
-
-def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _pages(run: Mapping[str, Any]) -> str:
-    return f"{run['pages']:,}" + (f", {run['failedPages']:,} failed" if run["failedPages"] else "")
-
-
-def _moment(moment: Any) -> str:
-    from datetime import UTC
-
-    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _minute(moment: Any) -> str:
-    """Month, day and minute; of what is a year old the date."""
-    from datetime import UTC, datetime, timedelta
-
-    old = datetime.now(UTC) - moment > timedelta(days=300)
-    return f"{moment.astimezone(UTC):{'%Y-%m-%d' if old else '%m-%d %H:%M'}}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _plain(text: str) -> Any:
-    """Text as it is: brackets in it are no markup."""
-    from rich.text import Text
-
-    return Text(text)
+    if job is None or stack is None:
+        with prepared() as (_, connection):
+            found = one(connection, run_id or 0, 1)
+        if "jobs" in found:
+            failed = [str(part["id"]) for part in found["jobs"] if part["failedPages"]]
+            theirs = f": retry those of its jobs ({', '.join(failed)})" if failed else ""
+            raise InvalidInput(f"run {run_id} is a workflow's, and has no pages of its own{theirs}")
+        if not found["failedPagesNoted"]:
+            raise InvalidInput(f"run {run_id} has no failed pages")
+        job = str(found["job"])
+    if job not in JOBS or "retry_of" not in JOBS[job].options.model_fields:
+        raise InvalidInput(f"failed pages of {job} are not computed by themselves: run it anew")
+    return run(JOBS[job], {"retryOf": str(run_id)}, stack, as_json)

@@ -17,6 +17,7 @@ from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_
 from sitejobs.handlers.tuning import read_tuning
 from sitejobs.jobs import comparison, runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.retries import Earlier, plan_again, read_earlier
 from sitejobs.jobs.row_security import refuse_hidden_rows
 from sitejobs.jobs.tables import tables_of
 from sitejobs.options import JobOptions, Options, parse_options
@@ -30,18 +31,26 @@ def plan_handler(job: PagedJob, resources_of: ResourcesOf = cached_resources) ->
     """
 
     def plan(event: JsonObject) -> JsonObject:
-        options = parse_options(job.options, event.get("input"))
-        resources = _tried(resources_of(), options)
+        given = parse_options(job.options, event.get("input"))
+        resources = resources_of()
         if not event.get("run"):
             refuse_hidden_rows(resources.database.connection(), tables_of(job.entry.name))
+        options, earlier = _with_earlier(job, given, event, resources)
+        resources = _tried(resources, options)
         run = Run.from_json(event["run"]) if event.get("run") else _open(job, options, event, resources)
         if isinstance(run, runs.AlreadyRunning):
             return _already_running(job.entry.name, scope_of(options), run)
         cursor = event.get("cursor")
-        chapter = job.plan(resources, run, options, cursor)
+        run = earlier.begun(run) if earlier is not None else run
+        chapter = (
+            plan_again(job, resources, run, options, earlier, cursor)
+            if earlier is not None
+            else job.plan(resources, run, options, cursor)
+        )
         if cursor is None or (chapter.context and chapter.context != run.context):
             run = Run(run.id, run.job, run.started_at, run.options, chapter.context)
-            kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
+            kept = earlier.kept(chapter.context) if earlier is not None else chapter.context
+            kept = kept | ({"message": chapter.message} if chapter.message else {})
             runs.set_context(resources.database.connection(), run.id, kept)
         number = int(event.get("chapter") or 0) + 1
         logger.info("planned", run_id=run.id, chapter=number, pages=len(chapter.pages))
@@ -110,6 +119,17 @@ def _tried(resources: Resources, options: JobOptions) -> Resources:
     if not settings:
         return resources
     return replace(resources, environment={**resources.environment, **read_tuning(settings)})
+
+
+def _with_earlier(
+    job: PagedJob, given: Options, event: JsonObject, resources: Resources
+) -> tuple[Options, Earlier | None]:
+    """The run's options; if failed pages of an earlier run are wanted, over those of that run."""
+    run_id = getattr(given, "retry_of", None)
+    if run_id is None:
+        return given, None
+    earlier = read_earlier(resources.database.connection(), job.entry.name, int(run_id))
+    return parse_options(job.options, {**earlier.options, **event["input"]}), earlier
 
 
 def _already_running(name: str, scope: str, run: runs.AlreadyRunning) -> JsonObject:

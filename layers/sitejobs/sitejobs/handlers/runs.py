@@ -49,7 +49,8 @@ def finish_handler() -> Handler:
             raise InvalidInput(f"execution {event['execution']} has no run to close")
         if run and summary["status"] == "SUCCEEDED":
             opened = Run.from_json(run)
-            report_seconds(opened.job, (datetime.now(UTC) - opened.started_at).total_seconds())
+            if "retryOf" not in opened.options:  # those of a few pages say nothing of a run
+                report_seconds(opened.job, (datetime.now(UTC) - opened.started_at).total_seconds())
             _tidy(connection, opened)
         logger.info("run closed", **{key: value for key, value in summary.items() if key != "message"})
         return summary
