@@ -222,9 +222,9 @@ def test_the_mend_of_a_view_is_a_change_of_its_definition(site: Connection) -> N
 
 
 def test_migrations_that_are_not_recorded_are_named(site: Connection) -> None:
-    site.execute("""DELETE FROM "SitejobsMigration" WHERE "name" = '0001_job_run.sql'""")
+    site.execute("""DELETE FROM "SitejobsMigration" WHERE "name" = '0041_job_run_statuses.sql'""")
     finding = only(findings(site), "migration")
-    assert (finding.object, finding.mend) == ("0001_job_run.sql", "sitejobs db migrate")
+    assert (finding.object, finding.mend) == ("0041_job_run_statuses.sql", "sitejobs db migrate")
 
 
 def test_an_old_server_is_a_warning(site: Connection) -> None:

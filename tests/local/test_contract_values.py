@@ -111,7 +111,7 @@ def test_numbers_and_shapes_that_do_not_count_are_told(
 def test_a_large_table_is_not_read_as_a_whole(site: Connection) -> None:
     """10 million rows by what the planner believes."""
     site.execute("""UPDATE pg_class SET reltuples = 1e7 WHERE oid = '"Like"'::regclass""")
-    table = inspect(site, ["Like"]).tables["Like"]
+    table = inspect(site, {"Like": None}).tables["Like"]
     sample = Rows(site).sample('"Like"', table, "action")
     [plan] = site.execute(f"EXPLAIN SELECT * FROM {sample}".encode()).fetchmany(1)
     assert "Limit" in plan[0]

@@ -10,6 +10,7 @@ import pytest
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
+from sitejobs.errors import DatabaseFailure
 from sitejobs.matching.match_scores.old_rows import drop_rows
 from sitejobs.postgres.connection import connect
 from sitejobs.schema.migrations import MIGRATIONS
@@ -27,7 +28,7 @@ CREATE TABLE saved AS TABLE "MatchScore";
 DROP VIEW "MatchScoreExplained", "MatchScore", "MatchCandidates";
 DROP TABLE "MatchList", "MatchListChange";
 DROP FUNCTION "matchViews", "dropMatchRows", "forgetMatchRows";
-DELETE FROM "SitejobsMigration" WHERE "name" >= '0060'
+DELETE FROM "SitejobsMigration" WHERE "name" ~ '^00(60|61|66|70)'
 """
 _LISTS = """SELECT "userId", array_agg("candidateUserId" ORDER BY "rank") FROM "MatchScore" GROUP BY 1"""
 _DIFFERENT = """(TABLE saved EXCEPT TABLE "MatchScore") UNION ALL (TABLE "MatchScore" EXCEPT TABLE saved)"""
@@ -195,7 +196,7 @@ def test_who_could_read_or_write_the_table_reads_the_view_or_writes_the_lists(ol
 )
 def test_what_a_view_cannot_have_is_named_and_nothing_is_changed(old: Connection, made: str, named: str) -> None:
     old.execute(made.encode())
-    with pytest.raises(psycopg.errors.RaiseException, match=named):
+    with pytest.raises(DatabaseFailure, match=named):
         migrations.apply(old)
     assert old.execute("""SELECT relkind FROM pg_class WHERE oid = '"MatchScore"'::regclass""").fetchone() == ("r",)
     assert old.execute("""SELECT to_regclass('"MatchList"')""").fetchone() == (None,)

@@ -57,6 +57,7 @@ def shell(arguments: tuple[str, ...]) -> int:
             if target.embedded:
                 prepare(target, connection, ())
             takes_settings = not connection.shared
+            target = target.settled(connection)
         command, environment = psql_call(target, os.environ, arguments, takes_settings=takes_settings)
         with _deaf_to_interrupts():
             return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - psql, as asked for
@@ -65,33 +66,44 @@ def shell(arguments: tuple[str, ...]) -> int:
 @db.command()
 @click.option("--again", is_flag=True, help="apply those already applied too: brings back what was dropped")
 @click.option("--print", "printed", is_flag=True, help="print the SQL for psql instead; asks no database")
+@click.option("--schema", metavar="<name>", help="the bundle's schema, made if need be  [default: sitejobs]")
 @click.option("--stack", metavar="<name>", help="by a function of this stack on AWS, which reaches its database")
 @click.option(
     "--secret", metavar="<arn>", help="with --stack: a login for this call, in a secret named <stack>/owner..."
 )
-def migrate(again: bool, printed: bool, stack: str | None, secret: str | None) -> None:
-    """Create or update the bundle's own tables. Safe to run twice, and at once."""
-    from sitejobs_local.database import migrations
-    from sitejobs_local.database.target import open_target
+def migrate(again: bool, printed: bool, schema: str | None, stack: str | None, secret: str | None) -> None:
+    """Create or update the bundle's own tables. Safe to run twice, and at once.
+
+    They go into a schema of their own, beside the site's; where they are already they stay. The embedded database has
+    everything in one.
+    """
+    from sitejobs.schema.script import script
 
     if secret is not None and stack is None:
         raise InvalidInput("--secret goes with --stack=<name>: here DATABASE_URL has the login")
     if printed:
-        click.echo(migrations.script(), nl=False)
+        click.echo(script(schema=schema) if schema else script(), nl=False)
         return
     if stack is not None:
         from sitejobs_local.runs import deployed_database
 
-        applied = deployed_database.migrate(stack, secret, again=again)
+        applied = deployed_database.migrate(stack, secret, again=again, schema=schema)
     else:
-        with open_target(os.environ) as target, target.connect() as connection:
-            if target.embedded:
-                migrations.apply_site_schema(connection)
-            applied = migrations.apply(connection, again=again)
+        applied = _migrate_here(again, schema)
     for name in applied:
         click.echo(f"applied {name}")
     if not applied:
         click.echo("nothing to apply: the bundle's tables are up to date")
+
+
+def _migrate_here(again: bool, schema: str | None) -> list[str]:
+    from sitejobs_local.database import migrations
+    from sitejobs_local.database.target import open_target
+
+    with open_target(os.environ) as target, target.leading_to(schema).connect() as connection:
+        if target.embedded:
+            migrations.apply_site_schema(connection)
+        return migrations.apply(connection, again=again, schema=schema)
 
 
 @db.command()

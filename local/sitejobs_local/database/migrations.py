@@ -4,10 +4,10 @@ from pathlib import Path
 
 from psycopg import Connection
 
-from sitejobs.schema.migrations import apply, apply_file, pending, script
+from sitejobs.schema.migrations import apply, apply_file, pending
 from sitejobs_local.places import SITE_SCHEMA
 
-__all__ = ["apply", "apply_site_schema", "pending", "script"]
+__all__ = ["apply", "apply_site_schema", "pending"]
 
 
 def apply_site_schema(connection: Connection, file: Path = SITE_SCHEMA) -> None:

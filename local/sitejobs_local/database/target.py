@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sitejobs.errors import InvalidInput, SitejobsError
@@ -76,11 +76,13 @@ class Target:
     ----------
     url : its address, as libpq takes it.
     search_path : schemas to look in first, comma separated.
+    first_schema : without them a schema in front of those that the database itself names.
     """
 
     url: str = field(repr=False)
     embedded: bool
     search_path: str | None
+    first_schema: str | None = None
 
     def connect(self) -> "SessionConnection":
         """Open a connection; the caller closes it.
@@ -94,7 +96,7 @@ class Target:
         from sitejobs.postgres.connection import connect, describe
 
         try:
-            return connect(self.url, search_path=self.search_path)
+            return connect(self.url, search_path=self.search_path, first_schema=self.first_schema)
         except psycopg.OperationalError as error:
             advice = _advice(str(error)) or describe(error)
             raise CannotConnect(f"cannot connect to {self.label}: {advice}") from None
@@ -103,6 +105,22 @@ class Target:
     def variables(self) -> dict[str, str]:
         """What functions at home are told of it beside its address."""
         return {"DATABASE_SEARCH_PATH": self.search_path} if self.search_path else {}
+
+    def leading_to(self, schema: str | None) -> "Target":
+        """The same database, looking in this schema first unless DATABASE_SEARCH_PATH says where to look."""
+        if schema is None or self.embedded or self.search_path is not None:
+            return self
+        from sitejobs.postgres.search_path import BUNDLE_SCHEMA, path_of
+
+        with self.connect() as connection:
+            return replace(self, search_path=path_of(self.settled(connection).search_path or BUNDLE_SCHEMA, schema))
+
+    def settled(self, connection: "SessionConnection") -> "Target":
+        """The same database with the search path that this session of it has, for other programs."""
+        if self.search_path is not None or self.first_schema is None:
+            return self
+        row = connection.execute("SELECT current_setting('search_path')").fetchone()
+        return self if row is None else replace(self, search_path=row[0])
 
     @property
     def label(self) -> str:
@@ -116,6 +134,7 @@ class Target:
 def open_target(environ: Mapping[str, str]) -> Iterator[Target]:
     """The database of DATABASE_URL, or the embedded one, which is started and held while the block runs."""
     from sitejobs.postgres.address import Address, read_address
+    from sitejobs.postgres.search_path import BUNDLE_SCHEMA
     from sitejobs_local.database.postgres import site_database
 
     given = environ.get("DATABASE_URL", "")
@@ -124,7 +143,7 @@ def open_target(environ: Mapping[str, str]) -> Iterator[Target]:
         sys.stderr.write(f"note: {note}\n")
     search_path = environ.get("DATABASE_SEARCH_PATH") or address.search_path
     with site_database({**environ, "DATABASE_URL": address.conninfo}) as url:
-        yield Target(url, embedded=not given, search_path=search_path)
+        yield Target(url, not given, search_path, BUNDLE_SCHEMA if given else None)
 
 
 def check_url(url: str) -> dict[str, str]:

@@ -30,14 +30,16 @@ def check(stack: str) -> Report:
     return Report(**{**answer, **lists, "findings": findings})
 
 
-def migrate(stack: str, secret: str | None = None, *, again: bool = False) -> list[str]:
+def migrate(stack: str, secret: str | None = None, *, again: bool = False, schema: str | None = None) -> list[str]:
     """Create or update the bundle's tables; the names of the migrations that were applied.
 
     Parameters
     ----------
     secret : ARN of a secret with another login, for this call only.
+    schema : the bundle's, made if need be; the functions' search path must lead there.
     """
-    return list(_call(stack, "MigrateFunction", {"secret": secret, "again": again})["applied"])
+    event = {"secret": secret, "again": again} | ({"schema": schema} if schema is not None else {})
+    return list(_call(stack, "MigrateFunction", event)["applied"])
 
 
 def _call(stack: str, function: str, event: Mapping[str, Any]) -> dict[str, Any]:

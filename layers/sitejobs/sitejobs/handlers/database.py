@@ -18,6 +18,7 @@ from sitejobs.handlers.reach import unreached
 from sitejobs.handlers.settings import database_url, with_secret
 from sitejobs.options import JobOptions, parse_options
 from sitejobs.postgres.connection import connect, translated_errors
+from sitejobs.postgres.search_path import BUNDLE_SCHEMA
 from sitejobs.schema import check, migrations
 
 _TELLS: Final = "-- docs/troubleshooting.md says what each reason means"
@@ -28,6 +29,7 @@ class MigrateOptions(JobOptions):
 
     secret: str | None = Field(default=None, description="ARN of a secret with another login, for this call")
     again: bool = Field(default=False, description="apply those already applied too")
+    schema_: str | None = Field(default=None, alias="schema", description="the bundle's schema, made if need be")
 
 
 def check_handler() -> Handler:
@@ -68,7 +70,7 @@ def _migrate(event: JsonObject) -> JsonObject:
         settings = with_secret(settings, options.secret, read_secret)
     url = database_url(settings, read_secret, sign_token)
     search_path, limit = settings.database_search_path or None, settings.statement_timeout_ms or None
-    with connect(url, search_path=search_path, statement_timeout_ms=limit) as connection:
-        applied = migrations.apply(connection, again=options.again)
+    with connect(url, search_path=search_path, first_schema=BUNDLE_SCHEMA, statement_timeout_ms=limit) as connection:
+        applied = migrations.apply(connection, again=options.again, schema=options.schema_)
     logger.info("migrated", applied=len(applied))
     return {"applied": applied}

@@ -11,6 +11,7 @@ from sitejobs.handlers.settings import Settings, database_url, read_settings
 from sitejobs.handlers.work_bucket import S3WorkStore
 from sitejobs.jobs.job import Resources
 from sitejobs.postgres.connection import Database
+from sitejobs.postgres.search_path import BUNDLE_SCHEMA
 from sitejobs.workstore import WorkStore
 
 ResourcesOf = Callable[[], Resources]
@@ -38,6 +39,7 @@ def cached_resources() -> Resources:
         lambda: database_url(settings, read_secret, sign_token),
         renewed=settings.database_authentication == "iam",
         search_path=settings.database_search_path or None,
+        first_schema=BUNDLE_SCHEMA,
         statement_timeout_ms=settings.statement_timeout_ms or None,
     )
     return Resources(

@@ -27,16 +27,13 @@ from sitejobs.postgres.address_forms import (
     pairs_of_uri,
 )
 from sitejobs.postgres.parameters import plain
+from sitejobs.postgres.search_path import path_of
 from sitejobs.postgres.shared_session import schemas_of
 
 VARIABLE: Final = "DATABASE_URL"
-BUNDLE_SCHEMA: Final = "sitejobs"
-"""Where the bundle's own tables are in a site's database."""
-
 _SCHEME: Final = re.compile(r"(?:(?:jdbc|r2dbc):(?:[a-z-]+:)?)?([a-z][a-z0-9+._-]{0,40})://", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""(?P<quote>['"])(.*)(?P=quote)""", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]-]{0,40}")
-_SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]*|\$user")
 _OF_OPTIONS: Final = re.compile(r"(?:^|\s)(?:-c\s*|--)search_path=((?:\\.|\S)+)")
 
 
@@ -206,16 +203,8 @@ class _Reading:
             notes.append(
                 f"{self._variable}: settings of other drivers, without effect here: {', '.join(self._ignored)}"
             )
-        search_path = bundle_first(self._schemas) if self._schemas else None
+        search_path = path_of(self._schemas) if self._schemas else None
         return Address(text if _parts(text) == given else write(given), search_path, tuple(notes))
-
-
-def bundle_first(schemas: Iterable[str]) -> str:
-    """A search path of these schemas, with the bundle's before them unless it is among them."""
-    names = list(dict.fromkeys(schemas))
-    if BUNDLE_SCHEMA not in names:
-        names.insert(0, BUNDLE_SCHEMA)
-    return ",".join(name if _SCHEMA.fullmatch(name) else '"' + name.replace('"', '""') + '"' for name in names)
 
 
 def _bare(text: str) -> str:

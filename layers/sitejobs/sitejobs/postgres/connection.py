@@ -15,7 +15,8 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.errors import DatabaseFailure, InvalidInput, NotMigrated, Transient
-from sitejobs.postgres.address import read_address
+from sitejobs.postgres import search_path as paths
+from sitejobs.postgres.address import Address, read_address
 from sitejobs.postgres.reasons import NO_OPTIONS_TAKEN, UNKNOWN, reason_of
 from sitejobs.postgres.shared_session import SessionConnection, schemas_of
 
@@ -85,7 +86,13 @@ _TAKES_NO_WRITES: Final[LiteralString] = (
 )
 
 
-def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: int | None = None) -> SessionConnection:
+def connect(
+    url: str,
+    *,
+    search_path: str | None = None,
+    first_schema: str | None = None,
+    statement_timeout_ms: int | None = None,
+) -> SessionConnection:
     """Open a connection that speaks UTC, UTF-8 and ISO dates, whatever the database's own settings are.
 
     If the URL names several hosts and not which one it wants, the one that accepts writes is used.
@@ -94,6 +101,7 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
     ----------
     url : the database's address, as `read_address` takes it; its own timeouts are kept.
     search_path : schemas to look in first, comma separated; when None those that the address names, else the server's.
+    first_schema : where neither names any: a schema in front of those that the role or database has.
     statement_timeout_ms : server-side limit of one statement, in milliseconds; the server's own when None.
 
     Raises
@@ -103,7 +111,24 @@ def connect(url: str, *, search_path: str | None = None, statement_timeout_ms: i
     """
     address = read_address(url)
     schemas_of(search_path or "")  # a session that shares others' would drop what is no path
-    settings = _settings(search_path or address.search_path, statement_timeout_ms)
+    search_path = search_path or address.search_path
+    if search_path is not None or first_schema is None:
+        return _opened(address, _settings(search_path, statement_timeout_ms))
+    given = paths.of_options(os.environ.get("PGOPTIONS", ""))
+    guess = paths.path_of(given or paths.SERVERS_OWN, first_schema)
+    connection = _opened(address, _settings(guess, statement_timeout_ms))
+    try:
+        now, own = paths.configured(connection) if given is None else (guess, None)
+    except BaseException:
+        connection.close()
+        raise
+    if own is None or schemas_of(now) == schemas_of(paths.path_of(own, first_schema)):
+        return connection
+    connection.close()
+    return _opened(address, _settings(paths.path_of(own, first_schema), statement_timeout_ms))
+
+
+def _opened(address: Address, settings: Mapping[str, str]) -> SessionConnection:
     try:
         connection = _connect(address.conninfo, settings)
     except psycopg.OperationalError as error:
@@ -200,13 +225,17 @@ class Database:
         *,
         renewed: bool = False,
         search_path: str | None = None,
+        first_schema: str | None = None,
         statement_timeout_ms: int | None = None,
     ) -> None:
         self._read_url = url if callable(url) else lambda: url
         self._renewed = renewed
         self._url: str | None = None
-        self._search_path = search_path
-        self._statement_timeout_ms = statement_timeout_ms
+        self._session: dict[str, Any] = {
+            "search_path": search_path,
+            "first_schema": first_schema,
+            "statement_timeout_ms": statement_timeout_ms,
+        }
         self._connection: psycopg.Connection | None = None
 
     def connection(self) -> psycopg.Connection:
@@ -240,7 +269,7 @@ class Database:
         return self._connect(self._url)
 
     def _connect(self, url: str) -> psycopg.Connection:
-        return connect(url, search_path=self._search_path, statement_timeout_ms=self._statement_timeout_ms)
+        return connect(url, **self._session)
 
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""

@@ -1,21 +1,23 @@
 """The check: one report of everything that a database lacks of the contract, with the mend of each."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from psycopg import Connection
 
 from sitejobs.jobs.row_security import Hiding, hiding
 from sitejobs.jobs.tables import tables_of as layer_tables_of
-from sitejobs.postgres.address import BUNDLE_SCHEMA
+from sitejobs.postgres.search_path import BUNDLE_SCHEMA, path_of
 from sitejobs.schema import mend
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.findings import Finding as Finding
 from sitejobs.schema.findings import Kind, ordered
 from sitejobs.schema.findings import Level as Level
 from sitejobs.schema.findings import Report as Report
+from sitejobs.schema.home import RECORD, Home, home_of, namesakes, told, ways_out
 from sitejobs.schema.inspect import Found, FoundColumn, FoundIndex, FoundTable, inspect, reached
 from sitejobs.schema.kinds import converted, fits, is_odd_id, odd_ids, wanted
+from sitejobs.schema.migrations import MIGRATIONS, read
 from sitejobs.schema.model import Column, Index, Jobs, Table, identifier, needed, needing
 from sitejobs.schema.rows import Rows
 from sitejobs.schema.site import EXTENSIONS, SITE_TABLES
@@ -29,10 +31,12 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
 
     `pending` names the bundle's migrations that the database has no record of.
     """
-    tables = tables_of(jobs)
-    found = inspect(connection, [table.name for table in tables])
-    comparison = _Comparison(found, jobs, pending, Rows(connection))
-    findings = [*comparison.findings(tables), *_hidden_rows(connection, jobs)]
+    home = home_of(connection)
+    taken = list(_taken_names(connection, home, jobs))
+    tables = [table for table in tables_of(jobs) if not (taken and table.owned)]
+    found = inspect(connection, _places(tables, home) | {RECORD: home.schema})
+    comparison = _Comparison(found, jobs, () if taken else pending, Rows(connection))
+    findings = [*taken, *comparison.findings(tables), *_hidden_rows(connection, jobs)]
     return Report(
         server=_version(found.server_version),
         database=found.database,
@@ -46,9 +50,21 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
 def missing_tables(connection: Connection, jobs: Collection[str]) -> tuple[list[str], list[str]]:
     """Names of the site's and of the bundle's tables that `jobs` need and the search path does not lead to."""
     tables = tables_of(jobs)
-    found = reached(connection, [table.name for table in tables])
+    found = reached(connection, _places(tables, home_of(connection)))
     absent = [table for table in tables if table.name not in found]
     return [table.name for table in absent if not table.owned], [table.name for table in absent if table.owned]
+
+
+def _places(tables: Iterable[Table], home: Home) -> dict[str, str | None]:
+    return {table.name: home.schema if table.owned else None for table in tables}
+
+
+def _taken_names(connection: Connection, home: Home, jobs: Collection[str]) -> Iterator[Finding]:
+    """One finding for all names of the bundle's that others have: until they are free nothing of it can be there."""
+    if found := namesakes(connection, home, {migration.name: migration.made for migration in read(MIGRATIONS)}):
+        names = ", ".join(identifier(it.name) for it in found)
+        repair = "  ".join(f"-- {way}" for way in ways_out(found, home))
+        yield Finding("required", "table", names, told(found), tuple(sorted(jobs)), repair)
 
 
 def tables_of(jobs: Collection[str]) -> list[Table]:
@@ -74,6 +90,7 @@ class _Comparison:
             if it is None:
                 yield self._missing_table(table)
             else:
+                yield from self._hidden(table, it)
                 yield from self._columns(table, it)
                 yield from self._privileges(table, it)
                 yield from self._indexes(table, it)
@@ -100,10 +117,20 @@ class _Comparison:
         problem = f"there is no such {'view' if table.view else 'table or view'}"
         own = mend.MIGRATE if self._pending else mend.MIGRATE_AGAIN
         repair = own if table.owned else mend.empty_view(table, table.columns_for(self._jobs))
-        for schema in self._found.elsewhere.get(table.name, ())[:1]:
+        schemas = self._found.elsewhere.get(table.name, ())
+        if table.owned:  # what has its name where the bundle is not is another's
+            schemas = [name for name in schemas if name in self._found.elsewhere.get(RECORD, ())]
+        for schema in schemas[:1]:
             problem = f"stands in schema {schema}, which is not on the search path, or which {role} may not use"
             repair = mend.reach_schema(schema, path, role)
         return self._finding("required", "table", identifier(table.name), problem, table.jobs, repair)
+
+    def _hidden(self, table: Table, it: FoundTable) -> Iterator[Finding]:
+        if it.hidden_by is not None:
+            problem = f"of schema {it.schema} is hidden by one of schema {it.hidden_by}, earlier on the search path"
+            path = path_of([name for name in self._found.search_path if name != it.schema], it.schema)
+            repair = f"-- set DATABASE_SEARCH_PATH={path}"
+            yield self._finding("required", "table", identifier(table.name), problem, table.jobs, repair)
 
     def _odd_ids(self, tables: Sequence[Table]) -> Iterator[Finding]:
         """One finding for all ids that are no whole numbers: they can only be mended together."""

@@ -2,12 +2,21 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from psycopg import Connection
 
-_RELATIONS = """
+# Tables of the site's are those that the search path leads to, the bundle's those of its own schema.
+_WANTED = """
+FROM unnest(%(names)s::text[], %(schemas)s::text[]) AS wanted ("name", "schema")
+JOIN pg_class c ON CASE WHEN wanted."schema" IS NULL THEN c.oid = to_regclass(quote_ident(wanted."name"))
+                        ELSE c.relname = wanted."name" END
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = COALESCE(wanted."schema", n.nspname)
+                   AND has_schema_privilege(n.oid, 'USAGE')
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+_RELATIONS = f"""
 SELECT wanted."name", c.oid, n.nspname, c.relkind::text,
        ARRAY(SELECT a.attname::text FROM pg_partitioned_table t JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE t.partrelid = c.oid AND a.attnum = ANY(t.partattrs::int2[])),
@@ -16,17 +25,12 @@ SELECT wanted."name", c.oid, n.nspname, c.relkind::text,
        GREATEST(c.reltuples, 0)::bigint, pg_relation_is_updatable(c.oid, true) & 8 <> 0,
        c.relkind <> 'v' OR EXISTS (
            SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-           WHERE w.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid)
-FROM unnest(%(names)s::text[]) AS wanted ("name")
-JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+           WHERE w.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid),
+       (SELECT s.nspname FROM pg_class o JOIN pg_namespace s ON s.oid = o.relnamespace
+        WHERE o.oid = to_regclass(quote_ident(wanted."name")) AND o.oid <> c.oid)
+{_WANTED}
 """
-_REACHED = """
-SELECT wanted."name" FROM unnest(%(names)s::text[]) AS wanted ("name")
-JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted."name"))
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
+_REACHED = f'SELECT wanted."name" {_WANTED}'
 # A trigger of 80 is an INSTEAD OF UPDATE; a rule of '2' is one on UPDATE.
 # A domain counts as its base type. Length and precision matter only where types are compared exactly.
 _COLUMNS = """
@@ -88,6 +92,10 @@ SELECT current_user::text, current_database()::text, current_schemas(false)::tex
 """
 
 
+Places = Mapping[str, str | None]
+"""Names of tables and views with the schema of each; None: wherever the search path leads."""
+
+
 @dataclass(frozen=True)
 class FoundColumn:
     """A column: its type as declared, the type below a domain, its default, and what the role may do with it.
@@ -124,7 +132,7 @@ class FoundTable:
     `kind` is PostgreSQL's letter: r(elation), p(artitioned), v(iew), m(aterialized view), f(oreign table).
     `partitioned_by`: columns of the partition key. `views`: views over it, with their schemas, quoted. `rows`: how
     many the planner thinks there are, 0 if it does not know. `insertable`: as far as a view goes.
-    `shows_tables`: False of a view of constants.
+    `shows_tables`: False of a view of constants. `hidden_by`: the schema of another one, earlier on the search path.
     """
 
     schema: str
@@ -134,6 +142,7 @@ class FoundTable:
     rows: int = 0
     insertable: bool = True
     shows_tables: bool = True
+    hidden_by: str | None = None
     columns: dict[str, FoundColumn] = field(default_factory=dict)
     indexes: list[FoundIndex] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
@@ -158,17 +167,17 @@ class Found:
     not_there: tuple[str, ...] = ()
 
 
-def reached(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Which of the names are tables or views on the search path. It waits for no lock."""
-    return {name for (name,) in connection.execute(_REACHED, {"names": list(names)}).fetchall()}
+def reached(connection: Connection, places: Places) -> set[str]:
+    """Which of the names are tables or views where they should be. It waits for no lock."""
+    return {name for (name,) in connection.execute(_REACHED.encode(), _values(places)).fetchall()}
 
 
-def inspect(connection: Connection, names: Sequence[str]) -> Found:
-    """Read the tables and views of these names on the search path, and find equal names in other schemas."""
+def inspect(connection: Connection, places: Places) -> Found:
+    """Read the tables and views of these names where they should be, and find equal names in other schemas."""
     session = connection.execute(_SESSION).fetchone()
     assert session is not None  # one row, always
     role, database, search_path, extensions, asked, schemas = session
-    tables, missing = _tables(connection, names)
+    tables, missing = _tables(connection, places)
     elsewhere: dict[str, list[str]] = defaultdict(list)
     for name, schema in connection.execute(_ELSEWHERE, {"names": missing}).fetchall():
         elsewhere[name].append(schema)
@@ -190,10 +199,14 @@ def named_schemas(search_path: str) -> list[str]:
     return [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in found]
 
 
-def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, FoundTable], list[str]]:
+def _values(places: Places) -> dict[str, list[str] | list[str | None]]:
+    return {"names": list(places), "schemas": list(places.values())}
+
+
+def _tables(connection: Connection, places: Places) -> tuple[dict[str, FoundTable], list[str]]:
     by_name: dict[str, FoundTable] = {}
     by_oid: dict[int, FoundTable] = {}
-    for name, oid, *described in connection.execute(_RELATIONS, {"names": list(names)}).fetchall():
+    for name, oid, *described in connection.execute(_RELATIONS.encode(), _values(places)).fetchall():
         schema, kind, keys, privileges, *about = described
         table = FoundTable(schema, kind, tuple(keys), frozenset(privileges), *about)
         by_name[name] = by_oid[oid] = table
@@ -207,4 +220,4 @@ def _tables(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Fou
         by_oid[oid].indexes.append(FoundIndex(tuple(columns), unique, method, live))
     for oid, view in connection.execute(_VIEWS, oids).fetchall():
         by_oid[oid].views.append(view)
-    return by_name, [name for name in names if name not in by_name]
+    return by_name, [name for name in places if name not in by_name]

@@ -2,37 +2,44 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from psycopg import Connection
+import psycopg
+from psycopg import Connection, errors
 
-from sitejobs.errors import InvalidInput
+from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
+from sitejobs.postgres.connection import describe, is_transient
+from sitejobs.postgres.search_path import path_of
 from sitejobs.schema import mend
+from sitejobs.schema.home import Home, home_of, made_by, namesakes, refuse_namesakes, rows_of, set_path
 from sitejobs.schema.inspect import inspect
 from sitejobs.schema.kinds import odd_ids
+from sitejobs.schema.model import identifier
 from sitejobs.schema.site import SITE_TABLES
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 
 # The advisory lock's number: arbitrary, but the same in every version of this command.
-_LOCK = "SELECT pg_advisory_xact_lock(7305808869243)"
-_CREATE_RECORD = """
+LOCK: Final = "SELECT pg_advisory_xact_lock(7305808869243)"
+CREATE_RECORD: Final = """
 CREATE TABLE IF NOT EXISTS "SitejobsMigration" (
     "name"      text        PRIMARY KEY,
     "checksum"  text        NOT NULL,
-    "appliedAt" timestamptz NOT NULL DEFAULT now()
+    "appliedAt" timestamptz NOT NULL DEFAULT now(),
+    "objects"   text[]      -- names of what it made, a function's with (): others' things have these names, too
 )
 """
-_CAN_READ_RECORD = """SELECT COALESCE(has_table_privilege(to_regclass('"SitejobsMigration"'), 'SELECT'), false)"""
-_ALL_RECORDED = """SELECT "name", "checksum" FROM "SitejobsMigration" """
-_RECORDED = """SELECT "checksum" FROM "SitejobsMigration" WHERE "name" = %s"""
-_RECORD = """
-INSERT INTO "SitejobsMigration" ("name", "checksum") VALUES (%(name)s, %(checksum)s)
-ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()
+ADD_OBJECTS: Final = 'ALTER TABLE "SitejobsMigration" ADD COLUMN IF NOT EXISTS "objects" text[]'
+_RECORD: Final = """
+INSERT INTO "SitejobsMigration" ("name", "checksum", "objects") VALUES (%(name)s, %(checksum)s, %(objects)s)
+ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "objects" = excluded."objects", "appliedAt" = now()
 """
+_TELL: Final = 'UPDATE "SitejobsMigration" SET "objects" = %(objects)s WHERE "name" = %(name)s AND "objects" IS NULL'
+_SCHEMA: Final = "SELECT has_schema_privilege(oid, 'CREATE, USAGE') FROM pg_namespace WHERE nspname = %s"
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
 _FORMER: dict[str, tuple[str, ...]] = {
     "0002_match_scores.sql": (
@@ -59,52 +66,67 @@ class Migration:
     sql: bytes
     checksum: str
 
+    @property
+    def made(self) -> frozenset[str]:
+        """Names of what it makes."""
+        return made_by(self.sql)
 
-def apply(connection: Connection, folder: Path = MIGRATIONS, *, again: bool = False) -> list[str]:
+    @property
+    def reads_site(self) -> bool:
+        """Whether it must find tables of the site's; others look in the bundle's schema alone."""
+        return any(identifier(table.name).encode() in self.sql for table in SITE_TABLES)
+
+
+def apply(
+    connection: Connection, folder: Path = MIGRATIONS, *, again: bool = False, schema: str | None = None
+) -> list[str]:
     """Apply the migrations that the database lacks and return their names, in order.
 
     Each is applied in one transaction with its record. Two callers at once take turns; a second call does nothing,
     or applies every file once more if told so by `again`: they are all written for it, and bring back what was dropped.
+    They go where the earlier ones went, else into `schema`, else into the search path's first one, made if need be.
 
     Raises
     ------
-    InvalidInput : an applied file has been changed since, a file's name has no place in the order, or a table of the
-        site's that a file reads has ids that are no whole numbers.
+    InvalidInput : an applied file has been changed since, a file's name has no place in the order, something of the
+        site's has a name of the bundle's, a table that a file reads has ids that are no whole numbers, or the role may
+        not do it.
+    DatabaseFailure, Transient : the database refused a file; the message names those that were applied before it.
     """
-    recorded = _recorded(connection)
+    home = home_of(connection, schema)
+    _refuse_elsewhere(home, schema)
+    recorded = _recorded(connection, home)
     migrations = read(folder)
     _refuse_changed(migrations, recorded)
     due = [migration for migration in migrations if again or migration.name not in recorded]
+    if due or not home.tells:
+        with connection.transaction():  # while nobody else migrates
+            connection.execute(LOCK)
+            home = home_of(connection, schema)
+            made = {migration.name: migration.made for migration in migrations}
+            refuse_namesakes(namesakes(connection, home, made), home)
     _refuse_odd_ids(connection, due)
-    return [migration.name for migration in due if _apply_one(connection, migration, again=again)]
+    applied: list[str] = []
+    for migration in due:
+        with _telling(migration.name, applied):
+            if _apply_one(connection, home, migration, again=again):
+                applied.append(migration.name)
+    if home.recorded and not home.tells and home.readable:
+        _tell_what_was_made(connection, home, migrations)
+    return applied
 
 
 def apply_file(connection: Connection, file: Path) -> None:
-    """Apply one file with its record. Does nothing if the same file was applied before."""
-    migration = _read_one(file)
-    if _recorded(connection).get(migration.name) != migration.checksum:
-        _apply_one(connection, migration, again=True)
+    """Apply one file of the site's with its record, into the site's schema. Does nothing if it was applied before."""
+    migration, home = _read_one(file), home_of(connection)
+    if _recorded(connection, home).get(migration.name) != migration.checksum:
+        _apply_one(connection, home, migration, again=True, to_site=True)
 
 
 def pending(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
     """Names of the migrations that are not recorded in the database."""
-    recorded = _recorded(connection)
+    recorded = _recorded(connection, home_of(connection))
     return [migration.name for migration in read(folder) if migration.name not in recorded]
-
-
-def script(folder: Path = MIGRATIONS) -> str:
-    """All migrations as a script for psql, for a database that only its owners reach.
-
-    Each is a transaction with its record, as `apply` does it; they are safe to apply again, so the script is, too.
-    """
-    parts = ["\\set ON_ERROR_STOP on\n"]
-    for migration in read(folder):
-        record = f"""INSERT INTO "SitejobsMigration" ("name", "checksum")
-VALUES ({mend.literal(migration.name)}, {mend.literal(migration.checksum)})
-ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "appliedAt" = now()"""
-        steps = (_LOCK, _CREATE_RECORD.strip(), migration.sql.decode().strip().removesuffix(";"), record)
-        parts.append(f"\n-- {migration.name}\nBEGIN;\n" + ";\n".join(steps) + ";\nCOMMIT;\n")
-    return "".join(parts)
 
 
 def read(folder: Path) -> list[Migration]:
@@ -123,11 +145,22 @@ def _read_one(file: Path) -> Migration:
     return Migration(file.name, sql, hashlib.sha256(sql).hexdigest())
 
 
-def _recorded(connection: Connection) -> dict[str, str]:
-    row = connection.execute(_CAN_READ_RECORD).fetchone()
-    if row is None or not row[0]:
-        return {}
-    return dict(connection.execute(_ALL_RECORDED).fetchall())
+def _recorded(connection: Connection, home: Home) -> dict[str, str]:
+    return {name: checksum for name, checksum, _ in rows_of(connection, home)}
+
+
+def _refuse_elsewhere(home: Home, schema: str | None) -> None:
+    """Refuse a schema that is not the bundle's in this database, or that its jobs would not find."""
+    if schema is None:
+        return
+    if home.schema != schema:
+        raise InvalidInput(f"the bundle lives in schema {identifier(home.schema)} of this database already")
+    if schema not in home.named:
+        path = path_of(home.named, schema)
+        raise InvalidInput(
+            f"the search path does not lead to schema {identifier(schema)}: set DATABASE_SEARCH_PATH={path}"
+            " (of a stack the parameter DatabaseSearchPath)"
+        )
 
 
 def _refuse_changed(migrations: Sequence[Migration], recorded: dict[str, str]) -> None:
@@ -148,21 +181,80 @@ def _refuse_odd_ids(connection: Connection, due: Sequence[Migration]) -> None:
     """Refuse tables whose ids are no whole numbers before anything is written: the views over them would fail."""
     read = {name.decode() for migration in due for name in _READ_TABLES.findall(migration.sql)}
     tables = [table for table in SITE_TABLES if table.name in read]
-    found = odd_ids(inspect(connection, [table.name for table in tables]), tables) if tables else []
+    found = odd_ids(inspect(connection, dict.fromkeys(table.name for table in tables)), tables) if tables else []
     if found:
         names = ", ".join(entry.name for entry in found)
         raise InvalidInput(f"{names} {mend.odd_ids(found)}; {mend.PAGE} says how views number them")
 
 
-def _apply_one(connection: Connection, migration: Migration, *, again: bool = False) -> bool:
-    """Apply one file unless somebody else just did."""
+def _apply_one(
+    connection: Connection, home: Home, migration: Migration, *, again: bool = False, to_site: bool = False
+) -> bool:
+    """Apply one file unless somebody else just did; `to_site`: its tables are the site's."""
     with connection.transaction():
-        connection.execute(_LOCK)
-        connection.execute(_CREATE_RECORD)
-        row = connection.execute(_RECORDED, [migration.name]).fetchone()
-        if row is not None and not again:
-            _refuse_changed([migration], {migration.name: row[0]})
+        connection.execute(LOCK)
+        _make_schema(connection, home.schema)
+        recorded = _recorded(connection, _make_record(connection, home.schema))
+        if migration.name in recorded and not again:
+            _refuse_changed([migration], recorded)
             return False
+        if to_site:
+            connection.execute(set_path(*(home.rest or (home.schema,))))
+        elif migration.reads_site:
+            connection.execute(set_path(home.schema, *home.rest))
         connection.execute(migration.sql)
-        connection.execute(_RECORD, {"name": migration.name, "checksum": migration.checksum})
+        connection.execute(set_path(home.schema))
+        made = [] if to_site else sorted(migration.made)
+        connection.execute(_RECORD, {"name": migration.name, "checksum": migration.checksum, "objects": made})
     return True
+
+
+def _make_record(connection: Connection, schema: str) -> Home:
+    """The schema with its record, where the transaction now looks for everything."""
+    connection.execute(set_path(schema))
+    connection.execute(CREATE_RECORD)
+    home = home_of(connection, schema)
+    if not home.tells:
+        connection.execute(ADD_OBJECTS)
+    return home
+
+
+def _make_schema(connection: Connection, schema: str) -> None:
+    place, role = identifier(schema), identifier(connection.info.user)
+    refusal = f"{role} may not make tables in schema {place}: as the owner of the database or of the schema"
+    row = connection.execute(_SCHEMA, [schema]).fetchone()
+    if row is not None and not row[0]:
+        raise InvalidInput(f"{refusal} GRANT USAGE, CREATE ON SCHEMA {place} TO {role};")
+    if row is None:
+        try:
+            with connection.transaction():
+                connection.execute(f"CREATE SCHEMA {place}".encode())
+        except errors.InsufficientPrivilege:
+            raise InvalidInput(f"{refusal} CREATE SCHEMA {place} AUTHORIZATION {role};") from None
+
+
+def _tell_what_was_made(connection: Connection, home: Home, migrations: Sequence[Migration]) -> None:
+    """Complete a record of before the names were kept; nobody else's were found among them."""
+    with connection.transaction():
+        connection.execute(LOCK)
+        _make_record(connection, home.schema)
+        for migration in migrations:
+            connection.execute(_TELL, {"name": migration.name, "objects": sorted(migration.made)})
+
+
+@contextmanager
+def _telling(name: str, applied: Sequence[str]) -> Iterator[None]:
+    """Say of a migration that fails which it is, and what was done before it."""
+    try:
+        yield
+    except psycopg.Error as error:
+        what = error.diag.message_primary if isinstance(error, errors.RaiseException) else None
+        hint = f" ({error.diag.message_hint})" if what and error.diag.message_hint else ""
+        many = f"{applied[0]} to {applied[-1]}, {len(applied)} in all" if len(applied) > 3 else ", ".join(applied)
+        done = f"applied before it: {many}" if applied else "nothing was applied before it"
+        text = f"{name} failed and left nothing of itself: {what or describe(error)}{hint}; {done}"
+        if is_transient(error):
+            raise Transient(text) from error
+        if isinstance(error, errors.InsufficientPrivilege):
+            raise InvalidInput(text) from error
+        raise DatabaseFailure(text) from error
