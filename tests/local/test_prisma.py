@@ -24,7 +24,7 @@ from tests.skips import Lacking, program
 from tools.prisma import FILE, READ, schema
 
 RELEASE: Final = "7.10.1"
-PACKAGES: Final = (f"prisma@{RELEASE}", "@prisma/client@7.10.0", f"@prisma/adapter-pg@{RELEASE}", "typescript@5.9.3")
+PACKAGES: Final = (f"prisma@{RELEASE}", "@prisma/client@7.10.0", f"@prisma/adapter-pg@{RELEASE}", "typescript@7.0.2")
 VIEWER: Final = 8
 
 COLUMNS = """
