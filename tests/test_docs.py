@@ -27,9 +27,20 @@ from tests.local.command import sitejobs as run_command
 from tools.docs import PARTS, renewed
 
 EVERYTHING = JOBS | WORKFLOWS
-ELSEWHERE = {"cp", "export", "source", "psql", "", "bash", "python", "python3.11", "pre-commit", "docker", "echo"} | {
-    "git"
-}
+ELSEWHERE = {
+    "cp",
+    "export",
+    "source",
+    "psql",
+    "",
+    "bash",
+    "ssh",
+    "python",
+    "python3.11",
+    "pre-commit",
+    "docker",
+    "echo",
+} | {"git"}
 """Programs of which only the files that they name are checked."""
 
 RUN_HERE = [

@@ -25,13 +25,14 @@ from sitejobs_local.commands.quality import quality
 from sitejobs_local.commands.redrive import redrive
 from sitejobs_local.commands.runs import runs
 from sitejobs_local.commands.search import search
+from sitejobs_local.commands.studio.command import studio
 from sitejobs_local.commands.upload import upload
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 SECTIONS: Mapping[str, tuple[click.Command, ...]] = {
-    "Results": (matches, explain, feed, search, quality),
+    "Results": (matches, explain, feed, search, quality, studio),
     "Runs and costs": (runs, cost, redrive),
     "A site at home": (demo, population, upload),
     "Databases, buckets and shells": (check, db, bucket_events, completion),

@@ -36,7 +36,12 @@ def notes() -> "Console":
 
 def print_json(found: Any) -> None:
     """The one JSON document of a command: stdout has nothing else. Times are ISO 8601 in UTC."""
-    click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False, default=_time))
+    click.echo(as_json(found))
+
+
+def as_json(found: Any) -> str:
+    """One JSON document. Times are ISO 8601 in UTC."""
+    return json.dumps(found, ensure_ascii=False, allow_nan=False, default=_time)
 
 
 def _time(value: Any) -> str:

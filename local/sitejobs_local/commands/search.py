@@ -14,6 +14,8 @@ from sitejobs_local.commands.meant import meant, question
 from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from sitejobs.search.query import Hit, Place, Wanted
 
 JOBS = ("profile-search-index", "searchable-user")
@@ -51,27 +53,30 @@ def search(
     Words of TEXT may stand in the name, the lists, the place or the bio, which count in this order; whoever has all
     of them comes first. Where nobody has any, names like TEXT are shown.
     """
-    wanted = _wanted(text, near, km, age, gender, limit, after)
+    wanted = wanted_of(text, near, km, age, gender, limit, after)
     with prepared(*JOBS) as (_, connection):
-        from sitejobs.search.query import search as find
-
-        hits = find(connection, wanted)
+        hits, following = page_of(connection, wanted)
         if as_json:
-            following = _written(hits[-1].place()) if len(hits) == limit else None
             print_json({"found": [_as_json(hit) for hit in hits], "next": following})
             return
         if hits:
             output().print(_table(hits, wanted))
-            if len(hits) == limit:
-                output().print(
-                    f"more: --after={_written(hits[-1].place())}", markup=False, highlight=False, soft_wrap=True
-                )
+            if following is not None:
+                output().print(f"more: --after={following}", markup=False, highlight=False, soft_wrap=True)
             return
         if wanted.after is not None:
             output().print("nobody comes after")
             return
-        indexed, searchable = connection.execute(_COUNTS).fetchall()[0]
-    output().print(_why_none(indexed, searchable), markup=False, highlight=False)
+        told = why_none(connection)
+    output().print(told, markup=False, highlight=False)
+
+
+def page_of(connection: "Connection", wanted: "Wanted") -> "tuple[list[Hit], str | None]":
+    """The hits, and what --after takes for those that follow; None if there are no more."""
+    from sitejobs.search.query import search as find
+
+    hits = find(connection, wanted)
+    return hits, _written(hits[-1].place()) if len(hits) == wanted.limit else None
 
 
 def _as_json(hit: "Hit") -> dict[str, Any]:
@@ -81,16 +86,24 @@ def _as_json(hit: "Hit") -> dict[str, Any]:
     return {"userId": hit.user_id, "age": hit.age, "km": hit.km, "rank": hit.rank, "allWords": hit.every, **plain}
 
 
-def _why_none(indexed: int, searchable: int) -> str:
+def why_none(connection: "Connection") -> str:
+    """Why a search found nobody."""
+    indexed, searchable = connection.execute(_COUNTS).fetchall()[0]
     for count, job in ((indexed, JOBS[0]), (searchable, JOBS[1])):
         if not count:
             return f"nobody can be found yet: run `sitejobs {job}`"
     return f"nobody of {indexed:,} is like that"
 
 
-def _wanted(
+def wanted_of(
     text: str, near: str | None, km: str | None, age: str | None, gender: str | None, limit: int, after: str | None
 ) -> "Wanted":
+    """What is searched for, from the options as they are typed.
+
+    Raises
+    ------
+    InvalidInput : says which of them cannot be taken, and what it takes.
+    """
     from sitejobs.search.query import Wanted
 
     if km is not None and near is None:

@@ -1,0 +1,1 @@
+"""`sitejobs studio`: a local page over what the jobs stored. It reads only."""
