@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sitejobs.errors import InvalidInput
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs_local.commands import quality, runs, search
+from sitejobs_local.commands import quality, search
 from sitejobs_local.commands.knowledge import read_user
 from sitejobs_local.commands.matches import showpiece, why
 from sitejobs_local.commands.stored_matches import best
+from sitejobs_local.runs import recorded
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -51,7 +52,7 @@ def site(reader: "Reader", asked: Asked) -> Json:
 def recent_runs(reader: "Reader", asked: Asked) -> Json:
     """Runs, newest first; of those at work how long the last one took, and the jobs of a workflow."""
     with reader.moment() as connection:
-        found = runs.recent(connection, before=_whole(asked, "before", 1), limit=RUNS)
+        found = recorded.recent(connection, before=_whole(asked, "before", 1), limit=RUNS)
         return {
             "runs": [_run(connection, run) for run in found],
             "next": found[-1]["id"] if len(found) == RUNS else None,
@@ -61,7 +62,7 @@ def recent_runs(reader: "Reader", asked: Asked) -> Json:
 def one_run(reader: "Reader", asked: Asked) -> Json:
     """One run with its failed pages."""
     with reader.moment() as connection:
-        return _run(connection, runs.one(connection, _required(asked, "id"), RUNS))
+        return _run(connection, recorded.one(connection, _required(asked, "id"), RUNS))
 
 
 def _run(connection: "Connection", run: Json) -> Json:
