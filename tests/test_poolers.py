@@ -22,7 +22,7 @@ from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import Database, connect, translated_errors
 from sitejobs.postgres.shared_session import schemas_of
-from sitejobs.schema.roles import role_script
+from sitejobs.schema.roles import Ground, role_script
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
@@ -193,7 +193,7 @@ def assert_altered(other: psycopg.Connection) -> None:
 
 def test_the_sessions_of_a_role_that_we_print_need_no_setting(database_url: str) -> None:
     alter(database_url, ODD)
-    script = role_script("polled", [], ("My Data", "public"))
+    script = role_script("polled", [], Ground(schemas=("My Data", "public")))
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute('CREATE ROLE "polled" LOGIN')
         try:

@@ -1,5 +1,7 @@
 """The bundle in a schema of its own, beside a site that has names of the bundle's."""
 
+import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from sitejobs.postgres.connection import connect
 from sitejobs.schema.check import check
 from sitejobs.schema.home import home_of, made_by
 from sitejobs.schema.migrations import MIGRATIONS, read
+from sitejobs_local.commands.database import _psql
 from sitejobs_local.database import migrations
 from tests.local.command import environment, sitejobs
 
@@ -240,3 +243,36 @@ def test_one_of_the_sites_that_comes_first_on_the_path_is_told(site: Connection,
     with connect(database_url, search_path="public,sitejobs") as session:
         (finding,) = [it for it in check(session, list(JOBS)).findings if it.level == "required"]
         assert (finding.object, finding.mend) == ('"UserTrait"', "-- set DATABASE_SEARCH_PATH=sitejobs,public")
+
+
+def test_the_printed_grants_leave_the_sites_namesakes_alone(
+    site: Connection, database_url: str, tmp_path: Path
+) -> None:
+    """As psql runs them, whose search path leads to the site's tables first."""
+    theirs(database_url)
+    migrations.apply(site)
+    role = f"jobs {uuid.uuid4().hex[:8]}"
+    script = tmp_path / "roles.sql"
+    script.write_text(sitejobs("db", "roles", f"--role={role}", env=environment(DATABASE_URL=database_url)).stdout)
+    try:
+        run = subprocess.run(
+            [_psql(), "-qd", database_url, "-v", "ON_ERROR_STOP=1", "-f", script], capture_output=True, check=False
+        )
+        assert (run.returncode, run.stderr) == (0, b"")
+        rights = """SELECT n.nspname::text, c.relname::text, privilege FROM pg_class c
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+            WHERE n.nspname IN ('public', 'sitejobs') AND c.relkind IN ('r', 'v')
+              AND has_table_privilege(%s, c.oid, privilege)"""
+        granted = set(site.execute(rights, [role]).fetchall())
+        assert {(schema, what) for schema, name, what in granted if name == "UserTrait"} == {
+            ("sitejobs", what) for what in ("SELECT", "INSERT", "UPDATE", "DELETE")
+        }
+        assert {what for schema, _, what in granted if schema == "public"} == {"SELECT"}
+        assert ("public", "MatchScoreExplained", "SELECT") not in granted
+        site.execute(f'ALTER ROLE "{role}" LOGIN'.encode())
+        with connect(make_conninfo(database_url, user=role), first_schema="sitejobs") as worker:
+            assert worker.execute("SHOW search_path").fetchone() == ("sitejobs,public",)
+            assert check(worker, list(JOBS), migrations.pending(worker)).findings == ()
+    finally:
+        site.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"'.encode())

@@ -318,11 +318,23 @@ def test_check_looks_where_the_functions_look(database_url: str) -> None:
     assert sitejobs("check", env=env).returncode == 0
 
 
-def test_roles_prints_grants_for_the_named_role_and_schemas() -> None:
-    script = sitejobs("db", "roles", "--role=jobs runner", "--schema=bridge", "--schema=public", env=NOWHERE).stdout
-    assert 'GRANT USAGE ON SCHEMA "bridge", "public" TO "jobs runner";' in script
-    assert 'GRANT SELECT ON "Profile" TO "jobs runner";' in script
-    assert 'GRANT SELECT, INSERT, UPDATE, DELETE ON "MatchList" TO "jobs runner";' in script
+def test_roles_prints_grants_for_the_named_role_and_schemas(database_url: str) -> None:
+    env = environment(DATABASE_URL=database_url)
+    refused = sitejobs("db", "roles", env=env)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "`sitejobs db migrate` makes them" in refused.stderr
+    with connect(database_url) as connection:
+        migrations.apply_site_schema(connection)
+    assert sitejobs("db", "migrate", "--schema=jobs", env=env).returncode == 0
+    with connect(database_url) as connection:
+        connection.execute("""CREATE SCHEMA "The Bridge"; ALTER TABLE "Profile" SET SCHEMA "The Bridge";
+                              CREATE TABLE "UserTrait" ()""")
+    schemas = [f"--schema={name}" for name in ("jobs", "The Bridge", "public")]
+    script = sitejobs("db", "roles", "--role=jobs runner", *schemas, env=env).stdout
+    assert 'GRANT USAGE ON SCHEMA "jobs", "The Bridge", "public" TO "jobs runner";' in script
+    assert 'ALTER ROLE "jobs runner" SET search_path = "jobs", "The Bridge", "public";' in script
+    assert 'GRANT SELECT ON "The Bridge"."Profile" TO "jobs runner";' in script
+    assert 'GRANT SELECT, INSERT, UPDATE, DELETE ON "jobs"."UserTrait" TO "jobs runner";' in script
 
 
 def test_url_prints_an_address_without_the_password_and_ends(database_url: str) -> None:

@@ -108,16 +108,28 @@ def _migrate_here(again: bool, schema: str | None) -> list[str]:
 
 @db.command()
 @click.option("--role", default="sitejobs", show_default=True, help="the role that runs the jobs")
-@click.option("--schema", "schemas", multiple=True, help="where the tables are  [default: public; may be repeated]")
+@click.option(
+    "--schema",
+    "schemas",
+    multiple=True,
+    help="where the tables are, in order; may be repeated  [default: the path]",
+)
 @click.option("--iam", is_flag=True, help="on RDS: the role logs in with tokens of IAM, and with no password")
 @click.option("--columns", is_flag=True, help="of the site's tables, grant only the columns that the jobs read")
 def roles(role: str, schemas: tuple[str, ...], iam: bool, columns: bool) -> None:
-    """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ..."""
-    from sitejobs.catalog import JOBS
-    from sitejobs.schema.roles import DEFAULT_SCHEMAS, role_script
+    """Print the SQL that lets a role run the jobs, and do nothing else: sitejobs db roles | psql ...
 
-    script = role_script(role, list(JOBS), schemas or DEFAULT_SCHEMAS, with_iam=iam, by_column=columns)
-    click.echo(script, nl=False)
+    The database is asked where the tables are, and nothing is changed.
+    """
+    from sitejobs.catalog import JOBS
+    from sitejobs.schema.roles import ground_of, role_script
+    from sitejobs_local.database.target import open_target, prepare
+
+    with open_target(os.environ) as target, target.looking_in(schemas).connect() as connection:
+        if target.embedded:
+            prepare(target, connection, ())
+        ground = ground_of(connection)
+    click.echo(role_script(role, list(JOBS), ground, with_iam=iam, by_column=columns), nl=False)
 
 
 @db.command()

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -114,6 +114,12 @@ class Target:
 
         with self.connect() as connection:
             return replace(self, search_path=path_of(self.settled(connection).search_path or BUNDLE_SCHEMA, schema))
+
+    def looking_in(self, schemas: Sequence[str]) -> "Target":
+        """The same database, looking in these schemas if there are any."""
+        from sitejobs.postgres.search_path import path_of
+
+        return replace(self, search_path=path_of(schemas, schemas[0])) if schemas else self
 
     def settled(self, connection: "SessionConnection") -> "Target":
         """The same database with the search path that this session of it has, for other programs."""
