@@ -36,10 +36,10 @@ def studio(port: int, no_open: bool) -> int:
             server = serve(port, reader)
         except OSError as error:
             raise InvalidInput(f"--port: {port} cannot be used: {error.strerror}; --port=0 takes a free one") from None
-        click.echo(f"{server.address}  (Ctrl-C ends it)")
-        if not no_open and os.environ.get("BROWSER") != "":
-            webbrowser.open(server.address)
         try:
+            click.echo(f"{server.address}  (Ctrl-C ends it)")
+            if not no_open and os.environ.get("BROWSER") != "":
+                webbrowser.open(server.address)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
