@@ -10,18 +10,22 @@ from typing import Any
 Card = dict[str, Any]
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --dim: #777; --accent: #d6336c; }
-body { margin: 0; font: 16px/1.45 system-ui, sans-serif; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --dim: #595959; --line: #767676; --soft: #f3f3f3;
+    --accent: #a3174f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eee; --paper: #161616; --dim: #b5b5b5; --line: #909090;
+    --soft: #242424; --accent: #ff8fb8; } }
+body { margin: 0; font: 16px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 main { max-width: 40rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.1rem; }
-header, footer, .meta { color: var(--dim); font-size: .85rem; }
-article { border: 1px solid var(--line); border-radius: 12px; padding: .9rem; margin: .8rem 0;
+header, footer { color: var(--dim); font-size: .875rem; }
+article { border: 1px solid var(--line); border-radius: 12px; padding: .9rem; margin: .8rem 0; min-width: 0;
     overflow-wrap: anywhere; }
-article.highlight { border-color: var(--accent); }
-section { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .8rem; }
+article.highlight { border: 2px solid var(--accent); }
+section { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(9rem, 100%), 1fr)); gap: .8rem; }
 section article { margin: 0; }
 section + section { margin-top: .8rem; }
-.who { display: flex; gap: .6rem; align-items: center; font-weight: 600; }
+.who { display: flex; gap: .6rem; align-items: center; font-weight: 600; min-width: 0; }
+.who bdi { min-width: 0; }
 .avatar { flex: none; width: 2.2rem; height: 2.2rem; border-radius: 50%; background: var(--soft);
     display: grid; place-items: center; }
 p { margin: .5rem 0; unicode-bidi: plaintext; }
@@ -85,7 +89,15 @@ def _who(card: Card) -> str:
     if not author:
         return ""
     name = author.get("name") or "(no name)"
-    return f'<div class="who"><span class="avatar">{escape(name[:1].upper())}</span><span>{escape(name)}</span></div>'
+    return (
+        f'<div class="who"><span class="avatar" aria-hidden="true">{escape(_initial(name))}</span>'
+        f"<bdi>{escape(name)}</bdi></div>"
+    )
+
+
+def _initial(name: str) -> str:
+    """The first letter, whatever stands before it, such as a mark that turns the line around."""
+    return next((letter for letter in name if letter.isalnum()), "?").upper()[:1]
 
 
 def _text(card: Card) -> str:
@@ -93,9 +105,7 @@ def _text(card: Card) -> str:
 
 
 def _options(card: Card) -> str:
-    return "".join(
-        f'<span class="option">{escape(str(option["label"]))}</span>' for option in card.get("options") or ()
-    )
+    return "".join(f'<bdi class="option">{escape(str(option["label"]))}</bdi>' for option in card.get("options") or ())
 
 
 def meta(card: Card) -> list[str]:

@@ -1,6 +1,7 @@
 """`sitejobs feed`: cards in a terminal, and a page that a real browser shows as it should."""
 
 import json
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,13 +13,16 @@ from psycopg import Connection
 from sitejobs.feed import feed_presort
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
-from sitejobs_local.feed_page import page, policy
+from sitejobs_local.feed_page import STYLE, page, policy
 from tests.databases import site_database
 from tests.feed.feed_sites import FeedSite, Person, Quiz
 from tests.feed.running import run
 from tests.feed.sites import NOW, Media, Post
-from tests.local.browser import browse, picture, rendered
+from tests.local.browser import browse, chromium, picture, rendered
 from tests.local.command import environment, sitejobs
+from tests.local.conftest import HOSTILE
+from tests.local.test_quality_command import luminance
+from tools.browser import browser
 
 EVIL = "</p><script>document.title='broken'</script><img src=x onerror=\"alert(1)\">&amp;<!-- {{ }} \x1b[31m"
 
@@ -139,7 +143,7 @@ def test_the_terminal_shows_cards_and_obeys_none(presorted: str, tmp_path: Path)
     ("arguments", "told"),
     [
         (["--userId=5"], "user 5 has no feed"),
-        (["--userId=99"], "`sitejobs feed-presort --userId=99` computes it"),
+        (["--userId=99"], "there is no user 99"),
         (["--userId=1", "--html", "/nowhere/x.html"], "--html: /nowhere/x.html cannot be written"),
         ([], "userId"),
     ],
@@ -158,10 +162,46 @@ def test_a_feed_that_was_cleaned_up_or_is_empty_says_so(presorted: str, connecti
     assert "as of 2026-11-23 12:00 UTC: nothing-to-show" in sitejobs("feed", "--userId=4", env=env).stderr
 
 
+def cards(*presentations: str, name: str | None = None) -> list[dict[str, Any]]:
+    card = {
+        "kind": "suggestion",
+        "id": 1,
+        "author": {"id": 1, "name": name},
+        "preview": name,
+        "score": 0.1,
+        "parts": {},
+    }
+    return [{**card, "presentation": presentation} for presentation in presentations]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_colour_stands_out_from_the_paper(scheme: int) -> None:
+    """By WCAG 2: 4.5 to 1 for text, on the avatar's ground too; 3 to 1 for lines."""
+    block = re.findall(r":root \{([^}]*)\}", STYLE)[scheme]
+    colours = {name: luminance(value) for name, value in re.findall(r"--(\w+): #(\w+)", block)}
+    grounds = colours.pop("paper"), colours.pop("soft")
+    for name, found in colours.items():
+        for ground in grounds[: 2 if name == "ink" else 1]:
+            light, dark = max(found, ground), min(found, ground)
+            assert (light + 0.05) / (dark + 0.05) >= (3 if name == "line" else 4.5), name
+
+
+def test_a_narrow_screen_shows_all_and_no_name_turns_its_neighbours_around(tmp_path: Path) -> None:
+    target = tmp_path / "feed.html"
+    target.write_text(page(1, cards("highlight", "grid", "grid", "grid", name=HOSTILE + "x" * 80), "now"), "utf-8")
+    with browser(chromium(), tmp_path) as shown:
+        shown.resize(390)
+        shown.open(target.as_uri())
+        assert shown.run("document.documentElement.scrollWidth") <= 390
+        assert shown.run("getComputedStyle(document.querySelector('.who bdi')).unicodeBidi") == "isolate"
+        assert shown.run("document.querySelector('.avatar').textContent") == "E"
+        assert shown.run("document.querySelectorAll('bdi').length") == 4
+        widths = shown.run("[...document.querySelectorAll('section article')].map((it) => it.clientWidth)")
+        assert min(widths) > 120, "three beside each other are too narrow to be read"
+
+
 def test_a_grid_stands_side_by_side() -> None:
-    card: dict[str, Any] = {"kind": "suggestion", "id": 1, "author": None, "preview": "x", "score": 0.1, "parts": {}}
-    cards = [{**card, "presentation": kind} for kind in ("suggestion", "grid", "grid", "grid", "suggestion")]
-    text = page(1, cards, "now")
+    text = page(1, cards("suggestion", "grid", "grid", "grid", "suggestion"), "now")
     assert text.count("<section>") == 1
     inside = text.partition("<section>")[2].partition("</section>")[0]
     assert inside.count("<article") == 3
