@@ -53,6 +53,8 @@ _CONFIGURATION: Final = (
     "no such user",  # PgBouncer
     "not allowed in statement pooling mode",  # PgBouncer
     "does not exist",
+    "Tenant or user not found",  # Supabase
+    "endpoint ID is not specified",  # Neon
     *NO_OPTIONS_TAKEN,
 )
 _PASSING: Final = (
@@ -62,6 +64,9 @@ _PASSING: Final = (
     "no more connections allowed",  # PgBouncer
     "Timed-out waiting to acquire database connection",  # RDS Proxy
     "query_wait_timeout",  # PgBouncer
+    "Max client connections reached",  # Supabase
+    "max clients reached",  # Supabase, in session mode
+    "connect to compute node",  # Neon
     "is starting up",
     "is shutting down",
     "in recovery mode",
