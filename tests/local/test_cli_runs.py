@@ -339,6 +339,7 @@ class Started:
             [*PROGRAM, *SLOW_RUN, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stderr is not None
+        self.starting = self.process.stderr.readline() if "--json" not in arguments else ""
         self.first_line = self.process.stderr.readline() if "--json" not in arguments else ""
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
@@ -350,6 +351,7 @@ class Started:
 
 def test_interrupted_it_closes_the_run_and_leaves_no_process_behind(env: dict[str, str], home: Path) -> None:
     started = Started(env)
+    assert started.starting == "match-scores: starting\n"
     assert "pages" in started.first_line
     assert started.children
     with running_postgres(home) as server:
@@ -357,7 +359,7 @@ def test_interrupted_it_closes_the_run_and_leaves_no_process_behind(env: dict[st
         postmaster = psutil.Process(int((server.data_dir / "postmaster.pid").read_text().split()[0]))
         status, output, errors = started.interrupt()
         assert status == 130
-        assert "interrupted" in output
+        assert "stopped: interrupted by the user; no page was done" in output
         assert "Traceback" not in errors
         run = last_run(database)
         assert (run["status"], run["error"]) == ("ABORTED", "Interrupted: interrupted by the user")
@@ -397,7 +399,7 @@ def test_interrupted_as_json_it_prints_one_object(env: dict[str, str], url: str)
     status, output, errors = started.interrupt()
     assert status == 130
     summary = json.loads(output)
-    assert (summary["status"], summary["error"]) == ("FAILED", "Interrupted")
+    assert (summary["status"], summary["error"]) == ("ABORTED", "Interrupted")
     assert errors == ""
 
 

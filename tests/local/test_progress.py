@@ -4,11 +4,13 @@ import io
 import threading
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from sitejobs_local.runs.progress import RunProgress, Totals, counts, shown
+from sitejobs_local.runs.progress import Pace, RunProgress, Totals, counts, shown, told
 from sitejobs_local.runs.report import print_outcome
 from sitejobs_local.runs.runner import FailedPage, Outcome, message_of
+from sitejobs_local.runs.stopped import stopped
 
 PLAN: dict[str, Any] = {
     "status": "PLANNED",
@@ -58,6 +60,53 @@ def test_totals_add_up_what_each_function_returns() -> None:
     assert counts(totals, "posts") == "4/4 pages  300/400 posts  6,000 rows  1 failed"
 
 
+def test_the_time_left_follows_from_the_pages_done_since_the_plan() -> None:
+    clock = [0.0]
+    pace = Pace(lambda: clock[0])
+    planned = Totals(planned_pages=10, run_id="7")
+    assert told(Totals(), "figures", pace) == "starting"
+    assert told(planned, "figures", pace) == "figures"
+    for seconds, pages, expected in (
+        (1.0, 5, ""),  # too early to tell
+        (10.0, 2, "about 40 s left"),
+        (600.0, 5, "about 10 min left"),
+        (14400.0, 2, "about 16.0 h left"),
+    ):
+        clock[0] = seconds
+        assert pace.left(Totals(planned_pages=10, pages=pages, run_id="7")) == expected
+    assert told(Totals(planned_pages=10, pages=10, run_id="7"), "figures", pace) == "figures  closing the run"
+
+
+def test_a_log_gets_a_line_at_the_start_and_one_when_the_last_page_has_ended() -> None:
+    stream = io.StringIO()
+    with shown(Console(file=stream, _environ={}), "match-scores") as progress:
+        for result in (PLAN, PAGE, PAGE, PAGE, PAGE, {**RECORD, "failedPages": 0}, SUMMARY):
+            progress.add(result)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "match-scores: starting"
+    assert lines[-1] == "match-scores: 4/4 pages  400/400 users  8,000 rows  closing the run"
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        ({"job": "x", "runId": None}, "stopped: interrupted by the user; no run was opened"),
+        ({"job": "x", "runId": "7", "pages": 0, "written": 0}, "stopped: interrupted by the user; no page was done"),
+        (
+            {"job": "x", "runId": "7", "pages": 3, "written": 4200},
+            "stopped: interrupted by the user; 4,200 rows of 3 pages are written and stay",
+        ),
+    ],
+)
+def test_a_stopped_run_is_told_with_what_stays_at_whatever_moment(summary: dict[str, Any], expected: str) -> None:
+    of_run = stopped("x", summary)
+    assert of_run["status"] == "ABORTED"
+    assert expected in " ".join(printed(Outcome(130, of_run)).split())
+    on_aws = {**summary, "status": "ABORTED", "error": "Enough", "cause": "interrupted by the user"}
+    assert expected in " ".join(printed(Outcome(1, on_aws)).split())
+
+
 def test_pages_that_end_at_the_same_time_are_all_counted() -> None:
     progress = RunProgress()
 
@@ -83,9 +132,9 @@ def test_without_a_terminal_progress_is_plain_lines() -> None:
     stream = io.StringIO()
     with shown(Console(file=stream, _environ={}), "match-scores") as progress:
         progress.add(PLAN)
-        for _ in range(100):
+        for _ in range(3):
             progress.add(PAGE)
-    assert stream.getvalue() == "match-scores: 0/4 pages  0/400 users  0 rows\n"
+    assert stream.getvalue() == "match-scores: starting\nmatch-scores: 0/4 pages  0/400 users  0 rows\n"
 
 
 def test_a_terminal_that_draws_nothing_gets_the_same_lines() -> None:
@@ -93,7 +142,7 @@ def test_a_terminal_that_draws_nothing_gets_the_same_lines() -> None:
     console = Console(file=stream, force_terminal=True, width=100, _environ={"TERM": "dumb"})
     with shown(console, "match-scores") as progress:
         progress.add(PLAN)
-    assert stream.getvalue() == "match-scores: 0/4 pages  0/400 users  0 rows\n"
+    assert stream.getvalue() == "match-scores: starting\nmatch-scores: 0/4 pages  0/400 users  0 rows\n"
 
 
 def test_in_a_terminal_progress_is_a_bar_that_leaves_nothing_behind() -> None:

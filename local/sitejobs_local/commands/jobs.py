@@ -145,6 +145,8 @@ def run_and_show(
         started = time.monotonic()
         payload = payload_of(entry, given)
         outcome = here(entry, payload, as_json) if stack is None else there(entry, payload, stack, as_json)
+    except KeyboardInterrupt:  # before the run was begun, or after its end
+        outcome = interrupted(entry.name)
     except SitejobsError as error:
         if as_json:
             summary = {"job": entry.name, "status": "FAILED", "error": type(error).__name__, "cause": str(error)}
@@ -158,6 +160,14 @@ def run_and_show(
     if absent is not None:
         raise InvalidInput(absent)
     return outcome.exit_status
+
+
+def interrupted(job: str) -> "Outcome":
+    """The outcome of a command that was interrupted while no run of it was at work."""
+    from sitejobs_local.runs.runner import EXIT_INTERRUPTED, Outcome
+    from sitejobs_local.runs.stopped import stopped
+
+    return Outcome(EXIT_INTERRUPTED, stopped(job))
 
 
 def payload_of(entry: JobEntry, given: Mapping[str, Any]) -> dict[str, Any]:

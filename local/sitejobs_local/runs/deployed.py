@@ -197,7 +197,7 @@ def _outcome(job: str, described: Mapping[str, Any], totals: Totals) -> Outcome:
     if described["status"] == "SUCCEEDED":
         return succeeded({"job": job, **json.loads(described["output"])})
     error = described.get("error") or described["status"]
-    outcome = failed(job, totals.run_id, error, described.get("cause"))
+    outcome = failed(job, totals.run_id, error, described.get("cause"), status=str(described["status"]))
     return replace(outcome, summary={**outcome.summary, "execution": described["executionArn"]})
 
 

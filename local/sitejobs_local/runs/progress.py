@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_LINE_SECONDS = 5.0
+LEAST_SECONDS = 3.0
+"""Seconds of work after which the time left is told."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,41 @@ def counts(totals: Totals, noun: str = "users") -> str:
     return "  ".join(parts)
 
 
+class Pace:
+    """How long a run will take, from how long its pages took so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._planned: tuple[float, int] | None = None
+
+    def left(self, totals: Totals) -> str:
+        """`about 3 min left`; empty where it cannot be told yet."""
+        if totals.run_id is None:
+            return ""
+        if self._planned is None:
+            self._planned = self._clock(), totals.ended_pages
+        began, before = self._planned
+        done, remaining = totals.ended_pages - before, totals.planned_pages - totals.ended_pages
+        seconds = self._clock() - began
+        if done < 1 or remaining < 1 or seconds < LEAST_SECONDS:
+            return ""
+        return f"about {_span(seconds / done * remaining)} left"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def told(totals: Totals, figures: str, pace: Pace) -> str:
+    """What a run does, in one line: starting, its figures with the time left, or closing."""
+    if totals.run_id is None and not totals.ended_pages:
+        return "starting"
+    closing = totals.ended_pages >= totals.planned_pages and totals.run_id is not None
+    return "  ".join(filter(None, (figures, "closing the run" if closing else pace.left(totals))))
+
+
 @contextmanager
 def shown(
     console: "Console", job: str, noun: str = "users", figures: Callable[[Totals, str], str] = counts
@@ -98,42 +135,46 @@ def shown(
 
     `noun` is what the job goes through; `figures` says how far it is.
     """
+    pace = Pace()
 
     def tell(totals: Totals) -> str:
-        return figures(totals, noun)
+        return told(totals, figures(totals, noun), pace)
 
     with _bar(console, job, tell) if console.is_interactive else _lines(console, job, tell) as progress:
         yield progress
 
 
 @contextmanager
-def _bar(console: "Console", job: str, figures: Callable[[Totals], str]) -> Iterator[RunProgress]:
+def _bar(console: "Console", job: str, tell: Callable[[Totals], str]) -> Iterator[RunProgress]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(job, total=None, counts="planning")
+        task = bar.add_task(job, total=None, counts=tell(Totals()))
 
         def show(totals: Totals) -> None:
-            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=figures(totals))
+            bar.update(task, total=totals.planned_pages or None, completed=totals.ended_pages, counts=tell(totals))
 
         yield RunProgress(show)
 
 
 @contextmanager
-def _lines(console: "Console", job: str, figures: Callable[[Totals], str]) -> Iterator[RunProgress]:
-    last = time.monotonic() - PLAIN_LINE_SECONDS
+def _lines(console: "Console", job: str, tell: Callable[[Totals], str]) -> Iterator[RunProgress]:
+    """A line at the start, then one every few seconds, and one when the last page has ended."""
+    last, over = time.monotonic() - PLAIN_LINE_SECONDS, False
+    console.print(f"{job}: {tell(Totals())}", highlight=False)
 
     def show(totals: Totals) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PLAIN_LINE_SECONDS:
-            last = time.monotonic()
-            console.print(f"{job}: {figures(totals)}", highlight=False)
+        nonlocal last, over
+        ends = not over and totals.finished is None and 0 < totals.planned_pages <= totals.ended_pages
+        if ends or (not over and time.monotonic() - last >= PLAIN_LINE_SECONDS):
+            last, over = time.monotonic(), ends
+            console.print(f"{job}: {tell(totals)}", highlight=False)
 
     yield RunProgress(show)

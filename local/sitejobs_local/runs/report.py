@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sitejobs.catalog import JOBS
 from sitejobs_local.runs.runner import EXIT_ALREADY_RUNNING, EXIT_INTERRUPTED, EXIT_SUCCEEDED, Outcome
+from sitejobs_local.runs.stopped import sentence
 from sitejobs_local.tables import plain, print_plain
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def print_outcome(console: "Console", outcome: Outcome, seconds: float) -> None:
         console.print(_failed_pages(outcome))
     if summary.get("message"):
         console.print(str(summary["message"]), markup=False)
-    if outcome.exit_status != EXIT_SUCCEEDED:
-        console.print(f"[red]{_verdict(outcome)}[/]", end="", markup=True)
-        console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
+    _print_verdict(console, outcome)
 
 
 def print_workflow(console: "Console", outcome: Outcome, seconds: float) -> None:
@@ -56,9 +55,7 @@ def print_workflow(console: "Console", outcome: Outcome, seconds: float) -> None
         print_plain(console, _jobs(summary["jobs"]))
     if summary.get("message"):
         console.print(str(summary["message"]), markup=False)
-    if outcome.exit_status != EXIT_SUCCEEDED:
-        console.print(f"[red]{_verdict(outcome)}[/]", end="", markup=True)
-        console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
+    _print_verdict(console, outcome)
 
 
 def _jobs(jobs: Mapping[str, Mapping[str, Any]]) -> "Table":
@@ -70,10 +67,18 @@ def _jobs(jobs: Mapping[str, Mapping[str, Any]]) -> "Table":
     return table
 
 
-def _verdict(outcome: Outcome) -> str:
-    if outcome.exit_status == EXIT_INTERRUPTED:
-        return "interrupted:"
-    return f"{outcome.summary.get('error') or 'failed'}:"
+def _print_verdict(console: "Console", outcome: Outcome) -> None:
+    """Print why a run did not succeed, or what stays of one that was stopped."""
+    summary = outcome.summary
+    if outcome.exit_status == EXIT_SUCCEEDED:
+        return
+    if summary.get("status") == "RUNNING":  # no longer followed from here
+        console.print(str(summary.get("cause")), markup=False, highlight=False, soft_wrap=True)
+    elif outcome.exit_status == EXIT_INTERRUPTED or summary.get("status") == "ABORTED":
+        console.print(sentence(summary), style="red", markup=False, highlight=False)
+    else:
+        console.print(f"[red]{summary.get('error') or 'failed'}:[/]", end="", markup=True)
+        console.print(f" {summary.get('cause') or ''}".rstrip(), markup=False, highlight=False)
 
 
 def _counters(outcome: Outcome, seconds: float) -> "Table":

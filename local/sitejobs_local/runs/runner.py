@@ -13,6 +13,7 @@ from sitejobs.errors import InvalidInput
 from sitejobs_local.media_place import MediaPlace, media_place
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.runs.progress import RunProgress, Totals
+from sitejobs_local.runs.stopped import INTERRUPTED, count_written, stopped
 from sitejobs_local.template.cloudformation import ACCOUNT_ID, REGION, STACK_NAME
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ EXIT_SUCCEEDED, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_ALREADY_RUNNING, EXIT_INTERRUP
 _FAILED_PAGES = """
 SELECT "page", "error", "detail" FROM "JobRunFailedPage" WHERE "runId" = %s ORDER BY "page" LIMIT %s
 """
-INTERRUPTED = ("Interrupted", "interrupted by the user")
 # Set by the machine for every function, or without meaning for a run at home.
 _NOT_TAKEN_OVER = {
     "DATABASE_URL",
@@ -118,10 +118,10 @@ def run_job(
         ended = execute(
             job, options, name, target=target, workshop=workshop, environ=environ, listen=_listener(progress)
         )
+        with target.connect() as connection:
+            return _outcome(job, ended, progress.totals, connection)
     except KeyboardInterrupt:
         return _interrupted(job, target, name, progress.totals)
-    with target.connect() as connection:
-        return _outcome(job, ended, progress.totals, connection)
 
 
 def execute(
@@ -208,14 +208,22 @@ def succeeded(summary: Mapping[str, Any]) -> Outcome:
 
 
 def failed(
-    job: str, run_id: str | None, error: str, cause: str | None, finished: Mapping[str, Any] | None = None
+    job: str,
+    run_id: str | None,
+    error: str,
+    cause: str | None,
+    finished: Mapping[str, Any] | None = None,
+    status: str = "FAILED",
 ) -> Outcome:
-    """The outcome of an execution that failed. `finished`: what Finish returned, where it ran."""
+    """The outcome of an execution that failed, was stopped (ABORTED) or took too long (TIMED_OUT).
+
+    `finished`: what Finish returned, where it ran.
+    """
     summary = {
         "job": job,
         "runId": run_id,
         **(finished or {}),
-        "status": "FAILED",
+        "status": status,
         "error": error,
         "cause": message_of(cause),
     }
@@ -228,7 +236,7 @@ def _outcome(job: str, ended: "Execution", totals: Totals, connection: "Connecti
         output = ended.output if isinstance(ended.output, dict) else (finished or {})
         outcome = succeeded({"job": job, **output})
     else:
-        outcome = failed(job, totals.run_id, ended.error or ended.status, ended.cause, finished)
+        outcome = failed(job, totals.run_id, ended.error or ended.status, ended.cause, finished, ended.status)
     return replace(outcome, failed_pages=_failed_pages(connection, outcome.summary))
 
 
@@ -248,12 +256,11 @@ def _interrupted(job: str, target: "Target", name: str, totals: Totals) -> Outco
     machine = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{STACK_NAME}-{job}"
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     error, cause = INTERRUPTED
-    summary: Mapping[str, Any] = {"job": job, "runId": None, "status": "FAILED"}
+    summary: Mapping[str, Any] | None = None
     with target.connect() as connection:
         close_ended(connection, Ending(execution, machine, "ABORTED", datetime.now(UTC), error, cause), None)
         run_id = run_of(connection, execution)
         if run_id is not None:
-            # Counts of the progress: pages of an unrecorded chapter have been written, but JobRun does not count them.
-            done = {"pages": totals.ended_pages, "processed": totals.processed, "written": totals.written}
-            summary = {**close_run(connection, run_id, {"Error": error, "Cause": cause}), **done, "message": None}
-    return Outcome(EXIT_INTERRUPTED, {**summary, "error": error, "cause": cause})
+            count_written(connection, run_id, totals)
+            summary = {**close_run(connection, run_id, {"Error": error, "Cause": cause}), "message": None}
+    return Outcome(EXIT_INTERRUPTED, stopped(job, summary))

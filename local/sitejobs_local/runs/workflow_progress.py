@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sitejobs_local.runs.progress import RunProgress, Totals, counts
+from sitejobs_local.runs.progress import Pace, RunProgress, Totals, counts, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,15 +127,16 @@ class _Lines:
     console: "Console"
 
     def planned(self, jobs: list[str]) -> None:
-        self.console.print(f"{len(jobs)} jobs: {', '.join(jobs)}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"{len(jobs)} jobs: {', '.join(jobs)}", markup=False, highlight=False)
 
-    def begun(self, job: str) -> None: ...
+    def begun(self, job: str) -> None:
+        self.console.print(f"{job}: starting", highlight=False)
 
     def moved(self, job: str, totals: Totals) -> None: ...
 
     def ended(self, job: str, line: str, seconds: float) -> None:
-        told = f"{job}: {line}" + (f"  {seconds:,.1f} s" if seconds else "")
-        self.console.print(told, markup=False, highlight=False, soft_wrap=True)
+        took = f"  {seconds:,.1f} s" if seconds else ""
+        self.console.print(f"{job}: {line}{took}", markup=False, highlight=False)
 
 
 @dataclass
@@ -143,17 +144,19 @@ class _Bars:
     bars: Any
     figures: Callable[[Totals], str]
     tasks: dict[str, Any] = field(default_factory=dict)
+    paces: dict[str, Pace] = field(default_factory=dict)
 
     def planned(self, jobs: list[str]) -> None:
         self.tasks = {job: self.bars.add_task(job, total=1, start=False, told="waits") for job in jobs}
 
     def begun(self, job: str) -> None:
         self.bars.start_task(self.tasks[job])
-        self.bars.update(self.tasks[job], told="planning")
+        self.bars.update(self.tasks[job], told="starting")
 
     def moved(self, job: str, totals: Totals) -> None:
-        if totals.planned_pages or totals.ended_pages:
-            self.bars.update(self.tasks[job], told=self.figures(totals))
+        pace = self.paces.setdefault(job, Pace())
+        if totals.finished is None and (totals.planned_pages or totals.ended_pages):
+            self.bars.update(self.tasks[job], told=told(totals, self.figures(totals), pace))
 
     def ended(self, job: str, line: str, seconds: float) -> None:
         self.bars.update(self.tasks[job], told=line, completed=1)
