@@ -145,7 +145,7 @@ def test_a_stopped_execution_ends_the_following(cloud: Cloud) -> None:
     assert cloud.page_begun.wait(PATIENCE_S)
     cloud.aws.stop(execution)
     outcome = job.follow(execution, RunProgress(), poll_seconds=0.1)
-    assert (outcome.exit_status, outcome.summary["status"]) == (1, "FAILED")
+    assert (outcome.exit_status, outcome.summary["status"]) == (1, "ABORTED")
     assert outcome.summary["execution"] == execution
 
 
