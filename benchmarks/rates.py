@@ -63,8 +63,17 @@ JOIN (SELECT "id", row_number() OVER (ORDER BY "createdAt" DESC) AS "n" FROM "Po
 ON CONFLICT DO NOTHING
 """
 BIO: LiteralString = """UPDATE "Profile" SET "bio" = concat("bio", ' climbs') WHERE "userId" = ANY(%(ids)s)"""
-CHANGES: tuple[LiteralString, ...] = (MOVE, LOSE_INTEREST, ANSWER, RATE, POST, LIKE_POST, BIO)
+SAY: LiteralString = """
+INSERT INTO "Like" ("fromUserId", "toUserId", "action", "createdAt")
+SELECT u."id", (SELECT "id" FROM "User" WHERE "id" > u."id" ORDER BY "id" LIMIT 1), 'LIKE', now()
+FROM unnest(%(ids)s::bigint[]) AS u ("id") WHERE u."id" < (SELECT max("id") FROM "User") ON CONFLICT DO NOTHING
+"""
+CHANGES: tuple[LiteralString, ...] = (MOVE, LOSE_INTEREST, ANSWER, RATE, POST, LIKE_POST, BIO, SAY)
 """What happens to the users, each to an equal part of them."""
+
+
+ACTIVATE: LiteralString = """UPDATE "MatchModel" SET "status" = 'active'"""
+"""Whatever the model is worth on such a site, people are folded into it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +118,10 @@ def _rates(url: str, work: Path, users: int, seed: int, names: Sequence[str]) ->
     full = {name: dict(paging_of(schedules, name, incremental=False)) for name in names}
     runs = [
         _all(process, "first", {name: {} for name in names}),
-        _all(process, "fresh", incremental),
     ]
+    with connect(url) as connection:
+        connection.execute(ACTIVATE)
+    runs.append(_all(process, "fresh", incremental))
     for title, options in (("changed", incremental), ("full", full)):
         with connect(url) as connection:
             change(connection, seed + len(runs), max(len(CHANGES), round(SHARE * users)))

@@ -20,11 +20,11 @@ def test_the_templates_schedules_are_reckoned_with_as_they_are() -> None:
     assert found[2].paging == {"feed-presort": {"batchSize": 1000, "maxConcurrency": 8}}
     assert [replace(it, paging={}) for it in found] == [
         Schedule(AllOptions().jobs(), False, "daily", 365 / 12),
-        Schedule(("match-scores", "compatibility"), True, "hourly", 730),
+        Schedule(("match-model", "match-scores", "compatibility"), True, "hourly", 730),
         Schedule(("feed-presort",), True, "every 15 minutes", 2920),
         Schedule(("content-features", "trending"), True, "hourly", 730),
         Schedule(("media-metadata-batch",), False, "hourly", 730),
-        Schedule(("feed-presort-cleanup", "match-model"), False, "weekly", 52 / 12),
+        Schedule(("match-model", "feed-presort-cleanup"), False, "weekly", 52 / 12),
     ]
 
 

@@ -64,6 +64,14 @@ def _population() -> Texts:
     return found
 
 
+def _population_by_ids() -> Texts:
+    return {
+        name: text.replace(population._IN_RANGE, population._IN_LIST)
+        for name, text in {"users": population.READ_USERS, **_population()}.items()
+        if not name.startswith(("excluded", "effects"))
+    }
+
+
 def _passed_over() -> Texts:
     return passed_over._COUNTS | passed_over.SCORED | passed_over.RELATIONS
 
@@ -105,6 +113,7 @@ def _local_settings() -> Texts:
 
 COMPOSED: Mapping[str, Callable[[], Texts]] = {
     "sitejobs.matching.snapshot.population._read_ranges": _population,
+    "sitejobs.matching.snapshot.population.read_users": _population_by_ids,
     "sitejobs.matching.passed_over.count_passed_over": _passed_over,
     "sitejobs.matching.compatibility.inputs.renew_range": _renewals("_RENEW_RANGE"),
     "sitejobs.matching.compatibility.inputs.renew": _renewals("_RENEW_LIST"),

@@ -39,7 +39,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Any]]] = {
     "MatchingRule": (
         "cron(30 * * * ? *)",
         {
-            "only": ["match-scores", "compatibility"],
+            "only": ["match-model", "match-scores", "compatibility"],
             "incremental": True,
             "paging": {
                 "match-scores": {"batchSize": 1000, "pauseMs": 0},

@@ -67,8 +67,8 @@ def evenings(seed: int, number: int = 21, most: int = 20) -> Evenings:
     return Evenings(female, age, interests, viewer, candidate, liked, days, ratings, odds)
 
 
-def load(connection: Connection, dates: Evenings, known: NDArray[np.bool_]) -> None:
-    """Write the people, and the `known` decisions and ratings, into empty tables."""
+def load(connection: Connection, dates: Evenings, known: NDArray[np.bool_], *, people: bool = True) -> None:
+    """Write the people, unless they are there, and the `known` decisions and ratings."""
     ids = range(1, dates.people + 1)
     rows: dict[str, tuple[str, list[Any]]] = {
         "User": ('"id"', [(i,) for i in ids]),
@@ -106,7 +106,8 @@ def load(connection: Connection, dates: Evenings, known: NDArray[np.bool_]) -> N
         ),
     }
     with connection.transaction():
-        for table, (columns, values) in rows.items():
+        for table in rows if people else ("Like", "ProfileRating"):
+            columns, values = rows[table]
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), sql.SQL(columns))
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in values:

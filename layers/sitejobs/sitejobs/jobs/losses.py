@@ -53,7 +53,7 @@ def guard(resources: Resources, run: Run, options: PagedOptions, losses: Sequenc
     ------
     SuspiciousLoss : names job, table, how many rows would go of how many, and how to allow it.
     """
-    if options.allow_loss or not losses:
+    if not losses or options.allow_loss:
         return
     percent = resources.max_loss_percent
     connection = resources.database.connection()

@@ -110,6 +110,16 @@ MATCH_QUALITY: Final = JobEntry(
 class MatchModelOptions(MatchQualityOptions):
     """match-model: learns from likes and dislikes who says yes to whom."""
 
+    incremental: bool = Field(
+        default=False, description="train nothing: fold in new users, and those of whom more was told since"
+    )
+    rewrite_epsilon: Number = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="with incremental: an effect that moves by less than this, in log odds, stays as it was; 0: none",
+    )
+
 
 MATCH_MODEL: Final = JobEntry(
     "match-model",

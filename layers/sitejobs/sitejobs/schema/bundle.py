@@ -206,7 +206,10 @@ BUNDLE_TABLES: tuple[Table, ...] = (
     Table(
         "UserMatchEffect",
         jobs=SNAPSHOT,
-        columns=_columns("modelId bigint; userId bigint; selectivity real; appeal real; price real"),
+        columns=_columns(
+            """modelId bigint; userId bigint; selectivity real; appeal real; price real; trainedSelectivity real;
+            trainedAppeal real; fingerprint bigint"""
+        ),
         indexes=(Index(("modelId", "userId"), unique=True),),
         owned=True,
     ),

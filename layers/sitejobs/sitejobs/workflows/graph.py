@@ -30,7 +30,8 @@ STEPS: dict[str, Step] = {
     for step in (
         Step("build-user-traits"),
         Step("user-interest-sets"),
-        Step("match-scores", needs=("build-user-traits",)),
+        Step("match-model", part="named"),
+        Step("match-scores", needs=("build-user-traits",), after=("match-model",)),
         Step("profile-search-index", needs=("build-user-traits",)),
         Step("searchable-user", needs=("build-user-traits",)),
         Step("compatibility", needs=("match-scores",)),
@@ -39,7 +40,6 @@ STEPS: dict[str, Step] = {
         Step("trending", needs=("content-features",)),
         Step("feed-presort", needs=("match-scores", "content-features", "affinity", "trending")),
         Step("feed-presort-cleanup", after=("feed-presort",)),
-        Step("match-model", part="named"),
         Step("match-quality", part="named"),
         Step("media-metadata-all", part="with media"),
         Step("media-metadata-batch", part="named"),

@@ -93,3 +93,39 @@ FROM (
     AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)
 ) AS r
 ) AS rows;
+
+-- READ_RECEIVED_ONCE
+SELECT array_agg("viewer"::int8), array_agg("candidate"::int8), array_agg("attractive"::float4), array_agg("smart"::float4), array_agg("funny"::float4), array_agg("interesting"::float4), array_agg("at"::float8) FROM (
+SELECT r."viewer", r."candidate", r."attractive"::float4 AS "attractive", r."smart"::float4 AS "smart",
+       r."funny"::float4 AS "funny", r."interesting"::float4 AS "interesting",
+       COALESCE(extract(epoch FROM CASE WHEN r."createdAt" >= '0001-01-01' AND r."createdAt" < '10000-01-01' THEN r."createdAt" END)::float8, '-Infinity') AS "at"
+FROM (
+    SELECT DISTINCT ON (r."raterProfileId", r."targetProfileId") a."userId" AS "viewer", b."userId" AS "candidate", r."attractive", r."smart", r."funny",
+           r."interesting", r."createdAt"
+    FROM "ProfileRating" r
+    JOIN "Profile" a ON a."id" = r."raterProfileId" AND a."deletedAt" IS NULL
+    JOIN "Profile" b ON b."id" = r."targetProfileId" AND b."deletedAt" IS NULL
+    WHERE b."userId" = ANY (%(ids)s) AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+    AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
+    AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5) ORDER BY r."raterProfileId", r."targetProfileId",
+    CASE WHEN r."createdAt" >= '0001-01-01' AND r."createdAt" < '10000-01-01' THEN r."createdAt" END DESC NULLS LAST,
+    r."attractive" DESC, r."smart" DESC, r."funny" DESC, r."interesting" DESC
+) AS r
+) AS rows;
+
+-- READ_RECEIVED
+SELECT array_agg("viewer"::int8), array_agg("candidate"::int8), array_agg("attractive"::float4), array_agg("smart"::float4), array_agg("funny"::float4), array_agg("interesting"::float4), array_agg("at"::float8) FROM (
+SELECT r."viewer", r."candidate", r."attractive"::float4 AS "attractive", r."smart"::float4 AS "smart",
+       r."funny"::float4 AS "funny", r."interesting"::float4 AS "interesting",
+       COALESCE(extract(epoch FROM CASE WHEN r."createdAt" >= '0001-01-01' AND r."createdAt" < '10000-01-01' THEN r."createdAt" END)::float8, '-Infinity') AS "at"
+FROM (
+    SELECT  a."userId" AS "viewer", b."userId" AS "candidate", r."attractive", r."smart", r."funny",
+           r."interesting", r."createdAt"
+    FROM "ProfileRating" r
+    JOIN "Profile" a ON a."id" = r."raterProfileId" AND a."deletedAt" IS NULL
+    JOIN "Profile" b ON b."id" = r."targetProfileId" AND b."deletedAt" IS NULL
+    WHERE b."userId" = ANY (%(ids)s) AND (r."raterProfileId" IS NOT NULL AND r."targetProfileId" IS NOT NULL
+    AND r."attractive" BETWEEN 1 AND 5 AND r."smart" BETWEEN 1 AND 5
+    AND r."funny" BETWEEN 1 AND 5 AND r."interesting" BETWEEN 1 AND 5)
+) AS r
+) AS rows;

@@ -11,7 +11,7 @@ DELETE FROM "UserMatchEffect" WHERE "modelId" NOT IN (
 UPDATE "MatchModel" SET "status" = 'candidate' WHERE "status" = 'active' AND "id" <> %(id)s;
 
 -- _COPY_EFFECTS
-COPY "UserMatchEffect" ("modelId", "userId", "selectivity", "appeal", "price") FROM STDIN (FORMAT BINARY);
+COPY "UserMatchEffect" ("modelId", "userId", "selectivity", "appeal", "price", "trainedSelectivity", "trainedAppeal", "fingerprint") FROM STDIN (FORMAT BINARY);
 
 -- _INSERT
 INSERT INTO "MatchModel" ("runId", "status", "trainedAt", "trainedThrough", "decisions", "parameters", "figures",

@@ -80,6 +80,12 @@ def log_odds(model: Model, decisions: Decisions) -> Floats:
     )
 
 
+def stepped(values: Floats, variance: float, residuals: Floats, curvature: Floats) -> Floats:
+    """(n,) effects after a step of Newton's method, each for itself; sums over its decisions of y - p, of p (1 - p)."""
+    move = (residuals - values / variance) / (curvature + 1 / variance)
+    return np.asarray(values + np.clip(move, -LONGEST_STEP, LONGEST_STEP))
+
+
 Reals = TypeVar("Reals", Floats, Singles)
 
 
@@ -103,8 +109,7 @@ class _Effect:
     def step(self, residuals: Floats, curvature: Floats, decided: Flags) -> None:
         """Newton's step, and the variance of those who have decisions: mean of squares and of uncertainties."""
         h = curvature + 1 / self.variance
-        move = np.clip((residuals - self.values / self.variance) / h, -LONGEST_STEP, LONGEST_STEP)
-        self.values = np.where(decided, self.values + move, 0.0)
+        self.values = np.where(decided, stepped(self.values, self.variance, residuals, curvature), 0.0)
         if decided.any():
             self.variance = max(float(np.mean((self.values**2 + 1 / h)[decided])), LEAST_VARIANCE)
 

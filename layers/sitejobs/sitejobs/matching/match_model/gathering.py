@@ -17,6 +17,7 @@ from sitejobs.matching.match_model.reading import (
     read_taken,
     values_of,
 )
+from sitejobs.matching.match_model.told import fingerprints
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.codes import rows_of
 from sitejobs.matching.scoring.features import pair_features
@@ -41,6 +42,7 @@ class Gathered:
     rater, rated : (r,) positions. ratings : (r, 4). later : (r, f) not known: newer, or of a pair that is asked
         about.
     first : position of the first viewer. received, received_count : (v, 4) sums and (v,) number of ratings.
+    fingerprint : (v,) of what is told of each viewer (`told.py`), no newer than the decisions.
     gender, wants, age : (v,) as in `Users`.
     """
 
@@ -61,6 +63,7 @@ class Gathered:
     first: Indices
     received: Singles
     received_count: NDArray[np.int32]
+    fingerprint: Indices
     gender: NDArray[np.int8]
     wants: NDArray[np.int16]
     age: NDArray[np.int16]
@@ -72,6 +75,7 @@ def gather(
     """What the users at positions start..stop-1 decided, about users of the snapshot."""
     viewers = concatenate([users.take(rows) for users, rows in snapshot.at(start, stop)])
     ids, positions = snapshot.everybody_by_id
+    fingerprint = fingerprints(connection, viewers.ids)
     made, viewer, candidate = _between(read_made(connection, viewers.ids), ids, positions)
     given, rater, rated = _between(read_ratings(connection, viewers.ids), ids, positions)
     known = cut.knows(made["at"], made["viewer"], made["candidate"])
@@ -102,6 +106,7 @@ def gather(
         first=np.array([start]),
         received=_single(np.nan_to_num(viewers.averages) * viewers.rating_count[:, None]),
         received_count=viewers.rating_count,
+        fingerprint=fingerprint,
         gender=viewers.gender,
         wants=viewers.wants,
         age=viewers.age,
@@ -137,7 +142,7 @@ def _between(table: dict[str, Column], ids: Indices, positions: Indices) -> tupl
 
 def _answers(taken: dict[str, Column], made: dict[str, Column], cut: Cut) -> tuple[NDArray[np.int8], Flags]:
     """For each decision made what the other decided of the viewer, and (d, f) whether that is known."""
-    rows, there = _row_of_pair(taken["candidate"], taken["viewer"], made["viewer"], made["candidate"])
+    rows, there = row_of_pair(taken["candidate"], taken["viewer"], made["viewer"], made["candidate"])
     back = np.full(len(made["viewer"]), UNDECIDED, np.int8)
     back[there] = taken["liked"][rows[there]]
     known = np.zeros((len(back), cut.folds), bool)
@@ -152,9 +157,8 @@ def _own_ratings(
 
     `later`: the ratings after the cut. A rating of a pair that is asked about is not known either.
     """
-    rows, there = _row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
-    own = np.full((len(known), KINDS), np.nan, np.float32)
-    own[there] = values_of(given)[rows[there]]
+    rows, there = row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
+    own = ratings_beside(given, made)
     later = later.copy()
     later[rows[there]] |= ~known[there]
     own_known = np.zeros_like(known)
@@ -162,7 +166,15 @@ def _own_ratings(
     return own, own_known, later
 
 
-def _row_of_pair(one: Indices, two: Indices, wanted_one: Indices, wanted_two: Indices) -> tuple[Indices, Flags]:
+def ratings_beside(given: dict[str, Column], made: dict[str, Column]) -> Singles:
+    """(d, 4) the rating that stands beside each decision, by the same of the same; NaN where there is none."""
+    rows, there = row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
+    own = np.full((len(made["viewer"]), KINDS), np.nan, np.float32)
+    own[there] = values_of(given)[rows[there]]
+    return own
+
+
+def row_of_pair(one: Indices, two: Indices, wanted_one: Indices, wanted_two: Indices) -> tuple[Indices, Flags]:
     """The row of each wanted pair among (one, two), and whether it is there."""
     if not len(one):
         return np.zeros(len(wanted_one), np.int64), np.zeros(len(wanted_one), bool)

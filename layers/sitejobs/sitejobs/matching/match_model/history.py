@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.learning.decisions import KINDS, Decisions, Received
 from sitejobs.matching.match_model.gathering import Gathered
-from sitejobs.matching.scoring.arrays import Flags, Floats, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 
 
 @dataclass(frozen=True)
 class History:
     """What the pages gathered of n people: d decisions and r ratings, with f folds of what is known (`Cut`).
 
-    All but the last are as in `Gathered`. received : all ratings. gender, wants, age : (n,).
+    All but the last are as in `Gathered`. received : all ratings. fingerprint, gender, wants, age : (n,).
     """
 
     viewer: NDArray[np.int32]
@@ -34,6 +34,7 @@ class History:
     ratings: Singles
     later: Flags
     received: Received
+    fingerprint: Indices
     gender: NDArray[np.int8]
     wants: NDArray[np.int16]
     age: NDArray[np.int16]
@@ -101,6 +102,7 @@ def join(people: int, pages: Iterable[Gathered]) -> History:
     parts: dict[str, list[Any]] = {name: [] for name in _ALONG}
     sums, counts = np.zeros((people, KINDS), np.float32), np.zeros(people, np.int32)
     looks: dict[str, Any] = {
+        "fingerprint": np.zeros(people, np.int64),
         "gender": np.zeros(people, np.int8),
         "wants": np.zeros(people, np.int16),
         "age": np.zeros(people, np.int16),

@@ -1,7 +1,7 @@
 """match-model: pages gather decisions, then one page trains on them.
 
 The chapters, which match-quality shares: parts of the snapshot, the decisions of its users, one page with all of them,
-and at last Plan alone, which tells what came out.
+and at last Plan alone, which tells what came out. An incremental run folds in instead (`folding.py`).
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Chapter, Job, PageSummary, Resources, Run
-from sitejobs.matching.match_model import gathering, report
+from sitejobs.matching.match_model import folding, gathering, report
 from sitejobs.matching.match_model.reading import Cut, find_cut
 from sitejobs.matching.match_model.training_page import (
     TOO_FEW,
@@ -107,4 +107,17 @@ def batch_with(
     return batch
 
 
-JOB = Job(MATCH_MODEL, MatchModelOptions, plan, batch_with(train_page))
+_TRAIN: Final = batch_with(train_page)
+
+
+def plan_model(resources: Resources, run: Run, options: MatchModelOptions, cursor: Any) -> Chapter:
+    """The next chapter of either kind of run."""
+    return (folding.plan if options.incremental else plan)(resources, run, options, cursor)
+
+
+def batch_of_model(resources: Resources, run: Run, options: MatchModelOptions, page: JsonObject) -> PageSummary:
+    """A page of either kind of run."""
+    return (folding.KEYED.batch if options.incremental else _TRAIN)(resources, run, options, page)
+
+
+JOB = Job(MATCH_MODEL, MatchModelOptions, plan_model, batch_of_model)

@@ -56,13 +56,20 @@ FROM (
     FROM "ProfileRating" r
     JOIN "Profile" a ON a."id" = r."raterProfileId" AND a."deletedAt" IS NULL
     JOIN "Profile" b ON b."id" = r."targetProfileId" AND b."deletedAt" IS NULL
-    WHERE a."userId" = ANY (%(ids)s) AND {RATED} <order>
+    WHERE <side>."userId" = ANY (%(ids)s) AND {RATED} <order>
 ) AS r
 """
-"""Reads the ratings that users gave, with when. `<once>`: DISTINCT where the table may hold a rating twice."""
+"""Reads the ratings that users (`<side>` a) gave or (b) received, with when.
 
-READ_RATINGS: Final[LiteralString] = _RATINGS.replace("<once>", "").replace("<order>", "")
-READ_RATINGS_ONCE: Final[LiteralString] = _RATINGS.replace("<once>", RATING_ONCE).replace("<order>", RATING_ORDER)
+`<once>`: DISTINCT where the table may hold a rating twice.
+"""
+_ANY: Final[LiteralString] = _RATINGS.replace("<once>", "").replace("<order>", "")
+_ONCE: Final[LiteralString] = _RATINGS.replace("<once>", RATING_ONCE).replace("<order>", RATING_ORDER)
+
+READ_RATINGS: Final[LiteralString] = _ANY.replace("<side>", "a")
+READ_RATINGS_ONCE: Final[LiteralString] = _ONCE.replace("<side>", "a")
+READ_RECEIVED: Final[LiteralString] = _ANY.replace("<side>", "b")
+READ_RECEIVED_ONCE: Final[LiteralString] = _ONCE.replace("<side>", "b")
 
 FIND_CUT: Final[LiteralString] = f"""
 SELECT extract(epoch FROM percentile_disc(%(share)s) WITHIN GROUP (ORDER BY l."at"))::float8
@@ -174,6 +181,13 @@ def read_ratings(connection: Connection, ids: Indices) -> dict[str, Column]:
     if is_unique(connection, "ProfileRating", RATING_KEY):
         return fetch_columns(connection, READ_RATINGS, {"ids": ids}, _RATING_TYPES)
     return fetch_columns(connection, READ_RATINGS_ONCE, {"ids": ids}, _RATING_TYPES)
+
+
+def read_received(connection: Connection, ids: Indices) -> dict[str, Column]:
+    """The ratings that these users received."""
+    if is_unique(connection, "ProfileRating", RATING_KEY):
+        return fetch_columns(connection, READ_RECEIVED, {"ids": ids}, _RATING_TYPES)
+    return fetch_columns(connection, READ_RECEIVED_ONCE, {"ids": ids}, _RATING_TYPES)
 
 
 def values_of(ratings: dict[str, Column]) -> Any:

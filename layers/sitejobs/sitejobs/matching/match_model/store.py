@@ -38,7 +38,12 @@ DELETE FROM "UserMatchEffect" WHERE "modelId" NOT IN (
     (SELECT "id" FROM "MatchModel" ORDER BY "id" DESC LIMIT %(kept)s))
 """
 
-_COLUMNS: Final = {"modelId": ">i8", "userId": ">i8", "selectivity": ">f4", "appeal": ">f4", "price": ">f4"}
+_COLUMNS: Final = {
+    "modelId": ">i8",
+    "userId": ">i8",
+    **dict.fromkeys(("selectivity", "appeal", "price", "trainedSelectivity", "trainedAppeal"), ">f4"),
+    "fingerprint": ">i8",
+}
 _ROW: Final = np.dtype(
     [
         ("fields", ">i2"),
@@ -55,7 +60,8 @@ ROWS_AT_ONCE: Final = 100_000
 class NewModel:
     """What is stored of a model.
 
-    ids : (n,) users. selectivity, appeal, prices : (n,), the appeal with what ratings tell.
+    ids : (n,) users. selectivity, appeal, prices : (n,), the appeal with what ratings tell. own_appeal : without.
+    fingerprint : (n,) of what was told of each, no newer than what the model was trained on.
     """
 
     decisions: int
@@ -67,7 +73,9 @@ class NewModel:
     ids: Indices
     selectivity: Floats
     appeal: Floats
+    own_appeal: Floats
     prices: Floats
+    fingerprint: Indices
 
 
 def store_model(connection: Connection, run_id: str, trained_at: datetime, model: NewModel) -> tuple[int, int]:
@@ -109,9 +117,9 @@ def _values(run_id: str, trained_at: datetime, model: NewModel) -> dict[str, Any
 
 
 def _not_by_default(model: NewModel) -> Indices:
-    """The people whose effects are not 0 when rounded, in the order of their ids."""
+    """The people of whom something is told, or whose effects are not 0 when rounded, in the order of their ids."""
     effects = np.stack([model.selectivity.round(EFFECT_DECIMALS), model.appeal.round(EFFECT_DECIMALS), model.prices])
-    kept = np.flatnonzero(effects.any(axis=0))
+    kept = np.flatnonzero(effects.any(axis=0) | (model.fingerprint != 0))
     return kept[np.argsort(model.ids[kept])]
 
 
@@ -125,6 +133,9 @@ def _encoded(model_id: int, model: NewModel, people: Indices) -> bytes:
         "selectivity": model.selectivity[people].round(EFFECT_DECIMALS),
         "appeal": model.appeal[people].round(EFFECT_DECIMALS),
         "price": model.prices[people],
+        "trainedSelectivity": model.selectivity[people],
+        "trainedAppeal": model.own_appeal[people],
+        "fingerprint": model.fingerprint[people],
     }
     for name, column in values.items():
         rows[f"{name} length"], rows[name] = _ROW[name].itemsize, column

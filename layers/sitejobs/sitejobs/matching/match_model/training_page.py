@@ -70,7 +70,9 @@ def train_page(resources: Resources, run: Run, snapshot: StoredSnapshot, history
             ids=snapshot.index()["ids"],
             selectivity=model.selectivity,
             appeal=model.whole_appeal(history.received),
+            own_appeal=model.appeal,
             prices=prices,
+            fingerprint=history.fingerprint,
         ),
     )
     report.keep(resources, run, quality, model_id)

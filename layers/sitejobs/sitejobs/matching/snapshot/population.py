@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.chances import MOST_EFFECT, MOST_PRICE
 from sitejobs.matching.scoring.parameters import STANDARD, Parameters
 from sitejobs.matching.snapshot.exclusions import HASHES_IN_RANGE, given
@@ -38,6 +39,7 @@ RANGE_USERS = 200_000
 
 _BEGIN: Final[LiteralString] = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"""
 _IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
+_IN_LIST: Final[LiteralString] = """= ANY(%(ids)s)"""
 
 READ_USERS: Final[LiteralString] = f"""
 SELECT u."id",
@@ -223,6 +225,29 @@ def read_range(
     return Population(**{name: _joined([part[name] for part in parts]) for name in ("users", *_TYPES)})
 
 
+def read_users(connection: Connection, now: datetime, ids: Indices) -> Population:
+    """Read these users as the transaction of `connection` sees them, but for whom they do not see, and for models."""
+    given: dict[str, Any] = _of_users(now) | {"ids": ids, "limit": None}
+    users = _once(fetch_columns(connection, READ_USERS.replace(_IN_RANGE, _IN_LIST), given, _USER_TYPES))
+    part = {"users": users}
+    for name, query in _queries(connection).items():
+        types, wanted = _TYPES[name], name not in ("excluded", "effects")
+        query = query.replace(_IN_RANGE, _IN_LIST)
+        part[name] = fetch_columns(connection, query, given, types) if wanted else _no_rows(types)
+    for name in ("received", "given"):
+        part[name] = _of_these_profiles(part[name], users)
+    return Population(**part)
+
+
+def _no_rows(types: dict[str, str]) -> dict[str, Column]:
+    return {name: np.empty(0, np.dtype(kind.replace("int", "i").replace("float", "f"))) for name, kind in types.items()}
+
+
+def _of_users(now: datetime) -> dict[str, Any]:
+    """What `READ_USERS` takes beside whom to read."""
+    return {"genders": list(GENDERS), "given": GENDERS_GIVEN, "today": now.date()}
+
+
 def _queries(connection: Connection) -> dict[str, LiteralString]:
     """The queries of a key range, by field of `Population`; DISTINCT where no unique index forbids duplicates."""
     once, order = ("", "") if is_unique(connection, "ProfileRating", RATING_KEY) else (RATING_ONCE, RATING_ORDER)
@@ -245,12 +270,7 @@ def _queries(connection: Connection) -> dict[str, LiteralString]:
 def _read_ranges(
     connection: Connection, now: datetime, first: int, last: int, parameters: Parameters
 ) -> Iterator[dict[str, dict[str, Column]]]:
-    params: dict[str, Any] = {
-        "genders": list(GENDERS),
-        "given": GENDERS_GIVEN,
-        "today": now.date(),
-        "limit": RANGE_USERS,
-    }
+    params: dict[str, Any] = _of_users(now) | {"limit": RANGE_USERS}
     model = None if parameters.model is None else parameters.model.model_id
     of_run = given(parameters, now) | {"model": model, "most": MOST_EFFECT, "most_price": MOST_PRICE}
     queries = _queries(connection)
