@@ -77,25 +77,9 @@ LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post;
 
--- _BLOCKED
-SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
-SELECT b."blockedId" AS "other" FROM "UserBlock" b WHERE b."blockerId" = k."userId" AND b."blockedId" IS NOT NULL
-UNION ALL
-SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
-) AS o;
-
--- _DECIDED
-SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
-SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
-UNION
-SELECT l."fromUserId" FROM "Like" l
-WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
-UNION
-SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
-UNION
-SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
-) AS o;
+-- sources.NEWEST_PEOPLE
+SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
+WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER BY a."id" DESC LIMIT %(suggestions)s;
 
 -- _MATCHES
 SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
@@ -135,9 +119,30 @@ ORDER BY q."order", q."id";
 SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
 FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s);
 
--- sources.NEWEST_PEOPLE
-SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
-WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER BY a."id" DESC LIMIT %(suggestions)s;
+-- _OTHER_PEOPLE
+SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
+SELECT a."id" AS "other" FROM "User" a
+WHERE a."deletedAt" IS NULL AND a."id" <> k."userId"
+  AND EXISTS (SELECT FROM "Profile" c WHERE c."userId" = a."id" AND c."deletedAt" IS NULL)
+  AND a."id" NOT IN (
+SELECT b."blockedId" AS "other" FROM "UserBlock" b WHERE b."blockerId" = k."userId" AND b."blockedId" IS NOT NULL
+UNION ALL
+SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
+) AND a."id" NOT IN (
+SELECT l."toUserId" AS "other" FROM "Like" l
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
+)
+ORDER BY a."id" DESC LIMIT %(suggestions)s
+) AS o ORDER BY k."userId", o."other" DESC;
 
 -- _VISIBLE
 SELECT array_agg("id"::int8), array_agg("hash"::int8), array_agg("unwritten"::int4) FROM (

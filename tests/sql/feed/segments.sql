@@ -37,7 +37,9 @@ SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."
 ) AS o), '|',
     (SELECT sum(hashtextextended(o."other"::text, 0)) FROM (
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
 UNION
 SELECT l."fromUserId" FROM "Like" l
 WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL

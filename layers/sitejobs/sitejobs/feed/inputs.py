@@ -27,6 +27,11 @@ _BLOCKED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({source
 _DECIDED: Final[LiteralString] = f'SELECT k."userId", o."other" {_EACH} ({sources.DECIDED}) AS o'
 """Reads about whom each viewer has decided, or who has about it."""
 
+_OTHER_PEOPLE: Final[LiteralString] = f"""
+SELECT k."userId", o."other" {_EACH} ({sources.OTHER_PEOPLE}) AS o ORDER BY k."userId", o."other" DESC
+"""
+"""Reads the newest people whom nothing keeps from each viewer."""
+
 _MATCHES: Final[LiteralString] = f"""
 SELECT k."userId", o."other" {_EACH} ({sources.MATCHES}) AS o
 ORDER BY k."userId", o."updatedAt" DESC NULLS LAST, o."other"
@@ -129,6 +134,7 @@ class Inputs:
     scored : user -> (others, scores), best first; users without scores are absent.
     unreadable : number of scores that are not finite; they are left out.
     newest : the newest people, for users without scores.
+    others : user -> other people, for users whom everybody among the newest is kept from.
     answered : user -> ids of questions, as text.
     """
 
@@ -142,6 +148,7 @@ class Inputs:
     scored: Mapping[int, tuple[list[int], list[float]]]
     unreadable: int
     newest: Sequence[int]
+    others: Mapping[int, Sequence[int]]
     questions: Sequence[Question]
     answered: Mapping[int, set[str]]
     profiles: Mapping[int, Profile]
@@ -161,19 +168,21 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
         if row[0] is not None:
             own[user][posts.setdefault(row[0], _post(row)).id] = None
     scored, unreadable = _scored(connection, given)
+    blocked, decided = (_sets(connection.execute(query, given)) for query in (_BLOCKED, _DECIDED))
+    newest = connection.execute(sources.NEWEST_PEOPLE, given).fetchall() if len(scored) < len(users) else []
+    kept = {user: {user} | blocked.get(user, set()) | decided.get(user, set()) for user in users if user not in scored}
     return Inputs(
         posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
         public=frozenset(post.id for post in public),
         public_sum=sum_text([hash_ for *_, hash_ in found]),
         own={user: list(ids) for user, ids in own.items()},
-        blocked=_sets(connection.execute(_BLOCKED, given)),
-        decided=_sets(connection.execute(_DECIDED, given)),
+        blocked=blocked,
+        decided=decided,
         matches=_lists(connection.execute(_MATCHES, given)),
         scored=scored,
         unreadable=unreadable,
-        newest=[user for (user,) in connection.execute(sources.NEWEST_PEOPLE, given)]
-        if len(scored) < len(users)
-        else [],
+        newest=[user for (user,) in newest],
+        others=_others(connection, given, newest, kept),
         questions=[
             Question(id_, prompt, quiz, updated and in_utc(updated), options)
             for id_, prompt, quiz, updated, options in connection.execute(sources.QUESTIONS, given)
@@ -185,6 +194,14 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
             for user, creators, creator_shares, topics, topic_shares, types in connection.execute(_PROFILES, given)
         },
     )
+
+
+def _others(
+    connection: Connection, given: Parameters, newest: Sequence[tuple[int]], kept: Mapping[int, set[int]]
+) -> dict[int, list[int]]:
+    """`Inputs.others`. `kept`: user without scores -> those who are kept from it."""
+    short = [user for user, others in kept.items() if all(other in others for (other,) in newest)]
+    return _lists(connection.execute(_OTHER_PEOPLE, {**given, "keys": short})) if short else {}
 
 
 def read_visible(connection: Connection, ids: Iterable[int]) -> Visible:

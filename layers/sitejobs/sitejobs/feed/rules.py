@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from sitejobs.jobs.repeats import RepeatVariables
 from sitejobs.variables import Variables, read_environment
 
 RULES = 2
@@ -53,6 +54,7 @@ class Rules:
     trending_half : popularity at which trending adds half of its weight.
     author_posts : most candidates of one author among public posts, and among the private posts that a viewer may see.
     days : posts of this age in days, or older, are no candidates.
+    repeat_days : days after which people whom the viewer disliked may be suggested again; None: never.
     """
 
     version: str = "v1"
@@ -79,6 +81,7 @@ class Rules:
     matches: int = 3
     suggestions: int = 200
     questions: int = 5
+    repeat_days: float | None = None
 
     def to_parameters(self) -> dict[str, Any]:
         """The JSON values that SQL uses, by their names there; `settings`: all rules as a text, to be hashed."""
@@ -92,6 +95,7 @@ class Rules:
             "ownPosts": self.own_posts,
             "followedPosts": self.followed_posts,
             "suggestions": self.suggestions,
+            "repeat_days": self.repeat_days,
         }
 
     @classmethod
@@ -126,7 +130,7 @@ class FeedVariables(VersionVariable):
 
 
 def read_rules(environment: Mapping[str, str], segment_size: int, max_segments: int) -> Rules:
-    """Rules with the version and the time to live of the FEED_* variables.
+    """Rules with what the FEED_* variables say, and MATCH_REPEAT_DAYS.
 
     Raises
     ------
@@ -134,7 +138,11 @@ def read_rules(environment: Mapping[str, str], segment_size: int, max_segments: 
     """
     given = read_environment(FeedVariables, environment)
     return Rules(
-        version=given.version, ttl_minutes=given.ttl_minutes, segment_size=segment_size, max_segments=max_segments
+        version=given.version,
+        ttl_minutes=given.ttl_minutes,
+        segment_size=segment_size,
+        max_segments=max_segments,
+        repeat_days=read_environment(RepeatVariables, environment).repeat_days,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final, LiteralString
 
 from sitejobs.feed.media import SHOWN_TYPES
 from sitejobs.feed.rules import RULES
+from sitejobs.jobs.repeats import STILL_COUNTS
 from sitejobs.options import MAX_ID, MIN_ID
 from sitejobs.postgres.values import moment
 
@@ -164,9 +165,9 @@ SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."
 """
 """Users who must not appear to the viewer: blocks count both ways."""
 
-DECIDED: Final[LiteralString] = """
+DECIDED: Final[LiteralString] = f"""
 SELECT l."toUserId" AS "other" FROM "Like" l
-WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL AND {STILL_COUNTS}
 UNION
 SELECT l."fromUserId" FROM "Like" l
 WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
@@ -175,7 +176,10 @@ SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."u
 UNION
 SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
 """
-"""Users whom the viewer has liked, disliked or written to, and those who disliked the viewer."""
+"""Users whom the viewer has liked, disliked or written to, and those who disliked the viewer.
+
+Whom the viewer passed over returns after %(repeat_days)s days, if given.
+"""
 
 MATCHES: Final[LiteralString] = f"""
 SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
@@ -206,6 +210,18 @@ SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE {IS_VISIBLE} ORDER BY a."id" DESC LIMIT %(suggestions)s
 """
 """The newest visible users, suggested to users without match scores."""
+
+OTHER_PEOPLE: Final[LiteralString] = f"""
+SELECT a."id" AS "other" FROM "User" a
+WHERE a."deletedAt" IS NULL AND a."id" <> k."userId"
+  AND EXISTS (SELECT FROM "Profile" c WHERE c."userId" = a."id" AND c."deletedAt" IS NULL)
+  AND a."id" NOT IN ({BLOCKED}) AND a."id" NOT IN ({DECIDED})
+ORDER BY a."id" DESC LIMIT %(suggestions)s
+"""
+"""The newest people, hidden ones too, whom nothing keeps from the viewer: for whom has decided about the newest of all.
+
+Hidden ones are left out later: a feed is made anew when somebody shows up whom it has left out.
+"""
 
 PERSON: Final[LiteralString] = f"""
 SELECT a."id", c."displayName", c."avatarUrl", c."bio" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"

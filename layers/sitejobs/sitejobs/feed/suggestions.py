@@ -40,8 +40,8 @@ def candidates_of(inputs: Inputs, user: int) -> Candidates:
     barred = inputs.blocked.get(user, set()) | {user}
     unwanted = barred | inputs.decided.get(user, set())
     matches = [other for other in dict.fromkeys(inputs.matches.get(user, ())) if other not in barred]
-    others: Sequence[int] = inputs.newest
-    scores: Sequence[float] = [0.0] * len(inputs.newest)
+    others: Sequence[int] = inputs.others.get(user, inputs.newest)
+    scores: Sequence[float] = [0.0] * len(others)
     if user in inputs.scored:
         others, scores = inputs.scored[user]
     if not unwanted.isdisjoint(others):

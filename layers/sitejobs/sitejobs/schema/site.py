@@ -193,7 +193,7 @@ SITE_TABLES: tuple[Table, ...] = (
         columns=(
             *_columns("bigint", "fromUserId", "toUserId"),
             *_columns("text", "action"),
-            *_columns("timestamp", "createdAt", jobs=SNAPSHOT),
+            *_columns("timestamp", "createdAt"),
         ),
         indexes=(Index(("fromUserId",)), Index(("toUserId",))),
     ),

@@ -345,10 +345,10 @@ WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
 UNION ALL
-SELECT "fromUserId", "toUserId", 1 FROM "Like"
-WHERE "fromUserId" BETWEEN %(first)s AND %(last)s AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
-    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN "createdAt" >= '0001-01-01' AND "createdAt" < '10000-01-01' THEN "createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
 UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
@@ -476,10 +476,10 @@ WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
 UNION ALL
-SELECT "fromUserId", "toUserId", 1 FROM "Like"
-WHERE "fromUserId" BETWEEN %(first)s AND %(last)s AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
-    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN "createdAt" >= '0001-01-01' AND "createdAt" < '10000-01-01' THEN "createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
 UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sitejobs.variables import Variables, read_environment
+from sitejobs.jobs.repeats import RepeatVariables
+from sitejobs.variables import read_environment
 
 Tiers = Literal["mutual", "viewer"]
 MUTUAL: Final = "mutual"
@@ -112,7 +113,7 @@ _TAKES = f"name=number pairs, comma separated, numbers from 0 to 1, names {', '.
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class MatchVariables(Variables):
+class MatchVariables(RepeatVariables):
     """The MATCH_* variables."""
 
     weights: Annotated[Weights, BeforeValidator(_parse_weights)] = Field(
@@ -145,12 +146,6 @@ class MatchVariables(Variables):
         default=MUTUAL,
         alias="MATCH_TIERS",
         description="whose preferences tier A meets: those of both, or the viewer's alone",
-    )
-    repeat_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] | None = Field(
-        default=None,
-        alias="MATCH_REPEAT_DAYS",
-        description="days after which people whom a user passed over may be its matches again; never if not given",
-        json_schema_extra={"takes": "a number from 0 to 36500"},
     )
 
 

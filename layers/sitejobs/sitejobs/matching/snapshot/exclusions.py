@@ -10,12 +10,12 @@ from typing import Any, Final, LiteralString
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.jobs.repeats import STILL_COUNTS
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.codes import rows_of
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.hashing import Hash, summed
 from sitejobs.postgres.columns import Column, fetch_columns
-from sitejobs.postgres.values import moment
 
 BLOCK: Final = 0
 """The kind of a block; the other kinds are decisions, but for an admirer's."""
@@ -29,10 +29,8 @@ WHERE "blockerId" <users> AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" <users> AND "blockerId" IS NOT NULL
 UNION ALL
-SELECT "fromUserId", "toUserId", 1 FROM "Like"
-WHERE "fromUserId" <users> AND "toUserId" IS NOT NULL AND "action" IS NOT NULL AND (
-    "action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR {moment('"createdAt"')} > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+WHERE l."fromUserId" <users> AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND {STILL_COUNTS}
 UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
