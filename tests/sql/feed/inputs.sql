@@ -77,6 +77,28 @@ LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post;
 
+-- _BLOCKED
+SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
+SELECT b."blockedId" AS "other" FROM "UserBlock" b WHERE b."blockerId" = k."userId" AND b."blockedId" IS NOT NULL
+UNION ALL
+SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
+) AS o;
+
+-- _DECIDED
+SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
+SELECT l."toUserId" AS "other" FROM "Like" l
+WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION
+SELECT l."fromUserId" FROM "Like" l
+WHERE l."toUserId" = k."userId" AND l."action"::text = 'DISLIKE' AND l."fromUserId" IS NOT NULL
+UNION
+SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
+UNION
+SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
+) AS o;
+
 -- sources.NEWEST_PEOPLE
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
 WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER BY a."id" DESC LIMIT %(suggestions)s;

@@ -168,7 +168,7 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
         if row[0] is not None:
             own[user][posts.setdefault(row[0], _post(row)).id] = None
     scored, unreadable = _scored(connection, given)
-    blocked, decided = (_sets(connection.execute(query, given)) for query in (_BLOCKED, _DECIDED))
+    blocked, decided = _sets(connection.execute(_BLOCKED, given)), _sets(connection.execute(_DECIDED, given))
     newest = connection.execute(sources.NEWEST_PEOPLE, given).fetchall() if len(scored) < len(users) else []
     kept = {user: {user} | blocked.get(user, set()) | decided.get(user, set()) for user in users if user not in scored}
     return Inputs(
