@@ -3,10 +3,12 @@
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import output
 
 if TYPE_CHECKING:
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     envvar="CHECK_SILENCE",
     help="leave out recommendations of these kinds (index, values, ...) or about these objects, comma separated",
 )
+@click.option(
+    "--views", metavar="<file>", help="write views for a site whose tables differ into this file, and nothing else"
+)
 @click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
-def check(stack: str | None, silence: str, as_json: bool) -> int:
+def check(stack: str | None, silence: str, views: str | None, as_json: bool) -> int:
     """Compare the database with what the jobs need of it: tables or views, columns and their types, privileges of the
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
+    if views is not None:
+        return _write_views(Path(views), stack)
     report, label = _here() if stack is None else _there(stack)
     report = report.without([name.strip() for name in silence.split(",") if name.strip()])
     if as_json:
@@ -36,6 +43,30 @@ def check(stack: str | None, silence: str, as_json: bool) -> int:
     else:
         _print(output(), report, label)
     return 0 if report.ok else 1
+
+
+def _write_views(file: Path, stack: str | None) -> int:
+    """Write the views for the site of this environment's database; nothing is written into it."""
+    from sitejobs.schema.views import make_views
+    from sitejobs_local.database.target import open_target
+
+    if stack is not None:
+        raise InvalidInput("--views goes with DATABASE_URL: the file is made of what this machine reaches")
+    if file.exists():
+        raise InvalidInput(f"--views: {file} is there already, perhaps with somebody's changes: name another file")
+    with open_target(os.environ) as target, target.connect() as connection:
+        views = make_views(connection)
+    try:
+        file.write_text(views.sql, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--views: {file} cannot be written: {error.strerror}") from None
+    console = output()
+    for title, names in (("recognised", views.found), ("nothing like", views.missing)):
+        console.print(f"{title}: {', '.join(names) or '-'}", markup=False, highlight=False)
+    console.print(
+        f"{file}: read it, mend the lines with EDIT, apply it as its head says", markup=False, highlight=False
+    )
+    return 0
 
 
 def _here() -> "tuple[Report, str]":

@@ -33,7 +33,7 @@ SELECT wanted."name", c.oid, n.nspname, c.relkind::text,
 _REACHED = f'SELECT wanted."name" {_WANTED}'
 # A trigger of 80 is an INSTEAD OF UPDATE; a rule of '2' is one on UPDATE.
 # A domain counts as its base type. Length and precision matter only where types are compared exactly.
-_COLUMNS = """
+COLUMNS = """
 SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL), b.typcategory::text,
        COALESCE(e.typcategory::text, ''),
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
@@ -211,7 +211,7 @@ def _tables(connection: Connection, places: Places) -> tuple[dict[str, FoundTabl
         table = FoundTable(schema, kind, tuple(keys), frozenset(privileges), *about)
         by_name[name] = by_oid[oid] = table
     oids = {"oids": list(by_oid)}
-    for oid, column, *described in connection.execute(_COLUMNS, oids).fetchall():
+    for oid, column, *described in connection.execute(COLUMNS, oids).fetchall():
         type_, base, category, element, default, privileges, labels, updatable = described
         by_oid[oid].columns[column] = FoundColumn(
             type_, base, category, element, default, frozenset(privileges), tuple(labels), updatable

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from sitejobs.schema.kinds import Convert, OddId
 
 PAGE = "docs/site-tables.md"
-NUMBER_IDS = f"-- views of these names that give each id a number: {PAGE}"
-_PATTERNS = {
+NUMBER_IDS = f"-- views that give each id a number, which `sitejobs check --views views.sql` writes: {PAGE}"
+PATTERNS = {
     "bigint": r"^\s*[+-]?\d{1,18}\s*$",
     "double precision": r"^\s*[+-]?\d{1,100}(\.\d{0,100})?\s*$",
 }
@@ -84,7 +84,7 @@ def offer_view(column: Column) -> str:
 def offer_view_without(place: str, column: Column) -> str:
     """Advice where some values have no cast to the type: converting the table would fail."""
     name = identifier(column.name)
-    pattern = _PATTERNS.get(column.type)
+    pattern = PATTERNS.get(column.type)
     if pattern is None:
         return f"-- some values cannot be converted: mend them first, or a view with a CASE for {name}: {PAGE}"
     safe = f"CASE WHEN {name}::text ~ {literal(pattern)} THEN {name}::text::{column.sql_type} END AS {name}"
@@ -115,6 +115,9 @@ def instead_of_insert(place: str) -> str:
 def translate(column: str, pairs: Iterable[tuple[str, str | None]]) -> str:
     """The CASE of a view that gives a column the words that jobs know; '?' where nobody knows it."""
     name = identifier(column)
+    pairs = list(pairs)
+    if not pairs:
+        return f"-- in a view (`sitejobs check --views`): a CASE that gives {name} these words"
     cases = " ".join(f"WHEN {literal(value)} THEN {literal(word or '?')}" for value, word in pairs)
     return f"-- in a view (`sitejobs check --views`): CASE {name}::text {cases} ELSE {name}::text END AS {name}"
 

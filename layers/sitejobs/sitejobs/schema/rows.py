@@ -67,7 +67,7 @@ class Rows:
             return
 
     def _words(self, sample: str, column: str, words: Words) -> Iterator[Strange]:
-        grouped = "WHERE v IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000"
+        grouped = "WHERE v::text <> '' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000"
         statement = f"SELECT v::text, count(*) FROM {sample} {grouped}"
         unknown = [(value, count) for value, count in self._read(statement) if value not in words.meanings]
         if not unknown:
@@ -104,12 +104,17 @@ class Rows:
             )
             yield from self._words(elements, column, shape.elements)
 
+    def words(self, place: str, kind: str, rows: int, column: str) -> list[str]:
+        """The words of a column, without what one person alone wrote."""
+        sample = _sample(place, kind, rows, column)
+        found = self._read(
+            f"SELECT v::text, count(*) FROM {sample} WHERE v IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT 1000"
+        )
+        return [value for value, count in found if _is_word(value, count) or len(found) <= _SHOWN]
+
     def sample(self, place: str, table: FoundTable, column: str) -> str:
-        """A few rows: of a large table random pages, of a view and the like the first rows that come."""
-        pages = ""
-        if table.kind in "rp" and table.rows > 2 * SAMPLE:
-            pages = f" TABLESAMPLE SYSTEM ({100 * SAMPLE / table.rows:.6f}) REPEATABLE (1)"
-        return f"(SELECT {identifier(column)} AS v FROM {place}{pages} LIMIT {SAMPLE}) AS looked"
+        """A few rows of a table."""
+        return _sample(place, table.kind, table.rows, column)
 
     def _read(self, statement: str, limit_ms: int = SAMPLE_MS) -> list[tuple[Any, ...]]:
         """The rows; none if the role may not read them or it takes too long."""
@@ -126,3 +131,11 @@ class Rows:
 def _is_word(value: str, count: int) -> bool:
     """Whether a value may be shown: what one person wrote is nobody's to read."""
     return count > 1 and _HARMLESS.fullmatch(value) is not None
+
+
+def _sample(place: str, kind: str, rows: int, column: str) -> str:
+    """A few rows: of a large table random pages, of a view and the like the first rows that come."""
+    pages = (
+        f" TABLESAMPLE SYSTEM ({100 * SAMPLE / rows:.6f}) REPEATABLE (1)" if rows > 2 * SAMPLE and kind in "rp" else ""
+    )
+    return f"(SELECT {identifier(column)} AS v FROM {place}{pages} LIMIT {SAMPLE}) AS looked"
