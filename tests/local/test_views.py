@@ -26,7 +26,6 @@ def applied(url: str, name: str) -> tuple[str, str]:
         views = make_views(connection)
         assert connection.execute("SELECT count(*) FROM pg_class").fetchall() == before
         connection.execute(views.sql.encode())
-        connection.execute('CREATE SCHEMA "sitejobs"')
     return make_conninfo(url, options=f"-c search_path=sitejobs,{SCHEMA},public"), views.sql
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from psycopg import Connection
 
-from sitejobs.postgres.address import BUNDLE_SCHEMA
+from sitejobs.postgres.search_path import BUNDLE_SCHEMA
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.expressions import expression
 from sitejobs.schema.guess import Guess, guess
