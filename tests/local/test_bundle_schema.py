@@ -3,6 +3,7 @@
 import subprocess
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
 from sitejobs.errors import InvalidInput
+from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import connect
 from sitejobs.schema.check import check
 from sitejobs.schema.home import home_of, made_by
 from sitejobs.schema.migrations import MIGRATIONS, read
 from sitejobs_local.commands.database import _psql
 from sitejobs_local.database import migrations
+from sitejobs_local.population import generate, load
 from tests.local.command import environment, sitejobs
+from tests.local.every_job import JOBS_IN_ORDER, run_job
 
 THEIRS = """
 CREATE TABLE "UserTrait" ("id" serial PRIMARY KEY, "userId" integer, "trait" text);
@@ -276,3 +280,28 @@ def test_the_printed_grants_leave_the_sites_namesakes_alone(
             assert check(worker, list(JOBS), migrations.pending(worker)).findings == ()
     finally:
         site.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"'.encode())
+
+
+def test_every_job_runs_with_the_bundle_and_the_site_in_schemas_of_their_own(database_url: str, tmp_path: Path) -> None:
+    with connect(database_url) as owner:
+        name = owner.info.dbname
+        owner.execute(f'CREATE SCHEMA "The App"; ALTER DATABASE "{name}" SET search_path = "The App"'.encode())
+    env = environment(DATABASE_URL=database_url, SITEJOBS_HOME=str(tmp_path), MEDIA_FOLDER=str(tmp_path))
+    with connect(database_url, first_schema="sitejobs") as site:
+        migrations.apply_site_schema(site)
+        theirs(database_url)
+        before = things(site, '"The App"')
+        migrated = sitejobs("db", "migrate", env=env)
+        assert migrated.returncode == 0, migrated.stderr
+        load(site, generate(40, 5, datetime.now(UTC) - timedelta(minutes=1)))
+        url = make_conninfo(database_url, options=r'-c search_path=sitejobs,"The\ App"')
+        with ParserHost() as parser:
+            for job in JOBS_IN_ORDER:
+                run_job(url, job, tmp_path, parser)
+        assert check(site, list(JOBS), migrations.pending(site)).findings == ()
+        assert things(site, '"The App"') == before
+        assert things(site, "public") == []
+        assert site.execute('SELECT "userId", "trait" FROM "The App"."UserTrait"').fetchall() == [(1, "kind")]
+        for table in ("MatchList", "FeedSegment", "ProfileSearchIndex", "UserTrait", "UserCompatibility"):
+            row = site.execute(f'SELECT count(*) > 0 FROM sitejobs."{table}"'.encode()).fetchone()
+            assert row == (True,), table
