@@ -179,9 +179,9 @@ def _entering(page: PageRun, viewers: Users, changed: Users, threshold: Singles)
     rows, found = np.arange(len(viewers)), [empty]
     for start in range(0, len(changed), CHUNK_USERS):
         columns = slice(start, min(start + CHUNK_USERS, len(changed)))
-        oneself = viewers.ids[:, None] == changed.ids[columns][None, :]
+        others = viewers.ids[:, None] != changed.ids[columns][None, :]
         pairs = screening.resolved(
-            screening.above_threshold(rows, prepared, columns, threshold, near=True, left_out=oneself), prepared
+            screening.above_threshold(rows, prepared, columns, threshold, near=True, wanted=others), prepared
         )
         pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
         found.append((pairs.viewer, pairs.candidate))

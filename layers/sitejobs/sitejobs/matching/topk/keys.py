@@ -15,6 +15,9 @@ _EPSILON: Final = float(np.finfo(np.float32).eps)
 _SUM_MARGIN: Final = 4e-6
 """Largest difference between a weighted sum of parts in single precision and the exact one, for weights of sum 1."""
 
+LOWEST: Final = np.float32(-1e30)
+"""Less than any key, and more than the upper bounds of pairs that are barred."""
+
 _BOUND_MARGINS: Final = 5
 """Largest amount by which rounding may understate an upper bound, in margins."""
 

@@ -10,7 +10,7 @@ So cos = (v/|v| . c/|c|) / (r s) with r = |v on the keys of c| / |v| from a tabl
 of masks and candidates: one matrix product, and where masks differ two factors.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,46 +24,25 @@ from sitejobs.matching.scoring.quizzes import latest_results
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.bounds import proximity_radius
 from sitejobs.matching.topk.keyed_pairs import KeyedPairs
-from sitejobs.matching.topk.keys import bound_margin, tier_step
+from sitejobs.matching.topk.keys import LOWEST, bound_margin, tier_step
 from sitejobs.matching.topk.segment import (
-    AGES,
     KNOWN_GENDERS,
     MOST_QUIZZES,
+    PreparedSegment,
     Segment,
     Taste,
     inverse_roots,
     quiz_column,
 )
-from sitejobs.matching.topk.wishes import GENDERS, Wishes
+from sitejobs.matching.topk.wishes import GENDERS, WishCodes, Wishes
 from sitejobs.matching.topk.worths import worth_of
 
 _KM = np.float32(EARTH_RADIUS_KM)
 _NEARER_KM = np.float32(0.02)
 """Kilometres by which a distance in single precision may be too long: unit vectors there are about a metre apart."""
 
-_LOWEST = np.float32(-1e30)
-"""Less than any key, and more than those of pairs that are barred or left out."""
 _FEW_RUNS = 12
 """Most runs of equal masks for which multiplying run by run is faster than taking a factor for each column."""
-
-
-@dataclass(frozen=True)
-class PreparedSegment:
-    """A segment prepared for the screening's viewers: the factors of the traits part.
-
-    viewer : (v, m) c / r for each of the segment's masks. coverage: (v, m) c, traits weight / 2 * sqrt(common / fewer).
-    scales : (k, n) 1 / s for k masks, None where all are 1. scale: (v,) the viewer's row of `scales`.
-    by_quiz : (v, m) whether the pair falls back on a quiz: too few common keys, and a quiz to compare.
-    by_place : candidates who may be near by the name of their place, ascending.
-    """
-
-    segment: Segment
-    viewer: Singles
-    coverage: Singles
-    scales: Singles | None
-    scale: Indices
-    by_quiz: Flags
-    by_place: Indices
 
 
 class Screening:
@@ -86,28 +65,28 @@ class Screening:
         self._quizzes = self._compared_quizzes(both=parameters.model is not None)
         self._default_radius = parameters.default_radius_km
         self._wishes = Wishes.of(viewers)
+        self._codes = WishCodes.of(viewers, self._wishes)
         self._step = np.float32(tier_step(parameters))
-        self._steps = self._step * self._suiting().astype(np.float32)
-        """(v, GENDERS * AGES) the largest step of tier A for each of `person_codes`."""
 
     def prepare(self, segment: Segment) -> PreparedSegment:
         """Prepare for a segment; serves all its blocks."""
-        viewers, candidates = self._taste, segment.taste
-        half = self._worth.traits / 2
-        present = viewers.masks[viewers.mask]
-        common = present @ candidates.masks.T
+        viewers, candidates, half = self._taste, segment.taste, np.float32(self._worth.traits / 2)
+        common = (viewers.masks @ candidates.masks.T)[viewers.mask]
         fallback = common < MIN_COMMON_TRAITS
         by_quiz = fallback & (self._quizzes @ candidates.quizzes.T.astype(np.float32) > 0)
-        fewer = np.minimum(self._viewers.trait_count[:, None], candidates.masks.sum(axis=1)[None, :])
-        coverage = half * np.sqrt(common / np.maximum(fewer, 1))
+        counts = self._viewers.trait_count.astype(np.float32)
+        fewer = np.minimum(counts[:, None], candidates.masks.sum(axis=1))
+        coverage = half * np.sqrt(common / np.maximum(fewer, np.float32(1)))
         # A pair that falls back has 0.5, or at most 1 where both have a quiz to compare.
-        coverage = np.where(fallback, half * (1 + by_quiz), coverage)
-        viewer = np.where(fallback, 0, inverse_roots((viewers.directions**2) @ candidates.masks.T))
+        coverage[fallback] = half * (1 + by_quiz[fallback])
+        factor = inverse_roots((viewers.directions**2) @ candidates.masks.T)
+        factor *= coverage
+        factor[fallback] = 0
         scales, scale = segment.scales(viewers.masks)
         return PreparedSegment(
             segment=segment,
-            viewer=(viewer * coverage).astype(np.float32),
-            coverage=coverage.astype(np.float32),
+            factor=factor,
+            coverage=coverage,
             scales=scales,
             scale=scale[viewers.mask],
             by_quiz=by_quiz,
@@ -122,34 +101,48 @@ class Screening:
         threshold: Singles,
         *,
         near: bool,
-        left_out: Flags | None = None,
+        suiting: Flags | None = None,
+        wanted: Flags | None = None,
         excluded: tuple[Indices, Indices] | None = None,
     ) -> KeyedPairs:
         """The pairs that reach their viewer's threshold, (v,), by viewer's row and candidate's row in the segment.
 
         Of the viewers `rows` (ascending) and the segment's candidates `columns`, r and c of them. `near`: whether any
-        of these candidates may be within a viewer's radius. `left_out`: (r, c) pairs to pass over, and so are those
-        that `excluded` indexes in (r, c).
+        of these candidates may be within a viewer's radius. `suiting`: (r,) whether any may be of tier A for it.
+        `wanted`: (r, c) pairs to look at, but for those that `excluded` indexes in (r, c).
         """
+        km = self._km_lower_bound(rows, prepared.segment.xyz[columns]) if near else None
         known = self._traits(rows, prepared, columns)
         self._worth.add_known(known, rows, prepared.segment, columns)
         upper = self._interests[rows] @ prepared.segment.interests_bound[columns].T
         upper += known
-        km = self._km_lower_bound(rows, prepared.segment.xyz[columns]) if near else None
         self._add_places(upper, rows, prepared, columns, km)
-        self._worth.finish(upper, rows, prepared.segment, columns)
-        self._add_steps(upper, rows, prepared.segment, columns, km)
-        if left_out is not None:
-            upper[left_out] = -np.inf
+        self._worth.add_gaps(upper, rows, prepared.segment, columns)
+        keys = threshold[rows] - self._lowered
+        passing = upper >= self._least_sums(keys, rows)[:, None]
+        of_tier_a = np.arange(len(rows)) if suiting is None else np.flatnonzero(suiting)
+        self._add_tier_a(passing, upper, rows, of_tier_a, keys - self._step, prepared.segment, columns, km)
+        if wanted is not None:
+            passing &= wanted
         if excluded is not None:
-            upper[excluded] = -np.inf
-        # With a threshold of -inf everyone passes but the pairs left out and excluded.
-        lowered = np.maximum(threshold[rows] - self._lowered, _LOWEST)
-        passing = np.flatnonzero(upper >= lowered[:, None])
-        row, column = np.divmod(passing, upper.shape[1])
-        viewer, candidate = rows[row], columns.start + column
+            passing[excluded] = False
+        at = np.flatnonzero(passing)
+        row, column = np.divmod(at, upper.shape[1])
+        return self._keyed(rows[row], prepared, columns.start + column, known.reshape(-1)[at], threshold, near=near)
+
+    def _keyed(
+        self,
+        viewer: Indices,
+        prepared: PreparedSegment,
+        candidate: Indices,
+        known: Singles,
+        threshold: Singles,
+        *,
+        near: bool,
+    ) -> KeyedPairs:
+        """Those of these pairs, (p,), that reach their viewer's threshold."""
         sums, suits = self._parts(viewer, prepared, candidate, near=near)
-        sums += known.reshape(-1)[passing]
+        sums += known
         keys = self._worth.of_pairs(sums, viewer, prepared.segment.users, candidate)
         keys = np.asarray(keys + self._step * suits, np.float32)
         by_quiz = prepared.by_quiz[viewer, prepared.segment.taste.mask[candidate]]
@@ -182,21 +175,10 @@ class Screening:
         """(v, ...) the viewers' side of `Segment.interests_bound`, weighted."""
         none = (self._viewers.interest_count == 0).astype(np.float32)[:, None]
         fixed = self._worth.interests * NO_INTERESTS
-        shares = self._worth.interests * self._taste.shares
-        columns = [shares, fixed * none, fixed * (1 - none)]
+        columns = [self._worth.interests * self._taste.shares, fixed * none, fixed * (1 - none)]
         if self._mutual:
             columns.append(self._viewers.gender[:, None] == np.arange(GENDERS)[KNOWN_GENDERS])
-        return np.asarray(np.concatenate(columns, axis=1), np.float32)
-
-    def _suiting(self) -> Flags:
-        """(v, GENDERS * AGES) whom a preference for gender and age may allow, by `person_codes`."""
-        ages = np.arange(AGES - 1)
-        low, high = self._wishes.age_low[:, None], self._wishes.age_high[:, None]
-        # The last of the known ages stands for all beyond it, the one after it for those who gave none.
-        known = (ages >= np.minimum(low, AGES - 2)) & (ages <= high)
-        allowed = np.concatenate([known, low == MISSING], axis=1)
-        genders = self._wishes.genders.T
-        return np.asarray(genders[:, :, None] & allowed[:, None, :]).reshape(len(self._viewers), -1)
+        return np.concatenate(columns, axis=1, dtype=np.float32)
 
     def _traits(self, rows: Indices, prepared: PreparedSegment, columns: slice) -> Singles:
         """(r, c) weighted traits part; of a pair that falls back on a quiz, its upper bound."""
@@ -209,10 +191,10 @@ class Screening:
         if len(edges) - 1 <= _FEW_RUNS:
             for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 part = scores[:, start:stop]
-                part *= prepared.viewer[rows, mask[start], None]
+                part *= prepared.factor[rows, mask[start], None]
                 part += prepared.coverage[rows, mask[start], None]
         else:
-            scores *= prepared.viewer[rows].take(mask, axis=1, mode="clip")
+            scores *= prepared.factor[rows].take(mask, axis=1, mode="clip")
             scores += prepared.coverage[rows].take(mask, axis=1, mode="clip")
         return scores
 
@@ -232,36 +214,52 @@ class Screening:
             part *= np.float32(self._worth.proximity)
             upper += part
 
-    def _add_steps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice, km: Singles | None) -> None:
-        """Add the step of tier A, (r, c), to the bounds of pairs that may be of it."""
-        if km is not None:
-            # NaN, no distance, compares as false: tier B whenever a distance is wanted.
-            kept = km <= self._wishes.most_km[rows, None]
-            kept |= self._wishes.anywhere[rows, None]
-            if self._mutual:
-                within = km <= segment.wishes.most_km[columns]
-                within |= segment.wishes.anywhere[columns]
-                kept &= within
-            upper += self._steps_of(rows, segment, columns, kept)
-            return
-        # Only viewers who prefer no distance have tier A candidates who are not near, but beyond the default radius.
-        # Of these only those who prefer none either, or a longer one, are of it.
-        free = np.flatnonzero(self._wishes.anywhere[rows])
-        longer = segment.wishes.km[columns] > self._default_radius if self._mutual else np.True_
-        if len(free) == len(rows):
-            upper += self._steps_of(rows, segment, columns, longer)
-        elif len(free):
-            upper[free] += self._steps_of(rows[free], segment, columns, longer)
+    def _least_sums(self, keys: Singles, rows: Indices) -> Singles:
+        """(r,) upper bounds below which no pair's key is as high; all but the barred reach the least."""
+        return np.maximum(self._worth.least_sums(np.maximum(keys, LOWEST), rows), LOWEST)
 
-    def _steps_of(self, rows: Indices, segment: Segment, columns: slice, kept: Flags | np.bool_) -> Singles:
-        """(r, c) steps of tier A where gender and age may allow it and distances do (`kept`)."""
-        steps = self._steps[rows].take(segment.person[columns], axis=1, mode="clip")
+    def _add_tier_a(
+        self,
+        passing: Flags,
+        upper: Singles,
+        rows: Indices,
+        among: Indices,
+        keys: Singles,
+        segment: Segment,
+        columns: slice,
+        km: Singles | None,
+    ) -> None:
+        """Mark the pairs that reach the threshold if they may be of tier A: `among` tells for which viewers any may.
+
+        `keys`: (r,) what they need without the step of tier A. `km` as in `_upper_bounds`.
+        """
+        if km is None:
+            # Who is far is of tier A only for viewers who prefer no distance, if also far beyond the default radius.
+            among = among[self._wishes.anywhere[rows[among]]]
+        if not len(among):
+            return
+        everyone = len(among) == len(rows)
+        viewers = rows[among]
+        fits = self._codes.may_suit(viewers, segment.codes, columns, mutual=self._mutual)
+        fits &= (upper if everyone else upper[among]) >= self._least_sums(keys[among], viewers)[:, None]
+        if km is not None:
+            self._keep_within(fits, viewers, segment, columns, km if everyone else km[among])
+        elif self._mutual:
+            fits &= segment.wishes.km[columns] > self._default_radius
+        if everyone:
+            passing |= fits
+        else:
+            passing[among] |= fits
+
+    def _keep_within(self, fits: Flags, viewers: Indices, segment: Segment, columns: slice, km: Singles) -> None:
+        """Unmark pairs farther apart than wanted. NaN, no distance, compares as false: tier B where one is wanted."""
+        kept = km <= self._wishes.most_km[viewers, None]
+        kept |= self._wishes.anywhere[viewers, None]
+        fits &= kept
         if self._mutual:
-            accepted = segment.wishes.accept(columns, self._viewers.gender[rows], self._viewers.age[rows])
-            accepted &= kept
-            kept = accepted
-        steps *= kept
-        return np.asarray(steps)
+            np.less_equal(km, segment.wishes.most_km[columns], out=kept)
+            kept |= segment.wishes.anywhere[columns]
+            fits &= kept
 
     def _km_lower_bound(self, rows: Indices, there: Singles) -> Singles:
         """(r, c) distances, a little too short: the chord instead of the arc, and less rounding. NaN for none."""

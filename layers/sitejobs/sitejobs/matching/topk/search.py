@@ -23,8 +23,8 @@ from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
 from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
 from sitejobs.matching.topk.keys import key_margin, tier_step
-from sitejobs.matching.topk.screening import PreparedSegment, Screening
-from sitejobs.matching.topk.segment import Segment
+from sitejobs.matching.topk.screening import Screening
+from sitejobs.matching.topk.segment import PreparedSegment, Segment
 
 CHUNK_USERS = 1024
 """Candidates in a chunk while thresholds are unknown: each chunk raises them for the next one."""
@@ -245,14 +245,14 @@ class _Search:
         near = bool(self._upper.near[rows, first:stop].any())
         sizes = np.diff(pool.starts[first : stop + 1])
         self._work.looked_at += int((wanted[rows] @ sizes).sum())
-        left_out = None if wanted[rows].all() else np.repeat(~wanted[rows], sizes, axis=1)
         pairs = self._screening.above_threshold(
             rows,
             prepared,
             columns,
             threshold,
             near=near,
-            left_out=left_out,
+            suiting=np.asarray(self._upper.tier_a[rows, first:stop].any(axis=1)),
+            wanted=None if wanted[rows].all() else np.repeat(wanted[rows], sizes, axis=1),
             excluded=self._excluded(number, rows, columns),
         )
         if not pairs.by_quiz.any():

@@ -1,7 +1,6 @@
 """Users laid out for matrix products, viewers and candidates alike."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, newness
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING, UNSPECIFIED, Users
-from sitejobs.matching.topk.wishes import GENDERS, Wishes
+from sitejobs.matching.topk.wishes import GENDERS, WishCodes, Wishes
 
 BUCKETS = 96
 """Buckets of interests: one for each of the most popular, the last `SHARED_BUCKETS` for the rest."""
@@ -25,7 +24,7 @@ MOST_SCALES = 128
 """Rows of `Segment.scales` that a segment keeps: 8 MB of a segment of 16,384."""
 
 AGES = 128
-"""Numbers of an age in `person_codes`."""
+"""Numbers of an age in `Segment.ages`."""
 
 BARRED = -1e31
 """Taken off an upper bound where the candidate wants other genders than the viewer's; a product with 0 stays finite."""
@@ -72,12 +71,13 @@ class Taste:
 class Segment:
     """Candidates of neighbouring blocks, ready for the screening. Rows as in `users`.
 
-    ratings : (n, 5) direction of received ratings, and the constant part of the score.
     interests_bound : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
         columns are for those who have none. With mutual tiers a column follows for each known gender, `BARRED` where
         it is not wanted.
-    xyz : (n, 3) in single precision. person: (n,) gender and age as `person_codes` has them.
-    wishes : what each wants. ages: the part of `person` that is an age.
+    ratings : (n, 5) direction of received ratings, and the constant part of the score.
+    xyz : (n, 3) in single precision.
+    wishes, codes : what each wants. ages: (n,) numbers below `AGES`, its last for unknown ones, the one before for all
+        from there.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
     """
 
@@ -85,9 +85,9 @@ class Segment:
     ratings: Singles
     interests_bound: Singles
     xyz: Singles
-    person: Indices
     taste: Taste
     wishes: Wishes
+    codes: WishCodes
     ages: Indices
     interests: Bits | None
     _scales: "_Scales" = field(default_factory=lambda: _Scales())
@@ -109,25 +109,42 @@ class Segment:
         popularity: NDArray[np.int32],
     ) -> "Segment":
         """`now`: seconds since 1970. `popularity`: rank of each interest code, 0 for the most popular."""
-        static = static_scores(users, now, parameters)
-        constant = static + parameters.weights.rating_fit / 2
-        taste = Taste.of(users, popularity)
-        ratings = np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32)
+        constant = static_scores(users, now, parameters)
+        if parameters.model is None:
+            constant += parameters.weights.rating_fit / 2
+        taste, wishes = Taste.of(users, popularity), Wishes.of(users)
         none = users.interest_count[:, None] == 0
-        wishes = Wishes.of(users)
         bars = BARRED * ~wishes.genders[KNOWN_GENDERS].T if parameters.mutual else np.empty((len(users), 0))
-        person = person_codes(users.gender, users.age)
         return cls(
             users=users,
-            ratings=ratings,
+            ratings=np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32),
             interests_bound=np.concatenate([taste.shares, np.ones_like(none), none, bars], axis=1, dtype=np.float32),
             xyz=users.xyz.astype(np.float32),
-            person=person,
             taste=taste,
             wishes=wishes,
-            ages=person % AGES,
+            codes=WishCodes.of(users, wishes),
+            ages=np.where(users.age == MISSING, AGES - 1, np.minimum(users.age, AGES - 2)).astype(np.int64),
             interests=bits.of(users) if bits else None,
         )
+
+
+@dataclass(frozen=True)
+class PreparedSegment:
+    """A segment prepared for the screening's viewers: the factors of the traits part.
+
+    factor : (v, m) c / r for each of the segment's masks. coverage: (v, m) c, traits weight / 2 * sqrt(common / fewer).
+    scales : (k, n) 1 / s for k masks, None where all are 1. scale: (v,) the viewer's row of `scales`.
+    by_quiz : (v, m) whether the pair falls back on a quiz: too few common keys, and a quiz to compare.
+    by_place : candidates who may be near by the name of their place, ascending.
+    """
+
+    segment: Segment
+    factor: Singles
+    coverage: Singles
+    scales: Singles | None
+    scale: Indices
+    by_quiz: Flags
+    by_place: Indices
 
 
 class _Scales:
@@ -156,13 +173,6 @@ class _Scales:
             self._plain[row] = (self._table[row] == 1).all()
         rows = np.array([self._row[mask.tobytes()] for mask in masks], np.int64)
         return None if self._plain[rows].all() else self._table, rows
-
-
-def person_codes(gender: NDArray[np.integer[Any]], age: NDArray[np.integer[Any]]) -> Indices:
-    """One number for gender and age: `gender * AGES + age`, MISSING being the last of each, as are ages beyond it."""
-    ages = np.where(age == MISSING, AGES - 1, np.minimum(age, AGES - 2))
-    genders = np.where(gender == MISSING, GENDERS - 1, gender).astype(np.int64)
-    return np.asarray(genders * AGES + ages, np.int64)
 
 
 def quiz_column(codes: Indices) -> Indices:

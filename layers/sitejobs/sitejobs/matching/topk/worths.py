@@ -1,7 +1,7 @@
 """What a pair is worth, from what the screening adds up of it: a weighted sum of parts, or chances by a model.
 
-Both in single precision, for a fixed group of viewers: `finish` for rows of viewers and columns of candidates at once,
-`of_pairs` for single pairs.
+Both in single precision, for a fixed group of viewers: `least_sums` bounds sums of many pairs at once, `of_pairs` tells
+what single pairs are worth.
 """
 
 from typing import Protocol
@@ -14,6 +14,7 @@ from sitejobs.matching.scoring.features import MOST_YEARS, UNKNOWN_YEARS, YEARS,
 from sitejobs.matching.scoring.parameters import Learned, Parameters
 from sitejobs.matching.scoring.quizzes import quiz_similarity
 from sitejobs.matching.scoring.users import MISSING, Users
+from sitejobs.matching.topk.keys import LOWEST, bound_margin
 from sitejobs.matching.topk.segment import AGES, Segment
 
 
@@ -27,8 +28,11 @@ class Worth(Protocol):
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         """Add what is as exact for all pairs (r, c) as for single ones."""
 
-    def finish(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
-        """Turn upper bounds of sums, (r, c), into those of what the pairs are worth."""
+    def add_gaps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
+        """Add to upper bounds of sums, (r, c), what they have besides."""
+
+    def least_sums(self, keys: Singles, rows: Indices) -> Singles:
+        """(r,) upper bounds of sums below which no pair of these viewers is worth so much, each its own."""
 
     def of_pairs(self, sums: Singles, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         """What single pairs are worth, (p,), from their sums."""
@@ -49,8 +53,11 @@ class Weighted:
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         sums += self._ratings[rows] @ segment.ratings[columns].T
 
-    def finish(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
+    def add_gaps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         pass
+
+    def least_sums(self, keys: Singles, rows: Indices) -> Singles:
+        return keys
 
     def of_pairs(self, sums: Singles, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         return sums
@@ -62,7 +69,8 @@ class Weighted:
 class Chances:
     """Log P less the price, with log odds of both sides that have the sum in common; its own is how far ages are apart.
 
-    The logarithm of a sigmoid is min(x, 0) - log(1 + exp(-|x|)), which neither overflows nor loses what is small.
+    log sigmoid is concave: log sigmoid(x) + log sigmoid(y) <= 2 log sigmoid((x + y) / 2), and x + y is twice the sum
+    plus appeal and selectivity of both.
     """
 
     def __init__(self, viewers: Users, parameters: Parameters, model: Learned) -> None:
@@ -71,19 +79,21 @@ class Chances:
         self._likes = (base(model) + viewers.selectivity.astype(np.float64)).astype(np.float32)
         self._liked = (base(model) + viewers.appeal.astype(np.float64)).astype(np.float32)
         self._gaps = self._gap_bounds(viewers)
+        self._margin = bound_margin(parameters)
 
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         pass
 
-    def finish(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
-        users = segment.users
-        sums += self._gaps[rows].take(segment.ages[columns], axis=1, mode="clip")
-        other = sums + self._liked[rows, None]
-        other += users.selectivity[columns]
-        sums += self._likes[rows, None]
-        sums += users.appeal[columns]
-        _add_log_chances(sums, other)
-        sums -= users.price[columns]
+    def add_gaps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
+        upper += self._gaps[rows].take(segment.ages[columns], axis=1, mode="clip")
+        upper += segment.ratings[columns, -1] / 2
+
+    def least_sums(self, keys: Singles, rows: Indices) -> Singles:
+        halves = np.minimum(keys.astype(np.float64), 0) / 2
+        with np.errstate(divide="ignore", over="ignore"):
+            odds = -np.log(np.expm1(-halves))  # their sigmoid is exp(halves)
+        least = odds - (self._likes[rows].astype(np.float64) + self._liked[rows]) / 2 - self._margin
+        return np.maximum(least, LOWEST).astype(np.float32)
 
     def of_pairs(self, sums: Singles, viewer: Indices, users: Users, candidate: Indices) -> Singles:
         gaps = self._model.age_gap * age_gap(self._ages[viewer], users.age[candidate])
@@ -104,7 +114,7 @@ class Chances:
         return np.asarray((there + back) / 2)
 
     def _gap_bounds(self, viewers: Users) -> Singles:
-        """(v, AGES) upper bound of what an age, as `person_codes` has it, adds."""
+        """(v, AGES) upper bound of what an age, as `Segment.ages` has it, adds."""
         codes, age = np.arange(AGES), viewers.age[:, None].astype(np.float64)
         years = np.minimum(np.abs(codes - age), MOST_YEARS)
         # The last of the known ages stands for all beyond it, the one after it for those who told none.
