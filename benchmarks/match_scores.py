@@ -46,16 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(sizes: Sequence[int], seed: int, folder: Path, results: Path, times: int | None = None) -> Figures:
+def run(
+    sizes: Sequence[int],
+    seed: int,
+    folder: Path,
+    results: Path,
+    times: int | None = None,
+    single_users: int = SINGLE_USERS,
+) -> Figures:
     """Measure each size; what is done is kept in the file `results`, should a later one fail."""
     figures = Figures(describe_machine(), seed, [])
     for users in sizes:
-        figures.sizes.append(measure(users, seed, folder, times or (TIMES if users <= FOR_SURE else 1)))
+        of_this_size = times or (TIMES if users <= FOR_SURE else 1)
+        figures.sizes.append(measure(users, seed, folder, of_this_size, single_users))
         results.write_text(json.dumps(figures.to_json(), indent=1))
     return figures
 
 
-def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
+def measure(users: int, seed: int, folder: Path, times: int, single_users: int) -> SizeFigures:
     """All figures of one size."""
     note(f"{users:,} users: making the site")
     with bench_site(folder, users, seed) as site:
@@ -69,7 +77,7 @@ def measure(users: int, seed: int, folder: Path, times: int) -> SizeFigures:
         note("incremental runs")
         changes = site.changes(seed, users)
         note("runs for one user")
-        user = site.single_users(seed, SINGLE_USERS)
+        user = site.single_users(seed, single_users)
         note("parts, one by one")
         parts = site.parts()
         return SizeFigures(users, site.load_seconds, whole, unpaused, raw, row_bytes, user, changes, parts)

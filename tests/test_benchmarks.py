@@ -25,7 +25,8 @@ USERS = 200
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """Everything of a tiny site, run once."""
     folder = Path(folder_parent() or tempfile.gettempdir())
-    return run([USERS], 1, folder, tmp_path_factory.mktemp("results") / "figures.json", times=1)
+    results = tmp_path_factory.mktemp("results") / "figures.json"
+    return run([USERS], 1, folder, results, times=1, single_users=1)
 
 
 def test_every_part_of_a_run_is_measured(figures: Figures) -> None:
