@@ -135,7 +135,6 @@ def test_what_is_left_out_or_weaker_than_it_looks_is_told(url: str, told: list[s
         (f"{AT_HOME}?connect_timeout=30s", "connect_timeout that is no whole number"),
         (f"{AT_HOME}?sslidentity=client.p12", "write sslcert and sslkey"),
         (f"{AT_HOME}?sslmode=verify-full&sslrootcert=certs/gone.pem", "sslrootcert with a file that is not there"),
-        (f"{AT_HOME}?sslmode=require&sslrootcert=system", "goes with sslmode=verify-full alone"),
         ("postgresql://site:pw@db:54x/main", "a port that is no number"),
         ("postgresql://a:1,b:2,c/main?port=1,2", "another number of ports than of hosts"),
         ("postgresql://site:pw@::1:5432/main", "IPv6 address without brackets"),

@@ -146,7 +146,7 @@ def open_target(environ: Mapping[str, str]) -> Iterator[Target]:
     from sitejobs.postgres.search_path import BUNDLE_SCHEMA
     from sitejobs_local.database.postgres import site_database
 
-    given = environ.get("DATABASE_URL", "")
+    given = environ.get("DATABASE_URL", "").strip()
     address = read_address(given) if given else Address("")
     for note in address.notes:
         sys.stderr.write(f"note: {note}\n")

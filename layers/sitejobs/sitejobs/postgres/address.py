@@ -169,9 +169,8 @@ class _Reading:
         if self._strict:
             self._given["sslmode"] = "verify-full"
         root = self._given.get("sslrootcert")
-        if root == "system" and self._given.setdefault("sslmode", "verify-full") != "verify-full":
-            self.refuse("has sslrootcert=system, which goes with sslmode=verify-full alone")
-        if root == "system" or (not root and self._given.get("sslmode") == "verify-full" and not _has_authorities()):
+        mode = self._given.setdefault("sslmode", "verify-full") if root == "system" else self._given.get("sslmode")
+        if mode == "verify-full" and (root == "system" or not (root or _has_authorities())):
             self._given["sslrootcert"] = _authorities_of_the_system()
         for keyword in parameters.FILES:
             path = self._given.get(keyword)
