@@ -38,11 +38,12 @@ build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; ne
 	@$(RUN) tools/bundle.py validate
 	@$(RUN) tools/bundle.py build $(ARGS)
 
-docs: dev ## renew the documentation's tables, diagram and picture, and the text of each SQL statement
+docs: dev ## renew the documentation's tables, diagram and pictures, and the text of each SQL statement
 	@$(RUN) tools/docs.py
 	@$(RUN) tools/prisma.py
-	@$(RUN) tools/demo_picture.py
 	@$(RUN) -m tests.sql
+	@$(RUN) -m tools.demo_picture
+	@$(RUN) -m tools.pictures
 
 clean: ## remove what these targets made; the embedded database stays (sitejobs db reset removes it)
 	rm -rf .venv .venv-sam .venv-runtime .aws-sam build sitejobs.egg-info

@@ -1,7 +1,7 @@
 # ruff: noqa: T201 - a command: it prints
 """Draw docs/demo.svg: what `make demo` shows, from a real run on a database of its own.
 
-python tools/demo_picture.py
+python -m tools.demo_picture
 """
 
 import os
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+
+from tools.pictures import note
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "demo.svg"
@@ -92,6 +94,7 @@ def main() -> int:
         home = Path(folder)
         home.chmod(0o711)  # as root the server runs as another user
         PICTURE.write_text(draw(excerpt(*run_demo(home))))
+    note(PICTURE.name)
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size / 1024:.0f} KB")
     return 0
 

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -98,6 +99,10 @@ def test_a_view_shows_texts_as_texts_and_fits_a_phone(page: Page, server: Server
     assert page.run("document.documentElement.scrollWidth") <= PHONE
     assert page.run("document.querySelectorAll('nav a[aria-current]').length") == 1
     assert page.run("document.querySelector('main [role=alert]')") is None
+    levels = page.run("[...document.querySelectorAll('h1, h2, h3')].map((it) => Number(it.tagName[1]))")
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels)), "no level of headings is left out"
+    assert page.run("[...document.querySelectorAll('input, select')].every((it) => it.labels.length === 1)")
     if view != "/quality" and view != "/runs":
         assert "</p><script>document.title='broken'</script>" in page.run("document.querySelector('main').textContent")
         outside = """[...document.querySelectorAll('main *')].filter((it) => !it.closest('bdi, .text')

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 Asked = Mapping[str, str]
 
 RUNS, MATCHES, UPLOADS, HITS = 25, 30, 40, 20
+SMALL = 20_000
+"""Users up to whom all lists are looked through for one to show."""
 
 _USUAL: Final = """
 SELECT extract(epoch FROM r."finishedAt" - r."startedAt")::double precision FROM "JobRun" r
@@ -28,7 +30,12 @@ ORDER BY r."id" DESC LIMIT 1
 """
 """Seconds that the last run of the same took."""
 
-_JOBS_OF: Final = """SELECT "context" -> 'jobs' FROM "JobRun" WHERE "id" = %(id)s"""
+_JOBS_OF: Final = """
+SELECT "id", "context" -> 'jobs' FROM "JobRun"
+WHERE "id" = ANY(%(ids)s) AND jsonb_typeof("context" -> 'jobs') = 'object'
+"""
+"""The jobs of workflows, with how each of them stands."""
+
 _USERS: Final = """SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.oid = to_regclass('"User"')"""
 """About how many users: counting them all would take as long as reading them."""
 
@@ -46,33 +53,34 @@ def site(reader: "Reader", asked: Asked) -> Json:
     """What stands at the head of the page."""
     with reader.moment() as connection:
         row = connection.execute(_USERS).fetchone()
-        return {"label": reader.target.label, "users": row[0] if row else None, "example": showpiece(connection)}
+        users = int(row[0]) if row else 0
+        example = showpiece(connection) if users <= SMALL else None
+        return {"label": reader.target.label, "users": users, "example": example}
 
 
 def recent_runs(reader: "Reader", asked: Asked) -> Json:
     """Runs, newest first; of those at work how long the last one took, and the jobs of a workflow."""
     with reader.moment() as connection:
         found = recorded.recent(connection, before=_whole(asked, "before", 1), limit=RUNS)
-        return {
-            "runs": [_run(connection, run) for run in found],
-            "next": found[-1]["id"] if len(found) == RUNS else None,
-        }
+        following = found[-1]["id"] if len(found) == RUNS else None
+        return {"runs": _completed(connection, found), "next": following}
 
 
 def one_run(reader: "Reader", asked: Asked) -> Json:
     """One run with its failed pages."""
     with reader.moment() as connection:
-        return _run(connection, recorded.one(connection, _required(asked, "id"), RUNS))
+        return _completed(connection, [recorded.one(connection, _required(asked, "id"), RUNS)])[0]
 
 
-def _run(connection: "Connection", run: Json) -> Json:
-    usual = None
-    if run["status"] == "RUNNING":
-        row = connection.execute(_USUAL, run).fetchone()
-        usual = row[0] if row else None
-    row = connection.execute(_JOBS_OF, run).fetchone()
-    jobs = row[0] if row else None
-    return {**run, "usualSeconds": usual, "jobs": jobs if isinstance(jobs, dict) else None}
+def _completed(connection: "Connection", found: list[Json]) -> list[Json]:
+    """Runs with `usualSeconds`, where they are at work, and `jobs`, where they are workflows."""
+    jobs: dict[int, Json] = dict(connection.execute(_JOBS_OF, {"ids": [run["id"] for run in found]}).fetchall())
+    return [{**run, "usualSeconds": _usual(connection, run), "jobs": jobs.get(run["id"])} for run in found]
+
+
+def _usual(connection: "Connection", run: Json) -> float | None:
+    row = connection.execute(_USUAL, run).fetchone() if run["status"] == "RUNNING" else None
+    return row[0] if row else None
 
 
 def user(reader: "Reader", asked: Asked) -> Json:

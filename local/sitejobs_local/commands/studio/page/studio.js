@@ -38,7 +38,7 @@ const count = (number) => Number(number).toLocaleString("en");
 const facts = (pairs) => el("dl", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
   .flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
 const section = (title, ...children) => el("section", {}, el("h2", {}, title), ...children);
-const note = (text) => el("p", { class: "dim" }, text);
+const note = (text) => el("p", { class: "dim note" }, text);
 
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";
@@ -99,7 +99,7 @@ function runCard(run) {
     details.append(el("ul", {}, failedPagesNoted.map((page) => el("li", { class: "bad small" }, `page ${page.page}: ${page.error} ${page.detail ?? ""}`))));
   });
   return el("li", { class: "card", "data-key": run.id },
-    el("div", { class: "row" }, el("h3", {}, `${run.job}`), badge(run.status), el("span", { class: "end dim small" }, `run ${run.id}`)),
+    el("div", { class: "row" }, el("h2", {}, run.job), badge(run.status), el("span", { class: "end dim small" }, `run ${run.id}`)),
     el("div", { class: "row small dim" }, run.scope === "all" ? "" : el("span", {}, run.scope), moment(run.startedAt), el("span", { class: "end" }, duration(run.seconds))),
     runningBar(run),
     el("div", { class: "row small" }, `${count(run.processed)} records, ${count(run.written)} rows written`, run.failedPages ? el("span", { class: "bad" }, `${count(run.failedPages)} of ${count(run.pages)} pages failed`) : ""),
@@ -189,7 +189,7 @@ async function searchView(_, query) {
   try {
     const { found, next, told } = await ask("/api/search", Object.fromEntries(query));
     view.push(el("ol", { class: "cards" }, found.map((hit) => el("li", { class: "card" },
-      el("div", { class: "row" }, el("h3", {}, el("a", { href: `#/user/${hit.user_id}` }, el("bdi", {}, hit.name ? marked(hit.name) : "(no name)"))), hit.age === null ? "" : `${hit.age}`, el("span", { class: "end" }, hit.rank.toFixed(3))),
+      el("div", { class: "row" }, el("h2", {}, el("a", { href: `#/user/${hit.user_id}` }, el("bdi", {}, hit.name ? marked(hit.name) : "(no name)"))), hit.age === null ? "" : `${hit.age}`, el("span", { class: "end" }, hit.rank.toFixed(3))),
       el("div", { class: "small dim" }, hit.location ? el("bdi", {}, marked(hit.location)) : "", hit.km === null ? "" : ` ${count(Math.round(hit.km))} km away`),
       hit.bio ? el("p", { class: "text" }, marked(hit.bio)) : null,
       hit.keywords?.includes("\x02") ? el("p", { class: "text small" }, "lists: ", marked(hit.keywords)) : null))));
@@ -205,7 +205,7 @@ async function uploadsView(_, query) {
   const { uploads, next } = await ask("/api/uploads", { verdict, before: query.get("before") });
   const tone = { READY: "good" };
   const cards = uploads.map((media) => el("li", { class: "card" },
-    el("div", { class: "row" }, el("h3", {}, `media ${media.mediaId}`), el("span", { class: `badge ${tone[media.verdict] ?? "bad"}` }, media.verdict)),
+    el("div", { class: "row" }, el("h2", {}, `media ${media.mediaId}`), el("span", { class: `badge ${tone[media.verdict] ?? "bad"}` }, media.verdict)),
     el("div", { class: "small" }, el("bdi", {}, [media.format, media.width ? `${media.width} x ${media.height}` : "", media.durationMs === null ? "" : duration(media.durationMs / 1000), media.sizeBytes === null ? "" : `${count(Math.ceil(media.sizeBytes / 1024))} KB`, media.playable === false ? "does not play everywhere" : ""].filter(Boolean).join(" · "))),
     el("ul", { class: "small" }, (media.reasons ?? []).map((reason) => el("li", {}, el("bdi", {}, `${reason.code ?? ""} ${reason.detail ?? ""}`.trim())))),
     el("div", { class: "small dim" }, "checked ", moment(media.checkedAt))));
@@ -251,6 +251,6 @@ window.addEventListener("hashchange", () => show(true));
 try {
   const site = await ask("/api/site");
   example = site.example;
-  document.getElementById("site").textContent = `${site.label}, about ${count(site.users)} users`;
+  document.getElementById("site").textContent = site.label + (site.users ? `, about ${count(site.users)} users` : "");
 } catch (error) { status.textContent = error.message; }
 show(false);
