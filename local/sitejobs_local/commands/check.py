@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sitejobs.schema.check import Finding, Report
 
 
+_NAMED = 6
+"""Most things of one problem and one mend that are named."""
+
+
 @click.command(short_help="what the database lacks, and how to mend it")
 @click.option("--stack", metavar="<name>", help="as the functions of this stack on AWS see it, with buckets and queue")
 @click.option(
@@ -104,6 +108,10 @@ def _print(console: "Console", report: "Report", label: str) -> None:
         console, "[yellow]recommended[/]", [finding for finding in report.findings if finding not in required]
     )
     console.print()
+    absent = [it for it in required if it.kind == "table" and it.mend.startswith("CREATE VIEW")]
+    if len(absent) > 1:
+        hint = "tables like these, of other names? `sitejobs check --views views.sql` writes views for them"
+        console.print(hint, markup=False, highlight=False)
     if report.ok:
         console.print(f"[green]every job can run[/]: {jobs}")
     else:
@@ -114,7 +122,17 @@ def _print(console: "Console", report: "Report", label: str) -> None:
 def _print_section(console: "Console", title: str, findings: "list[Finding]") -> None:
     if findings:
         console.print(f"\n{title}")
+    alike: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
-        console.print(f"  {finding.object} {finding.problem}", markup=False, highlight=False)
+        alike.setdefault((finding.problem, finding.mend), []).append(finding.object)
+    for (problem, mend), objects in alike.items():
+        named = (
+            ", ".join(objects)
+            if len(objects) <= _NAMED
+            else f"{', '.join(objects[:_NAMED])} and {len(objects) - _NAMED} more"
+        )
+        console.print(
+            f"  {named}: {problem}" if len(objects) > 1 else f"  {named} {problem}", markup=False, highlight=False
+        )
         # One line whatever the width of the terminal, so that it can be copied.
-        console.print(f"      {finding.mend}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"      {mend}", style="dim", markup=False, highlight=False, soft_wrap=True)

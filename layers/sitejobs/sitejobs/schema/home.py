@@ -33,11 +33,11 @@ _RECORDS: Final[LiteralString] = """
 SELECT n.nspname::text, c.oid, has_table_privilege(c.oid, 'SELECT'), EXISTS (
     SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'objects' AND NOT a.attisdropped)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = 'SitejobsMigration' AND c.relkind = 'r' AND n.nspname = ANY (%(schemas)s)
+WHERE c.relname = 'SitejobsMigration' AND c.relkind = 'r' AND n.nspname = ANY (%(schemas)s::text[])
   AND has_schema_privilege(n.oid, 'USAGE')
   AND 2 = (SELECT count(*) FROM pg_attribute a
            WHERE a.attrelid = c.oid AND a.attname IN ('name', 'checksum') AND NOT a.attisdropped)
-ORDER BY array_position(%(schemas)s, n.nspname::text)
+ORDER BY array_position(%(schemas)s::text[], n.nspname::text)
 """
 # Whatever stands in the way of the bundle's names: relations of any kind, types, functions.
 _NAMESAKES: Final[LiteralString] = """
