@@ -14,7 +14,7 @@ help: ## this list
 	@echo
 	@echo "  PYTHON=/path/to/python3.13 picks the Python, ARGS='...' is handed on: make test ARGS='-k contract'"
 
-demo: local ## a synthetic site of 2,000 users, its match scores, one user's best matches with the reasons
+demo: local ## a synthetic site of 2,000 users, what is learned from its likes, one user's best matches
 	@$(RUN) -m sitejobs_local.cli demo $(ARGS)
 	@echo "The command itself: . .venv/bin/activate && sitejobs"
 

@@ -1,13 +1,13 @@
 """`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
 
 Others run only by name: `media` needs ffmpeg and gigabytes of files, `uploads` stops its database for a minute,
-`hourly` and `rates` measure no wall time, and `beside` compares with a commit that it must be told.
+`hourly`, `rates` and `training` measure no wall time, and `beside` compares with a commit that it must be told.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, match_scores, media, rates, uploads
+from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, match_scores, media, rates, training, uploads
 
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "match-scores": match_scores.main,
@@ -18,6 +18,7 @@ PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
 BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "hourly": hourly.main,
     "rates": rates.main,
+    "training": training.main,
     "media": media.main,
     "uploads": uploads.main,
     "beside": beside.main,

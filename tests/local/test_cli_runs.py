@@ -247,7 +247,14 @@ def test_the_demo_goes_from_an_empty_database_to_matches(database_url: str) -> N
     env = environment(DATABASE_URL=database_url)
     result = sitejobs("demo", "--users=80", env=env)
     assert result.returncode == 0, result.stderr
-    for part in ("the site", "rows written", "best matches of user", "tier A", "More: sitejobs matches --userId="):
+    for part in (
+        "the site",
+        "too few likes and dislikes",
+        "rows written",
+        "best matches of user",
+        "tier A",
+        "More: sitejobs matches --userId=",
+    ):
         assert part in result.stdout
     again = sitejobs("demo", "--users=80", env=env)
     assert again.returncode == 0

@@ -11,6 +11,7 @@ from sitejobs_local.commands.common import output, prepared
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from rich.console import Console
 
     from sitejobs_local.quality.words import Report
 
@@ -52,6 +53,18 @@ def quality(as_json: bool, html: Path | None) -> None:
         from sitejobs_local.quality.tables import show
 
         show(output(), report)
+
+
+def show_worth(console: "Console", connection: "Connection") -> None:
+    """Print in two lines what the newest model is worth; nothing where there is none."""
+    from sitejobs_local.quality.words import headline, verdict
+
+    try:
+        report = newest(connection)
+    except InvalidInput:
+        return
+    for line in (verdict(report), headline(report.figures)):
+        console.print(f"{line[0].upper()}{line[1:]}", markup=False, highlight=False)
 
 
 def newest(connection: "Connection") -> "Report":

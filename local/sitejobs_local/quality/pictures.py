@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from sitejobs_local.quality import words
-from sitejobs_local.quality.words import CHANCE, NEW, OLD, RANKINGS, Json, number
+from sitejobs_local.quality.words import CHANCE, NEW, OLD, PRICED, Json, number, rankings_of
 
 WIDTH = 360
 _LEFT, _RIGHT = 96, 44
 _ROW = 26
-_CLASSES = {NEW: "new", OLD: "old", "popularity": "other", CHANCE: "other"}
+_CLASSES = {NEW: "new", PRICED: "new", OLD: "old", "popularity": "other", CHANCE: "other"}
 
 
 def reliability(figures: Json) -> str:
@@ -46,7 +46,7 @@ def reliability(figures: Json) -> str:
 
 def bars(outcome: Json, key: str, title: str) -> str:
     """A figure of each ranking from 0 to 1, with its interval."""
-    rows = [(name, outcome["rankings"][name][key]) for name in RANKINGS if name in outcome["rankings"]]
+    rows = [(name, outcome["rankings"][name][key]) for name in rankings_of(outcome)]
     parts: list[str] = []
     told = []
     for at, (name, values) in enumerate(rows):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sitejobs_local.quality import words
-from sitejobs_local.quality.words import CHANCE, NEW, OLD, Json, Report, number
+from sitejobs_local.quality.words import CHANCE, NEW, OLD, PRICED, Json, Report, number
 from sitejobs_local.tables import plain, print_plain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _say(console: "Console", text: str) -> None:
 
 def _rankings(outcome: Json, title: str) -> "Table":
     rankings, differences = outcome["rankings"], outcome["differences"]
-    names = [name for name in words.RANKINGS if name in rankings]
+    names = words.rankings_of(outcome)
     table = plain(f"{title}: {words.share(outcome)}", "", *names, "v2 - v1 (95 %)")
     for key, name in words.FIGURES.items():
         gain = words.interval(differences[OLD].get(key))
@@ -76,7 +76,7 @@ def _reliability(figures: Json) -> "Table":
 
 
 def _groups(outcome: Json, title: str) -> "Table":
-    rankings = [name for name in words.RANKINGS if name in outcome["rankings"] and name != CHANCE]
+    rankings = [name for name in words.RANKINGS if name in outcome["rankings"] and name not in (PRICED, CHANCE)]
     table = plain(f"{title} by group of the viewer: AUC", "group", "viewers", *rankings, "v2 - v1 (95 % of all)")
     for group in outcome["groups"]:
         found = [number(group["rankings"].get(name, [None])[0]) for name in rankings]

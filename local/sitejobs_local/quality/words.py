@@ -5,8 +5,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
-NEW, OLD, CHANCE = "v2", "v1", "chance"
-RANKINGS = (NEW, OLD, "popularity", CHANCE)
+NEW, PRICED, OLD, CHANCE = "v2", "v2 priced", "v1", "chance"
+RANKINGS = (NEW, PRICED, OLD, "popularity", CHANCE)
 FIGURES = {
     "auc": "AUC in a viewer",
     "pooledAuc": "AUC of all",
@@ -64,10 +64,17 @@ class Report:
         }
 
 
+def rankings_of(outcome: Json) -> list[str]:
+    """The rankings that were asked, in their order; v2 with prices only where they change a figure."""
+    found = outcome["rankings"]
+    same = found.get(PRICED) == found.get(NEW)
+    return [name for name in RANKINGS if name in found and not (name == PRICED and same)]
+
+
 def headline(figures: Json) -> str:
     """What becomes of the first three, under each ranking."""
     rankings = figures["match"]["rankings"]
-    shown = {name: rankings[name]["precision3"][0] for name in RANKINGS if name in rankings}
+    shown = {name: rankings[name]["precision3"][0] for name in rankings_of(figures["match"])}
     if shown.get(NEW) is None:
         return "Too few decisions to say what becomes of the first three that are shown."
     others = ", ".join(f"{name}: {_hundred(shown[name])}" for name in RANKINGS[1:] if shown.get(name) is not None)

@@ -13,7 +13,7 @@ from sitejobs.matching.snapshot.file import StoredSnapshot
 def ask(resources: Resources, run: Run, snapshot: StoredSnapshot, history: History) -> PageSummary:
     """What a model would be worth; Plan tells it."""
     people = neighbours(snapshot, snapshot.parameters, int(run.id))
-    report.keep(resources, run, quality_of(history, snapshot, people, int(run.id)))
+    report.keep(resources, run, quality_of(history, snapshot.parameters, people, int(run.id)))
     return PageSummary()
 
 

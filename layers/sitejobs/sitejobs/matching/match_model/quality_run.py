@@ -10,7 +10,7 @@ from sitejobs.matching.learning.training import train
 from sitejobs.matching.match_model.asking import ask, asked_of
 from sitejobs.matching.match_model.history import History, Past
 from sitejobs.matching.match_model.spreading import Neighbours, prices_by_appeal, prices_needed
-from sitejobs.matching.snapshot.file import StoredSnapshot
+from sitejobs.matching.scoring.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Quality:
     priced: bool
 
 
-def quality_of(history: History, snapshot: StoredSnapshot, people: Neighbours | None, seed: int) -> Quality:
+def quality_of(history: History, parameters: Parameters, people: Neighbours | None, seed: int) -> Quality:
     """Train on the decisions that are known and ask about the others, fold by fold.
 
     Prices are only taken where a model without them would show too few people; they are found once.
@@ -37,7 +37,7 @@ def quality_of(history: History, snapshot: StoredSnapshot, people: Neighbours | 
             own = prices_needed(sample)
         whole = model.whole_appeal(past.received)
         prices = np.zeros(history.people) if sample is None else prices_by_appeal(sample, own, whole)
-        answers.append(ask(history, past, model, prices, snapshot.parameters))
+        answers.append(ask(history, past, model, prices, parameters))
     figures = evaluate(asked_of(history, answers), seed, None if sample is None else sample.exposure(own))
     active, reasons = verdict(figures)
     return Quality(figures.to_json(), active, reasons, priced=bool(own.any()))

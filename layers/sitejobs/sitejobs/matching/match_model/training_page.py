@@ -51,7 +51,7 @@ def read_history(resources: Resources, run: Run, snapshot: StoredSnapshot, pages
 def train_page(resources: Resources, run: Run, snapshot: StoredSnapshot, history: History) -> PageSummary:
     """Train on everything, and store the model with what it is worth."""
     people = neighbours(snapshot, snapshot.parameters, int(run.id))
-    quality = quality_of(history, snapshot, people, int(run.id))
+    quality = quality_of(history, snapshot.parameters, people, int(run.id))
     decisions = history.everything()
     model = train(decisions, history.received)
     prices = _prices(history, model, people) if quality.priced else np.zeros(history.people)
