@@ -24,9 +24,11 @@ from sitejobs.postgres.connection import Database, connect, translated_errors
 from sitejobs.postgres.shared_session import schemas_of
 from sitejobs.schema.roles import Ground, role_script
 from sitejobs.workflows.graph import STEPS
+from sitejobs_local.commands.studio.reader import Reader
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.database.target import Target
 from tests.conftest import make_home
 from tests.limits import PATIENCE_S
 from tests.local.command import environment, sitejobs
@@ -176,6 +178,17 @@ def test_nothing_outlives_a_transaction_of_a_shared_session(pooler: Pooler, data
         ):
             assert list(copy.rows()) == [("1 day", 'site, "My Data"')]
         assert_as_altered(url)
+
+
+def test_the_studio_cannot_write_through_a_pooler_and_leaves_others_who_can(pooler: Pooler) -> None:
+    with pooler("transaction", size=1) as url, Reader(Target(url, embedded=False, search_path=None)) as reader:
+        for lend in (reader.session, reader.moment):
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), lend() as connection:
+                connection.execute("CREATE TABLE written ()")
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
+            other.execute("CREATE TABLE written ()")
+            assert setting(other, "statement_timeout") == "0"
+            other.execute("DROP TABLE written")
 
 
 def assert_as_altered(url: str) -> None:

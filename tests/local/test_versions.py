@@ -12,8 +12,11 @@ from sitejobs.postgres.connection import connect
 from sitejobs.schema.bundle import BUNDLE_TABLES
 from sitejobs.schema.site import SITE_TABLES
 from sitejobs.workflows.graph import STEPS
+from sitejobs_local.commands.studio.answers import ANSWERS
+from sitejobs_local.commands.studio.reader import Reader
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.database.target import Target
 from sitejobs_local.population import generate, load
 from tests.databases import temporary_database
 from tests.local.command import environment, sitejobs
@@ -84,6 +87,20 @@ def stored(url: str) -> dict[str, Rows]:
     return found
 
 
+def ask_everything(url: str) -> None:
+    """What the studio and `sitejobs explain` ask."""
+    with connect(url) as connection:
+        row = connection.execute("""SELECT min("userId") FROM "MatchScoreViewer" WHERE "rows" > 0""").fetchone()
+    assert row is not None
+    with Reader(Target(url, embedded=False, search_path=None)) as reader:
+        [newest, *_] = ANSWERS["/api/runs"](reader, {})["runs"]
+        asked = {"/api/user": {"id": str(row[0])}, "/api/run": {"id": str(newest["id"])}, "/api/search": {"text": "a"}}
+        found = {path: answer(reader, asked.get(path, {})) for path, answer in ANSWERS.items()}
+    assert all(section["told"] for section in found["/api/user"]["known"].values())
+    assert found["/api/user"]["matches"]
+    assert found["/api/user"]["cards"]
+
+
 def test_every_job_stores_the_same_on_the_oldest_server_and_on_the_newest(
     old_server: Server, postgres_server: Server, tmp_path: Path
 ) -> None:
@@ -91,6 +108,7 @@ def test_every_job_stores_the_same_on_the_oldest_server_and_on_the_newest(
         filled(url)
         run_all(url, tmp_path)
         old = stored(url)
+        ask_everything(url)
         run_here(url, tmp_path / "old", incremental=True)
         assert stored(url) == old
     with temporary_database(postgres_server) as url:
