@@ -85,9 +85,31 @@ rm -f "$folder"/made-for-*
 
 extras=local
 [ "$kind" = dev ] && extras=local,dev
+
+# Prints what pip gets, a package a line, since it takes a minute or two.
+steps() {
+    number=0
+    while read -r word rest; do
+        case $word in
+            Collecting)
+                number=$((number + 1))
+                echo "  package $number: ${rest%% *}" >&2
+                ;;
+            Installing) [ "${rest%%:*}" = "collected packages" ] && echo "  installing $number packages" >&2 ;;
+        esac
+    done
+    return 0
+}
+
 # Uncompiled: most modules of these packages are never imported, and those that are get compiled then.
-if ! "$folder/bin/python" -m pip --disable-pip-version-check install -qq --no-compile \
-    --constraint constraints.txt --editable ".[$extras]"; then
+failed="$folder/failed"
+rm -f "$failed"
+{
+    PYTHONUNBUFFERED=1 "$folder/bin/python" -m pip --disable-pip-version-check install --no-color --progress-bar off \
+        --no-compile --constraint constraints.txt --editable ".[$extras]" || : >"$failed"
+} | steps
+if [ -e "$failed" ]; then
+    rm -f "$failed"
     echo "the packages could not be installed: pip says above why (they come from PyPI, so it must be reached)" >&2
     exit 1
 fi

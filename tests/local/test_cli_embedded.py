@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
@@ -110,3 +111,16 @@ def test_reset_asks_first_refuses_while_in_use_and_deletes_everything() -> None:
     assert not (folder / "work").exists()
     assert sitejobs("db", "shell", "-At", "-c", 'SELECT count(*) FROM "User"', env=env).stdout == "0\n"
     remove_home(folder)
+
+
+def test_a_database_of_ones_own_is_replaced_only_by_its_name(database_url: str) -> None:
+    own = environment(DATABASE_URL=database_url)
+    for arguments in (["--replace"], ["--replace", "--database=other"]):
+        refused = sitejobs("population", "--users=20", *arguments, env=own)
+        assert (refused.returncode, "it goes with --database=" in refused.stderr) == (2, True)
+    name = str(conninfo_to_dict(database_url)["dbname"])
+    for _ in range(2):
+        done = sitejobs("population", "--users=20", "--replace", f"--database={name}", env=own)
+        assert done.returncode == 0, done.stderr
+    refused = sitejobs("population", "--users=20", env=own)
+    assert f"`sitejobs population --replace --database={name}` puts another in its place" in refused.stderr

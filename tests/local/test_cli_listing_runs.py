@@ -1,6 +1,9 @@
 """`sitejobs runs` and the view behind it: what ran, how it ended, why."""
 
 import json
+import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +16,7 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.runs.recorded import one, recent
 from tests.databases import site_database
-from tests.local.command import environment, sitejobs
+from tests.local.command import PROGRAM, environment, sitejobs
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +160,80 @@ def test_as_json_it_is_the_same_with_times_in_utc(database: Connection, site_url
     single = json.loads(sitejobs("runs", run, "--json", env=env).stdout)
     assert len(single["failedPagesNoted"]) == 3
     assert single["reasons"] == {"no-profile": 2, "bad-age": 1}
+
+
+def test_a_workflow_is_shown_with_its_jobs_and_found_by_name_and_status(database: Connection, site_url: str) -> None:
+    workflow = open_run(database, "the workflow", job="all")
+    part = open_run(database, "its part", job="trending", trigger="workflow")
+    runs.close_run(database, part, None)
+    states = {
+        "trending": {"status": "SUCCEEDED", "execution": "its part"},
+        "affinity": {"status": "NOT_STARTED", "execution": "never", "summary": {"cause": "it needs trending"}},
+    }
+    runs.set_context(database, workflow, {"jobs": states})
+    runs.close_run(database, workflow, {"Error": "JobsFailed", "Cause": "not started: affinity"})
+    env = environment(DATABASE_URL=site_url)
+    shown = sitejobs("runs", workflow, env=env).stdout
+    assert re.search(rf"(?m)^trending +{part} +succeeded", shown)
+    assert re.search(r"(?m)^affinity +not started", shown)
+    jobs = json.loads(sitejobs("runs", workflow, "--json", env=env).stdout)["jobs"]
+    assert [(job["job"], job["id"], job["state"]) for job in jobs] == [
+        ("trending", int(part), "SUCCEEDED"),
+        ("affinity", None, "NOT_STARTED"),
+    ]
+    assert [run["id"] for run in recent(database, job="all")] == [int(workflow)]
+    assert [run["id"] for run in recent(database, status="FAILED")] == [int(workflow)]
+    for arguments in (["--job=all"], ["--status=failed"], ["--job=all", "--status=failed", "--limit=1"]):
+        listed = sitejobs("runs", *arguments, env=env)
+        assert (listed.returncode, "not started: affinity" in listed.stdout) == (0, True)
+    refused = sitejobs("runs", "retry", workflow, env=env)
+    assert (refused.returncode, "is a workflow's, and has no pages of its own" in refused.stderr) == (2, True)
+
+
+def test_watching_a_run_ends_with_it_and_says_whether_it_succeeded(database: Connection, site_url: str) -> None:
+    run = open_run(database, "at work")
+    env = environment(DATABASE_URL=site_url)
+    with subprocess.Popen([*PROGRAM, "runs", run, "--watch"], env=env, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith(f"run {run}: match-scores, running for ")
+        runs.close_run(database, run, {"Error": "Enough", "Cause": "of it"})
+        shown = watching.stdout.read()
+    assert "Enough: of it" in shown
+    assert watching.returncode == 1
+
+
+def test_watching_the_list_tells_what_begins_and_ends_until_interrupted(database: Connection, site_url: str) -> None:
+    first = open_run(database, "first")
+    env = environment(DATABASE_URL=site_url)
+    with subprocess.Popen([*PROGRAM, "runs", "--watch"], env=env, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().split()[0] == "run"
+        assert watching.stdout.readline().split()[:3] == [first, "match-scores", "running"]
+        runs.close_run(database, first, None)
+        lines = iter(watching.stdout.readline, "")
+        assert next(line for line in lines if "succeeded" in line).split()[0] == first
+        watching.send_signal(signal.SIGINT)
+    assert watching.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["retry"], "say which run: sitejobs runs retry <ID>"),
+        (["rety", "3"], "Did you mean 'retry'?"),
+        (["0"], "the ID of a run is a whole number, not '0'"),
+        (["--log"], "say whose log"),
+        (["--stack=x"], "--stack goes with --log or retry"),
+        (["--watch", "--json"], "--watch shows runs to a person"),
+        (["--status=succeded"], "Did you mean 'succeeded'?"),
+        (["3", "--log"], "there is no run 3"),
+        (["retry", "3"], "there is no run 3"),
+    ],
+)
+def test_what_runs_cannot_do_is_refused(database: Connection, site_url: str, arguments: list[str], says: str) -> None:
+    refused = sitejobs("runs", *arguments, env=environment(DATABASE_URL=site_url))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert says in refused.stderr
 
 
 def test_without_runs_it_says_so_and_a_run_that_is_not_there_is_bad_input(database: Connection, site_url: str) -> None:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from sitejobs.errors import InvalidInput
 from sitejobs.postgres.connection import connect
+from sitejobs_local.database import migrations
 from sitejobs_local.population import Kind, Table, generate, load
 from tests.limits import PATIENCE_S
 
@@ -222,3 +223,47 @@ def test_the_site_goes_on_with_ids_of_its_own_and_with_statistics(database: psyc
     assert count(database, query) == site["User"]["id"].max() + 1
     tuples = "SELECT reltuples::int FROM pg_class WHERE oid = '\"UserInterest\"'::regclass"
     assert count(database, tuples) == site["UserInterest"].rows
+
+
+# In the place of another --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def computed(database: psycopg.Connection) -> psycopg.Connection:
+    """A database with the bundle's tables, too, for what jobs make of a site."""
+    database.execute('DROP TABLE "UserTrait"')
+    migrations.apply(database)
+    return database
+
+
+def test_a_synthetic_site_is_replaced_with_all_that_jobs_made_of_it(computed: psycopg.Connection) -> None:
+    load(computed, generate(30, 1, NOW))
+    computed.execute("""INSERT INTO "UserTraitState" ("userId", "fingerprint", "skipped", "checkedAt")
+                        VALUES (1, 0, 0, now())""")
+    other = generate(12, 2, NOW)
+    load(computed, other, replace=True)
+    assert count(computed, 'SELECT count(*) FROM "User"') == 12
+    assert count(computed, 'SELECT count(*) FROM "UserTraitState"') == 0
+    assert stored(computed, other.tables[0]) == sorted(expected(other.tables[0]))
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        ('COMMENT ON TABLE "User" IS NULL', "nothing says so of this one"),
+        ('INSERT INTO "User" ("id") VALUES (123456)', "population made 12 users, and now there are 13"),
+        (
+            """INSERT INTO "JobRun" ("job", "scope", "execution", "trigger", "options")
+               VALUES ('x', 'all', 'x', 'cli', '{}')""",
+            "run 1 is at work",
+        ),
+        ('CREATE TABLE "Invoice" ("userId" bigint REFERENCES "User" ("id"))', "others refer to them"),
+    ],
+)
+def test_a_site_that_may_be_somebodys_is_never_replaced(computed: psycopg.Connection, before: str, reason: str) -> None:
+    load(computed, generate(12, 1, NOW))
+    computed.execute(before.encode())
+    users = count(computed, 'SELECT count(*) FROM "User"')
+    with pytest.raises(InvalidInput, match=reason):
+        load(computed, generate(20, 2, NOW), replace=True)
+    assert count(computed, 'SELECT count(*) FROM "User"') == users

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,19 @@ def notes() -> "Console":
 
     # Colours may be asked for in a log (FORCE_COLOR); what moves the cursor would spoil it.
     return Console(stderr=True, force_interactive=None if sys.stderr.isatty() else False)
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str], None]]:
+    """Say what is done while the block runs: in a terminal as long as it is, elsewhere in a line. The function that
+    the block gets changes what a terminal shows."""
+    console = notes()
+    if not console.is_interactive:
+        console.print(what, markup=False, highlight=False)
+        yield lambda text: None
+        return
+    with console.status(what) as status:
+        yield status.update
 
 
 def print_json(found: Any) -> None:

@@ -1,6 +1,7 @@
 """`sitejobs demo`: from nothing to one user's best matches."""
 
 import os
+from contextlib import ExitStack
 
 import click
 
@@ -17,7 +18,7 @@ def demo(users: int, seed: int) -> int:
     and show what the model is worth, one user's best matches with the reasons, and the distribution of all scores.
     """
     from sitejobs.catalog import JOBS
-    from sitejobs_local.commands.common import has_users
+    from sitejobs_local.commands.common import doing, has_users
     from sitejobs_local.commands.jobs import run
     from sitejobs_local.commands.matches import JOB, show_best, show_distribution, showpiece
     from sitejobs_local.commands.population import fill
@@ -26,7 +27,9 @@ def demo(users: int, seed: int) -> int:
 
     console = output()
     # Held throughout, so that the embedded server is started once.
-    with open_target(os.environ) as target:
+    with ExitStack() as held:
+        with doing("starting PostgreSQL"):
+            target = held.enter_context(open_target(os.environ))
         with target.connect() as connection:
             prepare_for_population(target, connection)
             empty = not has_users(connection)

@@ -8,6 +8,7 @@ from psycopg import sql
 from sitejobs.errors import InvalidInput
 from sitejobs_local.population.copying import HEADER, TRAILER, encoded
 from sitejobs_local.population.model import Population, Table
+from sitejobs_local.population.replacing import clear, mark, require_made_here
 
 # Called with the table being written, the rows written so far of all tables, and the rows there are to write.
 Progress = Callable[[str, int, int], None]
@@ -28,7 +29,13 @@ SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(max("id"), 1)) FROM {ta
 ANALYZE = "ANALYZE {table}"
 
 
-def load(connection: psycopg.Connection, population: Population, on_progress: Progress | None = None) -> dict[str, int]:
+def load(
+    connection: psycopg.Connection,
+    population: Population,
+    on_progress: Progress | None = None,
+    *,
+    replace: bool = False,
+) -> dict[str, int]:
     """Fill the site's tables and "UserTrait", all or nothing, and bring the planner's statistics up to date.
 
     Parameters
@@ -36,6 +43,7 @@ def load(connection: psycopg.Connection, population: Population, on_progress: Pr
     connection : not in a transaction; the tables are those of local/site-schema.sql and the migrations.
     population : what `generate` made.
     on_progress : called after each chunk of rows.
+    replace : take the place of a site that was made like this, with all that jobs have computed of it.
 
     Returns
     -------
@@ -46,6 +54,9 @@ def load(connection: psycopg.Connection, population: Population, on_progress: Pr
     InvalidInput : a table is missing, or one of them has rows already.
     """
     with connection.transaction():
+        if replace:
+            require_made_here(connection)
+            clear(connection, [table.name for table in population.tables])
         _require_empty(connection, population)
         written = 0
         total = sum(population.rows().values())
@@ -54,6 +65,7 @@ def load(connection: psycopg.Connection, population: Population, on_progress: Pr
                 written += rows
                 if on_progress is not None:
                     on_progress(table.name, written, total)
+        mark(connection)
     with connection.transaction():
         for table in population.tables:
             connection.execute(sql.SQL(ANALYZE).format(table=sql.Identifier(table.name)))
