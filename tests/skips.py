@@ -28,6 +28,7 @@ class Lacking(Enum):
     IP = "ip"
     NAMESPACES = "network namespaces"
     NPM = "npm"
+    NODE = "Node.js 20.19"
     PRISMA = "Prisma"
     OLD_POSTGRES = "the oldest PostgreSQL"
     BASH = "bash"
