@@ -161,9 +161,11 @@ class _Comparison:
         convert = converted(column, found)
         if convert is None or column.name in it.partitioned_by or (it.views and not table.owned):
             return mend.offer_view(column)
-        if not table.owned and not self._rows.convert(_place(table, it), column.name, convert, found.default):
-            return mend.offer_view_without(_place(table, it), column)
         change = mend.change_type(_place(table, it), column, convert, found.default)
+        if not table.owned:
+            able = self._rows.convert(_place(table, it), column.name, convert, found.default)
+            if not able:
+                return mend.unseen(change) if able is None else mend.offer_view_without(_place(table, it), column)
         return mend.without_views(it.views, change) if it.views else change
 
     def _privileges(self, table: Table, it: FoundTable) -> Iterator[Finding]:

@@ -92,6 +92,11 @@ def offer_view_without(place: str, column: Column) -> str:
     return f"-- some values cannot be converted, see {see}; mend them first, or a view with {safe}"
 
 
+def unseen(change: str) -> str:
+    """A change of a table that the role may not read, or that is too large to look at in time."""
+    return f"-- if all values can be converted, which was not seen: {change}"
+
+
 def no_schema(schema: str, search_path: Sequence[str]) -> str:
     """A schema that is not there: a slip of the pen, or not made yet."""
     return f"-- CREATE SCHEMA {identifier(schema)}; or without it: DATABASE_SEARCH_PATH={','.join(search_path)}"

@@ -42,15 +42,15 @@ class Rows:
         found = self._read(f"SELECT EXISTS ({rows} GROUP BY {mend.listed(columns)} HAVING count(*) > 1)", WHOLE_MS)
         return bool(found and found[0][0])
 
-    def convert(self, place: str, column: str, convert: Convert, default: str | None) -> bool:
-        """Whether all values and the default can be converted. What could not be looked at counts as no."""
+    def convert(self, place: str, column: str, convert: Convert, default: str | None) -> bool | None:
+        """Whether all values and the default can be converted; None: that could not be seen."""
         if self._connection is None:
             return True
         statements = [f"SELECT count({convert(identifier(column))}) FROM {place}"]
         if default is not None and "(" not in default:  # a function is not called here: it may count
             statements.append(f"SELECT {convert(f'({default})')}")
         try:
-            return all(self._read(statement, WHOLE_MS) for statement in statements)
+            return all(self._read(statement, WHOLE_MS) for statement in statements) or None
         except (errors.DataError, errors.ProgrammingError):
             return False
 
