@@ -250,6 +250,16 @@ def test_what_others_left_in_a_session_does_not_reach_us(pooler: Pooler, databas
         assert setting(other, "search_path") == "elsewhere"
 
 
+@pytest.mark.parametrize("ignored", ["options", "extra_float_digits"])
+def test_the_bundles_schema_comes_before_those_of_the_database(pooler: Pooler, database_url: str, ignored: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL('ALTER DATABASE {} SET search_path = site, "My Data"').format(name))
+    with pooler("transaction", ignored) as url, connect(url, first_schema="sitejobs") as connection:
+        assert schemas_of(setting(connection, "search_path")) == ["sitejobs", "site", "My Data"]
+        assert_settled(connection)
+
+
 def test_a_connection_without_a_pooler_sets_nothing_more(database_url: str) -> None:
     alter(database_url, ODD)
     with connect(database_url, search_path="site", statement_timeout_ms=70) as connection:

@@ -119,13 +119,17 @@ def connect(
     connection = _opened(address, _settings(guess, statement_timeout_ms))
     try:
         now, own = paths.configured(connection) if given is None else (guess, None)
+        if own is None or schemas_of(now) == schemas_of(paths.path_of(own, first_schema)):
+            return connection
+        settings = _settings(paths.path_of(own, first_schema), statement_timeout_ms)
+        if connection.shared:
+            _share_unless_settled(connection, settings)
+            return connection
     except BaseException:
         connection.close()
         raise
-    if own is None or schemas_of(now) == schemas_of(paths.path_of(own, first_schema)):
-        return connection
     connection.close()
-    return _opened(address, _settings(paths.path_of(own, first_schema), statement_timeout_ms))
+    return _opened(address, settings)
 
 
 def _opened(address: Address, settings: Mapping[str, str]) -> SessionConnection:
