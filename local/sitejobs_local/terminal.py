@@ -12,6 +12,11 @@ _CONTROLS: Final = re.compile(
 )
 
 
+def escaped(text: str) -> str:
+    """JSON with each such character as its number: a program reads the same, and a terminal obeys none."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def harmless(text: str, *, but: str = "") -> str:
     """The text with each character that a terminal would obey replaced, save those of `but`."""
     return _CONTROLS.sub(lambda found: found[0] if found[0] in but else "\N{REPLACEMENT CHARACTER}", text)

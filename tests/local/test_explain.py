@@ -12,6 +12,7 @@ from sitejobs_local.commands.knowledge import SECTIONS, read_user
 from sitejobs_local.database.postgres import Server
 from tests.databases import site_database
 from tests.local.command import environment, sitejobs
+from tests.local.conftest import HOSTILE
 
 MATCHED = """SELECT "userId" FROM "MatchScoreViewer" WHERE "rows" > 0 ORDER BY "userId" LIMIT 1"""
 
@@ -89,8 +90,9 @@ def test_the_command_shows_a_table_of_80_columns_and_obeys_no_name(hostile_site:
     assert head.startswith(f"user {user_id}: \ufffdevil\ufffd </p><script>")
     assert max(map(len, table)) <= 80
     assert not set("\u202e\u2066\x1b") & set(shown.stdout)
-    told = json.loads(sitejobs("explain", f"--userId={user_id}", "--json", env=env).stdout)
-    assert told["userId"] == user_id
+    told = sitejobs("explain", f"--userId={user_id}", "--json", env=env).stdout
+    assert not set("\u202e\u2066\x1b") & set(told)
+    assert (json.loads(told)["userId"], json.loads(told)["name"]) == (user_id, HOSTILE)
 
 
 def test_a_user_who_does_not_exist_is_bad_input(computed_site: str) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sitejobs_local.terminal import escaped
+
 if TYPE_CHECKING:
     from psycopg import Connection
     from rich.console import Console
@@ -54,7 +56,7 @@ def print_json(found: Any) -> None:
 
 def as_json(found: Any) -> str:
     """One JSON document. Times are ISO 8601 in UTC."""
-    return json.dumps(found, ensure_ascii=False, allow_nan=False, default=_time)
+    return escaped(json.dumps(found, ensure_ascii=False, allow_nan=False, default=_time))
 
 
 def _time(value: Any) -> str:

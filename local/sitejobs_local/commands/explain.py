@@ -1,12 +1,11 @@
 """`sitejobs explain`: what the jobs know of one user, and when each computed it."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sitejobs.options import MAX_ID, MIN_ID
-from sitejobs_local.commands.common import output, prepared
+from sitejobs_local.commands.common import output, prepared, print_json
 from sitejobs_local.terminal import harmless
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def explain(user_id: int, as_json: bool) -> None:
     with prepared(JOB) as (_, connection):
         found = read_user(connection, user_id)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        print_json(found)
     else:
         show(output(), found)
 

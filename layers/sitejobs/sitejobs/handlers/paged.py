@@ -14,7 +14,6 @@ from sitejobs.aliases import JsonObject
 from sitejobs.errors import SitejobsError
 from sitejobs.handlers.entry import Handler, entry, logger, place_of
 from sitejobs.handlers.environment import ResourcesOf, cached_resources, cached_settings
-from sitejobs.handlers.tuning import read_tuning
 from sitejobs.jobs import comparison, runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.jobs.retries import Earlier, plan_again, read_earlier
@@ -118,6 +117,8 @@ def _tried(resources: Resources, options: JobOptions) -> Resources:
     settings = getattr(options, "settings", "")
     if not settings:
         return resources
+    from sitejobs.handlers.tuning import read_tuning  # its models are those of all jobs
+
     return replace(resources, environment={**resources.environment, **read_tuning(settings)})
 
 

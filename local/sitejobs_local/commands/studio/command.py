@@ -1,6 +1,7 @@
 """The command: starts the page's server on loopback and opens a browser."""
 
 import os
+import sys
 import webbrowser
 
 import click
@@ -38,7 +39,7 @@ def studio(port: int, no_open: bool) -> int:
             raise InvalidInput(f"--port: {port} cannot be used: {error.strerror}; --port=0 takes a free one") from None
         try:
             click.echo(f"{server.address}  (Ctrl-C ends it)")
-            if not no_open and os.environ.get("BROWSER") != "":
+            if not no_open and _has_screen():
                 webbrowser.open(server.address)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
@@ -46,3 +47,8 @@ def studio(port: int, no_open: bool) -> int:
         finally:
             server.server_close()
     return 0
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window: one that runs in the terminal would take its place."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -243,7 +243,7 @@ async function show(focus) {
   }
   if (turn !== shown) return;
   main.replaceChildren(...content.filter((part) => part !== ""));
-  document.title = `${main.querySelector("h1").textContent.slice(0, 60)} - sitejobs studio`;
+  document.title = `${main.querySelector("h1").firstChild.data.replace(/: $/, "")} - sitejobs studio`;  // no names
   if (focus) main.focus();
 }
 
