@@ -33,7 +33,7 @@ USERS = 400
 _COMMANDS = "local/sitejobs_local/commands"
 _STUDIO = tuple(f"{_COMMANDS}/studio/page/{name}" for name in ("index.html", "studio.css", "studio.js"))
 INPUTS: Mapping[str, tuple[str, ...]] = {
-    "demo.svg": (f"{_COMMANDS}/demo.py", f"{_COMMANDS}/matches.py", "tools/demo_picture.py"),
+    "demo.svg": (f"{_COMMANDS}/matches.py", "local/sitejobs_local/runs/report.py", "tools/demo_picture.py"),
     "feed.png": ("local/sitejobs_local/feed_page.py",),
     "studio-runs.png": _STUDIO,
     "studio-user.png": _STUDIO,

@@ -36,7 +36,7 @@ def test_users_are_marked_indexed_and_found_from_the_command_line(env: dict[str,
     indexed = summary(env, "profile-search-index", "--userBatchSize=20", "--pauseMs=0")
     assert indexed["pages"] == 5
     assert indexed["written"] + indexed["reasons"]["no-profile"] == USERS
-    with connect(database_url) as connection:
+    with connect(database_url, first_schema="sitejobs") as connection:
         row = connection.execute(
             """SELECT i."userId", i."age" FROM "ProfileSearchIndex" i JOIN "SearchableUser" s USING ("userId")
                WHERE s."isSearchable" ORDER BY 1 LIMIT 1"""
@@ -61,7 +61,7 @@ def test_users_are_marked_indexed_and_found_from_the_command_line(env: dict[str,
 
 
 def test_the_next_page_is_asked_for_with_what_the_last_one_says(env: dict[str, str], database_url: str) -> None:
-    with connect(database_url) as connection:
+    with connect(database_url, first_schema="sitejobs") as connection:
         connection.execute("""UPDATE "Profile" SET "bio" = 'zither' """)
     for job in ("searchable-user", "profile-search-index"):
         summary(env, job)
@@ -76,7 +76,7 @@ def test_the_next_page_is_asked_for_with_what_the_last_one_says(env: dict[str, s
         more = re.findall(r"--after=\S+", shown.stdout)
         if not more:
             break
-    with connect(database_url) as connection:
+    with connect(database_url, first_schema="sitejobs") as connection:
         found = connection.execute(
             """SELECT i."userId"::text FROM "ProfileSearchIndex" i JOIN "SearchableUser" s USING ("userId")
                WHERE s."isSearchable" ORDER BY i."userId" """
