@@ -294,10 +294,15 @@ def test_every_job_works_in_schemas_of_its_own_through_a_pooler(
         assert tables == (0,)
 
 
-def test_psql_is_not_given_settings_that_a_pooler_refuses(pooler: Pooler) -> None:
+def test_psql_looks_where_the_jobs_do_although_a_pooler_refuses_settings(pooler: Pooler, tmp_path: Path) -> None:
+    (tmp_path / "asked.sql").write_text("SELECT current_setting('search_path');")
+    asked = "SELECT current_setting('search_path')"
     with pooler("transaction", "extra_float_digits") as url:
-        env = environment(DATABASE_URL=url, DATABASE_SEARCH_PATH="site")
-        told = sitejobs("db", "shell", "-At", "-c", "SELECT 6 * 7", env=env)
+        env = environment(DATABASE_URL=url, DATABASE_SEARCH_PATH='site,"My Data"')
+        for arguments in (["-Atc", asked], ["-At", "-c", asked], ["-At", "-f", str(tmp_path / "asked.sql")]):
+            told = sitejobs("db", "shell", *arguments, env=env)
+            assert (told.returncode, told.stdout, told.stderr) == (0, 'site, "My Data"\n', "")
+        told = sitejobs("db", "shell", "-At", env=env, stdin="SELECT 6 * 7;")
     assert (told.returncode, told.stdout) == (0, "42\n"), told.stderr
     assert "SET LOCAL search_path TO site" in told.stderr
 

@@ -1,13 +1,14 @@
 """`sitejobs db`: the database itself."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +16,10 @@ from sitejobs.errors import InvalidInput
 
 if TYPE_CHECKING:
     from sitejobs_local.database.target import Target
+
+
+_STATEMENTS: Final = re.compile(r"-[a-zA-Z]*[cf]|--(?:command|file)\b")
+"""The options with which psql runs statements and ends."""
 
 
 @click.group(short_help="url, shell, migrate, roles, reset")
@@ -158,23 +163,24 @@ def psql_call(
     """The command line and environment in which psql connects to the database.
 
     The password goes into the environment: everybody on the machine can read an argument. A pooler that takes no
-    settings would refuse psql with them.
+    settings would refuse psql with them: statements and files are run in one transaction that begins with the path.
     """
     from sitejobs_local.database.target import check_url, without_password
 
-    found = dict(environ)
+    found, first = dict(environ), []
     if password := check_url(target.url).get("password"):
         found["PGPASSWORD"] = password
-    if target.search_path and not takes_settings:
-        click.echo(
-            "note: a pooler before the database takes no settings: psql looks for tables where the role does, unless"
-            f" you say BEGIN; SET LOCAL search_path TO {target.search_path};",
-            err=True,
-        )
-    elif target.search_path:
+    if target.search_path and takes_settings:
         escaped = target.search_path.replace("\\", "\\\\").replace(" ", "\\ ")
         found["PGOPTIONS"] = f"-c search_path={escaped}"
-    return [_psql(), "-d", without_password(target.url), *arguments], found
+    elif target.search_path:
+        set_path = f"SET LOCAL search_path TO {target.search_path}"
+        if any(map(_STATEMENTS.match, arguments)):
+            first = ["-q", "-1", "-c", set_path]
+        else:
+            note = "a pooler before the database takes no settings: psql looks for tables where the role does"
+            click.echo(f"note: {note}, unless you say BEGIN; {set_path};", err=True)
+    return [_psql(), "-d", without_password(target.url), *first, *arguments], found
 
 
 def _psql() -> str:
