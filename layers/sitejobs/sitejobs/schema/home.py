@@ -5,7 +5,7 @@ apart, before anything is written.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Final, LiteralString
@@ -138,7 +138,7 @@ def made_by(text: bytes) -> frozenset[str]:
     )
 
 
-def namesakes(connection: Connection, home: Home, made: dict[str, frozenset[str]]) -> list[Namesake]:
+def namesakes(connection: Connection, home: Home, made: Mapping[str, frozenset[str]]) -> list[Namesake]:
     """What has a name that the bundle needs in its schema, and is not the bundle's own. `made`: by each migration."""
     rows = rows_of(connection, home)
     if not home.readable:
@@ -146,14 +146,18 @@ def namesakes(connection: Connection, home: Home, made: dict[str, frozenset[str]
     own = {name for _, _, objects in rows for name in objects or ()}
     untold = {name for recorded, _, objects in rows if objects is None for name in made.get(recorded, ())} - own
     names = {*(name for part in made.values() for name in part)} - own
-    values = {"schema": identifier(home.schema), "names": sorted(names)}
-    found = connection.execute(_NAMESAKES, values).fetchall()
+    found = found_there(connection, home.schema, names)
     early = _made_before_the_record(home, [it for it in found if it[0] in untold])
     return [
         Namesake(name.removesuffix("()"), kind, home.schema)
         for name, _, kind, _ in found
         if name not in untold or name in early
     ]
+
+
+def found_there(connection: Connection, schema: str, names: Collection[str]) -> list[tuple[str, int, str, list[str]]]:
+    """What of these names is in the schema: name, number in the catalog, kind as in ALTER TABLE, columns."""
+    return connection.execute(_NAMESAKES, {"schema": identifier(schema), "names": sorted(names)}).fetchall()
 
 
 def _made_before_the_record(home: Home, found: Iterable[tuple[str, int, str, list[str]]]) -> Collection[str]:

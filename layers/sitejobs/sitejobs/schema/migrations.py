@@ -19,6 +19,7 @@ from sitejobs.schema.home import Home, home_of, made_by, namesakes, refuse_names
 from sitejobs.schema.inspect import inspect
 from sitejobs.schema.kinds import odd_ids
 from sitejobs.schema.model import identifier
+from sitejobs.schema.moving import move
 from sitejobs.schema.site import SITE_TABLES
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
@@ -84,7 +85,8 @@ def apply(
 
     Each is applied in one transaction with its record. Two callers at once take turns; a second call does nothing,
     or applies every file once more if told so by `again`: they are all written for it, and bring back what was dropped.
-    They go where the earlier ones went, else into `schema`, else into the search path's first one, made if need be.
+    They go where the earlier ones went, else into the search path's first schema, made if need be. Into `schema` what
+    was made earlier is moved, and all are applied once more, in one transaction.
 
     Raises
     ------
@@ -94,26 +96,45 @@ def apply(
     DatabaseFailure, Transient : the database refused a file; the message names those that were applied before it.
     """
     home = home_of(connection, schema)
-    _refuse_elsewhere(home, schema)
+    _refuse_unreached(home, schema)
     recorded = _recorded(connection, home)
     migrations = read(folder)
     _refuse_changed(migrations, recorded)
+    if schema is not None and home.schema != schema:
+        return _move(connection, home, schema, migrations)
     due = [migration for migration in migrations if again or migration.name not in recorded]
     if due or not home.tells:
         with connection.transaction():  # while nobody else migrates
             connection.execute(LOCK)
             home = home_of(connection, schema)
-            made = {migration.name: migration.made for migration in migrations}
-            refuse_namesakes(namesakes(connection, home, made), home)
+            refuse_namesakes(namesakes(connection, home, _made(migrations)), home)
+    applied = _apply_due(connection, home, due, again=again)
+    if home.recorded and not home.tells and home.readable:
+        _tell_what_was_made(connection, home, migrations)
+    return applied
+
+
+def _made(migrations: Sequence[Migration]) -> dict[str, frozenset[str]]:
+    return {migration.name: migration.made for migration in migrations}
+
+
+def _apply_due(connection: Connection, home: Home, due: Sequence[Migration], *, again: bool) -> list[str]:
     _refuse_odd_ids(connection, due)
     applied: list[str] = []
     for migration in due:
         with _telling(migration.name, applied):
             if _apply_one(connection, home, migration, again=again):
                 applied.append(migration.name)
-    if home.recorded and not home.tells and home.readable:
-        _tell_what_was_made(connection, home, migrations)
     return applied
+
+
+def _move(connection: Connection, home: Home, schema: str, migrations: Sequence[Migration]) -> list[str]:
+    """Bring the bundle into another schema, and functions that name theirs up to date."""
+    with connection.transaction():
+        connection.execute(LOCK)
+        _make_schema(connection, schema)
+        move(connection, home, schema, _made(migrations))
+        return _apply_due(connection, home_of(connection, schema), migrations, again=True)
 
 
 def apply_file(connection: Connection, file: Path) -> None:
@@ -149,13 +170,9 @@ def _recorded(connection: Connection, home: Home) -> dict[str, str]:
     return {name: checksum for name, checksum, _ in rows_of(connection, home)}
 
 
-def _refuse_elsewhere(home: Home, schema: str | None) -> None:
-    """Refuse a schema that is not the bundle's in this database, or that its jobs would not find."""
-    if schema is None:
-        return
-    if home.schema != schema:
-        raise InvalidInput(f"the bundle lives in schema {identifier(home.schema)} of this database already")
-    if schema not in home.named:
+def _refuse_unreached(home: Home, schema: str | None) -> None:
+    """Refuse a schema that the jobs would not find."""
+    if schema is not None and schema not in home.named:
         path = path_of(home.named, schema)
         raise InvalidInput(
             f"the search path does not lead to schema {identifier(schema)}: set DATABASE_SEARCH_PATH={path}"
