@@ -70,7 +70,8 @@ class _Writer:
                 view.columns[column.name] = self._id(found, column, one, view)
             else:
                 words[column.name] = known = self._words(found, column, one, view)
-                view.columns[column.name] = expression(found.table, column, one, f"t.{identifier(one.name)}", known)
+                made = expression(found.table, column, one, f"t.{identifier(one.name)}", known)
+                view.columns[column.name] = self._with_numbers(found.table.name, column.name, made)
             if one is not None and plain(one.name) != plain(column.name):
                 view.remarks.setdefault(column.name, f"from {one.name}")
         text = _select(found, view)
@@ -86,6 +87,16 @@ class _Writer:
             return value if odd.found.base in ("smallint", "integer", "bigint") else f"{value}::bigint"
         kind = "JOIN" if one.not_null or column.name == "id" else "LEFT JOIN"
         return f'{view.joined(kind, self.numbers.place(odd), f"""{{}}."key" = {value}""")}."number"'
+
+    def _with_numbers(self, table: str, column: str, made: str) -> str:
+        """Answers by the numbers of their questions, where a question's id is no number."""
+        question = self._guesses["QuizQuestion"].columns["id"] if "QuizQuestion" in self._guesses else None
+        if (table, column) != ("QuizResult", "answers") or question is None or not question.is_odd_id:
+            return made
+        key = "CASE WHEN a.key ~* '^[0-9a-f-]{36}$' THEN a.key::uuid END" if question.found.base == "uuid" else "a.key"
+        each = f"jsonb_each(CASE WHEN jsonb_typeof({made}) = 'object' THEN {made} END)"
+        numbers = f'{self.numbers.place(question)} n ON n."key" = {key}'
+        return f"""(SELECT jsonb_object_agg(n."number"::text, a.value) FROM {each} a JOIN {numbers})"""
 
     def _person(self, found: Guess, wanted: str, one: SiteColumn, value: str, view: _View) -> tuple[str, SiteColumn]:
         """The user's id where a column holds a profile's, and the reverse."""
