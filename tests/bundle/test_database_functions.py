@@ -61,10 +61,10 @@ def test_another_login_is_read_from_its_secret_and_a_wrong_option_is_named(start
     migrate = start("MigrateFunction", DATABASE_URL="", DATABASE_SECRET_ARN="")
     answer = migrate.invoke({"secret": secret})
     assert (answer["errorType"], answer["errorMessage"]) == ("Transient", "OperationalError: Connection refused")
-    refused = migrate.invoke({"secret": 8, "schema": "x"})
+    refused = migrate.invoke({"secret": 8, "place": "x"})
     assert refused["errorType"] == "InvalidInput"
     assert "secret must be" in refused["errorMessage"]
-    assert "unknown option 'schema'" in refused["errorMessage"]
+    assert "unknown option 'place'" in refused["errorMessage"]
     assert "a-password" not in json.dumps([answer, refused]) + migrate.log.read_text()
 
 
