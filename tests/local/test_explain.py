@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
 from sitejobs_local.commands.knowledge import SECTIONS, read_user
 from sitejobs_local.database.postgres import Server
-from tests.databases import site_database
+from tests.databases import site_database, temporary_database
 from tests.local.command import environment, sitejobs
 from tests.local.conftest import HOSTILE
 
@@ -98,3 +99,19 @@ def test_the_command_shows_a_table_of_80_columns_and_obeys_no_name(hostile_site:
 def test_a_user_who_does_not_exist_is_bad_input(computed_site: str) -> None:
     done = sitejobs("explain", "--userId=987654321", env=environment(DATABASE_URL=computed_site))
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "sitejobs: there is no user 987654321\n")
+
+
+def test_what_a_model_ranked_is_told_by_its_chances(postgres_server: Server, computed_site: str) -> None:
+    with temporary_database(postgres_server, template=str(conninfo_to_dict(computed_site)["dbname"])) as url:
+        with connect(url) as connection:
+            user_id = first(connection, MATCHED)
+            connection.execute(
+                """UPDATE "MatchList" SET "scoreLike" = array_fill(0.5::real, ARRAY[cardinality("score")]),
+                   "scoreBack" = array_fill(0.25::real, ARRAY[cardinality("score")]) WHERE "userId" = %s""",
+                [user_id],
+            )
+            told = known_of(connection, user_id)["matches"]["told"]
+        env = environment(DATABASE_URL=url)
+        shown = json.loads(sitejobs("matches", f"--userId={user_id}", "--json", env=env).stdout)["matches"][0]
+    assert told[1].endswith(": chances of a yes 0.50 and 0.25, by the model")
+    assert shown["chances"] == {"userSaysYes": 0.5, "candidateSaysYes": 0.25}

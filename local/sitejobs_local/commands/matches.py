@@ -151,7 +151,7 @@ def _who(row: dict[str, Any]) -> str:
 
 
 def why(row: dict[str, Any]) -> list[str]:
-    """The reasons in words, strongest kinds first, and the six parts of the score."""
+    """The reasons in words, strongest kinds first, the six parts of v1's score, and the chances that make v2's."""
     reasons = row["reasons"]
     lines = [_distance(row["distanceKm"])]
     if shared := [name for name in reasons["sharedInterests"] if name]:
@@ -169,6 +169,8 @@ def why(row: dict[str, Any]) -> list[str]:
         f" ratings {row['scoreRatingsQuality']:.2f} (fit {row['scoreRatingsFit']:.2f}),"
         f" new {row['scoreNew']:.2f}, near {row['scoreNearby']:.2f}"
     )
+    if None not in (row["scoreLike"], row["scoreBack"]):
+        lines.append(f"chances of a yes {row['scoreLike']:.2f} and {row['scoreBack']:.2f}, by the model")
     return lines
 
 

@@ -36,6 +36,7 @@ def _match(row: dict[str, Any]) -> dict[str, Any]:
         "userId": row["id"],
         **{name: row[name] for name in ("rank", "tier", "score", "name", "age", "place", "distanceKm", "reasons")},
         "parts": {name: row[column] for name, column in PARTS.items()},
+        "chances": _chances(row["scoreLike"], row["scoreBack"]),
     }
 
 
@@ -53,13 +54,12 @@ def _scores(found: "Explained") -> dict[str, Any]:
     if pair is None:
         return dict.fromkeys(("tier", "score", "parts", "distanceKm", "chances", "userWants", "candidateWants"))
     columns = ("traits", "interests", "rating_quality", "rating_fit", "newness", "proximity")
-    chances = [_number(values[0]) for values in (pair.like, pair.back)]
     return {
         "tier": "A" if pair.tier_a[0] else "B",
         "score": _number(pair.score[0]),
         "parts": {name: _number(getattr(pair, column)[0]) for name, column in zip(PARTS, columns, strict=True)},
         "distanceKm": _number(pair.distance_km[0]),
-        "chances": None if None in chances else {"userSaysYes": chances[0], "candidateSaysYes": chances[1]},
+        "chances": _chances(_number(pair.like[0]), _number(pair.back[0])),
         "userWants": vars(found.viewer_wants) if found.viewer_wants else None,
         "candidateWants": vars(found.candidate_wants) if found.candidate_wants else None,
     }
@@ -73,6 +73,11 @@ def of_all(connection: "Connection") -> dict[str, Any]:
         low = round(bucket * BUCKET, 2)
         tiers.setdefault(tier, []).append({"from": low, "to": round(low + BUCKET, 2), "count": count})
     return {"users": users, "scores": scores, "tiers": tiers}
+
+
+def _chances(like: float | None, back: float | None) -> dict[str, float] | None:
+    """By a model; None of scores that none made."""
+    return None if like is None or back is None else {"userSaysYes": like, "candidateSaysYes": back}
 
 
 def _number(value: Any) -> float | None:

@@ -11,7 +11,7 @@ BUCKET: Final = 0.05
 _BEST = """
 SELECT m."rank", m."tier", m."candidateUserId" AS "id", m."score", m."scoreQuiz", m."scoreInterests",
        m."scoreRatingsQuality", m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."reasons",
-       p."displayName" AS "name", p."locationText" AS "place",
+       m."scoreLike", m."scoreBack", p."displayName" AS "name", p."locationText" AS "place",
        CASE WHEN isfinite(m."scoredAt") AND p."birthdate" BETWEEN '0001-01-01' AND '9999-12-31'
                  AND p."birthdate"::date <= (m."scoredAt" AT TIME ZONE 'UTC')::date
             THEN date_part('year', age(m."scoredAt" AT TIME ZONE 'UTC', p."birthdate"::date))::integer END AS "age"
