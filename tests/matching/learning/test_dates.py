@@ -35,3 +35,24 @@ def test_stored_scores_foretell_the_dates_that_were_not_seen(site: Connection, s
     assert np.mean((like * back - matched) ** 2) < 0.123
     for i, j in zip(dates.viewer[known].tolist(), dates.candidate[known].tolist(), strict=True):
         assert (i + 1, j + 1) not in stored, "whoever was decided about is no match"
+
+
+def test_dates_with_much_missing_at_few_moments_are_foretold_too(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    dates = evenings(4)
+    dates.days[:] = np.floor(dates.days / 7) * 7
+    known = half_of_the_pairs(dates)
+    load(site, dates, known)
+    site.execute("""UPDATE "Profile" SET "birthdate" = NULL WHERE "id" % 3 = 0""")
+    site.execute("""DELETE FROM "UserInterest" WHERE "userId" % 4 = 0""")
+    site.execute("""DELETE FROM "UserPreference" WHERE "userId" % 5 = 0""")
+    done = run_job(JOB, site_url, tmp_path, NOW)
+    assert "is active" in str(done.message)
+    Site(site_url, tmp_path).run(NOW, {"topK": 1000, "batchSize": 1000})
+    stored = {(viewer, candidate): row for viewer, candidate, *row in site.execute(STORED).fetchall()}
+    asked = np.flatnonzero(~known)
+    pairs = zip((dates.viewer[asked] + 1).tolist(), (dates.candidate[asked] + 1).tolist(), strict=True)
+    like = np.array([stored[pair][1] for pair in pairs], float)
+    assert within_viewer(dates.viewer[asked], like, dates.liked[asked]) > 0.7
+    assert np.mean((like - dates.liked[asked]) ** 2) < 0.2

@@ -10,7 +10,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 PLACES = 20
 """Places of a list that count as shown."""
 NOBODY = -1
-_ETA = 0.2
+ETA = 0.2
 _LEAST_SHARE = 0.1
 _HIGHEST_PRICE = 4.0
 _TOP_SHARE = 0.01
@@ -44,6 +44,15 @@ def top_places(scores: Floats, allowed: Flags, places: int = PLACES) -> Indices:
     return np.pad(best, ((0, 0), (0, max(places - best.shape[1], 0))), constant_values=NOBODY)
 
 
+def first_places(scores: Floats, allowed: Flags, places: int = PLACES) -> Indices:
+    """The same people as `top_places`, in any order, and of equal scores any: several times as fast."""
+    if scores.shape[1] <= places:
+        return top_places(scores, allowed, places)
+    barred = np.where(allowed, -scores, np.inf)
+    best = np.argpartition(barred, places - 1, axis=1)[:, :places]
+    return np.where(np.take_along_axis(allowed, best, axis=1), best, NOBODY)
+
+
 def spread(shown: Indices, candidates: int) -> Spread:
     """How evenly (v, places) candidates are shown; NaN without candidates or places."""
     times = np.sort(np.bincount(shown[shown != NOBODY], minlength=candidates)).astype(np.float64)
@@ -70,11 +79,11 @@ def expected_likes(like_chance: Floats, shown: Indices, candidates: int) -> Floa
     return np.bincount(shown[there], weights=like_chance[there], minlength=candidates).astype(np.float64)
 
 
-def moved_prices(prices: Floats, expected: Floats, capacity: float) -> Floats:
+def moved_prices(prices: Floats, expected: Floats, capacity: float, eta: float = ETA) -> Floats:
     """The prices after a run; a list is ordered by log P - price.
 
-    A price moves by 0.2 x log(expected / capacity), at most 0.2 each way, and stays within 0..4: who expects more
+    A price moves by eta x log(expected / capacity), at most by eta each way, and stays within 0..4: who expects more
     likes than `capacity` (greater than 0) becomes dearer, who expects fewer cheaper.
     """
     excess = np.log(np.maximum(expected, _LEAST_SHARE * capacity) / capacity)
-    return np.asarray(np.clip(prices + _ETA * np.clip(excess, -1.0, 1.0), 0.0, _HIGHEST_PRICE))
+    return np.asarray(np.clip(prices + eta * np.clip(excess, -1.0, 1.0), 0.0, _HIGHEST_PRICE))

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sitejobs.matching.learning.decisions import Received
-from sitejobs.matching.learning.exposure import NOBODY, Exposure, expected_likes, moved_prices, spread, top_places
+from sitejobs.matching.learning.exposure import (
+    ETA,
+    NOBODY,
+    Exposure,
+    expected_likes,
+    first_places,
+    moved_prices,
+    spread,
+    top_places,
+)
 from sitejobs.matching.learning.quality import MOST_NEVER_SHOWN_MORE
 from sitejobs.matching.learning.training import Model, sigmoid
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
@@ -25,16 +34,19 @@ SAMPLE = 1000
 NEIGHBOURS = 8000
 """People, who stand together on the map, of whom the sample is."""
 
-RUNS = 12
-"""Runs that prices go through before a lower capacity is tried."""
+STEPS = ((ETA, 20), (0.1, 10), (0.05, 10), (0.02, 10), (0.01, 10))
+"""By how much a price moves at most in a run, and in how many runs, before a lower capacity is tried.
+
+Where people hardly differ in whom they like, steps that stay as long show all of them the same few, by turns.
+"""
 
 ROWS_AT_ONCE = 50
 
 CAPACITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.09, 0.06)
 """Shares of the mean of expected likes from which on somebody becomes dearer: the lower, the more are shown."""
 
-PRICE_DECIMALS = 1
-"""Decimals of a price: coarser than effects, so that few lists change from one model to the next."""
+PRICE_DECIMALS = 2
+"""Decimals of a price: coarser than effects, and fine enough for small differences to decide who is shown."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +92,13 @@ class Sample:
     def moved(self, prices: Floats, capacity: float) -> Floats:
         """(s,) the prices after some more runs, in which each may expect `capacity` of the mean of likes."""
         rows = np.arange(len(prices))[:, None]
-        for _ in range(RUNS):
-            shown = self.shown_by(prices)
+        for eta in (eta for eta, runs in STEPS for _ in range(runs)):
+            shown = first_places(self.both - prices, self.people.allowed)
             chances = np.where(shown == NOBODY, 0, self.like[rows, np.maximum(shown, 0)])
             expected = expected_likes(chances, shown, len(prices))
             if not expected.any():
                 break
-            prices = moved_prices(prices, expected, capacity * float(expected.mean()))
+            prices = moved_prices(prices, expected, capacity * float(expected.mean()), eta)
         return prices
 
 
