@@ -5,7 +5,6 @@ means nothing here is left out, with a note; anything else is refused before a c
 names of parameters and no other part of the address, so no password.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -120,6 +119,8 @@ class _Reading:
     def _refuse_unknown(self, name: str, key: str) -> NoReturn:
         if not self._names_shown or not _NAME.fullmatch(name):
             self.refuse(f"is no PostgreSQL address: it looks like {EXAMPLE}; {ESCAPES}")
+        import difflib
+
         near = difflib.get_close_matches(key, [*parameters.LIBPQ, *parameters.IGNORED, "schema"], 1, 0.75)
         hint = f" (did you mean {parameters.LIBPQ.get(near[0], near[0])}?)" if near else ""
         self.refuse(f"has a parameter that neither PostgreSQL nor a known driver has: {name}{hint}")
