@@ -212,7 +212,15 @@ def _batches(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
 def _insert(connection: "Connection", owner: int, kind: str, key: str, file: Path) -> int:
     claimed = _guess(file) if _kind(_guess(file)) else None
     values = {"owner": owner, "type": kind, "key": key, "mime_type": claimed, "size": file.stat().st_size}
-    row = connection.execute(_INSERT, values).fetchone()
+    from psycopg import errors
+
+    try:
+        row = connection.execute(_INSERT, values).fetchone()
+    except (errors.UndefinedColumn, errors.ObjectNotInPrerequisiteState) as error:
+        raise InvalidInput(
+            f'"Media" takes no row with an owner at this site ({type(error).__name__}): upload as the site does, and'
+            " check the upload with `sitejobs media-metadata --mediaId=<id>`"
+        ) from None
     assert row is not None
     return int(row[0])
 

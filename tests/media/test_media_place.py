@@ -138,3 +138,14 @@ def test_files_of_a_folder_are_the_uploads(site_url: str, tmp_path: Path) -> Non
     put = sitejobs("upload", str(FILES / "orientation-6.jpg"), "--json", env=variables)
     assert json.loads(put.stdout)["verdict"] == "READY", put.stderr
     assert sum(len(files) for _, _, files in os.walk(folder)) == 2
+
+
+def test_a_view_that_takes_no_uploads_is_told_in_one_line(site_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(site_url, autocommit=True) as connection:
+        connection.execute(
+            """ALTER TABLE "Media" RENAME TO "Upload"; CREATE VIEW "Media" AS SELECT DISTINCT * FROM "Upload" """
+        )
+    variables = environment(DATABASE_URL=site_url, SITEJOBS_HOME=str(tmp_path / "home"), MEDIA_FOLDER=str(tmp_path))
+    done = sitejobs("upload", str(FILES / "plain.jpg"), env=variables)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "takes no row with an owner at this site" in done.stderr
