@@ -18,13 +18,16 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from sitejobs.catalog import JOBS
 from sitejobs.errors import DatabaseFailure, InvalidInput, Transient
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.postgres.connection import Database, connect, translated_errors
 from sitejobs.postgres.shared_session import schemas_of
+from sitejobs.schema.check import check
 from sitejobs.schema.roles import Ground, role_script
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.commands.studio.reader import Reader
+from sitejobs_local.database import migrations
 from sitejobs_local.database.accounts import run_as, server_account
 from sitejobs_local.database.cluster import Cluster
 from sitejobs_local.database.postgres import Server
@@ -333,3 +336,16 @@ def test_a_database_that_a_pooler_does_not_find_is_a_final_error(pooler: Pooler)
 def test_a_pooler_whose_server_is_away_may_be_asked_again(pooler: Pooler, tmp_path: Path) -> None:
     with pooler(host=tmp_path) as url, pytest.raises(Transient), translated_errors():
         connect(url)
+
+
+def test_the_bundle_gets_its_schema_behind_a_pooler_of_transactions(pooler: Pooler, database_url: str) -> None:
+    with connect(database_url) as owner:
+        migrations.apply_site_schema(owner)
+        with pooler("transaction", "options") as url, connect(url, first_schema="sitejobs") as session:
+            migrations.apply(session)
+            assert check(session, list(JOBS), migrations.pending(session)).findings == ()
+        places = """SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relname IN ('MatchList', 'JobRun', 'SitejobsMigration')"""
+        # The site's tables, which another session made, are recorded beside them.
+        assert sorted(owner.execute(places.encode()).fetchall()) == [("public",), ("sitejobs",)]
+        assert owner.execute("""SELECT to_regclass('public."JobRun"')""").fetchone() == (None,)

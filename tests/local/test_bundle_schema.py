@@ -328,3 +328,18 @@ def test_every_job_runs_with_the_bundle_and_the_site_in_schemas_of_their_own(dat
         for table in ("MatchList", "FeedSegment", "ProfileSearchIndex", "UserTrait", "UserCompatibility"):
             row = site.execute(f'SELECT count(*) > 0 FROM sitejobs."{table}"'.encode()).fetchone()
             assert row == (True,), table
+
+
+def test_rows_of_a_table_of_the_sites_are_never_taken_for_old_matches(site: Connection) -> None:
+    migrations.apply(site)
+    site.execute('CREATE TABLE public."MatchScoreRow" AS SELECT 1::bigint AS "userId"')
+    site.execute("""SELECT sitejobs."forgetMatchRows"('{1}'), sitejobs."dropMatchRows"()""")
+    assert site.execute('SELECT "userId" FROM public."MatchScoreRow"').fetchall() == [(1,)]
+
+
+def test_a_population_takes_no_table_of_the_sites_for_the_bundles(site: Connection, database_url: str) -> None:
+    theirs(database_url, 'CREATE TABLE "UserTrait" AS SELECT 1 AS "userId"')
+    refused = sitejobs("population", "--users=20", env=environment(DATABASE_URL=database_url))
+    assert refused.returncode == 2
+    assert "`sitejobs db migrate`" in refused.stderr
+    assert site.execute('SELECT "userId" FROM public."UserTrait"').fetchall() == [(1,)]

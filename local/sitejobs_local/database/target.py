@@ -228,6 +228,7 @@ def prepare_for_population(target: Target, connection: "Connection") -> None:
     ------
     InvalidInput : it has tables of its own, but not those of a site.
     """
+    from sitejobs.schema.home import home_of
     from sitejobs_local.database import migrations
 
     if target.embedded or _is_blank(connection):
@@ -239,6 +240,8 @@ def prepare_for_population(target: Target, connection: "Connection") -> None:
         raise InvalidInput(
             f"{target.label} has tables, but none of a site: a synthetic site goes into an empty database only"
         )
+    if not home_of(connection).recorded:
+        raise InvalidInput(f"{target.label} lacks the bundle's tables: `sitejobs db migrate` creates them")
 
 
 def _is_blank(connection: "Connection") -> bool:
