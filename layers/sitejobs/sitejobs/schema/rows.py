@@ -69,13 +69,15 @@ class Rows:
     def _words(self, sample: str, column: str, words: Words) -> Iterator[Strange]:
         grouped = "WHERE v::text <> '' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000"
         statement = f"SELECT v::text, count(*) FROM {sample} {grouped}"
-        unknown = [(value, count) for value, count in self._read(statement) if value not in words.meanings]
+        held = self._read(statement)
+        unknown = [(value, count) for value, count in held if value not in words.meanings]
         if not unknown:
             return
         told = [(value, count) for value, count in unknown if words.word_for(value) or _is_word(value, count)][:_SHOWN]
         rest = sum(count for _, count in unknown) - sum(count for _, count in told)
         shown = [f"{value!r} ({count:,})" for value, count in told] + ([f"others ({rest:,})"] if rest else [])
-        problem = f"holds {', '.join(shown)}, which {words.otherwise}; the jobs know {', '.join(words.meanings)}"
+        looked = f"{sum(count for _, count in held):,} looked at"
+        problem = f"holds {', '.join(shown)} of {looked}: {words.otherwise}; the jobs know {', '.join(words.meanings)}"
         yield problem, mend.translate(column, [(value, words.word_for(value)) for value, _ in told])
 
     def _outside(self, sample: str, column: str, bounds: Bounds) -> Iterator[Strange]:
