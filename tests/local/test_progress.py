@@ -84,7 +84,7 @@ def test_a_log_gets_a_line_at_the_start_and_one_when_the_last_page_has_ended() -
             progress.add(result)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "match-scores: starting"
-    assert lines[-1] == "match-scores: 4/4 pages  400/400 users  8,000 rows  closing the run"
+    assert lines[-1] == "match-scores: 4/4 pages  closing the run  400/400 users  8,000 rows"
     assert len(lines) == 3
 
 
@@ -153,6 +153,16 @@ def test_in_a_terminal_progress_is_a_bar_that_leaves_nothing_behind() -> None:
         progress.add(PAGE)
     assert "1/4 pages  100/400 users  2,000 rows" in stream.getvalue()
     assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_a_narrow_terminal_shows_pages_and_time_left_in_one_line() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80, color_system=None, _environ=TERMINAL)
+    with shown(console, "profile-search-index", figures=lambda totals, noun: "1/4 pages  " + "9 " * 60) as progress:
+        progress.add(PLAN)
+    drawn = stream.getvalue().rpartition("\x1b[2K")[0].rpartition("\x1b[2K")[2]
+    assert "profile-search-index 1/4 pages  9 9" in drawn
+    assert drawn.count("\n") <= 1
 
 
 def test_the_report_shows_counters_and_reasons() -> None:

@@ -32,13 +32,15 @@ def watch_one(run_id: int) -> int:
 
 def _say(console: "Console", run: dict[str, Any]) -> None:
     """One line; in a terminal it takes the place of the last."""
-    counts = f"{run['pages']:,} pages, {run['processed']:,} records, {run['written']:,} rows in complete chapters"
-    line = f"run {run['id']}: {run['job']}, running for {duration(run['seconds'])}: {counts}"
+    line = f"run {run['id']}: {run['job']}, running for {duration(run['seconds'])}"
+    if run["pages"]:  # Record counts them after each chapter
+        line += f", {run['pages']:,} pages, {run['written']:,} rows"
     if run["quietSeconds"] > 60:
-        line += f"; nothing heard for {duration(run['quietSeconds'])}"
+        line += f", nothing heard for {duration(run['quietSeconds'])}"
     if console.is_terminal:
         console.control(_to_the_start())
-    console.print(line, markup=False, highlight=False, end="" if console.is_terminal else "\n")
+    end = "" if console.is_terminal else "\n"
+    console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis", end=end)
 
 
 def _to_the_start() -> Any:

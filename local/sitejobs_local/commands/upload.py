@@ -52,6 +52,8 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
     with prepared(JOB) as (target, connection):
         owner = owner_of(connection, user_id)
         console = notes()
+        if not console.is_interactive and not as_json:
+            console.print(f"uploading {len(files):,} files and waiting for their verdicts", highlight=False)
         columns = (TextColumn("upload"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
             task = bar.add_task("upload", total=len(files))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_LINE_SECONDS = 5.0
+WITH_BAR = 110
+"""Columns of a terminal that has room for a bar beside the figures."""
 LEAST_SECONDS = 3.0
 """Seconds of work after which the time left is told."""
 
@@ -120,11 +122,14 @@ def _span(seconds: float) -> str:
 
 
 def told(totals: Totals, figures: str, pace: Pace) -> str:
-    """What a run does, in one line: starting, its figures with the time left, or closing."""
+    """What a run does, in one line: starting, its figures with the time left, or closing. Pages and time come first:
+    a narrow terminal cuts the end."""
     if totals.run_id is None and not totals.ended_pages:
         return "starting"
     closing = totals.ended_pages >= totals.planned_pages and totals.run_id is not None
-    return "  ".join(filter(None, (figures, "closing the run" if closing else pace.left(totals))))
+    first, gap, rest = figures.partition("  ")
+    state = "closing the run" if closing else pace.left(totals)
+    return "  ".join(filter(None, (first, state, rest if gap else "")))
 
 
 @contextmanager
@@ -147,13 +152,15 @@ def shown(
 @contextmanager
 def _bar(console: "Console", job: str, tell: Callable[[Totals], str]) -> Iterator[RunProgress]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
+    name = TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True, min_width=len(job)))
+    figures = TextColumn("{task.fields[counts]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+    wide = console.width >= WITH_BAR
     columns = (
         SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[counts]}"),
-        TimeElapsedColumn(),
+        name,
+        *((BarColumn(bar_width=20), figures, TimeElapsedColumn()) if wide else (figures,)),
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(job, total=None, counts=tell(Totals()))
