@@ -80,6 +80,16 @@ def test_a_tab_completes_jobs_commands_options_and_names_of_jobs(shell: Shell) -
         shell.type("\x15")
 
 
+def test_bash_that_does_not_cut_words_at_equals_signs_keeps_the_option(tmp_path: Path) -> None:
+    program(Lacking.BASH)
+    shell = Shell("bash", tmp_path)
+    shell.type("COMP_WORDBREAKS=${COMP_WORDBREAKS//=}; echo do''ne\n")
+    shell.wait_for("done")
+    shell.type("sitejobs runs --job=tren\t")
+    shell.wait_for("--job=trending")
+    shell.end()
+
+
 def test_fish_completes_them_too(tmp_path: Path) -> None:
     asked = "sitejobs completion fish | source; complete -C 'sitejobs runs --job=tren'; complete -C 'sitejobs after-al'"
     fish = [program(Lacking.FISH), "--no-config", "-c", asked]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from sitejobs.errors import InvalidInput
 from sitejobs_local.commands.common import notes, prepared
 
 _SPARE: Final = timedelta(minutes=2)
@@ -53,14 +54,21 @@ def _of_this_machine(since: datetime, until: datetime) -> Iterator[str]:
 def _of_aws(stack: str, job: str, since: datetime, until: datetime) -> Iterator[str]:
     """Events of the log group of the job's functions. Needs logs:FilterLogEvents."""
     import boto3
+    from botocore.exceptions import ClientError
 
     from sitejobs_local.runs.deployed import told
 
+    group = f"/aws/lambda/{stack}-{job}"
+    between = {"startTime": round(since.timestamp() * 1000), "endTime": round(until.timestamp() * 1000)}
     with told("logs:FilterLogEvents"):
-        pages = boto3.client("logs").get_paginator("filter_log_events")
-        between = {"startTime": round(since.timestamp() * 1000), "endTime": round(until.timestamp() * 1000)}
-        for page in pages.paginate(logGroupName=f"/aws/lambda/{stack}-{job}", **between):
-            yield from (str(event["message"]) for event in page["events"])
+        try:
+            pages = boto3.client("logs").get_paginator("filter_log_events")
+            for page in pages.paginate(logGroupName=group, **between):
+                yield from (str(event["message"]) for event in page["events"])
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "ResourceNotFoundException":
+                raise
+            raise InvalidInput(f"there is no log group {group} in this account and region") from None
 
 
 def _line(text: str, run_id: str, job: str, since: datetime, until: datetime) -> str | None:

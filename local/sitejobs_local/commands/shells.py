@@ -39,8 +39,14 @@ class _Fish(_Joined, FishComplete):
 
 
 @add_completion_class
-class _Bash(BashComplete):
-    """Bash cuts `--option=value` at the equals sign and replaces the value alone."""
+class _Bash(_Joined, BashComplete):
+    """Bash cuts `--option=value` at the equals sign and replaces the value alone, unless COMP_WORDBREAKS has none."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        word = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"])]
+        if word != incomplete:  # cut
+            return BashComplete.get_completions(self, args, incomplete)
+        return super().get_completions(args, incomplete)
 
     def get_completion_args(self) -> tuple[list[str], str]:
         words = os.environ["COMP_WORDS"].split("\n")[: int(os.environ["COMP_CWORD"]) + 1]
