@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
-from sitejobs.schema.roles import role_script
+from sitejobs.schema.roles import Ground, role_script
 from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
@@ -227,8 +227,8 @@ def test_a_reader_that_leaves_early_gets_no_stack_trace(env: dict[str, str], url
 
 def test_a_role_with_the_printed_grants_can_run_the_job(site_url: str) -> None:
     role = "sitejobs_test_worker"
-    with connect(site_url) as connection:
-        connection.execute(role_script(role, ["match-scores"]).encode())
+    with connect(site_url, first_schema="sitejobs") as connection:
+        connection.execute(role_script(role, ["match-scores"], Ground(schemas=("sitejobs", "public"))).encode())
         connection.execute(f"ALTER ROLE {role} LOGIN".encode())
         try:
             result = sitejobs(
@@ -267,7 +267,7 @@ def test_the_same_seed_and_date_give_the_same_site(database_url: str) -> None:
         assert result.returncode == 0, result.stderr
         with connect(database_url) as connection:
             rows = connection.execute('SELECT * FROM "Profile" ORDER BY "id"').fetchall()
-            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            connection.execute("DROP SCHEMA public, sitejobs CASCADE; CREATE SCHEMA public")
         return rows
 
     one = filled("--seed=5", "--date=2026-01-31")
@@ -289,7 +289,7 @@ def test_a_site_without_users_is_pointed_out(database_url: str) -> None:
 
 def refuse_rows_of(url: str, users: int) -> None:
     """Make the page of one user fail whenever it is written."""
-    with connect(url) as connection:
+    with connect(url, first_schema="sitejobs") as connection:
         connection.execute(
             f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
                 $$ BEGIN IF NEW."userId" = {users} THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$;
@@ -312,7 +312,7 @@ def test_a_page_that_fails_fails_the_run_unless_tolerated_and_is_shown_either_wa
     assert as_json.returncode == 1
     summary = json.loads(as_json.stdout)
     assert (summary["status"], summary["error"], summary["failedPages"]) == ("FAILED", "PagesFailed", 1)
-    with connect(site_url) as connection:
+    with connect(site_url, first_schema="sitejobs") as connection:
         connection.execute("DROP FUNCTION refuse CASCADE")
         again = json.loads(sitejobs("runs", "retry", summary["runId"], "--json", env=env).stdout)
         assert (again["status"], again["pages"], again["failedPages"]) == ("SUCCEEDED", 1, 0)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from sitejobs.postgres.connection import connect
 from sitejobs.workflows.options import AfterAlgorithmUpdateOptions, AllOptions, OnboardUserOptions
 from sitejobs_local.database.postgres import Server
 from tests.limits import PATIENCE_S
@@ -38,7 +39,7 @@ def env(url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
+    with connect(url, first_schema="sitejobs") as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -89,7 +90,7 @@ def test_after_an_algorithm_update_a_new_version_is_everywhere(url: str, env: di
 
 
 def test_a_jobs_broken_table_fails_it_and_what_needs_it_and_is_named(url: str, env: dict[str, str]) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url, first_schema="sitejobs") as connection:
         connection.execute('ALTER TABLE "MatchList" RENAME COLUMN "score" TO "gone"')
         try:
             done = sitejobs("all", "--only=matching,supporting", env=env)
@@ -111,7 +112,7 @@ def test_a_jobs_broken_table_fails_it_and_what_needs_it_and_is_named(url: str, e
 
 
 def test_an_interrupt_closes_the_runs_of_the_workflow_and_of_its_jobs(url: str, env: dict[str, str]) -> None:
-    with psycopg.connect(url) as holder:
+    with connect(url, first_schema="sitejobs") as holder, holder.transaction():
         holder.execute('LOCK TABLE "UserTrait" IN ACCESS EXCLUSIVE MODE')
         process = subprocess.Popen(
             [*PROGRAM, "all", "--only=build-user-traits,matching"], env=env, stdout=subprocess.PIPE
