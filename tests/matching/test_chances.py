@@ -172,3 +172,39 @@ def test_suggestions_that_a_model_ranked_have_the_chance_that_both_say_yes(
     machine.run(NOW)
     compatibility.run(site_url, NOW)
     assert site.execute(known).fetchone() == (0,)
+
+
+def test_chances_are_renewed_when_effects_of_either_side_change(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    load(site, draw(22, 40, "one city"))
+    store_model(site, 22)
+    machine, compared = Site(site_url, tmp_path), {"maxSuggestionTargets": 1000, "incremental": True}
+    stored = """
+        SELECT c."viewerUserId", c."targetUserId", c."chance", m."scoreLike"::float8 * m."scoreBack", c.xmin::text
+        FROM "UserCompatibility" c
+        JOIN "MatchScore" m ON m."userId" = c."viewerUserId" AND m."candidateUserId" = c."targetUserId" """
+    machine.run(NOW)
+    compatibility.run(site_url, NOW, {"maxSuggestionTargets": 1000})
+    before = {row[:2]: row[2:] for row in site.execute(stored).fetchall()}
+    changed = {
+        user
+        for (user,) in site.execute(
+            """UPDATE "UserMatchEffect" SET "selectivity" = "selectivity" + 0.7, "appeal" = "appeal" - 0.9
+            WHERE "userId" = ANY(SELECT "userId" FROM "UserMatchEffect" WHERE abs("appeal") < 3 ORDER BY 1 LIMIT 3)
+            RETURNING "userId" """
+        ).fetchall()
+    }
+    machine.run(NOW + timedelta(minutes=1), {"incremental": True})
+    compatibility.run(site_url, NOW + timedelta(minutes=1), compared)
+    after = {row[:2]: row[2:] for row in site.execute(stored).fetchall()}
+    assert all(abs(chance - product) < 0.03 for chance, product, _ in after.values())
+    moved = {pair for pair in before.keys() & after.keys() if abs(before[pair][1] - after[pair][1]) > 0.03}
+    assert {pair for pair in moved if changed & set(pair)} == moved
+    assert len(moved) > 10
+    assert all(abs(after[pair][0] - after[pair][1]) < 1e-6 for pair in moved)
+    rewritten = {pair for pair in before.keys() & after.keys() if before[pair][2] != after[pair][2]}
+    assert rewritten <= {pair for pair in after if changed & set(pair)}
+    site.execute("""UPDATE "UserMatchEffect" SET "selectivity" = "selectivity" + 0.0001""")
+    machine.run(NOW + timedelta(minutes=2))
+    assert compatibility.run(site_url, NOW + timedelta(minutes=2), compared).counts["written"] < len(after) / 20

@@ -42,16 +42,25 @@ related AS (
     WHERE t."viewer" <> t."target"
       AND NOT EXISTS (SELECT FROM blocked b WHERE b."viewer" = t."viewer" AND b."target" = t."target")
 )
-, wanted AS (
-    SELECT viewer."userId", hashtextextended(concat_ws('/', %(version)s::text, viewer."viewerHash"::text, count(here."target")::text, COALESCE(sum(here."targetHash"), 0)::text), 0) AS "fingerprint"
+, chances AS MATERIALIZED (
+SELECT l."userId",
+       sum(hashint8extended(s."id"::bigint, round(s."score" * 100)::bigint) & 1099511627775)::int8 AS "chances"
+FROM "MatchList" l JOIN "MatchCandidates" m ON m."userId" = l."userId"
+CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
+    AS s ("id", "score")
+WHERE l."userId" BETWEEN %(first)s AND %(last)s AND l."scoreLike" IS NOT NULL AND s."score" BETWEEN 0 AND 1 GROUP BY l."userId"
+), wanted AS (
+    SELECT viewer."userId", hashtextextended(
+        concat_ws('/', %(version)s::text, viewer."viewerHash"::text, count(here."target")::text, COALESCE(sum(here."targetHash"), 0)::text, chances."chances"::text), 0) AS "fingerprint"
     FROM "UserCompatibilityInput" viewer
     LEFT JOIN (
         SELECT targets."viewer", targets."target", known."targetHash"
         FROM targets JOIN "UserCompatibilityInput" known ON known."userId" = targets."target"
         WHERE known."targetHash" IS NOT NULL
     ) AS here ON here."viewer" = viewer."userId"
+    LEFT JOIN chances ON chances."userId" = viewer."userId"
     WHERE viewer."userId" BETWEEN %(first)s AND %(last)s
-    GROUP BY viewer."userId"
+    GROUP BY viewer."userId", chances."chances"
 )
 SELECT COALESCE(wanted."userId", stored."userId") AS "id" FROM wanted
 FULL JOIN (

@@ -27,10 +27,22 @@ COPY "UserCompatibility" ("viewerUserId", "targetUserId", "score", "scoreQuiz", 
 -- _WRITE_VIEWERS
 INSERT INTO "UserCompatibilityViewer" AS stored
     ("userId", "fingerprint", "rows", "skipped", "algorithmVersion", "computedAt")
-SELECT given."id", hashtextextended(concat_ws('/', %(version)s::text, given."hash"::text, given."rows"::text, given."total"::text), 0), given."rows",
+SELECT given."id", hashtextextended(
+        concat_ws('/', %(version)s::text, given."hash"::text, given."rows"::text, given."total"::text, given."chances"::text), 0), given."rows",
        CASE WHEN given."rows" = 0 THEN %(no_targets)s::text END, %(version)s, %(computed_at)s
-FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
-    AS given ("id", "hash", "rows", "total")
+FROM (
+    SELECT g.*, c."chances"
+    FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
+        AS g ("id", "hash", "rows", "total")
+    LEFT JOIN (
+SELECT l."userId",
+       sum(hashint8extended(s."id"::bigint, round(s."score" * 100)::bigint) & 1099511627775)::int8 AS "chances"
+FROM "MatchList" l JOIN "MatchCandidates" m ON m."userId" = l."userId"
+CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
+    AS s ("id", "score")
+WHERE l."userId" = ANY(%(ids)s) AND l."scoreLike" IS NOT NULL AND s."score" BETWEEN 0 AND 1 GROUP BY l."userId"
+) AS c ON c."userId" = g."id"
+) AS given
 ORDER BY given."id"
 ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "rows" = excluded."rows",
     "skipped" = excluded."skipped", "algorithmVersion" = excluded."algorithmVersion",

@@ -44,7 +44,7 @@ def refresh(connection: Connection, ids: list[int], parameters: Parameters) -> P
     compared = replace(compared, scores=replace(scores, chance=chance))
     if len(unfit):
         _LOG.error("scores that are no numbers: nothing is written for viewers %s", unfit.tolist())
-    written = write(connection, compared, gone, parameters["version"], parameters["now"])
+    written = write(connection, compared, gone, parameters["version"], suggestions, parameters["now"])
     summary = PageSummary(processed=len(ids), written=written)
     summary.fail(NOT_FINITE, len(unfit))
     summary.skip(SkipReason.DELETED, len(gone))

@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.compatibility.comparing import Compared
 from sitejobs.matching.compatibility.scoring import Scores
-from sitejobs.matching.compatibility.targets import fingerprint
+from sitejobs.matching.compatibility.targets import READ_CHANCES, fingerprint
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
 from sitejobs.matching.scoring.users import MISSING
@@ -64,14 +64,20 @@ WHERE c."viewerUserId" = old."viewer" AND c."targetUserId" = old."target"
 """
 """Deletes the rows of these pairs."""
 
-_GIVEN_FINGERPRINT: Final[LiteralString] = fingerprint("%(version)s", 'given."hash"', 'given."rows"', 'given."total"')
+_GIVEN_FINGERPRINT: Final[LiteralString] = fingerprint(
+    "%(version)s", 'given."hash"', 'given."rows"', 'given."total"', 'given."chances"'
+)
 _WRITE_VIEWERS: Final[LiteralString] = f"""
 INSERT INTO "UserCompatibilityViewer" AS stored
     ("userId", "fingerprint", "rows", "skipped", "algorithmVersion", "computedAt")
 SELECT given."id", {_GIVEN_FINGERPRINT}, given."rows",
        CASE WHEN given."rows" = 0 THEN %(no_targets)s::text END, %(version)s, %(computed_at)s
-FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
-    AS given ("id", "hash", "rows", "total")
+FROM (
+    SELECT g.*, c."chances"
+    FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[], %(rows)s::int[], %(totals)s::numeric[])
+        AS g ("id", "hash", "rows", "total")
+    LEFT JOIN ({READ_CHANCES}) AS c ON c."userId" = g."id"
+) AS given
 ORDER BY given."id"
 ON CONFLICT ("userId") DO UPDATE SET "fingerprint" = excluded."fingerprint", "rows" = excluded."rows",
     "skipped" = excluded."skipped", "algorithmVersion" = excluded."algorithmVersion",
@@ -110,7 +116,9 @@ def fit_to_store(compared: Compared) -> tuple[Compared, Indices]:
     return fit, unfit
 
 
-def write(connection: Connection, compared: Compared, gone: list[int], version: str, now: datetime) -> int:
+def write(
+    connection: Connection, compared: Compared, gone: list[int], version: str, suggestions: int, now: datetime
+) -> int:
     """Write the rows of the compared viewers that differ, and remove those of users who are gone.
 
     The transaction must be REPEATABLE READ. Returns how many rows are new or changed.
@@ -120,7 +128,7 @@ def write(connection: Connection, compared: Compared, gone: list[int], version: 
     stored = fetch_columns(connection, _READ_STORED_ROWS, given, _TYPES)
     old, new = _differences(stored, _values(scores, interest_ids))
     changed = np.union1d(stored["viewerUserId"][old], scores.viewer[new])
-    _write_viewers(connection, compared, changed, version, now)
+    _write_viewers(connection, compared, changed, {"version": version, "suggestions": suggestions, "computed_at": now})
     if gone:
         connection.execute(_DELETE_VIEWERS, {"ids": gone})
     if len(old):
@@ -134,17 +142,16 @@ def write(connection: Connection, compared: Compared, gone: list[int], version: 
     return len(new)
 
 
-def _write_viewers(connection: Connection, compared: Compared, changed: Indices, version: str, now: datetime) -> None:
+def _write_viewers(connection: Connection, compared: Compared, changed: Indices, given: dict[str, Any]) -> None:
     connection.execute(
         _WRITE_VIEWERS,
         {
+            **given,
             "ids": compared.viewers.tolist(),
             "hashes": compared.hashes.tolist(),
             "rows": compared.counts.tolist(),
             "totals": [Decimal(total) for total in compared.totals],
             "changed": changed.tolist(),
-            "version": version,
-            "computed_at": now,
             "no_targets": SkipReason.NO_TARGETS.value,
         },
     )

@@ -54,22 +54,42 @@ _TARGETS_IN_LIST: Final[LiteralString] = _TARGETS.replace("<viewers>", IN_LIST)
 
 
 def fingerprint(
-    version: LiteralString, viewer: LiteralString, count: LiteralString, total: LiteralString
+    version: LiteralString, viewer: LiteralString, count: LiteralString, total: LiteralString, chances: LiteralString
 ) -> LiteralString:
     """Returns the SQL expression of a viewer's fingerprint; the arguments are SQL expressions.
 
     `version`: the algorithm's. `viewer`: the viewer's hash. `count`, `total`: number of targets, and the sum of their
-    hashes, in which their order does not matter; each target's hash includes its id.
+    hashes, in which their order does not matter; each target's hash includes its id. `chances`: NULL without any.
     """
-    return f"hashtextextended(concat_ws('/', {version}::text, {viewer}::text, {count}::text, {total}::text), 0)"
+    return f"""hashtextextended(
+        concat_ws('/', {version}::text, {viewer}::text, {count}::text, {total}::text, {chances}::text), 0)"""
 
+
+_CHANCES: Final[LiteralString] = """
+SELECT l."userId",
+       sum(hashint8extended(s."id"::bigint, round(s."score" * 100)::bigint) & 1099511627775)::int8 AS "chances"
+FROM "MatchList" l JOIN "MatchCandidates" m ON m."userId" = l."userId"
+CROSS JOIN LATERAL unnest(m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int])
+    AS s ("id", "score")
+WHERE l."userId" <viewers> AND l."scoreLike" IS NOT NULL AND s."score" BETWEEN 0 AND 1 GROUP BY l."userId"
+"""
+"""For each viewer whose list a model ranked: a hash of the suggestions' scores, to two decimals.
+
+Smaller moves of effects leave the stored chances as they are.
+"""
+_CHANCES_IN_RANGE: Final[LiteralString] = _CHANCES.replace("<viewers>", IN_RANGE)
+READ_CHANCES: Final[LiteralString] = _CHANCES.replace("<viewers>", IN_LIST)
 
 _STORED_FINGERPRINT: Final[LiteralString] = fingerprint(
-    "%(version)s", 'viewer."viewerHash"', 'count(here."target")', 'COALESCE(sum(here."targetHash"), 0)'
+    "%(version)s",
+    'viewer."viewerHash"',
+    'count(here."target")',
+    'COALESCE(sum(here."targetHash"), 0)',
+    'chances."chances"',
 )
 
 STALE: Final[LiteralString] = f"""
-WITH {_TARGETS_IN_RANGE}, wanted AS (
+WITH {_TARGETS_IN_RANGE}, chances AS MATERIALIZED ({_CHANCES_IN_RANGE}), wanted AS (
     SELECT viewer."userId", {_STORED_FINGERPRINT} AS "fingerprint"
     FROM "UserCompatibilityInput" viewer
     LEFT JOIN (
@@ -77,8 +97,9 @@ WITH {_TARGETS_IN_RANGE}, wanted AS (
         FROM targets JOIN "UserCompatibilityInput" known ON known."userId" = targets."target"
         WHERE known."targetHash" IS NOT NULL
     ) AS here ON here."viewer" = viewer."userId"
+    LEFT JOIN chances ON chances."userId" = viewer."userId"
     WHERE viewer."userId" {IN_RANGE}
-    GROUP BY viewer."userId"
+    GROUP BY viewer."userId", chances."chances"
 )
 SELECT COALESCE(wanted."userId", stored."userId") AS "id" FROM wanted
 FULL JOIN (
