@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sitejobs.errors import InvalidInput
-from sitejobs_local.commands.common import output
+from sitejobs_local.commands.common import notes, output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sitejobs.schema.check import Finding, Report
 
+
+_STDOUT = "-"
 
 _NAMED = 6
 """Most things of one problem and one mend that are named."""
@@ -31,7 +33,11 @@ _NAMED = 6
     help="leave out recommendations of these kinds (index, values, ...) or about these objects, comma separated",
 )
 @click.option(
-    "--views", metavar="<file>", help="write views for a site whose tables differ into this file, and nothing else"
+    "--views",
+    metavar="<file>",
+    is_flag=False,
+    flag_value=_STDOUT,
+    help="write views for a site whose tables differ into this file, or print them, and do nothing else",
 )
 @click.option("--json", "as_json", is_flag=True, help="print the report as one JSON object")
 def check(stack: str | None, silence: str, views: str | None, as_json: bool) -> int:
@@ -39,7 +45,7 @@ def check(stack: str | None, silence: str, views: str | None, as_json: bool) -> 
     role that connects, indexes, migrations. Nothing is changed. The exit status is 1 when a job could not run.
     """
     if views is not None:
-        return _write_views(Path(views), stack)
+        return _write_views(None if views == _STDOUT else Path(views), stack)
     report, label = _here() if stack is None else _there(stack)
     report = report.without([name.strip() for name in silence.split(",") if name.strip()])
     if as_json:
@@ -49,27 +55,29 @@ def check(stack: str | None, silence: str, views: str | None, as_json: bool) -> 
     return 0 if report.ok else 1
 
 
-def _write_views(file: Path, stack: str | None) -> int:
-    """Write the views for the site of this environment's database; nothing is written into it."""
+def _write_views(file: Path | None, stack: str | None) -> int:
+    """Write or print the views for the site of this environment's database; nothing is written into it."""
     from sitejobs.schema.views import make_views
     from sitejobs_local.database.target import open_target
 
     if stack is not None:
         raise InvalidInput("--views goes with DATABASE_URL: the file is made of what this machine reaches")
-    if file.exists():
+    if file is not None and file.exists():
         raise InvalidInput(f"--views: {file} is there already, perhaps with somebody's changes: name another file")
     with open_target(os.environ) as target, target.connect() as connection:
         views = make_views(connection)
-    try:
-        file.write_text(views.sql, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"--views: {file} cannot be written: {error.strerror}") from None
-    console = output()
+    if file is None:
+        click.echo(views.sql)
+    else:
+        try:
+            file.write_text(views.sql, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"--views: {file} cannot be written: {error.strerror}") from None
+    console = notes() if file is None else output()
     for title, names in (("recognised", views.found), ("nothing like", views.missing)):
         console.print(f"{title}: {', '.join(names) or '-'}", markup=False, highlight=False)
-    console.print(
-        f"{file}: read it, mend the lines with EDIT, apply it as its head says", markup=False, highlight=False
-    )
+    told = f"{file or 'the views'}: read, mend the lines with EDIT, and apply as the head says"
+    console.print(told, markup=False, highlight=False)
     return 0
 
 

@@ -129,6 +129,8 @@ class _Writer:
         held = one.found.labels or self._rows.words(found.site.place, found.site.kind, found.site.rows, one.name)
         known = {value: words.word_for(value) for value in held}
         unknown = [value for value, word in known.items() if word is None and value]
+        if not held:
+            view.remarks[column.name] = f"{EDIT} no row yet; jobs know {', '.join(words.meanings)}"
         known |= {} if one.found.labels else _words_to_write(words, known)
         if unknown:
             view.remarks[column.name] = f"{EDIT} no job knows {', '.join(map(repr, unknown))}"
