@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
 from tests.limits import PATIENCE_S
@@ -124,3 +127,26 @@ def test_a_database_of_ones_own_is_replaced_only_by_its_name(database_url: str) 
         assert done.returncode == 0, done.stderr
     refused = sitejobs("population", "--users=20", env=own)
     assert f"`sitejobs population --replace --database={name}` puts another in its place" in refused.stderr
+
+
+def test_the_same_seed_and_date_give_the_same_site(database_url: str) -> None:
+    def filled(*arguments: str) -> list[Any]:
+        result = sitejobs("population", "--users=30", *arguments, env=environment(DATABASE_URL=database_url))
+        assert result.returncode == 0, result.stderr
+        with connect(database_url) as connection:
+            rows = connection.execute('SELECT * FROM "Profile" ORDER BY "id"').fetchall()
+            connection.execute("DROP SCHEMA public, sitejobs CASCADE; CREATE SCHEMA public")
+        return rows
+
+    one = filled("--seed=5", "--date=2026-01-31")
+    assert filled("--seed=5", "--date=2026-01-31") == one
+    assert filled("--seed=6", "--date=2026-01-31") != one
+
+
+def test_a_site_without_users_is_pointed_out(database_url: str) -> None:
+    with connect(database_url) as connection:
+        migrations.apply_site_schema(connection)
+        migrations.apply(connection)
+    result = sitejobs("match-scores", env=environment(DATABASE_URL=database_url))
+    assert result.returncode == 0
+    assert "has no users: `sitejobs population --users 2000` makes some" in " ".join(result.stderr.split())

@@ -15,8 +15,6 @@ from psycopg.conninfo import make_conninfo
 
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
-from sitejobs.schema.roles import Ground, role_script
-from sitejobs_local.database import migrations
 from sitejobs_local.database.postgres import running_postgres
 from tests.conftest import make_home, remove_home
 from tests.limits import PATIENCE_S
@@ -228,7 +226,8 @@ def test_a_reader_that_leaves_early_gets_no_stack_trace(env: dict[str, str], url
 def test_a_role_with_the_printed_grants_can_run_the_job(site_url: str) -> None:
     role = "sitejobs_test_worker"
     with connect(site_url, first_schema="sitejobs") as connection:
-        connection.execute(role_script(role, ["match-scores"], Ground(schemas=("sitejobs", "public"))).encode())
+        script = sitejobs("db", "roles", f"--role={role}", env=environment(DATABASE_URL=site_url)).stdout
+        connection.execute(script.encode())
         connection.execute(f"ALTER ROLE {role} LOGIN".encode())
         try:
             result = sitejobs(
@@ -259,29 +258,6 @@ def test_the_demo_goes_from_an_empty_database_to_matches(database_url: str) -> N
     again = sitejobs("demo", "--users=80", env=env)
     assert again.returncode == 0
     assert "the site" not in again.stdout
-
-
-def test_the_same_seed_and_date_give_the_same_site(database_url: str) -> None:
-    def filled(*arguments: str) -> list[Any]:
-        result = sitejobs("population", "--users=30", *arguments, env=environment(DATABASE_URL=database_url))
-        assert result.returncode == 0, result.stderr
-        with connect(database_url) as connection:
-            rows = connection.execute('SELECT * FROM "Profile" ORDER BY "id"').fetchall()
-            connection.execute("DROP SCHEMA public, sitejobs CASCADE; CREATE SCHEMA public")
-        return rows
-
-    one = filled("--seed=5", "--date=2026-01-31")
-    assert filled("--seed=5", "--date=2026-01-31") == one
-    assert filled("--seed=6", "--date=2026-01-31") != one
-
-
-def test_a_site_without_users_is_pointed_out(database_url: str) -> None:
-    with connect(database_url) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
-    result = sitejobs("match-scores", env=environment(DATABASE_URL=database_url))
-    assert result.returncode == 0
-    assert "has no users: `sitejobs population --users 2000` makes some" in " ".join(result.stderr.split())
 
 
 # Runs that fail ---------------------------------------------------------------------------------------------
