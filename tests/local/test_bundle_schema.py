@@ -246,7 +246,10 @@ def test_an_installation_is_moved_with_its_rows_and_grants(site: Connection, dat
     ("before", "advice"),
     [
         ('DROP SCHEMA "sitejobs" CASCADE', 'CREATE SCHEMA "sitejobs" AUTHORIZATION "nobodys_migrator"'),
-        ('DROP TABLE "SitejobsMigration"', 'GRANT USAGE, CREATE ON SCHEMA "sitejobs" TO "nobodys_migrator"'),
+        (
+            'DROP TABLE "SitejobsMigration"; GRANT USAGE ON SCHEMA "sitejobs" TO PUBLIC',
+            'GRANT USAGE, CREATE ON SCHEMA "sitejobs" TO "nobodys_migrator"',
+        ),
     ],
 )
 def test_a_role_that_may_make_nothing_is_told_what_the_owner_does(
@@ -343,3 +346,19 @@ def test_a_population_takes_no_table_of_the_sites_for_the_bundles(site: Connecti
     assert refused.returncode == 2
     assert "`sitejobs db migrate`" in refused.stderr
     assert site.execute('SELECT "userId" FROM public."UserTrait"').fetchall() == [(1,)]
+
+
+def test_a_role_without_rights_is_told_of_these_and_of_nothing_that_it_cannot_know(
+    site: Connection, database_url: str
+) -> None:
+    migrations.apply(site)
+    site.execute("CREATE ROLE knows_nothing LOGIN")
+    try:
+        with connect(make_conninfo(database_url, user="knows_nothing"), first_schema="sitejobs") as session:
+            for grants in ("SELECT 1", "GRANT USAGE ON SCHEMA sitejobs TO knows_nothing"):
+                site.execute(grants.encode())
+                findings = check(session, ["trending"], migrations.pending(session)).findings
+                assert {it.kind for it in findings} <= {"table", "privilege"}
+                assert all(it.mend.startswith("GRANT ") for it in findings), findings
+    finally:
+        site.execute("DROP OWNED BY knows_nothing; DROP ROLE knows_nothing")

@@ -35,8 +35,14 @@ def check(connection: Connection, jobs: Collection[str], pending: Sequence[str] 
     taken = list(_taken_names(connection, home, jobs))
     tables = [table for table in tables_of(jobs) if not (taken and table.owned)]
     found = inspect(connection, _places(tables, home) | {RECORD: home.schema})
-    comparison = _Comparison(found, jobs, () if taken else pending, Rows(connection))
-    findings = [*taken, *comparison.findings(tables), *_hidden_rows(connection, jobs)]
+    unknown = taken or not home.readable or RECORD in found.elsewhere
+    comparison = _Comparison(found, jobs, () if unknown else pending, Rows(connection))
+    findings = [
+        *taken,
+        *_unread_record(home, found, jobs),
+        *comparison.findings(tables),
+        *_hidden_rows(connection, jobs),
+    ]
     return Report(
         server=_version(found.server_version),
         database=found.database,
@@ -65,6 +71,13 @@ def _taken_names(connection: Connection, home: Home, jobs: Collection[str]) -> I
         names = ", ".join(identifier(it.name) for it in found)
         repair = "  ".join(f"-- {way}" for way in ways_out(found, home))
         yield Finding("required", "table", names, told(found), tuple(sorted(jobs)), repair)
+
+
+def _unread_record(home: Home, found: Found, jobs: Collection[str]) -> Iterator[Finding]:
+    """Of a record that the role may not read nothing is known to be missing."""
+    if not home.readable:
+        problem, repair = f"{found.role} may not SELECT", mend.grant("SELECT", home.place, found.role)
+        yield Finding("recommended", "privilege", identifier(RECORD), problem, tuple(sorted(jobs)), repair)
 
 
 def tables_of(jobs: Collection[str]) -> list[Table]:
@@ -265,10 +278,11 @@ class _Comparison:
             yield self._finding("recommended", "migration", name, problem, None, mend.MIGRATE)
 
     def _extensions(self) -> Iterator[Finding]:
-        for extension in EXTENSIONS:
+        home = self._found.tables.get(RECORD)
+        for extension in EXTENSIONS if home is not None or not self._pending else ():  # the migrations try first
             if needed(extension.jobs, self._jobs) and extension.name not in self._found.extensions:
                 problem = f"is not installed, so that there is no {extension.use}"
-                repair = mend.create_extension(extension)
+                repair = mend.create_extension(extension, None if home is None else home.schema)
                 yield self._finding("recommended", "extension", extension.name, problem, extension.jobs, repair)
 
     def _finding(self, level: Level, kind: Kind, name: str, problem: str, by: Jobs, repair: str) -> Finding:

@@ -30,11 +30,10 @@ _SESSION: Final[LiteralString] = """
 SELECT current_schemas(false)::text[], current_setting('search_path'), current_user::text
 """
 _RECORDS: Final[LiteralString] = """
-SELECT n.nspname::text, c.oid, has_table_privilege(c.oid, 'SELECT'), EXISTS (
+SELECT n.nspname::text, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), EXISTS (
     SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'objects' AND NOT a.attisdropped)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = 'SitejobsMigration' AND c.relkind = 'r' AND n.nspname = ANY (%(schemas)s::text[])
-  AND has_schema_privilege(n.oid, 'USAGE')
   AND 2 = (SELECT count(*) FROM pg_attribute a
            WHERE a.attrelid = c.oid AND a.attname IN ('name', 'checksum') AND NOT a.attisdropped)
 ORDER BY array_position(%(schemas)s::text[], n.nspname::text)
@@ -99,7 +98,8 @@ def home_of(connection: Connection, wanted: str | None = None) -> Home:
     row = connection.execute(_SESSION).fetchone()
     assert row is not None  # one row, always
     path, named = tuple(row[0]), tuple(schemas_of(row[1].replace('""', "")))
-    looked = list(dict.fromkeys([*path, *([wanted] if wanted else [])]))
+    meant = [row[2] if name == "$user" else name for name in named]
+    looked = list(dict.fromkeys([*meant, *([wanted] if wanted else [])]))
     records = connection.execute(_RECORDS, {"schemas": looked}).fetchall()
     for schema, oid, readable, tells in records:
         found = Home(schema, path, named, recorded=True, record=oid, readable=readable, tells=tells)

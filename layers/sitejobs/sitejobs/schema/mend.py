@@ -149,7 +149,8 @@ def create_index(place: str, index: Index, *, at_once: bool = False, live: bool 
     return f"CREATE {sort} ON {place}{using} ({listed(index.columns)}){where};"
 
 
-def create_extension(extension: Extension) -> str:
-    """Install an extension, then apply the migrations that make its indexes."""
+def create_extension(extension: Extension, schema: str | None) -> str:
+    """Install an extension in the bundle's schema, then apply the migrations that make its indexes."""
     later = f" -- then: {MIGRATE_AGAIN}" if extension.migrated else ""
-    return f"CREATE EXTENSION {identifier(extension.name)};{later}"
+    place = f" SCHEMA {identifier(schema)}" if schema else ""
+    return f"CREATE EXTENSION {identifier(extension.name)}{place};{later}"

@@ -40,7 +40,9 @@ INSERT INTO "SitejobsMigration" ("name", "checksum", "objects") VALUES (%(name)s
 ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "objects" = excluded."objects", "appliedAt" = now()
 """
 _TELL: Final = 'UPDATE "SitejobsMigration" SET "objects" = %(objects)s WHERE "name" = %(name)s AND "objects" IS NULL'
-_SCHEMA: Final = "SELECT has_schema_privilege(oid, 'CREATE, USAGE') FROM pg_namespace WHERE nspname = %s"
+_SCHEMA: Final = """
+SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s
+"""
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
 _FORMER: dict[str, tuple[str, ...]] = {
     "0002_match_scores.sql": (
