@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command: it prints
-"""Take the pictures of the documentation anew: the feed's page and the studio, of a real run on a database of its own.
+"""Take the pictures of the documentation anew: the pages of feed and quality and the studio, of a real run.
 
     python -m tools.pictures
 
@@ -35,6 +35,7 @@ _STUDIO = tuple(f"{_COMMANDS}/studio/page/{name}" for name in ("index.html", "st
 INPUTS: Mapping[str, tuple[str, ...]] = {
     "demo.svg": (f"{_COMMANDS}/matches.py", "local/sitejobs_local/runs/report.py", "tools/demo_picture.py"),
     "feed.png": ("local/sitejobs_local/feed_page.py",),
+    "quality.png": tuple(f"local/sitejobs_local/quality/{name}.py" for name in ("page", "pictures", "words")),
     "studio-runs.png": _STUDIO,
     "studio-user.png": _STUDIO,
     "studio-phone.png": _STUDIO,
@@ -107,6 +108,16 @@ def take_all(page: Page, environment: Mapping[str, str], folder: Path) -> None:
     page.resize(760, 1146)
     page.open(made.as_uri())
     take(page, "feed.png")
+    take_quality(page, environment, folder)
+
+
+def take_quality(page: Page, environment: Mapping[str, str], folder: Path) -> None:
+    """Take the picture of what the newest model is worth."""
+    made = folder / "quality.html"
+    run(environment, "quality", f"--html={made}")
+    page.resize(860, 840)
+    page.open(made.as_uri())
+    take(page, "quality.png")
 
 
 def show(page: Page, view: str, part: str) -> None:
@@ -129,6 +140,7 @@ def main() -> int:
         environment = kept | {"SITEJOBS_HOME": str(home / "site"), "PYTHONUNBUFFERED": "1"}
         (home / "site").mkdir(mode=0o711)
         run(environment, "population", f"--users={USERS}", "--seed=1")
+        run(environment, "match-model")
         run(environment, "all")
         with browser(program, home) as page:
             take_all(page, environment, home)
