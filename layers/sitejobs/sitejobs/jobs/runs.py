@@ -207,10 +207,8 @@ def record_chapter(connection: Connection, run_id: str, chapter: int, results: S
             reasons.update(result.get("reasons") or {})
         for result in failed:
             page = result["page"]
-            connection.execute(
-                _FAILED_PAGE,
-                {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": result["error"]},
-            )
+            values = {"id": int(run_id), "page": page["page"], "keys": Jsonb(page), "error": result["error"]}
+            connection.execute(_FAILED_PAGE, values)
         if any(comparison.KEY in result for result in done):
             set_context(connection, run_id, comparison.added(row["context"], done))
         # A page that failed and then succeeded has left a note.
