@@ -9,7 +9,8 @@ from psycopg import Connection
 from sitejobs.matching.match_scores.pair import explain
 from sitejobs.matching.scoring.parameters import Parameters
 from tests.matching.comparing import TOLERANCE
-from tests.matching.oracle import STANDARD, bars, candidates, decided, score_pair
+from tests.matching.compatibility_runs import suggest
+from tests.matching.oracle import STANDARD, bars, candidates, decided, score_pair, score_viewer
 from tests.matching.oracle_site import read_site
 from tests.matching.random_sites import NOW, SiteRows, draw, someone
 from tests.matching.site_loading import load
@@ -62,3 +63,16 @@ def test_why_there_is_no_match(site: Connection, happening: LiteralString, said:
     site.execute(happening)
     obstacles = explain(site, 1, 2, NOW, Parameters()).obstacles
     assert [text.partition(":")[0] for text in obstacles] == ([said] if said else [])
+
+
+def test_whoever_is_not_stored_has_a_place_among_all(site: Connection) -> None:
+    load(site, draw(71, 40, "one city"))
+    people, checked = read_site(site), 0
+    for viewer in [user_id for user_id, person in people.people.items() if person.has_profile][:6]:
+        ranked = [row.candidate_id for row in score_viewer(people, viewer, NOW)]
+        suggest(site, viewer, [1_000_000])
+        for at, other in enumerate(ranked):
+            if at % 5 == 0:
+                assert explain(site, viewer, other, NOW, Parameters()).place == (at + 1, len(ranked))
+                checked += 1
+    assert checked > 20

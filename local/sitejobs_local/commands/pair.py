@@ -57,8 +57,9 @@ def _verdict(found: Explained) -> str:
     tier = "A" if found.pair.tier_a[0] else "B"
     if found.rank is None:
         return f"tier {tier}, no matches are stored yet"
-    if not found.rank:
-        return f"tier {tier}, rank beyond the {found.matches} stored, or new since they were computed"
+    if found.place is not None:
+        rank, candidates = found.place
+        return f"tier {tier}, rank {rank:,} of {candidates:,} candidates, none of the {found.matches} stored"
     return f"tier {tier}, rank {found.rank} of {found.matches} stored"
 
 

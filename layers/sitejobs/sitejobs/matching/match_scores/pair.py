@@ -1,7 +1,7 @@
 """One pair explained: all parts of its score, both sides' preferences, and why it is no match if it is none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -9,6 +9,7 @@ import numpy as np
 from psycopg import Connection
 
 from sitejobs.matching.match_scores import visibility
+from sitejobs.matching.match_scores.place import joined, place_of
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.pair_scores import Pairs
@@ -16,7 +17,7 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
 from sitejobs.matching.snapshot.exclusions import Excluded, excluded
-from sitejobs.matching.snapshot.population import Population, read_population
+from sitejobs.matching.snapshot.population import read_population
 
 _READ_RANK: Final[LiteralString] = """
 SELECT COALESCE(array_position("candidateUserId", %(candidate)s::bigint), 0), cardinality("candidateUserId")
@@ -41,6 +42,7 @@ class Explained:
     obstacles : why there is no match, in words; none if there may be one.
     pair, viewer_wants, candidate_wants : None where one of the two has no profile.
     rank : among the stored matches of the viewer, 0 if it is none of `matches`; None without stored ones.
+    place : where the candidate stands as of now, and among how many, if it may be a match but is none that is stored.
     """
 
     obstacles: list[str]
@@ -49,6 +51,7 @@ class Explained:
     candidate_wants: Preferences | None
     rank: int | None
     matches: int
+    place: tuple[int, int] | None = None
 
 
 def explain(connection: Connection, viewer: int, candidate: int, now: datetime, parameters: Parameters) -> Explained:
@@ -68,20 +71,16 @@ def explain(connection: Connection, viewer: int, candidate: int, now: datetime, 
     obstacles += _between(barred, candidate)
     if pair.barred.any():
         obstacles.append(f"user {candidate} looks for other genders than that of user {viewer}")
-    return Explained(obstacles, pair, _wants(users, mine, pair), _wants(users, theirs, back), rank, matches)
+    found = Explained(obstacles, pair, _wants(users, mine, pair), _wants(users, theirs, back), rank, matches)
+    if obstacles or rank is None or rank > 0:
+        return found
+    return replace(found, place=place_of(connection, pair, (viewer, candidate), barred, now, parameters))
 
 
 def _encoded(connection: Connection, ids: Sequence[int], now: datetime, parameters: Parameters) -> Users:
     """Those of the users who are undeleted and have a profile."""
     read = [read_population(connection, now, user_id, parameters) for user_id in sorted(ids)]
-    columns = {
-        item.name: {
-            name: np.concatenate([getattr(one, item.name)[name] for one in read])
-            for name in getattr(read[0], item.name)
-        }
-        for item in fields(Population)
-    }
-    population = Population(**columns)
+    population = joined(read)
     return encode(population, make_dictionaries(population), parameters)
 
 
