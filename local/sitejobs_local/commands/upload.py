@@ -50,10 +50,10 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
     if not files:
         raise InvalidInput("there is no file in what was named")
     with prepared(JOB) as (target, connection):
-        owner = owner_of(connection, user_id)
-        console = notes()
+        workshop = workshop_of(target, os.environ, "upload")
+        owner, console = owner_of(connection, user_id), notes()
         if not console.is_interactive and not as_json:
-            console.print(f"uploading {len(files):,} files and waiting for their verdicts", highlight=False)
+            console.print(f"uploading, then waiting for the verdicts: {len(files):,}", highlight=False)
         columns = (TextColumn("upload"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
             task = bar.add_task("upload", total=len(files))
@@ -63,15 +63,14 @@ def upload(paths: Sequence[str], given_type: str | None, user_id: int | None, as
                 owner=owner,
                 target=target,
                 connection=connection,
-                workshop=workshop_of(target, os.environ, "upload"),
+                workshop=workshop,
                 environ=os.environ,
                 on_done=lambda count: bar.advance(task, count),
             )
-    if as_json:
-        for one in done:
-            click.echo(json.dumps(_as_json(one)))
-    else:
+    if not as_json:
         _print(output(), done)
+    for one in done if as_json else ():
+        click.echo(json.dumps(_as_json(one)))
     return 0 if all(one.verdict for one in done) else 1
 
 
