@@ -82,6 +82,10 @@ def test_a_log_gets_a_line_at_the_start_and_one_when_the_last_page_has_ended() -
     with shown(Console(file=stream, _environ={}), "match-scores") as progress:
         for result in (PLAN, PAGE, PAGE, PAGE, PAGE, {**RECORD, "failedPages": 0}, SUMMARY):
             progress.add(result)
+    of_none = io.StringIO()
+    with shown(Console(file=of_none, _environ={}), "match-scores") as progress:
+        progress.add({**SUMMARY, "runId": None, "status": "FAILED"})
+    assert of_none.getvalue() == "match-scores: starting\n"
     lines = stream.getvalue().splitlines()
     assert lines[0] == "match-scores: starting"
     assert lines[-1] == "match-scores: 4/4 pages  closing the run  400/400 users  8,000 rows"

@@ -93,7 +93,7 @@ def test_a_folder_goes_through_the_trigger_and_the_jobs(site_url: str, tmp_path:
     assert (forced["record"]["verdict"], forced["record"]["reasons"], forced["record"]["rotation"]) == ("READY", [], 90)
     missing = sitejobs("media-metadata", "--mediaId=99999", env=at_home(site_url, tmp_path))
     assert missing.returncode == 2
-    assert "there is no 99999" in missing.stdout + missing.stderr
+    assert "there is no media 99999" in missing.stderr
 
 
 def nobody_is_shown(url: str, home: Path, answers: Any) -> None:

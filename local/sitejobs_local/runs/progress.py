@@ -179,6 +179,8 @@ def _lines(console: "Console", job: str, tell: Callable[[Totals], str]) -> Itera
 
     def show(totals: Totals) -> None:
         nonlocal last, over
+        if totals.run_id is None and not totals.ended_pages:  # it ended before it was planned
+            return
         ends = not over and totals.finished is None and 0 < totals.planned_pages <= totals.ended_pages
         if ends or (not over and time.monotonic() - last >= PLAIN_LINE_SECONDS):
             last, over = time.monotonic(), ends
