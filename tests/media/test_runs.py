@@ -188,7 +188,7 @@ def test_what_cannot_be_uploaded_is_named(site_url: str, tmp_path: Path) -> None
     env = at_home(site_url, tmp_path)
     for arguments, message in (
         ([str(tmp_path / "nowhere.jpg")], "neither a file nor a folder"),
-        ([str(FILES / "plain.jpg"), "--userId=77"], "there is no 77"),
+        ([str(FILES / "plain.jpg"), "--userId=77"], "there is no user 77"),
     ):
         done = sitejobs("upload", *arguments, env=env)
         assert done.returncode == 2
