@@ -1,13 +1,26 @@
 """`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
 
 Others run only by name: `media` needs ffmpeg and gigabytes of files, `uploads` stops its database for a minute,
-`hourly`, `rates` and `training` measure no wall time, and `beside` compares with a commit that it must be told.
+`hourly`, `rates` and `training` measure no wall time, `beside` compares with a commit that it must be told, and
+`algorithms` v1 with v2.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, match_scores, media, rates, training, uploads
+from benchmarks import (
+    algorithms,
+    beside,
+    compatibility,
+    feed,
+    hourly,
+    keyed_jobs,
+    match_scores,
+    media,
+    rates,
+    training,
+    uploads,
+)
 
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "match-scores": match_scores.main,
@@ -22,6 +35,7 @@ BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
     "media": media.main,
     "uploads": uploads.main,
     "beside": beside.main,
+    "algorithms": algorithms.main,
 }
 
 

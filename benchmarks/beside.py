@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for turn in range(given.times):
             for name, site in sites.items():
                 note(f"{name}: full run {turn + 1} of {given.times}")
-                first[name] = _least(first.get(name), _full_run(site))
+                first[name] = least(first.get(name), full_run(site))
         second = {}
         for name, site in sites.items():
             note(f"{name}: a second full run")
@@ -87,13 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def shown(first: Mapping[str, Cost], second: Mapping[str, Second]) -> str:
-    """The figures as a table: old, new, and the new one's share of the old one."""
-    rows = []
+    """The figures as a table: those of two names, and the later one's share of the earlier one's."""
+    rows, names = [], tuple(first)
     for what, name, unit, scale in _ROWS:
-        before, after = (getattr((second if name in _OF_SECOND else first)[side], name) for side in ("old", "new"))
+        if name in _OF_SECOND and not second:
+            continue
+        before, after = (getattr((second if name in _OF_SECOND else first)[side], name) for side in names)
         share = f"{after / before:.2f}" if before else ""
         rows.append((what, f"{before / scale:,.2f} {unit}", f"{after / scale:,.2f} {unit}", share))
-    return table(("", "old", "new", "new / old"), rows)
+    return table(("", *names, " / ".join(reversed(names))), rows)
 
 
 _OF_SECOND = frozenset(item.name for item in fields(Second))
@@ -117,7 +119,7 @@ def _checkout(commit: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _full_run(site: BenchSite) -> Cost:
+def full_run(site: BenchSite) -> Cost:
     """A full run into empty tables."""
     with connect(site.url) as connection:
         tables = _tables(connection)
@@ -185,7 +187,8 @@ def _number(connection: Connection, query: LiteralString, name: str = "") -> flo
     return float(row[0] or 0) if row else 0.0
 
 
-def _least(known: Cost | None, found: Cost) -> Cost:
+def least(known: Cost | None, found: Cost) -> Cost:
+    """The least of each figure."""
     if known is None:
         return found
     return Cost(*(min(getattr(known, item.name), getattr(found, item.name)) for item in fields(Cost)))

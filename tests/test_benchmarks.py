@@ -186,3 +186,11 @@ def test_an_older_version_stands_beside_this_one() -> None:
     assert rows[5] == ["write-ahead log", "3.00 MB", "1.00 MB", "0.33"]
     assert rows[7] == ["dead after a second full run", "0.00 MB", "0.50 MB", ""]
     assert rows[8] == ["processor time to vacuum them", "2.00 s", "0.50 s", "0.25"]
+
+
+def test_algorithms_stand_beside_each_other_by_what_a_full_run_takes() -> None:
+    first = {"v1": beside.Cost(10, 4, 8, 3e6, 2e6), "v2": beside.Cost(11, 4, 9, 3e6, 2e6)}
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in beside.shown(first, {}).splitlines()]
+    assert rows[0] == ["", "v1", "v2", "v2 / v1"]
+    assert rows[2] == ["whole run", "10.00 s", "11.00 s", "1.10"]
+    assert len(rows) == 7
