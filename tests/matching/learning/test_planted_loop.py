@@ -63,9 +63,8 @@ def trained(population: Population, truth: Tastes, people: Users, parameters: Pa
     sides = [order[np.searchsorted(people.ids[order], likes[name][known])] for name in ("fromUserId", "toUserId")]
     features = pair_features(people, people, sides[0], sides[1], parameters.default_radius_km)
     viewer, candidate = (np.searchsorted(truth.ids, people.ids[side]).astype(np.int32) for side in sides)
-    standing = received.standing()[candidate]
-    inputs = np.concatenate([standing, features], axis=1).astype(np.float32)
-    return train(Decisions(viewer, candidate, likes["action"][known] == "LIKE", inputs), received), received
+    liked = likes["action"][known] == "LIKE"
+    return train(Decisions(viewer, candidate, liked, features.astype(np.float32)), received), received
 
 
 def compared(

@@ -1,11 +1,13 @@
 """Training finds what was planted, and does what a plain optimiser does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sitejobs.matching.learning.decisions import KINDS, Decisions, Received
-from sitejobs.matching.learning.training import RIDGE, log_odds, sigmoid, train
+from sitejobs.matching.learning.training import AT_ONCE, RIDGE, Model, log_odds, sigmoid, train
 from sitejobs.matching.scoring.features import FEATURES
 
 TASTE, WEIGHTS = np.array([0.8, 0.2, 0.3, 0.4]), np.array([1.5, 1.0, 0.8, 0.3])
@@ -31,9 +33,14 @@ class Planted:
             ],
             axis=1,
         )
-        inputs = np.concatenate([self.received.standing()[candidate], features], axis=1).astype(np.float32)
-        odds = -0.5 + self.selectivity[viewer] + self.appeal[candidate] + inputs @ np.concatenate([TASTE, WEIGHTS])
-        self.decisions = Decisions(viewer, candidate, random.random(decisions) < sigmoid(odds), inputs)
+        self.inputs = np.concatenate([self.received.standing()[candidate], features], axis=1).astype(np.float32)
+        odds = -0.5 + self.selectivity[viewer] + self.appeal[candidate] + self.inputs @ np.concatenate([TASTE, WEIGHTS])
+        liked = random.random(decisions) < sigmoid(odds)
+        self.decisions = Decisions(viewer, candidate, liked, features.astype(np.float32))
+
+    def odds_under(self, model: Model) -> NDArray[np.float64]:
+        d = self.decisions
+        return log_odds(model, model.whole_appeal(self.received), d.viewer, d.candidate, d.features)
 
 
 def test_planted_weights_are_found_within_5_percent() -> None:
@@ -51,7 +58,7 @@ def penalised(planted: Planted, variances: tuple[float, float], x: NDArray[np.fl
     """The function that training is to make least, at these variances: minus the log of the posterior."""
     d, people = planted.decisions, len(planted.selectivity)
     coefficients, s, a = x[: len(RIDGE)], x[len(RIDGE) : len(RIDGE) + people], x[len(RIDGE) + people :]
-    odds = coefficients[0] + d.inputs @ coefficients[1:] + s[d.viewer] + a[d.candidate]
+    odds = coefficients[0] + planted.inputs @ coefficients[1:] + s[d.viewer] + a[d.candidate]
     fit = np.sum(np.logaddexp(0, np.where(d.liked, -odds, odds)))
     return float(
         fit + (RIDGE * coefficients**2).sum() / 2 + (s**2).sum() / variances[0] / 2 + (a**2).sum() / variances[1] / 2
@@ -76,15 +83,14 @@ def test_ten_sweeps_are_as_good_as_forty() -> None:
     few, many = train(planted.decisions, planted.received), train(planted.decisions, planted.received, sweeps=40)
     np.testing.assert_allclose(few.weights.as_array(), many.weights.as_array(), rtol=0.01)
     np.testing.assert_allclose(few.taste, many.taste, rtol=0.02)
-    np.testing.assert_allclose(log_odds(few, planted.decisions), log_odds(many, planted.decisions), atol=0.05)
+    np.testing.assert_allclose(planted.odds_under(few), planted.odds_under(many), atol=0.05)
 
 
 def test_a_weight_that_would_be_perverse_is_0() -> None:
     planted = Planted(5, 300, 20_000)
-    backwards = planted.decisions.inputs.copy()
-    backwards[:, KINDS] *= -1
     d = planted.decisions
-    model = train(Decisions(d.viewer, d.candidate, d.liked, backwards), planted.received)
+    backwards = d.features * np.array([-1, 1, 1, 1], np.float32)
+    model = train(replace(d, features=backwards), planted.received)
     assert model.weights.traits == 0
     assert min(model.weights.as_array()[1:]) > 0
 
@@ -92,8 +98,7 @@ def test_a_weight_that_would_be_perverse_is_0() -> None:
 def test_whoever_has_no_decisions_is_as_everybody() -> None:
     planted = Planted(6, 100, 5000)
     d = planted.decisions
-    kept = d.part((d.viewer != 7) & (d.candidate != 7))
-    model = train(kept, planted.received)
+    model = train(replace(d, counted=(d.viewer != 7) & (d.candidate != 7)), planted.received)
     assert model.selectivity[7] == 0
     assert model.whole_appeal(planted.received)[7] == pytest.approx(float(planted.received.standing()[7] @ model.taste))
 
@@ -102,7 +107,7 @@ def test_whoever_has_no_decisions_is_as_everybody() -> None:
 def test_decisions_that_are_all_alike_train_to_something_finite(share: float) -> None:
     planted = Planted(8, 50, 2000)
     d = planted.decisions
-    model = train(Decisions(d.viewer, d.candidate, np.full(len(d), share == 1), d.inputs), planted.received)
+    model = train(replace(d, liked=np.full(len(d.liked), share == 1)), planted.received)
     numbers = [model.intercept, *model.taste, *model.weights.as_array(), *model.selectivity, *model.appeal]
     assert np.isfinite(numbers).all()
     assert (model.intercept > 0) == (share == 1)
@@ -117,7 +122,7 @@ def test_one_who_always_says_yes_goes_no_further_than_the_others_allow() -> None
         np.concatenate([d.viewer, fan]),
         np.concatenate([d.candidate, np.arange(5000, dtype=np.int32) % 199 + 1]),
         np.concatenate([d.liked, np.ones(5000, bool)]),
-        np.concatenate([d.inputs, np.zeros((5000, KINDS + FEATURES), np.float32)]),
+        np.concatenate([d.features, np.zeros((5000, FEATURES), np.float32)]),
     )
     model = train(more, planted.received)
     assert 2 < model.selectivity[0] < 20
@@ -134,3 +139,28 @@ def test_standing_leaves_out_the_viewers_own_rating() -> None:
     ]
     np.testing.assert_allclose(received.without(np.array([0, 1], np.int32), own), expected, atol=1e-6)
     assert not Received.of(np.zeros((2, 4), np.float32), np.zeros(2, np.int32)).standing().any()
+
+
+def test_what_does_not_count_is_as_if_it_were_not_there() -> None:
+    """More decisions than one piece, those of a past marked among them, with ratings beside some of either kind."""
+    planted = Planted(10, 300, AT_ONCE + 10_000)
+    random, d = np.random.default_rng(11), planted.decisions
+    counted = random.random(len(d.liked)) < 0.7
+    beside = random.random(len(d.liked)) < 0.1
+    own = random.uniform(1, 5, (len(d.liked), KINDS)).astype(np.float32)
+    marked = replace(d, rated=np.flatnonzero(beside), own=own[beside], counted=counted)
+    copied = Decisions(
+        d.viewer[counted],
+        d.candidate[counted],
+        d.liked[counted],
+        d.features[counted],
+        rated=np.flatnonzero(beside[counted]),
+        own=own[beside & counted],
+    )
+    one, other = (train(decisions, planted.received, sweeps=2) for decisions in (marked, copied))
+    np.testing.assert_allclose(one.selectivity, other.selectivity, atol=1e-5)
+    np.testing.assert_allclose(one.appeal, other.appeal, atol=1e-5)
+    np.testing.assert_allclose([one.intercept, *one.taste], [other.intercept, *other.taste], atol=1e-5)
+    np.testing.assert_allclose(one.weights.as_array(), other.weights.as_array(), atol=1e-5)
+    without = train(replace(marked, rated=np.zeros(0, np.int64), own=own[:0]), planted.received, sweeps=2)
+    assert not np.allclose(one.taste, without.taste, atol=1e-4)

@@ -1,11 +1,11 @@
 """Who said yes to whom, as arrays: what a model is trained on."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Flags, Floats, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.parameters import SLACK
 
 KIND_NAMES = ("attractive", "smart", "funny", "interesting")
@@ -16,23 +16,21 @@ KINDS = len(KIND_NAMES)
 
 @dataclass(frozen=True)
 class Decisions:
-    """d decisions between people numbered from 0. All arrays have d rows.
+    """d decisions between people numbered from 0. The arrays may be another's: they can be large, nothing changes them.
 
-    liked : yes or no. inputs : (d, 8) what a model reads: the standing of the candidate by ratings (`Received`), the
-        viewer's own rating left out, then the features of the pair.
+    viewer, candidate, liked : (d,) who said yes or no to whom. features : (d, 4) of the pair.
+    rated, own : (o,) rising rows beside which the viewer rated the candidate, and (o, 4) these ratings: the standing
+        that a model reads leaves them out.
+    counted : (d,) those to learn from; None: all.
     """
 
     viewer: NDArray[np.int32]
     candidate: NDArray[np.int32]
     liked: Flags
-    inputs: Singles
-
-    def __len__(self) -> int:
-        return len(self.viewer)
-
-    def part(self, rows: slice | Flags) -> "Decisions":
-        """Those of these rows, in this order."""
-        return Decisions(*(getattr(self, item.name)[rows] for item in fields(self)))
+    features: Singles
+    rated: Indices = field(default_factory=lambda: np.zeros(0, np.int64))
+    own: Singles = field(default_factory=lambda: np.zeros((0, KINDS), np.float32))
+    counted: Flags | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sitejobs.matching.learning.decisions import KINDS, Decisions, Received
-from sitejobs.matching.scoring.arrays import Flags, Floats, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.features import FEATURES, FeatureWeights
 
 SWEEPS: Final = 10
@@ -23,12 +24,17 @@ RIDGE: Final = np.array([0.0] + [1.0] * KINDS + [3.0] * FEATURES)
 FREE: Final = 1 + KINDS
 """Coefficients before those of the features, which may not be below 0."""
 
+OF_STANDING, OF_FEATURES = slice(1, FREE), slice(FREE, None)
+"""Coefficients after the intercept, by what they weigh."""
+
 LONGEST_STEP: Final = 2.0
 """Log odds by which one step moves an effect: from far away Newton's step overshoots."""
 
 LEAST_VARIANCE: Final = 1e-4
 AT_ONCE: Final = 1 << 18
 """Decisions of one piece: its arrays stay in the processor's cache."""
+
+People = NDArray[np.int32] | Indices
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,10 @@ def train(decisions: Decisions, received: Received, sweeps: int = SWEEPS) -> Mod
     )
 
 
-def log_odds(model: Model, decisions: Decisions) -> Floats:
-    """(d,) L of the pairs of these decisions."""
-    fixed = decisions.inputs.astype(np.float64) @ np.concatenate([model.taste, model.weights.as_array()])
-    return np.asarray(
-        model.intercept + fixed + model.selectivity[decisions.viewer] + model.appeal[decisions.candidate], np.float64
-    )
+def log_odds(model: Model, appeal: Floats, viewer: People, candidate: People, features: Singles) -> Floats:
+    """(p,) L of these pairs. appeal : (n,) everybody's, with what ratings tell. features : (p, 4)."""
+    effects = model.intercept + model.selectivity[viewer] + appeal[candidate]
+    return np.asarray(effects + features.astype(np.float64) @ model.weights.as_array())
 
 
 def stepped(values: Floats, variance: float, residuals: Floats, curvature: Floats) -> Floats:
@@ -115,18 +119,28 @@ class _Effect:
 
 
 class _Fit:
-    """A fit under way. Pieces are computed in single precision, sums over them in double."""
+    """A fit under way. Pieces are computed in single precision, sums over them in double.
+
+    Of all decisions together only `_fixed` is made, one number each: a site's decisions do not fit into memory twice.
+    """
 
     def __init__(self, decisions: Decisions, received: Received) -> None:
         people = len(received.counts)
-        self._decisions, self._people, self._standing = decisions, people, received.standing()
+        self._decisions, self._people, self._received = decisions, people, received
+        self._standing = received.standing().astype(np.float32)
         self.selectivity, self.appeal = _Effect(people), _Effect(people)
-        self._decides = np.bincount(decisions.viewer, minlength=people) > 0
-        self._is_decided = np.bincount(decisions.candidate, minlength=people) > 0
+        self._decides, self._is_decided = np.zeros(people, bool), np.zeros(people, bool)
+        likes = count = 0
+        for rows in self._rows():
+            counted = slice(None) if decisions.counted is None else decisions.counted[rows]
+            self._decides[decisions.viewer[rows][counted]] = True
+            self._is_decided[decisions.candidate[rows][counted]] = True
+            liked = decisions.liked[rows][counted]
+            likes, count = likes + int(liked.sum()), count + len(liked)
         self.coefficients = np.zeros(len(RIDGE))
-        share = np.clip(decisions.liked.mean() if len(decisions) else 0.5, 0.001, 0.999)
+        share = np.clip(likes / count if count else 0.5, 0.001, 0.999)
         self.coefficients[0] = np.log(share / (1 - share))
-        self._fixed = np.full(len(decisions), self.coefficients[0], np.float32)
+        self._fixed = np.full(len(decisions.liked), self.coefficients[0], np.float32)
         """What the coefficients give each decision, kept from one step of theirs to the next."""
 
     def sweep(self) -> None:
@@ -138,13 +152,10 @@ class _Fit:
 
     def _move(self, effect: _Effect, side: str, decided: Flags) -> None:
         residuals, curvature = np.zeros(self._people), np.zeros(self._people)
-        for rows, chance in self._pieces():
+        for rows, off, weight in self._pieces():
             people = getattr(self._decisions, side)[rows]
             low = int(people.min())
-            for total, values in (
-                (residuals, self._decisions.liked[rows] - chance),
-                (curvature, chance * (1 - chance)),
-            ):
+            for total, values in ((residuals, off), (curvature, weight)):
                 sums = np.bincount(people - low, values)
                 total[low : low + len(sums)] += sums
         effect.step(residuals, curvature, decided)
@@ -155,7 +166,7 @@ class _Fit:
         The odds stay nearly the same (but for the viewer's own rating), the effects become smaller.
         """
         mean = self.selectivity.centre(self._decides)
-        z, appeal = self._standing[self._is_decided], self.appeal.values[self._is_decided]
+        z, appeal = self._received.standing()[self._is_decided], self.appeal.values[self._is_decided]
         design = np.concatenate([np.ones((len(z), 1)), z], axis=1)
         # Whatever a coefficient takes over costs its ridge, and saves what the effects' distribution asks for it.
         ridge = np.diag(RIDGE[:FREE]) * self.appeal.variance + 1e-6 * np.eye(FREE)
@@ -167,38 +178,53 @@ class _Fit:
 
     def _move_coefficients(self) -> None:
         gradient, curvature = -RIDGE * self.coefficients, np.diag(RIDGE)
-        for rows, chance in self._pieces():
-            inputs, residuals, weight = (
-                self._decisions.inputs[rows],
-                self._decisions.liked[rows] - chance,
-                chance * (1 - chance),
-            )
-            weighted = inputs * weight[:, None]
+        for rows, residuals, weight in self._pieces():
             gradient[0] += residuals.sum(dtype=np.float64)
-            gradient[1:] += residuals @ inputs
             curvature[0, 0] += weight.sum(dtype=np.float64)
-            curvature[0, 1:] += weight @ inputs
-            curvature[1:, 1:] += weighted.T @ inputs
-        curvature[1:, 0] = curvature[0, 1:]
+            inputs = tuple(zip((OF_STANDING, OF_FEATURES), self._inputs(rows), strict=True))
+            for block, (at, one) in enumerate(inputs):
+                gradient[at] += residuals @ one
+                curvature[0, at] += weight @ one
+                weighted = one * weight[:, None]
+                for beside, other in inputs[block:]:
+                    curvature[at, beside] += weighted.T @ other
+        curvature = np.triu(curvature) + np.triu(curvature, 1).T
         # The intercept has no ridge of its own: decisions that are all alike would leave it without a curvature.
         self.coefficients = _newton(self.coefficients, gradient, curvature + 1e-6 * np.eye(len(RIDGE)))
 
     def _renew_fixed(self) -> None:
+        coefficients = self.coefficients.astype(np.float32)
         for rows in self._rows():
-            self._fixed[rows] = self._decisions.inputs[rows] @ self.coefficients[1:].astype(np.float32)
-        self._fixed += np.float32(self.coefficients[0])
+            standing, features = self._inputs(rows)
+            fixed = standing @ coefficients[OF_STANDING] + features @ coefficients[OF_FEATURES]
+            self._fixed[rows] = fixed + coefficients[0]
 
-    def _pieces(self) -> Iterator[tuple[slice, Singles]]:
-        """The rows of each piece of the decisions, and their chances of a yes as of now."""
+    def _inputs(self, rows: slice) -> tuple[Singles, Singles]:
+        """(p, 4) the candidate's standing without the viewer's own rating, and (p, 4) features, of a piece."""
+        decisions = self._decisions
+        standing = np.take(self._standing, decisions.candidate[rows], axis=0)
+        of_piece = slice(*np.searchsorted(decisions.rated, (rows.start, rows.stop)))
+        at = decisions.rated[of_piece]
+        standing[at - rows.start] = self._received.without(decisions.candidate[at], decisions.own[of_piece])
+        return standing, decisions.features[rows]
+
+    def _pieces(self) -> Iterator[tuple[slice, Singles, Singles]]:
+        """The rows of each piece of the decisions, with y - p and p (1 - p) as of now: 0 where they do not count."""
         selectivity, appeal = self.selectivity.values.astype(np.float32), self.appeal.values.astype(np.float32)
         for rows in self._rows():
             odds = self._fixed[rows] + selectivity[self._decisions.viewer[rows]]
             odds += appeal[self._decisions.candidate[rows]]
-            yield rows, sigmoid(odds)
+            chance = sigmoid(odds)
+            residuals, weight = self._decisions.liked[rows] - chance, chance * (1 - chance)
+            if self._decisions.counted is not None:
+                residuals *= self._decisions.counted[rows]
+                weight *= self._decisions.counted[rows]
+            yield rows, residuals, weight
 
     def _rows(self) -> Iterator[slice]:
-        for start in range(0, len(self._decisions), AT_ONCE):
-            yield slice(start, min(start + AT_ONCE, len(self._decisions)))
+        count = len(self._decisions.liked)
+        for start in range(0, count, AT_ONCE):
+            yield slice(start, min(start + AT_ONCE, count))
 
 
 def _newton(coefficients: Floats, gradient: Floats, curvature: Floats) -> Floats:

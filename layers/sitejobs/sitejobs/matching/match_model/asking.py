@@ -21,6 +21,9 @@ PRICED = "v2 priced"
 AGE_BANDS = (25, 35, 45)
 """Ages at which a group ends."""
 
+MOST_ASKED = 2_000_000
+"""Decisions beyond which some viewers speak for all: their figures are as sure, and fit into a function's memory."""
+
 FEW_KNOWN = 5
 """Decisions, by them or about them, below which people are newcomers."""
 
@@ -39,17 +42,25 @@ class Answers:
     newcomer: Flags
 
 
-def ask(history: History, past: Past, model: Model, prices: Floats, parameters: Parameters) -> Answers:
-    """The decisions that a past asks about; `model` was trained on what it knows. prices : (n,) of everybody."""
-    decisions, rows = past.asked_decisions(), np.flatnonzero(past.asked)
-    viewer, candidate = decisions.viewer, decisions.candidate
+def drawn(history: History, past: Past, seed: int, most: int = MOST_ASKED) -> Indices:
+    """The rows that are asked of those that a past asks about: all, or those of some viewers where they are many."""
+    rows = np.flatnonzero(past.asked)
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(seed).random(history.people) < most / len(rows)
+    return rows[chosen[history.viewer[rows]]]
+
+
+def ask(history: History, past: Past, rows: Indices, model: Model, prices: Floats, parameters: Parameters) -> Answers:
+    """The decisions of these rows; `model` was trained on what the past knows. prices : (n,) of everybody."""
+    viewer, candidate, features = history.viewer[rows], history.candidate[rows], history.features[rows]
     whole = model.whole_appeal(past.received)
-    like = sigmoid(log_odds(model, decisions))
+    like = sigmoid(log_odds(model, whole, viewer, candidate, features))
     # The pair's features are the same the other way round.
-    back = model.intercept + model.selectivity[candidate] + whole[viewer]
-    back = back + history.features[rows].astype(np.float64) @ model.weights.as_array()
-    both = like * np.where(past.back_known[rows], 1.0, sigmoid(back))
-    popularity, decided = _popularity(history, past), _known_of(history, past)
+    back = sigmoid(log_odds(model, whole, candidate, viewer, features))
+    both = like * np.where(past.back_known[rows], 1.0, back)
+    popularity = _popularity(history, past)
+    decided = past.known_of(history.viewer) + past.known_of(history.candidate)
     return Answers(
         rows=rows,
         like=like,
@@ -98,12 +109,6 @@ def asked_of(history: History, answers: Sequence[Answers]) -> Asked:
     )
 
 
-def _known_of(history: History, past: Past) -> Indices:
-    """(n,) known decisions by each person and about each."""
-    known = np.bincount(history.viewer[past.known], minlength=history.people)
-    return known + np.bincount(history.candidate[past.known], minlength=history.people)
-
-
 def _v1(history: History, past: Past, rows: Indices, parameters: Parameters) -> Floats:
     """v1's scores with the ratings that were known."""
     averages = _averages(past.received.sums, past.received.counts)
@@ -124,10 +129,9 @@ def _averages(sums: Singles, counts: NDArray[np.int32]) -> Floats:
 
 def _popularity(history: History, past: Past) -> Floats:
     """(n,) share of yes among the known decisions about somebody, drawn towards the site's share."""
-    about, liked = history.candidate[past.known], history.liked[past.known]
-    share = float(liked.mean()) if len(liked) else 0.5
-    total = np.bincount(about, minlength=history.people)
-    return np.asarray((np.bincount(about, liked, minlength=history.people) + 2 * share) / (total + 2))
+    total, likes = past.known_of(history.candidate), past.known_of(history.candidate, history.liked)
+    share = likes.sum() / total.sum() if total.any() else 0.5
+    return np.asarray((likes + 2 * share) / (total + 2))
 
 
 def _groups(history: History, viewer: Indices) -> dict[str, Indices]:

@@ -14,15 +14,15 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import Chapter, PageSummary, Resources, Run
 from sitejobs.jobs.keyed import COUNT_USERS, KeyedJob, Keys
 from sitejobs.jobs.keyed import Parameters as Values
-from sitejobs.matching.learning.decisions import Received
+from sitejobs.matching.learning.decisions import KINDS, Received
 from sitejobs.matching.learning.folding import folded
 from sitejobs.matching.learning.models import Algorithm, Model, chosen_model, model_of
 from sitejobs.matching.match_model.effects import Effects, Folded, read_effects, write_effects
-from sitejobs.matching.match_model.gathering import ratings_beside
-from sitejobs.matching.match_model.reading import read_made, read_ratings, read_received, read_taken
+from sitejobs.matching.match_model.gathering import row_of_pair
+from sitejobs.matching.match_model.reading import read_made, read_ratings, read_received, read_taken, values_of
 from sitejobs.matching.match_model.told import FINGERPRINTS_IN_RANGE, fingerprints
 from sitejobs.matching.options import MATCH_MODEL, MatchModelOptions
-from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.codes import rows_of
 from sitejobs.matching.scoring.features import pair_features
 from sitejobs.matching.scoring.parameters import EFFECT_DECIMALS, MatchVariables, Parameters, read_parameters
@@ -148,12 +148,20 @@ def _said(
     viewer, has_viewer = rows_of(table["viewer"], users.ids)
     candidate, has_candidate = rows_of(table["candidate"], users.ids)
     there = has_viewer & has_candidate
-    own = ratings_beside(ratings, {name: column[there] for name, column in table.items()})
+    own = _ratings_beside(ratings, {name: column[there] for name, column in table.items()})
     viewer, candidate = viewer[there], candidate[there]
     standing = received.without(candidate.astype(np.int32), own)
     features = pair_features(users, users, viewer, candidate, radius_km)
     odds = model.intercept + standing @ np.array(model.taste) + features @ model.weights.as_array()
     return _Said(viewer, candidate, table["liked"][there] == 1, odds)
+
+
+def _ratings_beside(given: dict[str, Column], made: dict[str, Column]) -> Singles:
+    """(d, 4) the rating that stands beside each decision, by the same of the same; NaN where there is none."""
+    rows, there = row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
+    own = np.full((len(made["viewer"]), KINDS), np.nan, np.float32)
+    own[there] = values_of(given)[rows[there]]
+    return own
 
 
 def _moved(before: Effects, selectivity: Floats, appeal: Floats, epsilon: float) -> tuple[Floats, Floats, Flags]:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.learning.decisions import KINDS
 from sitejobs.matching.learning.quality import UNDECIDED
 from sitejobs.matching.match_model.reading import (
     Cut,
@@ -35,12 +34,10 @@ class Gathered:
     """The d decisions of v viewers at neighbouring positions of a snapshot, and the r ratings that they gave.
 
     With f folds (`Cut`). viewer, candidate : (d,) positions. liked : (d,) what the viewer decided. known : (d, f).
-    features : (d, 4) of the pair. own : (d, 4) the viewer's rating of the candidate, NaN without.
-    own_known : (d, f) it is one of the known ratings.
-    base : (d,) v1's score without what ratings say.
+    features : (d, 4) of the pair. base : (d,) v1's score without what ratings say.
     back : (d,) what the other decided: 1, 0, UNDECIDED. back_known : (d, f).
     rater, rated : (r,) positions. ratings : (r, 4). later : (r, f) not known: newer, or of a pair that is asked
-        about.
+        about. beside : (r,) the row of the rater's decision about the rated; -1 without. Rows rise.
     first : position of the first viewer. received, received_count : (v, 4) sums and (v,) number of ratings.
     fingerprint : (v,) of what is told of each viewer (`told.py`), no newer than the decisions.
     gender, wants, age : (v,) as in `Users`.
@@ -51,8 +48,6 @@ class Gathered:
     liked: Flags
     known: Flags
     features: Singles
-    own: Singles
-    own_known: Flags
     base: Singles
     back: NDArray[np.int8]
     back_known: Flags
@@ -60,6 +55,7 @@ class Gathered:
     rated: NDArray[np.int32]
     ratings: Singles
     later: Flags
+    beside: NDArray[np.int32]
     first: Indices
     received: Singles
     received_count: NDArray[np.int32]
@@ -80,8 +76,10 @@ def gather(
     given, rater, rated = _between(read_ratings(connection, viewers.ids), ids, positions)
     known = cut.knows(made["at"], made["viewer"], made["candidate"])
     back, back_known = _answers(read_taken(connection, viewers.ids), made, cut)
+    beside, there = row_of_pair(made["viewer"], made["candidate"], given["viewer"], given["candidate"])
     later = ~cut.knows(given["at"], given["viewer"], given["candidate"])
-    own, own_known, later = _own_ratings(given, made, known, later)
+    # A rating of a pair that is asked about is not known either.
+    later[there] |= ~known[beside[there]]
     people, rows = np.unique(candidate, return_inverse=True)
     candidates = snapshot.users_at(people)
     pairs = score_pairs(viewers, candidates, viewer - start, rows, snapshot.now, parameters)
@@ -92,8 +90,6 @@ def gather(
         liked=made["liked"] == 1,
         known=known,
         features=_single(pair_features(viewers, candidates, viewer - start, rows, parameters.default_radius_km)),
-        own=own,
-        own_known=own_known,
         base=_single(
             pairs.score - weights.rating_quality * pairs.rating_quality - weights.rating_fit * pairs.rating_fit
         ),
@@ -103,6 +99,7 @@ def gather(
         rated=rated.astype(np.int32),
         ratings=_single(values_of(given)),
         later=later,
+        beside=np.where(there, beside, -1).astype(np.int32),
         first=np.array([start]),
         received=_single(np.nan_to_num(viewers.averages) * viewers.rating_count[:, None]),
         received_count=viewers.rating_count,
@@ -148,30 +145,6 @@ def _answers(taken: dict[str, Column], made: dict[str, Column], cut: Cut) -> tup
     known = np.zeros((len(back), cut.folds), bool)
     known[there] = cut.knows(taken["at"], taken["viewer"], taken["candidate"])[rows[there]]
     return back, known
-
-
-def _own_ratings(
-    given: dict[str, Column], made: dict[str, Column], known: Flags, later: Flags
-) -> tuple[Singles, Flags, Flags]:
-    """(d, 4) the viewer's own rating of each candidate, (d, f) whether it is known, and (r, f) which ratings are not.
-
-    `later`: the ratings after the cut. A rating of a pair that is asked about is not known either.
-    """
-    rows, there = row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
-    own = ratings_beside(given, made)
-    later = later.copy()
-    later[rows[there]] |= ~known[there]
-    own_known = np.zeros_like(known)
-    own_known[there] = ~later[rows[there]]
-    return own, own_known, later
-
-
-def ratings_beside(given: dict[str, Column], made: dict[str, Column]) -> Singles:
-    """(d, 4) the rating that stands beside each decision, by the same of the same; NaN where there is none."""
-    rows, there = row_of_pair(given["viewer"], given["candidate"], made["viewer"], made["candidate"])
-    own = np.full((len(made["viewer"]), KINDS), np.nan, np.float32)
-    own[there] = values_of(given)[rows[there]]
-    return own
 
 
 def row_of_pair(one: Indices, two: Indices, wanted_one: Indices, wanted_two: Indices) -> tuple[Indices, Flags]:

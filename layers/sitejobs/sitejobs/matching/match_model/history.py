@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.learning.decisions import KINDS, Decisions, Received
+from sitejobs.matching.learning.training import AT_ONCE
 from sitejobs.matching.match_model.gathering import Gathered
-from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,6 @@ class History:
     liked: Flags
     known: Flags
     features: Singles
-    own: Singles
-    own_known: Flags
     base: Singles
     back: NDArray[np.int8]
     back_known: Flags
@@ -33,6 +32,7 @@ class History:
     rated: NDArray[np.int32]
     ratings: Singles
     later: Flags
+    beside: NDArray[np.int32]
     received: Received
     fingerprint: Indices
     gender: NDArray[np.int8]
@@ -49,13 +49,13 @@ class History:
 
     def everything(self) -> Decisions:
         """All decisions, to train on."""
-        return self.decisions_with(self.received.without(self.candidate, self.own))
+        return self.decisions(np.ones(len(self.rated), bool), None)
 
-    def decisions_with(self, standing: Floats) -> Decisions:
-        """All decisions with these (d, 4) standings of the candidates."""
-        inputs = np.empty((len(self.viewer), KINDS + self.features.shape[1]), np.float32)
-        inputs[:, :KINDS], inputs[:, KINDS:] = standing, self.features
-        return Decisions(self.viewer, self.candidate, self.liked, inputs)
+    def decisions(self, ratings: Flags, counted: Flags | None) -> Decisions:
+        """These decisions, with these of the (r,) ratings."""
+        there = np.flatnonzero(ratings & (self.beside >= 0))
+        rows = self.beside[there].astype(np.int64)
+        return Decisions(self.viewer, self.candidate, self.liked, self.features, rows, self.ratings[there], counted)
 
 
 class Past:
@@ -71,35 +71,72 @@ class Past:
         self.known: Flags = history.known[:, fold]
         self.back_known: Flags = history.back_known[:, fold]
         self.asked: Flags = ~self.known & ~(self.back_known & (history.back == 0))
-        self._own_known = history.own_known[:, fold]
-        later = history.later[:, fold]
-        sums, counts = _totals(history.people, history.rated[later], history.ratings[later])
-        self.received = Received.of(history.received.sums - sums, history.received.counts - counts)
-        self.given_sums, self.given_counts = _totals(history.people, history.rater[~later], history.ratings[~later])
+        self._later: Flags = history.later[:, fold]
+        sums, counts = self._totals(history.rated, self._later)
+        # Ratings given since the snapshot was taken are not among those received.
+        sums, counts = history.received.sums - sums, history.received.counts - counts
+        self.received = Received.of(np.where(counts[:, None] > 0, sums, np.float32(0)), np.maximum(counts, 0))
+        self.given_sums, self.given_counts = self._totals(history.rater, ~self._later)
 
-    def known_decisions(self) -> Decisions:
+    def decisions(self) -> Decisions:
         """Those that are known, with the ratings that are."""
-        own = np.where(self._own_known[:, None], self._history.own, np.float32(np.nan))
-        standing = self.received.without(self._history.candidate, own)
-        return self._history.decisions_with(standing).part(self.known)
+        return self._history.decisions(~self._later, self.known)
 
-    def asked_decisions(self) -> Decisions:
-        """Those that are asked; their own ratings are not among the known ones."""
-        nothing = np.full_like(self._history.own, np.nan)
-        standing = self.received.without(self._history.candidate, nothing)
-        return self._history.decisions_with(standing).part(self.asked)
+    def known_of(self, people: NDArray[np.int32], chosen: Flags | None = None) -> Indices:
+        """(n,) how many of the known, or of the chosen among them, are each person's; `people` : (d,).
+
+        In pieces: counting makes whole numbers of eight bytes of all at once.
+        """
+        total = np.zeros(self._history.people, np.int64)
+        for start in range(0, len(people), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            counted = self.known[rows] if chosen is None else self.known[rows] & chosen[rows]
+            total += np.bincount(people[rows][counted], minlength=len(total))
+        return total
+
+    def _totals(self, of: NDArray[np.int32], chosen: Flags) -> tuple[Singles, NDArray[np.int32]]:
+        """(n, 4) sums and (n,) numbers of the chosen ratings by person."""
+        of, ratings, people = of[chosen], self._history.ratings[chosen], self._history.people
+        sums = [np.bincount(of, ratings[:, kind], minlength=people) for kind in range(KINDS)]
+        return np.stack(sums, axis=1).astype(np.float32), np.bincount(of, minlength=people).astype(np.int32)
 
 
 _ALONG = (
-    *("viewer", "candidate", "liked", "known", "features", "own", "own_known", "base", "back", "back_known"),
-    *("rater", "rated", "ratings", "later"),
+    *("viewer", "candidate", "liked", "known", "features", "base", "back", "back_known"),
+    *("rater", "rated", "ratings", "later", "beside"),
 )
 """Fields of a history that are those of its pages, one after the other."""
 
 
+class _Growing:
+    """An array that grows where it stands: what came is held once."""
+
+    def __init__(self) -> None:
+        self._rows: NDArray[Any] | None = None
+        self.filled = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        stop = self.filled + len(rows)
+        if self._rows is None:
+            self._rows = np.empty_like(rows)
+        if stop > len(self._rows):
+            self._resize(stop + stop // 16)
+        self._rows[self.filled : stop] = rows
+        self.filled = stop
+
+    def whole(self) -> NDArray[Any]:
+        self._resize(self.filled)
+        assert self._rows is not None
+        return self._rows
+
+    def _resize(self, rows: int) -> None:
+        assert self._rows is not None
+        self._rows.resize((rows, *self._rows.shape[1:]), refcheck=False)
+
+
 def join(people: int, pages: Iterable[Gathered]) -> History:
     """Put the pages of `people` together."""
-    parts: dict[str, list[Any]] = {name: [] for name in _ALONG}
+    along = {name: _Growing() for name in _ALONG}
     sums, counts = np.zeros((people, KINDS), np.float32), np.zeros(people, np.int32)
     looks: dict[str, Any] = {
         "fingerprint": np.zeros(people, np.int64),
@@ -108,23 +145,13 @@ def join(people: int, pages: Iterable[Gathered]) -> History:
         "age": np.zeros(people, np.int16),
     }
     for page in pages:
-        for name, found in parts.items():
-            found.append(getattr(page, name))
+        beside = np.where(page.beside < 0, -1, page.beside + along["liked"].filled).astype(np.int32)
+        for name, grown in along.items():
+            grown.add(beside if name == "beside" else getattr(page, name))
         there = slice(int(page.first[0]), int(page.first[0]) + len(page.gender))
         for name, column in looks.items():
             column[there] = getattr(page, name)
         sums[there], counts[there] = page.received, page.received_count
-    joined = {name: _joined(found) for name, found in parts.items()}
-    return History(**joined, received=Received.of(sums, counts), **looks)
-
-
-def _totals(people: int, of: NDArray[np.int32], ratings: Singles) -> tuple[Singles, NDArray[np.int32]]:
-    """(n, 4) sums and (n,) numbers of ratings by person."""
-    sums = [np.bincount(of, ratings[:, kind], minlength=people) for kind in range(KINDS)]
-    return np.stack(sums, axis=1).astype(np.float32), np.bincount(of, minlength=people).astype(np.int32)
-
-
-def _joined(parts: list[Any]) -> Any:
-    whole = np.concatenate(parts)
-    parts.clear()
-    return whole
+    return History(
+        **{name: grown.whole() for name, grown in along.items()}, received=Received.of(sums, counts), **looks
+    )

@@ -61,7 +61,7 @@ def train_page(resources: Resources, run: Run, snapshot: StoredSnapshot, history
         run.id,
         run.started_at,
         NewModel(
-            decisions=len(decisions),
+            decisions=len(decisions.liked),
             trained_through=None if through is None else datetime.fromtimestamp(through, UTC),
             parameters=parameters_of(model, decisions, history.received),
             figures=quality.figures,
