@@ -21,7 +21,7 @@ PRICED = "v2 priced"
 AGE_BANDS = (25, 35, 45)
 """Ages at which a group ends."""
 
-MOST_ASKED = 2_000_000
+MOST_ASKED = 1_000_000
 """Decisions beyond which some viewers speak for all: their figures are as sure, and fit into a function's memory."""
 
 FEW_KNOWN = 5
