@@ -42,7 +42,9 @@ def env(home: Path) -> dict[str, str]:
 
 def test_check_of_the_embedded_database_finds_nothing_missing(env: dict[str, str]) -> None:
     result = sitejobs("check", env=env)
-    assert (result.returncode, "nothing is missing" in result.stdout) == (0, True)
+    assert (result.returncode, "every job can run" in result.stdout) == (0, True)
+    # A few of the synthetic site's answers are as odd as people's are, which the check may recommend to look at.
+    assert "required" not in result.stdout
 
 
 def test_in_a_terminal_url_holds_the_server_until_interrupted(env: dict[str, str]) -> None:

@@ -192,8 +192,8 @@ class _Reading:
         ports = self._given.get("port", "")
         if any(port and not (port.isdecimal() and 0 < int(port) < 65536) for port in ports.split(",")):
             self.refuse(f"has a port that is no number from 1 to 65535: {ESCAPES}")
-        hosts = (self._given.get("host") or self._given.get("hostaddr") or "").count(",")
-        if ports.count(",") not in (0, hosts):
+        hosts = self._given.get("host") or self._given.get("hostaddr")  # neither: PGHOST may name several
+        if hosts and ports.count(",") not in (0, hosts.count(",")):
             self.refuse("names another number of ports than of hosts: write host1:port1,host2:port2")
 
     def address(self, text: str, write: Callable[[Mapping[str, str]], str]) -> Address:

@@ -41,7 +41,8 @@ ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "objects" =
 """
 _TELL: Final = 'UPDATE "SitejobsMigration" SET "objects" = %(objects)s WHERE "name" = %(name)s AND "objects" IS NULL'
 _SCHEMA: Final = """
-SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s
+SELECT current_user::text, (
+    SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s)
 """
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
 _FORMER: dict[str, tuple[str, ...]] = {
@@ -239,12 +240,13 @@ def _make_record(connection: Connection, schema: str) -> Home:
 
 
 def _make_schema(connection: Connection, schema: str) -> None:
-    place, role = identifier(schema), identifier(connection.info.user)
-    refusal = f"{role} may not make tables in schema {place}: as the owner of the database or of the schema"
     row = connection.execute(_SCHEMA, [schema]).fetchone()
-    if row is not None and not row[0]:
+    assert row is not None
+    place, role, allowed = identifier(schema), identifier(row[0]), row[1]
+    refusal = f"{role} may not make tables in schema {place}: as the owner of the database or of the schema"
+    if allowed is False:
         raise InvalidInput(f"{refusal} GRANT USAGE, CREATE ON SCHEMA {place} TO {role};")
-    if row is None:
+    if allowed is None:
         try:
             with connection.transaction():
                 connection.execute(f"CREATE SCHEMA {place}".encode())
