@@ -76,7 +76,7 @@ def test_a_role_that_may_not_make_tables_is_told_so(start: Start, bare_site: str
         url = f"{bare_site}{'&' if '?' in bare_site else '?'}options=-c%20role%3Dpoor_runner"
         answer = start("MigrateFunction", DATABASE_URL=url).invoke({})
         assert answer["errorType"] == "InvalidInput"
-        assert '"poor_runner" may not make tables in schema "public"' in answer["errorMessage"]
+        assert '"poor_runner" may not make tables in schema "sitejobs"' in answer["errorMessage"]
     finally:
         with psycopg.connect(bare_site, autocommit=True) as connection:
             connection.execute("DROP OWNED BY poor_runner; DROP ROLE poor_runner")

@@ -42,7 +42,8 @@ ON CONFLICT ("name") DO UPDATE SET "checksum" = excluded."checksum", "objects" =
 _TELL: Final = 'UPDATE "SitejobsMigration" SET "objects" = %(objects)s WHERE "name" = %(name)s AND "objects" IS NULL'
 _SCHEMA: Final = """
 SELECT current_user::text, (
-    SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s)
+    SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+    FROM pg_namespace WHERE nspname = %s)
 """
 _READ_TABLES = re.compile(rb'(?:FROM|JOIN) "(\w+)"')
 _FORMER: dict[str, tuple[str, ...]] = {
