@@ -1,4 +1,4 @@
-# ruff: noqa: S603, T201 - a command: it starts programs of its own choice and prints
+# ruff: noqa: S603 - a command: it starts programs of its own choice
 """Validate, build and measure the serverless bundle: no AWS account, no Docker.
 
     python tools/bundle.py validate

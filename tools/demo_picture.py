@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a command: it prints
 """Draw docs/demo.svg: what `make demo` shows, from a real run on a database of its own.
 
 python -m tools.demo_picture

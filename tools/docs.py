@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a command: it prints
 """Write the parts of the documentation that the code itself tells: tables of options and parameters, the diagram.
 
     python tools/docs.py

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a command: it prints
 """Make a new keyed job: everything that a job consists of, green from the start, for its author to edit.
 
     python tools/new_job.py post-count --group feed

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a command: it prints
 """Take the pictures of the documentation anew: the pages of feed and quality and the studio, of a real run.
 
     python -m tools.pictures
@@ -60,11 +59,20 @@ def note(*pictures: str) -> None:
     MADE_OF.write_text(json.dumps(kept, indent=2) + "\n")
 
 
+def started(
+    environment: Mapping[str, str], *arguments: str, stdout: int = subprocess.DEVNULL
+) -> "subprocess.Popen[str]":
+    """One command line of ours, under way."""
+    call = [sys.executable, "-m", "sitejobs_local.cli", *arguments]
+    return subprocess.Popen(  # noqa: S603 - our own command
+        call, cwd=ROOT, env=environment, stdout=stdout, stderr=None if stdout == subprocess.PIPE else stdout, text=True
+    )
+
+
 @contextmanager
 def studio(environment: Mapping[str, str]) -> Iterator[str]:
     """The address of a studio that runs as long as the block."""
-    command = [sys.executable, "-m", "sitejobs_local.cli", "studio", "--no-open", "--port=0"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    with started(environment, "studio", "--no-open", "--port=0", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().split()[0]
@@ -73,9 +81,10 @@ def studio(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def run(environment: Mapping[str, str], *arguments: str) -> None:
-    """One command line of ours."""
-    call = [sys.executable, "-m", "sitejobs_local.cli", *arguments]
-    subprocess.run(call, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+    """One command line of ours, to its end."""
+    with started(environment, *arguments) as process:
+        if process.wait() != 0:
+            raise RuntimeError(f"sitejobs {' '.join(arguments)} failed")
 
 
 def take(page: Page, name: str) -> None:
@@ -92,8 +101,7 @@ def take_all(page: Page, environment: Mapping[str, str], folder: Path) -> None:
         page.resize(1000, 760)
         page.open(f"{address}&at={quote('/runs', safe='')}")
         page.until("document.querySelector('main li')")
-        working = [sys.executable, "-m", "sitejobs_local.cli", "match-scores", "--pauseMs=500", "--maxConcurrency=1"]
-        with subprocess.Popen(working, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):  # noqa: S603 - our own command
+        with started(environment, "match-scores", "--pauseMs=500", "--maxConcurrency=1"):
             page.until("document.querySelector('main progress')")
             take(page, "studio-runs.png")
         asked = "fetch('/api/site', {headers: {'X-Studio-Key': sessionStorage.getItem('key')}})"

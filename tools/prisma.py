@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a command: it prints
 """Write docs/prisma/sitejobs.prisma, the tables and views of results that a site reads, from the bundle's contract.
 
     python tools/prisma.py

@@ -94,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _interrupt_once()
     if "_SITEJOBS_COMPLETE" in os.environ:
-        import sitejobs_local.commands.shells  # noqa: F401 - tells click how to answer a shell
+        from sitejobs_local.commands.shells import register
+
+        register()
     try:
         status = sitejobs.main(arguments, prog_name="sitejobs", standalone_mode=False)
         sys.stdout.flush()

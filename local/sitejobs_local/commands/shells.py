@@ -28,17 +28,14 @@ class _Joined(ShellComplete):
         return [CompletionItem(f"{option}={item.value}", type=item.type, help=item.help) for item in found]
 
 
-@add_completion_class
 class _Zsh(_Joined, ZshComplete):
     pass
 
 
-@add_completion_class
 class _Fish(_Joined, FishComplete):
     pass
 
 
-@add_completion_class
 class _Bash(_Joined, BashComplete):
     """Bash cuts `--option=value` at the equals sign and replaces the value alone, unless COMP_WORDBREAKS has none."""
 
@@ -65,3 +62,9 @@ def script(shell: str, command: click.Command) -> str:
     """The script that lets a shell ask."""
     classes: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
     return classes[shell](command, {}, "sitejobs", VARIABLE).source()
+
+
+def register() -> None:
+    """Have click answer shells by these classes."""
+    for shell in (_Zsh, _Fish, _Bash):
+        add_completion_class(shell)

@@ -21,6 +21,7 @@ SAMPLE_MS: Final = 5_000
 SAMPLE: Final = 50_000
 """Most rows whose values are looked at."""
 
+_LIMIT: Final = "SELECT set_config('statement_timeout', %s, true)"
 _SHOWN: Final = 5
 _HARMLESS: Final = re.compile(r"[\w .-]{1,24}")
 
@@ -124,7 +125,7 @@ class Rows:
             return []
         try:
             with self._connection.transaction():
-                self._connection.execute(f"SET LOCAL statement_timeout = {limit_ms}".encode())
+                self._connection.execute(_LIMIT, [str(limit_ms)])
                 return self._connection.execute(statement.encode()).fetchall()
         except (errors.InsufficientPrivilege, errors.QueryCanceled):
             return []

@@ -231,7 +231,7 @@ class Screening:
     ) -> None:
         """Mark the pairs that reach the threshold if they may be of tier A: `among` tells for which viewers any may.
 
-        `keys`: (r,) what they need without the step of tier A. `km` as in `_upper_bounds`.
+        `keys`: (r,) what they need without the step of tier A. `km`: lower bounds of distances, None if none is near.
         """
         if km is None:
             # Who is far is of tier A only for viewers who prefer no distance, if also far beyond the default radius.
