@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.database.postgres import Server, reset, running_postgres
 from tests import skips
+from tests.databases import site_database, temporary_database
 from tests.servers import OLDEST, own_server, programs_of
 from tests.surroundings import normalise
 
@@ -31,7 +29,6 @@ LONGEST = (  # begun first: a worker that begins one of them last works alone at
 )
 MEMORY_DISK = Path("/dev/shm")
 MEMORY_NEEDED = 4 << 30  # bytes; Docker gives 64 MB there
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
 
 
 class FilesTogether(LoadFileScheduling):  # type: ignore[misc] # it has no types
@@ -100,21 +97,15 @@ def old_server() -> Iterator[Server]:
     shutil.rmtree(home)
 
 
-def wait_for_closed_sessions(administrator: psycopg.Connection, database: str) -> None:
-    """The server takes a moment to notice a closed connection; DROP DATABASE sleeps 0.1 s when it finds one."""
-    for _ in range(50):
-        row = administrator.execute(SESSIONS, [database]).fetchone()
-        if row == (0,):
-            return
-        time.sleep(0.001)
-
-
 @pytest.fixture
 def database_url(postgres_server: Server) -> Iterator[str]:
     """The libpq URL of a fresh, empty database, dropped after the test along with the connections left to it."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server.database_url("postgres"), autocommit=True) as administrator:
-        administrator.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-        yield postgres_server.database_url(name)
-        wait_for_closed_sessions(administrator, name)
-        administrator.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with temporary_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def site_url(postgres_server: Server) -> Iterator[str]:
+    """The same of a database with the site's tables and the bundle's, without rows."""
+    with site_database(postgres_server) as url:
+        yield url

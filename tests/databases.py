@@ -1,9 +1,11 @@
 """Databases on the tests' server that live longer than a test, or are copies of one another."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import psycopg
 from psycopg import sql
@@ -12,6 +14,9 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
+
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+EMPTY_SITE = "empty_site"
 
 
 @contextmanager
@@ -24,17 +29,34 @@ def temporary_database(server: Server, template: str = "template0", name: str | 
         try:
             yield server.database_url(name)
         finally:
+            wait_for_closed_sessions(administrator, name)
             administrator.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**values))
+
+
+def wait_for_closed_sessions(administrator: psycopg.Connection, database: str) -> None:
+    """The server takes a moment to notice a closed connection; DROP DATABASE sleeps 0.1 s when it finds one."""
+    for _ in range(50):
+        if administrator.execute(SESSIONS, [database]).fetchone() == (0,):
+            return
+        time.sleep(0.001)
 
 
 @contextmanager
 def site_database(server: Server) -> Iterator[str]:
     """The URL of a database with the site's tables and the bundle's, without rows."""
-    with temporary_database(server) as url:
-        with connect(url) as connection:
-            apply_site_schema(connection)
-            apply(connection)
+    with temporary_database(server, _empty_site(server)) as url:
         yield url
+
+
+@cache
+def _empty_site(server: Server) -> str:
+    """The name of a database to copy, made once a server: a copy takes a sixth of the time that the migrations take."""
+    with psycopg.connect(server.database_url("postgres"), autocommit=True) as administrator:
+        administrator.execute(f'CREATE DATABASE "{EMPTY_SITE}" TEMPLATE template0')
+    with connect(server.database_url(EMPTY_SITE)) as connection:
+        apply_site_schema(connection)
+        apply(connection)
+    return EMPTY_SITE
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from sitejobs.jobs.losses import LEAST_ROWS
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from tests.conftest import wait_for_closed_sessions
-from tests.databases import site_database, temporary_database
+from tests.databases import site_database, temporary_database, wait_for_closed_sessions
 from tests.jobs import JOBS_IN_ORDER
 from tests.keyed_runs import Runner
 from tests.local.command import environment, sitejobs

@@ -13,8 +13,7 @@ from sitejobs.jobs import runs
 from sitejobs.jobs.job import PAGES_A_CHAPTER, Resources, Run
 from sitejobs.jobs.retries import plan_again, read_earlier
 from sitejobs.options import parse_options
-from sitejobs.postgres.connection import Database, connect
-from sitejobs_local.database import migrations
+from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
 from tests.job_runs import opened
 from tests.test_keyed import ToyOptions, Toys, toy_job
@@ -24,12 +23,9 @@ NOW = datetime(2100, 7, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def toys(database_url: str) -> Iterator[Toys]:
+def toys(site_url: str) -> Iterator[Toys]:
     """Words and their lengths in a database that records runs."""
-    with connect(database_url) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
-    made = Toys(database_url)
+    made = Toys(site_url)
     yield made
     made.connection.close()
     made.runner.close()

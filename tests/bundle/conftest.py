@@ -12,7 +12,6 @@ import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sitejobs_local.database import migrations
 from sitejobs_local.population import generate, load
 from sitejobs_local.template.resources import Template
 from sitejobs_local.template.template import load_template
@@ -125,10 +124,8 @@ def start(functions: Template, lambda_python: Path, cloud: Cloud, tmp_path: Path
 
 
 @pytest.fixture
-def site_url(database_url: str) -> str:
+def site_url(site_url: str) -> str:
     """The URL of a database with a small synthetic site in it."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
+    with psycopg.connect(site_url, autocommit=True) as connection:
         load(connection, generate(USERS, 1, NOW))
-    return database_url
+    return site_url

@@ -18,7 +18,7 @@ from sitejobs.feed.filling import Placed, fill
 from sitejobs.feed.rules import Rules
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
-from tests.databases import temporary_database
+from tests.databases import site_database
 from tests.feed import feed_oracle as oracle
 from tests.feed.feed_changes import CHANGES, changed_feed_site
 from tests.feed.feed_sites import FeedSite, Person, random_feed_site
@@ -179,9 +179,9 @@ def assert_nothing_unwanted(site: FeedSite, feeds: dict[int, Any], now: datetime
 
 
 @pytest.fixture(scope="module")
-def kept_url(postgres_server: Server, empty_site: str) -> Iterator[str]:
+def kept_url(postgres_server: Server) -> Iterator[str]:
     """One database for all examples of a test; each stores its own site there."""
-    with temporary_database(postgres_server, template=empty_site) as url:
+    with site_database(postgres_server) as url:
         yield url
 
 

@@ -21,11 +21,9 @@ EVERY_JOB = sorted({job for table in SITE_TABLES for job in table.jobs or ()})
 
 
 @pytest.fixture
-def site(database_url: str) -> Iterator[Connection]:
+def site(site_url: str) -> Iterator[Connection]:
     """A database with the site's tables and the bundle's."""
-    with connect(database_url) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
+    with connect(site_url) as connection:
         yield connection
 
 
@@ -43,7 +41,7 @@ def test_a_migrated_site_lacks_nothing_for_any_job(site: Connection) -> None:
 
 
 def test_where_an_extension_may_not_be_installed_migrations_do_without_and_the_check_says_so(
-    site: Connection, database_url: str, role: str
+    site: Connection, site_url: str, role: str
 ) -> None:
     site.execute("DROP EXTENSION pg_trgm CASCADE")
     site.execute('DROP TABLE "ProfileSearchIndex", "SearchableUser"')
@@ -52,7 +50,7 @@ def test_where_an_extension_may_not_be_installed_migrations_do_without_and_the_c
     site.execute('DROP FUNCTION "profileSearchText", "profileSearchWords", "profileSearchVector", "profileSearchQuery"')
     site.execute(f'CREATE ROLE "{role}" LOGIN; GRANT ALL ON SCHEMA public TO "{role}"'.encode())
     site.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"'.encode())
-    with connect(make_conninfo(database_url, user=role)) as connection:
+    with connect(make_conninfo(site_url, user=role)) as connection:
         assert "0007_profile_search_index.sql" in migrations.apply(connection)
         report = check(connection, ("profile-search-index",))
         assert report.ok
@@ -188,7 +186,7 @@ def test_types_of_one_family_domains_and_enums_pass(site: Connection) -> None:
     assert findings(site) == []
 
 
-def test_views_of_a_schema_on_the_search_path_satisfy_the_contract(site: Connection, database_url: str) -> None:
+def test_views_of_a_schema_on_the_search_path_satisfy_the_contract(site: Connection, site_url: str) -> None:
     site.execute("""
         CREATE SCHEMA "bridge";
         ALTER TABLE "Profile" RENAME TO "people";
@@ -204,7 +202,7 @@ def test_views_of_a_schema_on_the_search_path_satisfy_the_contract(site: Connect
     """)
     elsewhere = only([finding for finding in findings(site) if finding.level == "required"], "table")
     assert "stands in schema bridge" in elsewhere.problem
-    with connect(database_url, search_path="bridge,public") as connection:
+    with connect(site_url, search_path="bridge,public") as connection:
         report = check(connection, tuple(JOBS))
         assert report.ok
         assert {(finding.kind, finding.object) for finding in report.findings} == {("index", '"Profile"')}
@@ -249,18 +247,18 @@ def role(site: Connection) -> Iterator[str]:
         site.execute(f"DROP OWNED BY {quoted}; DROP ROLE {quoted}".encode())
 
 
-def as_role(site: Connection, database_url: str, role: str, jobs: Collection[str]) -> Connection:
+def as_role(site: Connection, site_url: str, role: str, jobs: Collection[str]) -> Connection:
     site.execute('REVOKE ALL ON SCHEMA "public" FROM PUBLIC')
     site.execute(role_script(role, jobs).encode())
     site.execute(f'ALTER ROLE "{role}" LOGIN'.encode())
-    return connect(make_conninfo(database_url, user=role))
+    return connect(make_conninfo(site_url, user=role))
 
 
 def test_the_role_script_grants_what_the_check_asks_for_and_may_run_twice(
-    site: Connection, database_url: str, role: str
+    site: Connection, site_url: str, role: str
 ) -> None:
     site.execute(role_script(role, EVERY_JOB).encode())
-    with as_role(site, database_url, role, EVERY_JOB) as connection:
+    with as_role(site, site_url, role, EVERY_JOB) as connection:
         report = check(connection, EVERY_JOB, migrations.pending(connection))
         assert report.role == role
         assert [finding for finding in report.findings if finding.level == "required"] == []
@@ -278,14 +276,14 @@ def test_a_role_that_uses_tokens_of_iam_may_log_in_and_gets_what_rds_asks_for(si
 
 
 def test_a_role_can_read_the_site_and_write_the_bundles_tables_and_nothing_else(
-    site: Connection, database_url: str, role: str
+    site: Connection, site_url: str, role: str
 ) -> None:
     site.execute("""
         INSERT INTO "User" DEFAULT VALUES;
         INSERT INTO "Media" ("ownerUserId", "type") VALUES (1, 'IMAGE');
         CREATE TABLE "Payment" ("id" bigint);
     """)
-    with as_role(site, database_url, role, EVERY_JOB) as connection:
+    with as_role(site, site_url, role, EVERY_JOB) as connection:
         for table in SITE_TABLES:
             connection.execute(f'SELECT * FROM "{table.name}"'.encode())
         connection.execute("""
@@ -312,8 +310,8 @@ def test_a_role_can_read_the_site_and_write_the_bundles_tables_and_nothing_else(
                 connection.execute(forbidden.encode())
 
 
-def test_a_role_may_do_what_its_jobs_need_only(site: Connection, database_url: str, role: str) -> None:
-    with as_role(site, database_url, role, ["match-scores"]) as connection:
+def test_a_role_may_do_what_its_jobs_need_only(site: Connection, site_url: str, role: str) -> None:
+    with as_role(site, site_url, role, ["match-scores"]) as connection:
         assert check(connection, ["match-scores"]).ok
         for forbidden in ('SELECT * FROM "Post"', """UPDATE "Media" SET "status" = 'READY'"""):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -321,9 +319,9 @@ def test_a_role_may_do_what_its_jobs_need_only(site: Connection, database_url: s
 
 
 def test_a_missing_privilege_is_reported_with_the_grant_that_mends_it(
-    site: Connection, database_url: str, role: str
+    site: Connection, site_url: str, role: str
 ) -> None:
-    with as_role(site, database_url, role, EVERY_JOB) as connection:
+    with as_role(site, site_url, role, EVERY_JOB) as connection:
         site.execute(
             f"""
             REVOKE SELECT ON "UserBlock" FROM "{role}";
@@ -342,8 +340,8 @@ def test_a_missing_privilege_is_reported_with_the_grant_that_mends_it(
         assert [finding for finding in findings(connection, EVERY_JOB) if finding.kind == "privilege"] == []
 
 
-def test_select_granted_column_by_column_is_enough(site: Connection, database_url: str, role: str) -> None:
-    with as_role(site, database_url, role, ["match-scores"]) as connection:
+def test_select_granted_column_by_column_is_enough(site: Connection, site_url: str, role: str) -> None:
+    with as_role(site, site_url, role, ["match-scores"]) as connection:
         site.execute(
             f"""
             REVOKE SELECT ON "UserBlock" FROM "{role}";

@@ -1,4 +1,4 @@
-"""A database with the site's tables and the bundle's, empty."""
+"""A connection to a database with the site's tables and the bundle's, empty."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,6 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.postgres.connection import connect
-from sitejobs_local.database.migrations import apply, apply_site_schema
-
-
-@pytest.fixture
-def site_url(database_url: str) -> str:
-    """URL of a database of its own, with all tables and no rows."""
-    with connect(database_url) as connection:
-        apply_site_schema(connection)
-        apply(connection)
-    return database_url
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.media.uploads import handle_uploads
 from sitejobs.postgres.connection import Database
-from sitejobs_local.database import migrations
 from tests.fakes import FolderWorkStore
 from tests.media.sources import Bucket, content
 
@@ -76,10 +75,8 @@ class MediaSite:
 
 @contextmanager
 def media_site(url: str, parser: ParserHost, **settings: str) -> Iterator[MediaSite]:
-    """A site in an empty database."""
+    """A site in a database without rows."""
     with psycopg.connect(url, autocommit=True) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
         connection.execute('INSERT INTO "User" ("id") VALUES (%s)', [USER])
         site = MediaSite(url, connection, parser, **settings)
         try:

@@ -19,8 +19,8 @@ from tests.media.sources import content
 
 
 @pytest.fixture
-def site(database_url: str, parser: ParserHost) -> Iterator[MediaSite]:
-    with media_site(database_url, parser) as made:
+def site(site_url: str, parser: ParserHost) -> Iterator[MediaSite]:
+    with media_site(site_url, parser) as made:
         yield made
 
 

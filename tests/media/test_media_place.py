@@ -13,7 +13,6 @@ from botocore.config import Config
 from sitejobs.errors import InvalidInput
 from sitejobs.media.objects import ObjectGone, S3Objects
 from sitejobs_local.aws.machine import LocalMachine
-from sitejobs_local.database import migrations
 from sitejobs_local.media_place import READ_UPLOADS, media_place
 from sitejobs_local.places import TEMPLATE
 from tests.local.cloud import aws_variables
@@ -25,18 +24,16 @@ KEY = "media/1/orientation-6.jpg"
 
 
 @pytest.fixture
-def site_url(database_url: str) -> str:
+def site_url(site_url: str) -> str:
     """A site with one upload that nobody has checked."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
+    with psycopg.connect(site_url, autocommit=True) as connection:
         connection.execute('INSERT INTO "User" ("id") VALUES (1)')
         connection.execute(
             """INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey")
                VALUES (1, 'IMAGE', 'UPLOADED', %s)""",
             [KEY],
         )
-    return database_url
+    return site_url
 
 
 def states(url: str) -> list[tuple[object, ...]]:

@@ -25,8 +25,8 @@ FROM generate_series(1, %s) AS n
 
 
 @pytest.fixture
-def site(database_url: str, parser: ParserHost) -> Iterator[MediaSite]:
-    with media_site(database_url, parser) as made:
+def site(site_url: str, parser: ParserHost) -> Iterator[MediaSite]:
+    with media_site(site_url, parser) as made:
         yield made
 
 

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from sitejobs_local.aws.machine import LocalMachine
-from sitejobs_local.database import migrations
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.uploads import shown
 from tests.limits import PATIENCE_S
@@ -38,12 +37,10 @@ ADD = """INSERT INTO "Media" ("ownerUserId", "type", "status", "storageKey") VAL
 
 
 @pytest.fixture
-def site_url(database_url: str) -> str:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
+def site_url(site_url: str) -> str:
+    with psycopg.connect(site_url, autocommit=True) as connection:
         connection.execute('INSERT INTO "User" ("id") VALUES (1)')
-    return database_url
+    return site_url
 
 
 def rows(url: str, query: str) -> list[Any]:

@@ -30,8 +30,8 @@ ODD_KEYS = [
 
 
 @pytest.fixture
-def site(database_url: str, parser: ParserHost) -> Iterator[MediaSite]:
-    with media_site(database_url, parser) as made:
+def site(site_url: str, parser: ParserHost) -> Iterator[MediaSite]:
+    with media_site(site_url, parser) as made:
         yield made
 
 

@@ -10,11 +10,11 @@ from psycopg import Connection
 
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.migrations import apply, apply_site_schema
-from tests.matching.conftest import site, site_url
+from tests.matching.conftest import site
 from tests.search.people import People
 from tests.skips import Lacking, skip
 
-__all__ = ["site", "site_url"]
+__all__ = ["site"]
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from sitejobs.options import parse_options
 from sitejobs.postgres.connection import connect
 from sitejobs.workflows import records
 from sitejobs.workflows.options import AllOptions
-from sitejobs_local.database import migrations
 
 MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:all:one"
@@ -22,10 +21,8 @@ STALE_S = 60
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    with connect(database_url) as connection:
-        migrations.apply_site_schema(connection)
-        migrations.apply(connection)
+def connection(site_url: str) -> Iterator[Connection]:
+    with connect(site_url) as connection:
         yield connection
 
 
@@ -117,15 +114,13 @@ def test_the_end_of_a_job_told_twice_gives_the_same_orders(connection: Connectio
     assert orders(second, "build-user-traits") == ["match-scores", "profile-search-index", "searchable-user"]
 
 
-def test_of_two_that_end_at_once_one_alone_starts_what_waited_for_both(
-    connection: Connection, database_url: str
-) -> None:
+def test_of_two_that_end_at_once_one_alone_starts_what_waited_for_both(connection: Connection, site_url: str) -> None:
     run = open_run(connection, only="affinity,trending,feed-presort")
     started: list[str] = []
     gate = threading.Barrier(2)
 
     def end(job: str) -> None:
-        with connect(database_url) as own:
+        with connect(site_url) as own:
             gate.wait()
             started.extend(orders(records.end_job(own, run.id, job, DONE, None), job))
 
