@@ -1,4 +1,4 @@
-"""Step Functions by moto, unpatched, with functions that a test writes: runs a definition as it ships."""
+"""Step Functions by moto, unpatched but for its speed, runs a definition as it ships with a test's functions."""
 
 import io
 import itertools
@@ -16,6 +16,7 @@ from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 
 from sitejobs.aliases import JsonObject
+from sitejobs_local.aws.moto_patches import quick_executions
 from tests.limits import PATIENCE_S
 
 Handler = Callable[[JsonObject], Any]
@@ -93,7 +94,7 @@ def interpreted(definition: str, functions: Mapping[str, Handler], patch: pytest
     patch.setenv("AWS_ACCESS_KEY_ID", "interpreted")
     patch.setenv("AWS_SECRET_ACCESS_KEY", "interpreted")
     patch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}), quick_executions():
         role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         made = boto3.client("lambda")
         for name in functions:
