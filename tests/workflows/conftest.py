@@ -84,7 +84,6 @@ def toy_template(folder: Path, jobs: tuple[str, ...]) -> Path:
             str(ROOT / "functions/workflows"),
             {
                 "JOB_MACHINES": {"Fn::Sub": machines},
-                "POWERTOOLS_TRACE_DISABLED": "1",
                 "POWERTOOLS_METRICS_NAMESPACE": "toys",
                 "RUN_STALE_SECONDS": "3600",
             },

@@ -42,8 +42,7 @@ def machine(postgres_server: Server) -> Iterator[LocalMachine]:
             migrations.apply(connection)
             load(connection, generate(40, 1, datetime.now(UTC)))
             connection.execute(MEDIA)
-        variables = {"POWERTOOLS_TRACE_DISABLED": "1"}
-        with LocalMachine(TEMPLATE, database_url=url, environment=variables, log_file=Path(folder) / "log") as machine:
+        with LocalMachine(TEMPLATE, database_url=url, log_file=Path(folder) / "log") as machine:
             yield machine
         administrator.execute("DROP DATABASE guide WITH (FORCE)")
 

@@ -158,6 +158,6 @@ def variables_of(function: Function, given: Mapping[str, str]) -> dict[str, str]
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "LAMBDA_TASK_ROOT": str(function.code),
-        # As `sam local` does: tracing looks for no daemon then.
-        "AWS_SAM_LOCAL": "true",
+        # There is no daemon of X-Ray here, and to import its SDK takes a handler as long as all other imports.
+        "POWERTOOLS_TRACE_DISABLED": "true",
     }
