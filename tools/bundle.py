@@ -4,6 +4,7 @@
     python tools/bundle.py validate
     python tools/bundle.py build [--architecture arm64]
     python tools/bundle.py sizes
+    python tools/bundle.py environments
 
 SAM has an environment of its own (.venv-sam), because its pins conflict with ours. Building needs a python3.13,
 the Python that the functions run on.
@@ -65,13 +66,24 @@ def find_runtime(environ: Mapping[str, str] = os.environ) -> Path:
     raise MissingToolError(f"no {RUNTIME} was found on PATH or under {pyenv}: install Python 3.13 to build the bundle")
 
 
-def tool_environment(name: str, requirements: str, python: Path) -> Path:
+def sam_environment() -> Path:
+    """The folder of SAM's programs. Most of its modules are never imported: those that are get compiled then."""
+    return tool_environment(".venv-sam", "requirements-sam.txt", Path(sys.executable), "--no-compile")
+
+
+def runtime_environment(runtime: Path) -> Path:
+    """The folder of programs of a python3.13 that has what Lambda's runtime has, and nothing of ours."""
+    return tool_environment(".venv-runtime", "requirements-runtime.txt", runtime)
+
+
+def tool_environment(name: str, requirements: str, python: Path, *options: str) -> Path:
     """The folder of programs of a virtual environment beside the repository's own, made when it is not there yet.
 
     Parameters
     ----------
     name : of the folder, e.g. ".venv-sam".
     requirements : file in tools/ with its pins; a change makes the environment anew.
+    options : of pip, beside those that every environment gets.
     """
     folder = ROOT / name
     wanted = f"{folder} {python} {(ROOT / 'tools' / requirements).read_text()}"  # its programs name their folder
@@ -81,7 +93,7 @@ def tool_environment(name: str, requirements: str, python: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([str(python), "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--requirement", str(ROOT / "tools" / requirements)], check=True)
+        subprocess.run([*pip, *options, "--requirement", str(ROOT / "tools" / requirements)], check=True)
         stamp.write_text(digest)
     return folder / "bin"
 
@@ -94,7 +106,7 @@ def sam(
     It works without AWS and without the user's settings of AWS. `runtime` goes first on its PATH; `architecture` is
     told to the layers that are built with make, to which SAM does not tell it.
     """
-    programs = tool_environment(".venv-sam", "requirements-sam.txt", Path(sys.executable))
+    programs = sam_environment()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
     if architecture is not None:
@@ -152,12 +164,15 @@ def function_sizes(folder: Path = BUILD) -> list[FunctionSize]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("command", choices=["validate", "build", "sizes"])
+    parser.add_argument("command", choices=["validate", "build", "sizes", "environments"])
     parser.add_argument("--architecture", choices=["x86_64", "arm64"], default="x86_64")
     given = parser.parse_args(arguments)
     try:
         if given.command == "sizes":
             return _print_sizes()
+        if given.command == "environments":
+            print(sam_environment(), runtime_environment(find_runtime()))
+            return 0
         done = validate() if given.command == "validate" else build(architecture=given.architecture)
     except MissingToolError as error:
         print(error, file=sys.stderr)

@@ -17,7 +17,7 @@ from sitejobs_local.template.resources import Template
 from sitejobs_local.template.template import load_template
 from tests.bundle.emulator import Emulated, emulated
 from tests.skips import Lacking, skip
-from tools.bundle import MissingToolError, build, find_runtime, tool_environment
+from tools.bundle import MissingToolError, build, find_runtime, runtime_environment
 
 USERS = 60
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -96,7 +96,7 @@ def functions(built: Path) -> Template:
 @pytest.fixture(scope="session")
 def lambda_python(runtime: Path) -> Path:
     """A python3.13 that has what Lambda's runtime has, and nothing of ours."""
-    return tool_environment(".venv-runtime", "requirements-runtime.txt", runtime) / "python"
+    return runtime_environment(runtime) / "python"
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,11 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from sitejobs.aliases import JsonObject
 from tests.bundle.resources import TEMPLATE
-from tools.bundle import tool_environment
+from tools.bundle import sam_environment
 
 # It runs in SAM's own environment. CloudFormation's AWS::LanguageExtensions puts the values of parameters in, as this
 # one does, before AWS::Serverless works.
@@ -43,7 +41,7 @@ def transformed(parameters: Mapping[str, str] | None = None, contents: Mapping[s
     parameters : values given when deploying.
     contents : by logical id what stands for the content of a layer, where it is not the first.
     """
-    sam = tool_environment(".venv-sam", "requirements-sam.txt", Path(sys.executable)) / "python"
+    sam = sam_environment() / "python"
     given = {"template": str(TEMPLATE), "parameters": dict(parameters or {}), "contents": dict(contents or {})}
     done = subprocess.run([sam, "-c", _PROGRAM], input=json.dumps(given), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
