@@ -15,8 +15,8 @@ def too_small_for(users: int, machines: Mapping[str, Machine], schedules: Iterab
     from sitejobs.matching.snapshot.needs import Room, needed, too_small
 
     machine = machines[JOB]
-    sizes = [paging(machine.entry, schedule.paging.get(JOB, {})).size for schedule in schedules if JOB in schedule.jobs]
-    largest = max(sizes, default=paging(machine.entry, {}).size)
+    given = [schedule.paging.get(JOB, {}) for schedule in schedules if JOB in schedule.jobs]
+    largest = max(paging(machine.entry, options).largest(users) for options in given or [{}])
     storage = int(machine.plan.environment.get("WORK_STORAGE_MB", 0))
     there = Room(machine.plan.memory, machine.batch.memory, storage)
     return too_small(there, needed(users, largest, PART_USERS), users)

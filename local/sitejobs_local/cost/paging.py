@@ -23,7 +23,15 @@ class Paging:
 
     def full(self, keys: int) -> int:
         """Pages of a run for all keys."""
-        return math.ceil(keys / self.size) + self._inputs(keys)
+        return math.ceil(keys / self.largest(keys)) + self._inputs(keys)
+
+    def largest(self, keys: int) -> int:
+        """Keys of a page of a run for all."""
+        if self.entry.name != "match-scores":
+            return self.size
+        from sitejobs.matching.match_scores.paging import viewers_a_page
+
+        return viewers_a_page(keys, self.size, self.concurrency)
 
     def incremental(self, keys: int, changed: float) -> int:
         """Pages of an incremental run, of whose keys the share `changed` has changed."""

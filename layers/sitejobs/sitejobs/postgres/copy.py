@@ -1,5 +1,6 @@
 """Rows as PostgreSQL's binary COPY, encoded with numpy a page at a time."""
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ class Values:
     values: Any
     present: NDArray[np.bool_] | None = None
 
+    def take(self, rows: NDArray[np.int64]) -> "Values":
+        """The values of these rows."""
+        return Values(self.values[rows], None if self.present is None else self.present[rows])
+
 
 def encode_table(
     columns: Mapping[str, str],
@@ -67,13 +72,81 @@ def encode_table(
     return rows.view(np.uint8).reshape(kept.shape)[kept].tobytes()
 
 
+@dataclass(frozen=True)
+class ArrayOf:
+    """The values of a column of arrays. `kind`: a big-endian numpy type.
+
+    `nullable`: an array without any value is NULL itself.
+    """
+
+    kind: str
+    values: Values
+    nullable: bool = False
+
+
+def array_fields(columns: Sequence[ArrayOf], rows: int) -> list[memoryview]:
+    """Consecutive columns of arrays as COPY has them, a piece for each row; every array has as many values.
+
+    All rows are laid out at full width in one table. Then numpy drops the bytes of NULLs of all rows at once. Where
+    one of the columns has NULLs, all values have 4 or 8 bytes.
+    """
+    length = len(columns[0].values.values) // rows if rows else 0
+    parts: list[tuple[Any, ...]] = []
+    for at, column in enumerate(columns):
+        parts += [(f"head {at}", ">i4", (6,)), (f"array {at}", [("size", ">i4"), ("value", column.kind)], (length,))]
+    dtype = np.dtype(parts)
+    model = np.zeros(1, dtype)
+    for at, column in enumerate(columns):
+        size = dtype[f"array {at}"].base.itemsize
+        model[f"head {at}"] = (_ARRAY_HEADER + length * size, 1, 0, _OIDS[column.kind], length, 1)
+        model[f"array {at}"]["size"] = size - 4
+    table = np.repeat(model, rows)
+    for at, column in enumerate(columns):
+        table[f"array {at}"]["value"] = np.reshape(column.values.values, (rows, length))
+    kept = _without_nulls(table, columns, length)
+    if kept is None:
+        data, ends = table.view(np.uint8), np.arange(rows + 1) * dtype.itemsize
+    else:
+        data = np.compress(kept.ravel(), table.view(np.int32)).view(np.uint8)
+        ends = np.append(0, 4 * np.cumsum(np.count_nonzero(kept, axis=1)))
+    whole, edges = data.data, ends.tolist()
+    return [whole[start:stop] for start, stop in itertools.pairwise(edges)]
+
+
+def _without_nulls(table: NDArray[Any], columns: Sequence[ArrayOf], length: int) -> NDArray[np.bool_] | None:
+    """Mark the NULLs in the table; which of each row's words of 4 bytes then stay, None for all."""
+    kept: NDArray[np.bool_] | None = None
+    for at, column in enumerate(columns):
+        if column.values.present is None or column.values.present.all():
+            continue
+        if kept is None:
+            kept = np.ones((len(table), table.dtype.itemsize // 4), bool)
+        present = column.values.present.reshape(len(table), length)
+        head, array = table[f"head {at}"], table[f"array {at}"]
+        size = array.dtype.itemsize
+        array["size"] = np.where(present, size - 4, -1)
+        count = np.count_nonzero(present, axis=1)
+        head[:, 0] = _ARRAY_HEADER + 4 * length + (size - 4) * count
+        head[:, 2] = count < length
+        first = _offset(table.dtype, f"array {at}") // 4
+        for word in range(1, size // 4):
+            kept[:, first + word : first + length * size // 4 : size // 4] = present
+        if column.nullable:
+            head[count == 0, 0] = -1
+            kept[count == 0, first - 5 : first + length * size // 4] = False
+    return kept
+
+
 class ArrayColumn:
     """A column of arrays: consecutive values make a row's array, those that are not present are its NULLs.
 
-    `kind`: a big-endian numpy type. `nullable`: an array without any value is NULL itself.
+    `kind` and `nullable` as in `ArrayOf`.
     """
 
     def __init__(self, kind: str, column: Values, *, nullable: bool = False) -> None:
+        self._is_null = nullable and column.present is not None and not column.present.any()
+        if self._is_null:
+            return
         values = np.asarray(column.values)
         elements = np.empty(len(values), [("length", ">i4"), ("value", kind)])
         size = elements.dtype.itemsize
@@ -92,6 +165,8 @@ class ArrayColumn:
 
     def field(self, start: int, stop: int) -> bytes:
         """The array of the values from start to before stop, as a row of COPY has it."""
+        if self._is_null:
+            return _NULL
         if self._ends is None:
             data, nulls = self._bytes[start * self._size : stop * self._size], 0
         else:

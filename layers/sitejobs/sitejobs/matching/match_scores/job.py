@@ -13,6 +13,7 @@ from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
+from sitejobs.matching.match_scores.paging import viewers_a_page
 from sitejobs.matching.match_scores.settings import run_parameters
 from sitejobs.matching.options import MATCH_SCORES, MatchScoresOptions, RoomVariables
 from sitejobs.matching.passed_over import SCORED, count_passed_over, note_passed_over
@@ -59,7 +60,8 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
         changes = stored_changes(resources, context["changes"])
         ranges = pages_of(changes, options.batch_size)
     else:
-        users, size = int(context["users"]), options.batch_size
+        users = int(context["users"])
+        size = viewers_a_page(users, options.batch_size, options.max_concurrency)
         ranges = [(start, min(start + size, users)) for start in range(0, users, size)]
     first, parts = 0 if is_of_parts(cursor) else int(cursor or 0), int(context.get("parts", 0))
     chapter = ranges[first : first + pages_a_chapter(options)]
@@ -98,17 +100,18 @@ def _begun(resources: Resources, run: Run, options: MatchScoresOptions) -> JsonO
     guard(resources, run, options, LOSSES, {})
     connection = resources.database.connection()
     parameters = run_parameters(connection, resources.environment, options.top_k)
-    short = _too_small(resources, run, connection, options.batch_size)
+    short = _too_small(resources, run, connection, options)
     return {"parameters": parameters.to_json(), **count_passed_over(connection, SCORED)} | short
 
 
-def _too_small(resources: Resources, run: Run, connection: Connection, batch_size: int) -> JsonObject:
+def _too_small(resources: Resources, run: Run, connection: Connection, options: MatchScoresOptions) -> JsonObject:
     """What the functions have too little of for a site of this size: told before they end for the lack of it."""
     row = connection.execute(COUNT_USERS).fetchone()
     assert row is not None
     users, room = int(row[0]), read_environment(RoomVariables, resources.environment)
     there = Room(plan=room.memory_mb, storage=room.storage_mb)
-    found = list(too_small(there, needed(users, batch_size, work_files.part_users(resources.environment)), users))
+    size = viewers_a_page(users, options.batch_size, options.max_concurrency)
+    found = list(too_small(there, needed(users, size, work_files.part_users(resources.environment)), users))
     if found:
         _LOG.warning("too small for the site", extra={"run_id": run.id, "too_small": found})
     return {"tooSmall": found} if found else {}

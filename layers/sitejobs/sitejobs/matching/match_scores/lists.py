@@ -1,12 +1,11 @@
 """Encodes lists, and what changes in them, as PostgreSQL binary COPY with numpy; and the columns of their tables."""
 
-import itertools
 import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import sha1
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,9 @@ from sitejobs.postgres.copy import (
     NO_ID,
     POSTGRES_EPOCH_MICROSECONDS,
     ArrayColumn,
+    ArrayOf,
     Values,
+    array_fields,
     field,
     microseconds,
     row,
@@ -60,7 +61,15 @@ NULLABLE = frozenset(
     {"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", *(name for name in LASTING if "InterestId" in name)}
 )
 """Columns whose array is NULL where none of its values is there."""
-COPY_COLUMNS = (*HEAD, *LASTING, *AGEING)
+LISTS_AT_A_TIME = 32
+"""More lists at a time would leave the processor's cache while they are laid out."""
+
+_SOMETIMES = frozenset({"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack"})
+"""Columns that all of a viewer's matches have or none."""
+_WITH_NULLS = tuple(name for name in LASTING if name == "distanceKm" or name.startswith(("avg", "sharedInterestId")))
+_PLAIN = tuple(name for name in LASTING if name not in _WITH_NULLS and name not in _SOMETIMES)
+_SOMETIMES_IN_ORDER = tuple(name for name in LASTING if name in _SOMETIMES)
+COPY_COLUMNS = (*HEAD, *AGEING, *_PLAIN, *_WITH_NULLS, *_SOMETIMES_IN_ORDER)
 
 
 CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *LASTING, *AGEING)
@@ -97,34 +106,53 @@ def encode_lists(
 ) -> Iterator[EncodedList]:
     """The list of each viewer who has matches. `interest_ids`: id of each interest code."""
     values = _columns(matches, viewers, interest_ids)
-    columns = {
-        name: ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items()
-    }
     moment, version = struct.pack("!q", int(microseconds(scored_at))), parameters.algorithm_version.encode()
     settings = json.dumps(parameters.to_json(), sort_keys=True).encode()
     owners, scores = matches.pairs.viewer, np.asarray(matches.pairs.score, np.float32)
-    edges = np.flatnonzero(np.diff(owners, prepend=-1, append=-1)).tolist() if len(owners) else [0]
-    for start, stop in itertools.pairwise(edges):
+    for start, stop, fields in _fields(values, owners):
         viewer = owners[start]
-        user_id = int(viewers.ids[viewer])
-        counts = struct.pack(
-            "!hh", int(small(viewers.trait_count[viewer])), int(matches.pairs.tier_a[start:stop].sum())
-        )
-        lasting = [columns[name].field(start, stop) for name in LASTING]
-        digest = blake2b(b"".join([settings, counts, *lasting]), digest_size=8).digest()
+        user_id = struct.pack("!q", int(viewers.ids[viewer]))
+        traits = struct.pack("!h", int(small(viewers.trait_count[viewer])))
+        tier_a = struct.pack("!h", int(matches.pairs.tier_a[start:stop].sum()))
+        ageing, *lasting = fields
+        # Nobody gains by two lists of one hash. This one is fast in hardware.
+        print_ = sha1(settings + traits + tier_a, usedforsecurity=False)
+        for piece in lasting:
+            print_.update(piece)
+        digest = print_.digest()[:8]
+        head = b"".join(map(field, (user_id, moment, version, digest, traits, tier_a)))
         yield EncodedList(
-            user_id,
+            int(viewers.ids[viewer]),
             int.from_bytes(digest, signed=True),
             scores[start:stop],
-            row(
-                [
-                    field(struct.pack("!q", user_id)),
-                    *(field(moment), field(version), field(digest), field(counts[:2]), field(counts[2:])),
-                    *lasting,
-                    *(columns[name].field(start, stop) for name in AGEING),
-                ]
-            ),
+            b"".join((struct.pack("!h", len(COPY_COLUMNS)), head, ageing, *lasting)),
         )
+
+
+def _fields(values: dict[str, Values], owners: Indices) -> Iterator[tuple[int, int, list[bytes | memoryview]]]:
+    """First and last match of each viewer, and the fields of the list's arrays in the order of `COPY_COLUMNS`."""
+    kinds = LASTING | AGEING
+    beside = [ArrayColumn(kinds[name], values[name], nullable=name in NULLABLE) for name in _SOMETIMES_IN_ORDER]
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    sizes = np.diff(starts, append=len(owners))
+    for rows, size in _alike(starts, sizes):
+        pairs = (rows[:, None] + np.arange(size)).ravel()
+        groups = (
+            array_fields(
+                [ArrayOf(kinds[name], values[name].take(pairs), name in NULLABLE) for name in names], len(rows)
+            )
+            for names in (tuple(AGEING), _PLAIN, _WITH_NULLS)
+        )
+        for start, *fields in zip(rows.tolist(), *groups, strict=True):
+            yield start, start + size, [*fields, *(column.field(start, start + size) for column in beside)]
+
+
+def _alike(starts: Indices, sizes: Indices) -> Iterator[tuple[Indices, int]]:
+    """Starts of some lists of one length, and the length; nearly all lists are full."""
+    for size in np.unique(sizes).tolist():
+        rows = starts[sizes == size]
+        for at in range(0, len(rows), LISTS_AT_A_TIME):
+            yield rows[at : at + LISTS_AT_A_TIME], size
 
 
 def encode_changes(

@@ -1,0 +1,20 @@
+"""How many viewers a page of a full run has."""
+
+BATCHES_A_PAGE = 5
+"""Most batches of a page: what a page reads and how it is called then cost a viewer little."""
+
+VIEWERS_A_PAGE = 500
+"""Most viewers of a page of several batches."""
+
+PAGES_A_FUNCTION = 20
+"""Fewest pages for each of the functions at work, so that none waits long for the last one."""
+
+FEW_USERS = 8_000
+"""Of so many a run takes seconds, however its pages are cut."""
+
+
+def viewers_a_page(users: int, batch_size: int, max_concurrency: int) -> int:
+    """One batch; on a large site several."""
+    most = min(BATCHES_A_PAGE, max(VIEWERS_A_PAGE // batch_size, 1))
+    enough = users // max(batch_size * max_concurrency * PAGES_A_FUNCTION, FEW_USERS)
+    return batch_size * min(max(enough, 1), most)
