@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,19 @@ def test_what_a_past_knows_of_people_is_counted_piece_by_piece(history: History)
     np.testing.assert_array_equal(past.known_of(history.candidate), known)
     liked = np.bincount(history.candidate[past.known & history.liked], minlength=history.people)
     np.testing.assert_array_equal(past.known_of(history.candidate, history.liked), liked)
+
+
+def test_ratings_given_since_the_snapshot_leave_nobody_less_than_none() -> None:
+    """A rating of a later decision may be younger than the snapshot, which counted those received."""
+    one = page(0)
+    rated = (one.rated % USERS).astype(np.int32)
+    later = np.bincount(rated[one.later[:, 0]], minlength=USERS)
+    counted = np.where(np.arange(USERS) % 2, 0, later + 3).astype(np.int32)
+    assert ((later > 0) & (counted == 0)).any()
+    one = replace(one, candidate=one.candidate % USERS, rated=rated, received_count=counted)
+    received = Past(join(USERS, [one]), 0).received
+    np.testing.assert_array_equal(received.counts, np.maximum(counted - later, 0))
+    assert not received.sums[received.counts == 0].any()
 
 
 def test_joining_and_a_past_hold_no_second_copy() -> None:
