@@ -176,6 +176,26 @@ class ArrayColumn:
                 return _NULL
         return struct.pack("!6i", _ARRAY_HEADER + len(data), 1, nulls, self._oid, stop - start, 1) + data
 
+    def fields(self, edges: NDArray[np.int64]) -> list[bytes]:
+        """The arrays of the values between these ascending edges, of few values each, one after the other."""
+        counts = np.diff(edges)
+        if self._is_null:
+            return [_NULL] * len(counts)
+        ends = edges * self._size if self._ends is None else self._ends[edges]
+        lengths = np.diff(ends)
+        heads = np.empty((len(counts), 6), ">i4")
+        heads[:, 0], heads[:, 2], heads[:, 4] = _ARRAY_HEADER + lengths, lengths < counts * self._size, counts
+        heads[:, 1], heads[:, 3], heads[:, 5] = 1, self._oid, 1
+        first, data, size = heads.tobytes(), self._bytes, 6 * heads.itemsize
+        found = [
+            first[at : at + size] + data[start:stop]
+            for at, (start, stop) in zip(range(0, len(first), size), itertools.pairwise(ends.tolist()), strict=True)
+        ]
+        if self._nullable and self._ends is not None:
+            for at in np.flatnonzero(lengths == counts * 4).tolist():
+                found[at] = _NULL
+        return found
+
 
 def field(data: bytes) -> bytes:
     """A value as a row of COPY has it."""

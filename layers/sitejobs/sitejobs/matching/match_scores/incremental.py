@@ -10,7 +10,7 @@ import numpy as np
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_changes
-from sitejobs.matching.match_scores.merging import CLOSE, differing, merge
+from sitejobs.matching.match_scores.merging import close, differing, merge
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.stored_lists import read_lists
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
@@ -146,7 +146,7 @@ class _Refresh:
         key = pairs.worth + tier_step(page.parameters) * pairs.tier_a
         last = lists.last[found.row]
         # What the stored scores do not tell is scored anew, and so is what cannot be stored: it fails there.
-        self._again[found.row[~finite | (np.abs(key - last) <= CLOSE) & ~pairs.barred]] = True
+        self._again[found.row[~finite | (np.abs(key - last) <= close(page.parameters)) & ~pairs.barred]] = True
         kept = np.flatnonzero(finite & ~pairs.barred & (key > last) & self._active[found.row])
         return candidates, pairs.take(kept), found.changed[kept]
 

@@ -166,27 +166,20 @@ def encode_changes(
 ) -> Iterator[EncodedChange]:
     """What to store beside the lists of the viewers `rows`: new ranks of all, and the candidates that changed."""
     values = _columns(matches, viewers, interest_ids)
-    columns = [ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items()]
-    pairs, members = matches.pairs.viewer, lists.members.row
-    moment = struct.pack("!q", int(microseconds(scored_at)))
-    for viewer in rows.tolist():
-        start, stop = np.searchsorted(pairs, [viewer, viewer + 1]).tolist()
-        first, last = np.searchsorted(members, [viewer, viewer + 1]).tolist()
-        ranks = np.concatenate([order.members[first:last], order.pairs[start:stop]])
-        of_list = struct.pack("!q", int(lists.microseconds[viewer]) - POSTGRES_EPOCH_MICROSECONDS)
-        user_id = int(viewers.ids[viewer])
-        yield EncodedChange(
-            user_id,
-            int(order.count[viewer]),
-            row(
-                [
-                    *(field(struct.pack("!q", user_id)), field(of_list), field(moment)),
-                    field(struct.pack("!h", int(order.tier_a[viewer]))),
-                    ArrayColumn(">i2", Values(ranks)).field(0, len(ranks)),
-                    *(column.field(start, stop) for column in columns),
-                ]
-            ),
-        )
+    everybody = np.arange(len(viewers) + 1)
+    edges, member_edges = (np.searchsorted(them, everybody) for them in (matches.pairs.viewer, lists.members.row))
+    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items())
+    arrays = list(zip(*(column.fields(edges) for column in columns), strict=True))
+    # The ranks of the list's matches, then those of the candidates, viewer by viewer.
+    ranks = np.insert(order.members, member_edges[matches.pairs.viewer + 1], order.pairs)
+    rank = ArrayColumn(">i2", Values(ranks)).fields(edges + member_edges)
+    moment = field(struct.pack("!q", int(microseconds(scored_at))))
+    of_lists = (lists.microseconds - POSTGRES_EPOCH_MICROSECONDS).tolist()
+    ids, counts, tier_a = viewers.ids.tolist(), order.count.tolist(), order.tier_a.tolist()
+    for at in rows.tolist():
+        keys = field(struct.pack("!q", ids[at])), field(struct.pack("!q", of_lists[at])), moment
+        tier = field(struct.pack("!h", tier_a[at]))
+        yield EncodedChange(ids[at], counts[at], row([*keys, tier, rank[at], *arrays[at]]))
 
 
 def are_finite(matches: Matches) -> NDArray[np.bool_]:

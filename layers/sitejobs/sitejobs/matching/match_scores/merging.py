@@ -10,8 +10,8 @@ from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.topk.keys import tier_step
 
-CLOSE = 1e-6
-"""Difference up to which a stored score, of single precision, does not tell which of two candidates is better."""
+_ROUNDING = 2.0**-24
+"""Share of a number that is lost at most where it is stored in single precision."""
 
 
 @dataclass(frozen=True)
@@ -34,38 +34,47 @@ def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: In
 
     `stale`: members that no longer hold. `ids`: of the pairs' candidates.
     """
-    members, viewers = lists.members, len(active)
+    members, viewers, near = lists.members, len(active), close(parameters)
     holds = np.flatnonzero(active[members.row] & ~stale & (members.rank >= 0))
     own, key = members.row[holds], pairs.worth + tier_step(parameters) * pairs.tier_a
     # One ascending number for viewer and key; equal scores in the order of ids may be off by a rounding.
     apart = 2 * (tier_step(parameters) + parameters.weights.total) + 1
     known = np.maximum.accumulate(own * apart - members.key[holds])
     asked = pairs.viewer * apart - key
-    before, after = np.searchsorted(known, asked - CLOSE), np.searchsorted(known, asked + CLOSE, side="right")
+    before, after = np.searchsorted(known, asked - near), np.searchsorted(known, asked + near, side="right")
     unsure = np.zeros(viewers, bool)
     unsure[pairs.viewer[before < after]] = True
-    # A member's place among those that hold; a pair stands before the member of its place.
-    place = np.concatenate([_within(own), before - np.searchsorted(own, pairs.viewer)])
-    row = np.concatenate([own, pairs.viewer])
-    nothing = np.zeros(len(own))
-    by_pair = (ids, -pairs.worth.round(TIE_DECIMALS), ~pairs.tier_a)
-    keys = [np.concatenate([nothing, values]) for values in by_pair]
-    order = np.lexsort((*keys, np.arange(len(row)) < len(own), place, row))
-    rank = np.empty(len(row), np.int64)
-    rank[order] = _within(row[order]) + 1
-    rank[rank > parameters.top_k] = 0
-    counts = np.bincount(row, minlength=viewers)
+    edges, pair_edges = (np.searchsorted(them, np.arange(viewers + 1)) for them in (own, pairs.viewer))
+    # A pair stands before the member of its place, pairs of one place as they are ranked.
+    in_order = np.lexsort((ids, -pairs.worth.round(TIE_DECIMALS), ~pairs.tier_a, before, pairs.viewer))
+    of_pairs = np.empty(len(in_order), np.int64)
+    of_pairs[in_order] = np.arange(len(in_order)) - pair_edges[pairs.viewer]
+    of_pairs += before - edges[pairs.viewer] + 1
+    # Ahead of a member are the pairs up to its place, but for those of viewers before its own.
+    ahead = np.cumsum(np.bincount(before, minlength=len(own) + 1)[: len(own)])
+    of_members = np.arange(1, len(own) + 1) + ahead
+    of_members -= (edges + pair_edges)[own]
+    for rank in (of_pairs, of_members):
+        rank[rank > parameters.top_k] = 0
+    counts = np.diff(edges) + np.diff(pair_edges)
     unsure |= active & ((counts == 0) | (lists.full & (counts < parameters.top_k)))
-    tier_a = np.concatenate([members.tier_a[holds], pairs.tier_a]) & (rank > 0)
     ranks = np.full(len(members.row), -1)
-    ranks[holds] = rank[: len(own)]
+    ranks[holds] = of_members
+    shown_a = own[members.tier_a[holds] & (of_members > 0)], pairs.viewer[pairs.tier_a & (of_pairs > 0)]
     return Order(
         members=ranks,
-        pairs=rank[len(own) :],
-        tier_a=np.bincount(row[tier_a], minlength=viewers),
+        pairs=of_pairs,
+        tier_a=np.bincount(np.concatenate(shown_a), minlength=viewers),
         count=np.minimum(counts, parameters.top_k),
         unsure=unsure,
     )
+
+
+def close(parameters: Parameters) -> float:
+    """Difference up to which a stored score does not tell which of two candidates is better."""
+    # By a model the worth is twice the logarithm of the score.
+    largest = max(1.0, parameters.weights.total) if parameters.model is None else 2.0
+    return 2 * _ROUNDING * largest + 10.0**-TIE_DECIMALS
 
 
 def differing(
@@ -86,8 +95,3 @@ def differing(
     at = pairs.viewer[shown], order.pairs[shown] - 1
     new_ids[at], new_keys[at] = ids[shown], pairs.worth[shown] + step * pairs.tier_a[shown]
     return np.asarray((old_ids != new_ids).any(axis=1) | (np.abs(old_keys - new_keys) >= epsilon).any(axis=1))
-
-
-def _within(ascending: Indices) -> Indices:
-    """For each element of an ascending array its index among the equal ones."""
-    return np.arange(len(ascending)) - np.searchsorted(ascending, ascending)

@@ -50,13 +50,16 @@ class PageRun:
         return positions[at], known_ids[at] == ids
 
     def stored_worth(self, scores: Floats, ids: Indices) -> Floats:
-        """What stored candidates are worth, as `Pairs.worth`, from their scores; those who left have no price."""
+        """What stored candidates are worth, as `Pairs.worth`, from their scores; those who left have no price.
+
+        Not finite where a score is too small to tell.
+        """
         if self.parameters.model is None:
             return scores
         at, known = self.at(ids)
         price = np.where(known, self.snapshot.index()["price"][at], 0) if len(at) else np.zeros(0)
         with np.errstate(divide="ignore"):
-            return np.asarray(2 * np.log(scores) - price)
+            return np.asarray(2 * np.log(np.where(scores < np.finfo(np.float32).tiny, 0, scores)) - price)
 
     @property
     def pool(self) -> CandidatePool:

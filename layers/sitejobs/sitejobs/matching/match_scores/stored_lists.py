@@ -12,7 +12,7 @@ from sitejobs.matching.scoring.pair_scores import SECONDS_A_DAY
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.keys import tier_step
-from sitejobs.postgres.columns import Column, fetch_lists
+from sitejobs.postgres.columns import Arrays, fetch_lists
 
 _READ_LISTS: Final[LiteralString] = """
 SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA", l."candidateUserId",
@@ -88,14 +88,13 @@ def read_lists(connection: Connection, viewers: Users, parameters: Parameters, w
     """The lists of the viewers."""
     found = fetch_lists(connection, _READ_LISTS, {"ids": viewers.ids}, _TYPES)
     ids, by_id = viewers.by_id
-    rows = by_id[np.searchsorted(ids, _flat(found["userId"]))]
-    in_order = np.argsort(rows).tolist()
-    rows = np.sort(rows)
-    found = {name: [values[at] for at in in_order] for name, values in found.items()}
-    sizes = np.array([len(values) for values in found["candidateUserId"]], np.int64)
-    step = tier_step(parameters)
+    rows = by_id[np.searchsorted(ids, found["userId"].joined())]
+    in_order = np.argsort(rows)
+    rows = rows[in_order]
+    found = {name: values.take(in_order.tolist()) for name, values in found.items()}
+    sizes, step = found["candidateUserId"].sizes(), tier_step(parameters)
     microseconds, last, full = np.full(len(viewers), -1), np.full(len(viewers), -np.inf), np.zeros(len(viewers), bool)
-    microseconds[rows] = _flat(found["scoredAt"])
+    microseconds[rows] = found["scoredAt"].joined()
     full[rows] = sizes >= parameters.top_k
     members = _members(rows, found, step, worth)
     ends = np.cumsum(sizes) - 1
@@ -103,32 +102,28 @@ def read_lists(connection: Connection, viewers: Users, parameters: Parameters, w
     return StoredLists(microseconds, last, full, members, _changes(rows, found, step, worth))
 
 
-def _members(rows: Indices, found: dict[str, list[Column]], step: float, worth: StoredWorth) -> Members:
-    sizes = np.array([len(values) for values in found["candidateUserId"]], np.int64)
-    place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    tier_a = place < np.repeat(_flat(found["tierA"]), sizes)
-    changed = np.array([len(values) for values in found["rank"]], np.int64) > 0
+def _members(rows: Indices, found: dict[str, Arrays], step: float, worth: StoredWorth) -> Members:
+    sizes, ranks = found["candidateUserId"].sizes(), found["rank"].sizes()
+    place = _within(sizes)
+    tier_a = place < np.repeat(found["tierA"].joined(), sizes)
     rank = place + 1
-    ranked = [values[:size] for values, size in zip(found["rank"], sizes.tolist(), strict=True) if len(values)]
-    rank[np.repeat(changed, sizes)] = _flat(ranked)
-    ids = _flat(found["candidateUserId"])
-    key = worth(_flat(found["score"], np.float64), ids) + step * tier_a
+    rank[np.repeat(ranks > 0, sizes)] = found["rank"].joined()[_within(ranks) < np.repeat(sizes, ranks)]
+    ids = found["candidateUserId"].joined()
+    key = worth(found["score"].joined().astype(np.float64), ids) + step * tier_a
     return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
 
 
-def _changes(rows: Indices, found: dict[str, list[Column]], step: float, worth: StoredWorth) -> Members:
-    sizes = np.array([len(values) for values in found["changedUserId"]], np.int64)
-    rank = _flat(
-        [
-            values[len(values) - size :]
-            for values, size in zip(found["rank"], sizes.tolist(), strict=True)
-        ]
-    )  # fmt: skip
-    tier_a = (rank > 0) & (rank <= np.repeat(_flat(found["changedTierA"]), sizes))
-    ids = _flat(found["changedUserId"])
-    key = worth(_flat(found["changedScore"], np.float64), ids) + step * tier_a
+def _changes(rows: Indices, found: dict[str, Arrays], step: float, worth: StoredWorth) -> Members:
+    sizes, ranks = found["changedUserId"].sizes(), found["rank"].sizes()
+    # Those of the list come first.
+    of_list = np.repeat(found["candidateUserId"].sizes(), ranks)
+    rank = found["rank"].joined()[_within(ranks) >= of_list].astype(np.int64)
+    tier_a = (rank > 0) & (rank <= np.repeat(found["changedTierA"].joined(), sizes))
+    ids = found["changedUserId"].joined()
+    key = worth(found["changedScore"].joined().astype(np.float64), ids) + step * tier_a
     return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
 
 
-def _flat(values: list[Column], kind: type = np.int64) -> Column:
-    return np.concatenate([np.empty(0, kind), *values]).astype(kind)
+def _within(sizes: Indices) -> Indices:
+    """For each element of groups of these sizes its index in its group."""
+    return np.asarray(np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes))

@@ -23,6 +23,10 @@ SAME_PLACE = 0.25
 SECONDS_A_DAY = 86400.0
 TIE_DECIMALS = 9
 """Scores that agree to as many decimals are equal: the lower candidate id comes first."""
+FEW_A_VIEWER = 30
+"""Pairs a viewer, on average, below which they are compared pair by pair."""
+
+PAIRS_AT_A_TIME = 4096
 SHARED_SHOWN = 5
 """Shared interests that a row names."""
 
@@ -146,11 +150,29 @@ def radius_km(viewers: Users, parameters: Parameters) -> Floats:
 
 def trait_similarity(viewers: Users, candidates: Users, viewer: Indices, candidate: Indices) -> tuple[Floats, Indices]:
     """The traits part, and how many traits the two have in common."""
-    dot, left, right, common = (np.zeros(len(viewer)) for _ in range(4))
+    dot, left, right, common = _common_traits(viewers, candidates, viewer, candidate)
+    norms = np.sqrt(left) * np.sqrt(right)
+    cosine = np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)
+    fewer = np.minimum(viewers.trait_count[viewer], candidates.trait_count[candidate])
+    scores = (cosine + 1) / 2 * np.sqrt(common / np.maximum(fewer, 1))
+    few = common < MIN_COMMON_TRAITS
+    scores[few] = quiz_similarity(viewers, candidates, viewer[few], candidate[few])
+    return scores, common.astype(np.int64)
+
+
+def _common_traits(
+    viewers: Users, candidates: Users, viewer: Indices, candidate: Indices
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Over the traits that both have: the product of the two, the square of either, and how many they are."""
+    found = np.zeros((4, len(viewer)))
     has, values = ~np.isnan(candidates.traits), np.nan_to_num(candidates.traits, nan=0.0)
     # Viewer by viewer: four products of one viewer's vector and its candidates' rows, which stay in the cache.
     order = np.argsort(viewer, kind="stable")
     edges = np.flatnonzero(np.diff(viewer[order], prepend=-1, append=-1)) if len(viewer) else np.zeros(1, np.int64)
+    if len(viewer) < FEW_A_VIEWER * (len(edges) - 1):
+        _add_common_traits(found, viewers, has, values, viewer, candidate)
+        return found[0], found[1], found[2], found[3]
+    dot, left, right, common = found
     for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         of_viewer = order[start:stop]
         own = viewers.traits[viewer[of_viewer[0]]].astype(np.float64)
@@ -161,13 +183,22 @@ def trait_similarity(viewers: Users, candidates: Users, viewer: Indices, candida
         left[of_viewer] = others_have @ own**2
         right[of_viewer] = np.square(others, out=others) @ own_has
         common[of_viewer] = others_have @ own_has
-    norms = np.sqrt(left) * np.sqrt(right)
-    cosine = np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)
-    fewer = np.minimum(viewers.trait_count[viewer], candidates.trait_count[candidate])
-    scores = (cosine + 1) / 2 * np.sqrt(common / np.maximum(fewer, 1))
-    few = common < MIN_COMMON_TRAITS
-    scores[few] = quiz_similarity(viewers, candidates, viewer[few], candidate[few])
-    return scores, common.astype(np.int64)
+    return dot, left, right, common
+
+
+def _add_common_traits(
+    found: Floats, viewers: Users, has: Flags, values: NDArray[np.float32], viewer: Indices, candidate: Indices
+) -> None:
+    """`_common_traits` of few pairs a viewer: some pairs at a time."""
+    for start in range(0, len(viewer), PAIRS_AT_A_TIME):
+        some = slice(start, start + PAIRS_AT_A_TIME)
+        own = viewers.traits[viewer[some]].astype(np.float64)
+        both = ~np.isnan(own) & has[candidate[some]]
+        own = np.where(both, own, 0.0)
+        others = np.where(both, values[candidate[some]].astype(np.float64), 0.0)
+        for at, (one, other) in enumerate(((own, others), (own, own), (others, others))):
+            found[at, some] = np.einsum("pk,pk->p", one, other)
+        found[3, some] = both.sum(axis=1)
 
 
 def proximity_within(radius: Floats, distance_km: Floats, place: Indices, other_place: Indices) -> Floats:
