@@ -85,7 +85,9 @@ class _Refresh:
         order = merge(self._lists, self._stale, self._active, pairs, ids, page.parameters)
         self._again |= self._affected & order.unsure
         self._again |= np.bincount(pairs.viewer, minlength=len(self._viewers)) > MOST_CHANGES
-        differs = differing(self._lists, order, self._active, pairs, ids, page.parameters, page.rewrite_epsilon)
+        differs = differing(
+            self._lists, self._stale, order, self._active, pairs, ids, page.parameters, page.rewrite_epsilon
+        )
         differs[self._unseen(pairs, changed, order.pairs)] = True
         rows = np.flatnonzero(self._active & differs)
         encoded = encode_changes(
@@ -103,14 +105,15 @@ class _Refresh:
         """The changed candidates that may belong to a list, and those that earlier runs stored beside it."""
         page, lists, changes = self._page, self._lists, self._changes
         # The key of a candidate may have fallen by so much since the time of the list.
-        lowered = (lists.last - page.rewrite_epsilon - 2 * key_margin(page.parameters)).astype(np.float32)
+        lag = lists.lag(page.now, page.parameters)
+        lowered = (lists.last - lag - 2 * key_margin(page.parameters)).astype(np.float32)
         row, changed = _entering(page, self._viewers, gather(self._viewers, page.pool, changes.candidates), lowered)
         kept = np.flatnonzero(~self._dropped)
         at, known = page.at(lists.changes.id[kept])
         self._affected[row] = True
         self._affected[lists.members.row[self._stale]] = True
         self._affected[lists.changes.row[self._dropped]] = True
-        self._again |= self._affected & ~(lists.lag(page.now, page.parameters) < page.rewrite_epsilon)
+        self._again |= self._affected & ~(lag < page.rewrite_epsilon)
         self._again[lists.changes.row[kept[~known]]] = True
         found = _Found(
             np.concatenate([row, lists.changes.row[kept[known]]]),
@@ -126,12 +129,14 @@ class _Refresh:
         ids = self._viewers.ids[rows]
         barred = excluded(self._page.connection, ids, self._page.parameters, self._page.started_at)
         self._again[rows[barred.hash != self._viewers.excluded_hash[rows]]] = True
-        if not len(barred.user):
+        position, known = self._page.at(barred.other)
+        if not known.any():
             return found.take(self._active[found.row])
-        people, code = np.unique(np.concatenate([self._ids_at(found.position), barred.other]), return_inverse=True)
-        pair = code[: len(found.row)] + found.row * len(people)
-        left_out = code[len(found.row) :] + rows[np.searchsorted(ids, barred.user)] * len(people)
-        return found.take(self._active[found.row] & ~np.isin(pair, left_out))
+        users = self._page.snapshot.users
+        left_out = np.sort((position + rows[np.searchsorted(ids, barred.user)] * users)[known])
+        pair = found.position + found.row * users
+        at = np.minimum(np.searchsorted(left_out, pair), len(left_out) - 1)
+        return found.take(self._active[found.row] & (left_out[at] != pair))
 
     def _scored(self, found: _Found) -> tuple[Users, Pairs, Indices]:
         """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""
@@ -157,10 +162,6 @@ class _Refresh:
         members, changes = self._lists.members, self._lists.changes
         hidden = members.row[self._stale & (members.rank == 0)], changes.row[self._dropped & (changes.rank == 0)]
         return np.concatenate([pairs.viewer[told], *hidden])
-
-    def _ids_at(self, positions: Indices) -> Indices:
-        ids: Indices = self._page.snapshot.index()["ids"][positions]
-        return ids
 
 
 def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:

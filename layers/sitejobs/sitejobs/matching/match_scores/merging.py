@@ -78,20 +78,32 @@ def close(parameters: Parameters) -> float:
 
 
 def differing(
-    lists: StoredLists, order: Order, active: Flags, pairs: Pairs, ids: Indices, parameters: Parameters, epsilon: float
+    lists: StoredLists,
+    stale: Flags,
+    order: Order,
+    active: Flags,
+    pairs: Pairs,
+    ids: Indices,
+    parameters: Parameters,
+    epsilon: float,
 ) -> Flags:
     """(v,) of the active viewers those whose matches are others, in another order, or of scores off by `epsilon`."""
-    shape, step = (len(active), parameters.top_k), tier_step(parameters)
-    old_ids, new_ids = np.zeros((2, *shape), np.int64)
-    old_keys, new_keys = np.zeros((2, *shape))
-    for part in (lists.members, lists.changes):
-        shown = np.flatnonzero(active[part.row] & (part.rank > 0))
-        at = part.row[shown], part.rank[shown] - 1
-        old_ids[at], old_keys[at] = part.id[shown], part.key[shown]
-    shown = np.flatnonzero(active[lists.members.row] & (order.members > 0))
-    at = lists.members.row[shown], order.members[shown] - 1
-    new_ids[at], new_keys[at] = lists.members.id[shown], lists.members.key[shown]
+    members, changes = lists.members, lists.changes
+    differs = np.zeros(len(active), bool)
+    differs[members.row[(order.members != members.rank) & ~stale]] = True
+    # All others are where they were: who has gone, or stood beside the list, must be there again in the same place.
+    gone = np.flatnonzero(stale & (members.rank > 0) & active[members.row])
+    beside = np.flatnonzero((changes.rank > 0) & active[changes.row])
+    row, rank, old_ids, old_keys = (
+        np.concatenate([getattr(members, name)[gone], getattr(changes, name)[beside]])
+        for name in ("row", "rank", "id", "key")
+    )
     shown = np.flatnonzero(order.pairs > 0)
-    at = pairs.viewer[shown], order.pairs[shown] - 1
-    new_ids[at], new_keys[at] = ids[shown], pairs.worth[shown] + step * pairs.tier_a[shown]
-    return np.asarray((old_ids != new_ids).any(axis=1) | (np.abs(old_keys - new_keys) >= epsilon).any(axis=1))
+    of_pair = pairs.viewer[shown]
+    differs |= np.bincount(row, minlength=len(active)) != np.bincount(of_pair, minlength=len(active))
+    old, new = np.lexsort((rank, row)), shown[np.lexsort((order.pairs[shown], of_pair))]
+    old, new = old[~differs[row[old]]], new[~differs[pairs.viewer[new]]]
+    keys = pairs.worth[new] + tier_step(parameters) * pairs.tier_a[new]
+    other = (old_ids[old] != ids[new]) | (rank[old] != order.pairs[new]) | (np.abs(old_keys[old] - keys) >= epsilon)
+    differs[row[old[other]]] = True
+    return differs & active
