@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from psycopg import Connection
 
-from sitejobs.postgres.columns import fetch_columns
+from sitejobs.postgres.columns import fetch_columns, fetch_lists
 from sitejobs.postgres.connection import connect
 
 
@@ -87,3 +87,31 @@ def test_what_was_fetched_may_be_written_to(database: Connection) -> None:
     column = fetch_columns(database, "SELECT 1 AS n", {}, {"n": "int8"})["n"]
     column += 1
     assert column.tolist() == [2]
+
+
+def test_lists_arrive_one_by_one_and_joined(database: Connection) -> None:
+    query = """SELECT * FROM (
+        VALUES (1::int8, '{7,8}'::int8[], '{0.5,1}'::float4[]), (2, '{}', '{}'), (3, '{9}', '{2}')
+    ) AS v ("key", "ids", "scores")"""
+    found = fetch_lists(database, query, {}, {"key": "int8", "ids": "int8", "scores": "float4"})
+    assert [values.tolist() for values in found["ids"]] == [[7, 8], [], [9]]
+    assert [values.tolist() for values in found["key"]] == [[1], [2], [3]]
+    assert found["ids"].sizes().tolist() == [2, 0, 1]
+    assert found["key"].sizes().tolist() == [1, 1, 1]
+    turned = {name: values.take([2, 1, 0]) for name, values in found.items()}
+    assert turned["ids"].joined().tolist() == [9, 7, 8]
+    assert turned["key"].joined().tolist() == [3, 2, 1]
+    assert (turned["scores"].joined().tolist(), turned["scores"].joined().dtype) == ([2, 0.5, 1], np.float32)
+    assert [values.tolist() for values in found["ids"][1:]] == [[], [9]]
+
+
+def test_no_lists_are_empty(database: Connection) -> None:
+    found = fetch_lists(database, "SELECT '{1}'::int8[] AS \"ids\" WHERE false", {}, {"ids": "int8"})["ids"]
+    assert (len(found), found.sizes().tolist(), found.joined().tolist()) == (0, [], [])
+
+
+# Three NULLs take as many bytes as one number.
+@pytest.mark.parametrize("value", ["NULL::int8[]", "'{1,NULL}'::int8[]", "'{NULL,NULL,NULL}'::int8[]"])
+def test_a_null_in_a_list_is_an_error_that_says_what_to_do(database: Connection, value: str) -> None:
+    with pytest.raises(ValueError, match="coalesce"):
+        fetch_lists(database, f"SELECT {value} AS ids", {}, {"ids": "int8"})["ids"].joined()  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ Column = NDArray[Any]
 
 # PostgreSQL's binary array: a header of 12 bytes, 8 bytes for its one dimension, then length and value of each element.
 _HEADER_BYTES = 20
+_HAS_NULLS = 7  # the last byte of the header's second number
 _ELEMENT: dict[str, tuple[str, str]] = {
     "int8": (">i8", "i8"),
     "int4": (">i4", "i4"),
@@ -91,6 +92,8 @@ class Arrays(Sequence[Column]):
         wire, native = _ELEMENT[self._type]
         if not self._is_array:
             return np.frombuffer(b"".join(self._buffers), wire).astype(native)
+        if any(buffer[_HAS_NULLS] for buffer in self._buffers):
+            raise ValueError(f"a {self._type} array has NULLs: coalesce them in the query")
         elements = b"".join([buffer[_HEADER_BYTES:] for buffer in self._buffers])
         return _decode(bytes(_HEADER_BYTES) + elements, self._type)
 
