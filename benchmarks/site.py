@@ -188,8 +188,9 @@ def bench_site(folder: Path, users: int, seed: int, variables: Mapping[str, str]
         shutil.rmtree(home)
 
 
-_NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "COMPATIBILITY_", "SNAPSHOT_")
-"""Variables of this environment that would make another site or another run of it."""
+_NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "COMPATIBILITY_", "SNAPSHOT_", "PYTHONDONT")
+"""Variables of this environment that would make another site or another run of it, or keep Python from remembering
+what it has compiled: a user's command starts with that."""
 
 
 def _start(arguments: tuple[str, ...], environ: Mapping[str, str]) -> "subprocess.Popen[str]":

@@ -32,6 +32,9 @@ MEDIA_BUCKET: Final = "MediaBucket"
 """The uploads' bucket, by its name in the template."""
 
 _POLL_SECONDS: Final = 0.005
+_LONGEST_POLL_SECONDS: Final = 0.05
+_POLL_SHARE: Final = 0.01
+"""Of what an execution has taken so far: one of minutes is not asked for two hundred times a second."""
 _only_one: Final = threading.Lock()
 
 
@@ -162,11 +165,12 @@ class LocalMachine:
         ------
         TimeoutError : it still runs after `timeout` seconds; it goes on running.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        begun = time.monotonic()
         while (execution := self.describe(arn)).status == "RUNNING":
-            if deadline is not None and time.monotonic() > deadline:
+            passed = time.monotonic() - begun
+            if timeout is not None and passed > timeout:
                 raise TimeoutError(f"{arn} still runs after {timeout} s")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(min(max(passed * _POLL_SHARE, _POLL_SECONDS), _LONGEST_POLL_SECONDS))
         self._announce(execution)
         return execution
 
