@@ -1,7 +1,8 @@
 """The command line as a process of its own, as people start it.
 
-`sitejobs` forks that process from one that has imported the command and moto already: half of a command's CPU time are
-its imports. `PROGRAM` starts a Python of its own, and so does an environment that Python reads before it imports.
+`sitejobs` forks that process from one that has imported what most commands and moto import, which is most of its CPU
+time. numpy is left out, since it starts threads, which a fork does not take along. `PROGRAM` starts a Python of its
+own, and so does an environment that Python reads before it imports.
 """
 
 import multiprocessing
@@ -16,7 +17,17 @@ from typing import Final
 from tests.limits import PATIENCE_S
 
 PROGRAM = (sys.executable, "-m", "sitejobs_local.cli")
-IMPORTED: Final = ["sitejobs_local.cli", "sitejobs_local.aws.local_aws", "sitejobs_local.aws.machine"]
+IMPORTED: Final = [
+    *("sitejobs_local.cli", "sitejobs_local.commands.jobs", "sitejobs_local.commands.listing"),
+    *("sitejobs_local.commands.media", "sitejobs_local.commands.workflows"),
+    *("sitejobs_local.aws.local_aws", "sitejobs_local.aws.machine", "sitejobs_local.aws.queue_sources"),
+    *("sitejobs_local.aws.media_files", "sitejobs_local.aws.work_files", "sitejobs_local.runs.runner"),
+    *("sitejobs_local.runs.report", "sitejobs_local.database.migrations", "sitejobs_local.database.postgres"),
+    *("sitejobs.schema.check", "sitejobs.workflows.catalog", "sitejobs.handlers.tuning", "sitejobs.media.rules"),
+    *("sitejobs.search.searchable_user", "rich.console", "rich.table", "rich._emoji_codes"),
+    *("moto.s3.responses", "moto.s3.urls", "moto.stepfunctions.responses", "moto.stepfunctions.urls"),
+    "tests.local.warm",
+]
 READ_AT_START: Final = ("PYTHON", "LC_", "LANG", "MOTO_", "POWERTOOLS_", "TZ")
 
 _FORKS = multiprocessing.get_context("forkserver")
