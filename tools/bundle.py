@@ -137,7 +137,7 @@ def build(folder: Path = BUILD, architecture: str = "x86_64") -> subprocess.Comp
     MissingToolError : there is no python3.13, or no make.
     """
     if shutil.which("make") is None:
-        raise MissingToolError("make was not found: one layer is built with it")
+        raise MissingToolError("make was not found: some layers are built with it")
     runtime = find_runtime()
     arguments = ["build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
     done = sam(arguments, runtime, architecture)

@@ -19,7 +19,19 @@ works() {
     "$folder/bin/python" -c '' 2>/dev/null
 }
 
+# Compiles the part of match-scores in C unless that was done; without a compiler numpy does the same, more slowly.
+compile() {
+    sieve=layers/sitejobs/sitejobs/matching/topk
+    [ $sieve/libsieve.so -nt $sieve/sieve.c ] && return
+    compiler=$(command -v "${CC:-cc}") || return 0
+    options=
+    [ "$(uname -m)" = x86_64 ] && options=-march=x86-64-v3
+    "$folder/bin/python" layers/sitejobs/compile.py $sieve/libsieve.so "$compiler" $options ||
+        echo "sieve.c could not be compiled: match-scores does without, and takes longer" >&2
+}
+
 if [ "$(cat "$folder/made-for-$kind" 2>/dev/null)" = "$wanted" ] && works; then
+    compile
     exit 0
 fi
 
@@ -115,3 +127,4 @@ if [ -e "$failed" ]; then
 fi
 [ "$kind" = dev ] && echo "$wanted" >"$folder/made-for-dev"
 echo "$wanted" >"$folder/made-for-local"
+compile

@@ -26,8 +26,9 @@ PLATFORMS = ["manylinux2014", "manylinux_2_17", "manylinux_2_27", "manylinux_2_2
 
 
 def pinned(layer: str) -> set[str]:
-    """`name==version` of each line of a layer's requirements, names as wheels write them."""
-    lines = (ROOT / "layers" / layer / "requirements.txt").read_text().splitlines()
+    """`name==version` of each line of a layer's requirements, names as wheels write them; our own package has none."""
+    file = ROOT / "layers" / layer / "requirements.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
     pins = [line.partition("#")[0].strip().lower() for line in lines]
     return {re.sub(r"\[.*\]", "", pin).replace("-", "_") for pin in pins if pin}
 
@@ -54,6 +55,14 @@ def test_the_package_is_built_whole_and_with_bytecode(built: Path) -> None:
         # Beside the source, and not checked against its time, which a zip changes (PEP 552: the flags are 1).
         [bytecode] = (copy / module.parent / "__pycache__").glob(f"{module.stem}.cpython-313.pyc")
         assert int.from_bytes(bytecode.read_bytes()[4:8], "little") == 1
+
+
+def test_the_sieve_is_compiled_and_what_it_was_compiled_with_stays_out(built: Path) -> None:
+    assert [path.name for path in (built / "SitejobsLayer" / "python").iterdir()] == ["sitejobs"]
+    library = built / "SitejobsLayer" / "python" / "sitejobs" / "matching" / "topk" / "libsieve.so"
+    assert 5_000 < library.stat().st_size < 100_000
+    # Of the C library it wants what every one has, so that the runtime's can be older than the machine's that built it.
+    assert set(re.findall(rb"GLIBC_[0-9.]+", library.read_bytes())) <= {b"GLIBC_2.2.5", b"GLIBC_2.14", b"GLIBC_2.17"}
 
 
 def test_a_function_carries_the_few_lines_of_each_and_no_dependency(built: Path, functions: Template) -> None:

@@ -1,6 +1,6 @@
 """No upper bound is too low, and every key is within the margin of the exact one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
+from sitejobs.matching.topk.array_sieve import ArraySieve
 from sitejobs.matching.topk.bounds import SLACK, proximity_radius, upper_bounds_of
+from sitejobs.matching.topk.compiled_sieve import CompiledSieve, library
 from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import Segment
+from sitejobs.matching.topk.sieve import Page, Question, Sieve
 from tests.matching.models import store_model
 from tests.matching.pools import LATER, Opened, open_site
 from tests.matching.random_sites import FLAVOURS, draw
@@ -47,8 +50,17 @@ def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
             yield segment, slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base), range(first, stop)
 
 
-def screening_of(opened: Opened) -> Screening:
-    return Screening(opened.viewers, opened.parameters, opened.pool.bits, opened.pool.popularity)
+@pytest.fixture(params=[ArraySieve, CompiledSieve])
+def sieve(request: pytest.FixtureRequest) -> Callable[[Page], Sieve]:
+    """Each kind of sieve."""
+    if request.param is CompiledSieve and library() is None:
+        pytest.skip("the sieve was not compiled: this machine has no C compiler")
+    kind: Callable[[Page], Sieve] = request.param
+    return kind
+
+
+def screening_of(opened: Opened, sieve: Callable[[Page], Sieve]) -> Screening:
+    return Screening(opened.viewers, opened.parameters, opened.pool.bits, opened.pool.popularity, sieve)
 
 
 def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]) -> None:
@@ -68,9 +80,11 @@ def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]
 
 
 @pytest.mark.parametrize("step", [1, 3], ids=["all viewers", "every third viewer"])
-def test_keys_are_within_the_margin_of_the_exact_ones(pools: list[Opened], step: int) -> None:
+def test_keys_are_within_the_margin_of_the_exact_ones(
+    pools: list[Opened], step: int, sieve: Callable[[Page], Sieve]
+) -> None:
     for opened in pools:
-        screening, threshold = screening_of(opened), np.full(len(opened.viewers), -1e9, np.float32)
+        screening, threshold = screening_of(opened, sieve), np.full(len(opened.viewers), -1e9, np.float32)
         rows = np.arange(0, len(opened.viewers), step)
         for segment, columns, blocks in chunks(opened):
             viewer, candidate, keys = above_threshold(screening, opened, rows, segment, columns, blocks, threshold)
@@ -79,9 +93,9 @@ def test_keys_are_within_the_margin_of_the_exact_ones(pools: list[Opened], step:
             assert_within_margin(keys, exact[viewer, candidate - columns.start], key_margin(opened.parameters))
 
 
-def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened]) -> None:
+def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened], sieve: Callable[[Page], Sieve]) -> None:
     for opened in pools:
-        screening, rows = screening_of(opened), np.arange(len(opened.viewers))
+        screening, rows = screening_of(opened, sieve), np.arange(len(opened.viewers))
         for segment, columns, blocks in chunks(opened):
             exact = exact_keys(opened, blocks)
             for threshold in (
@@ -111,7 +125,8 @@ def above_threshold(
     upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
     near = bool(upper.near[rows, blocks.start : blocks.stop].any())
     prepared = screening.prepare(segment)
-    pairs = screening.resolved(screening.above_threshold(rows, prepared, columns, threshold, near=near), prepared)
+    question = Question.about(rows, columns, near=near)
+    pairs = screening.resolved(screening.above_threshold(question, prepared, threshold), prepared)
     pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
     return pairs.viewer, pairs.candidate, pairs.key
 

@@ -22,6 +22,7 @@ from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather
 from sitejobs.matching.topk.segment import Segment
+from sitejobs.matching.topk.sieve import Question
 
 MOST_CHANGES: Final = 32
 """Most candidates that are stored beside a list: with more of them it is computed anew."""
@@ -180,10 +181,9 @@ def _entering(page: PageRun, viewers: Users, changed: Users, threshold: Singles)
     rows, found = np.arange(len(viewers)), [empty]
     for start in range(0, len(changed), CHUNK_USERS):
         columns = slice(start, min(start + CHUNK_USERS, len(changed)))
-        others = viewers.ids[:, None] != changed.ids[columns][None, :]
-        pairs = screening.resolved(
-            screening.above_threshold(rows, prepared, columns, threshold, near=True, wanted=others), prepared
-        )
+        themselves = np.nonzero(viewers.ids[:, None] == changed.ids[columns])
+        question = Question.about(rows, columns, (themselves[0], themselves[1]))
+        pairs = screening.resolved(screening.above_threshold(question, prepared, threshold), prepared)
         pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
         found.append((pairs.viewer, pairs.candidate))
     viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))

@@ -21,16 +21,18 @@ from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.topk.admirers import NO_ADMIRERS, Admirers
 from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
+from sitejobs.matching.topk.compiled_sieve import best_sieve
 from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
 from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import PreparedSegment, Segment
+from sitejobs.matching.topk.sieve import Page, Question, Sieve
 
 CHUNK_USERS = 1024
-"""Candidates in a chunk while thresholds are unknown: each chunk raises them for the next one."""
+"""Candidates in a chunk while thresholds are unknown: each chunk raises them for the next one. Later a sieve tells."""
 
-LONG_CHUNK_USERS = 3072
-"""Candidates in a chunk when a sample gave thresholds: fewer steps, and its matrices still fit the cache."""
+MOST_AT_ONCE = 1024
+"""Keys of one viewer that its buffer takes at once."""
 
 MOST_UNRESOLVED = 8192
 """Pairs that wait for their quizzes to be compared; more are compared at once."""
@@ -137,6 +139,7 @@ def search(
     parameters: Parameters,
     work: Work | None = None,
     admirers: Admirers = NO_ADMIRERS,
+    sieve: Callable[[Page], Sieve] = best_sieve,
 ) -> Matches:
     """Find each viewer's `top_k` best candidates: tier A by score, then tier B by score.
 
@@ -144,7 +147,7 @@ def search(
     """
     exclusions = exclusions.plus(admirers.row, admirers.user_id)
     upper = upper_bounds_of(viewers, pool.bounds, parameters)
-    screening = Screening(viewers, parameters, pool.bits, pool.popularity)
+    screening = Screening(viewers, parameters, pool.bits, pool.popularity, sieve)
     return _Search(viewers, pool, exclusions, now, parameters, work or Work(), screening, upper).run(admirers)
 
 
@@ -166,8 +169,8 @@ class _Search:
         self._now, self._parameters, self._work = now, parameters, work
         self._screening, self._upper = screening, upper
         self._top = (upper.score + tier_step(parameters) * upper.tier_a).astype(np.float32)
-        largest = max(LONG_CHUNK_USERS, int(np.diff(pool.starts).max(initial=0)))
-        self._buffer = TopKBuffer(len(viewers), parameters.top_k, largest, self._exact_keys, key_margin(parameters))
+        margin = key_margin(parameters)
+        self._buffer = TopKBuffer(len(viewers), parameters.top_k, MOST_AT_ONCE, self._exact_keys, margin)
         self._done = upper.barred.copy()
         """(v, b) blocks that a viewer has been through, and those that hold nobody for it."""
         self._prepared_segments: dict[int, PreparedSegment] = {}
@@ -204,7 +207,7 @@ class _Search:
         )
         part._go_through()
         self._buffer.expect(part._buffer.threshold)
-        self._chunk_users = LONG_CHUNK_USERS
+        self._chunk_users = self._screening.chunk_users
 
     def _go_through(self) -> None:
         """Visit every block whose bound reaches a viewer's threshold."""
@@ -242,19 +245,16 @@ class _Search:
         columns = slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base)
         if columns.start == columns.stop:
             return
-        near = bool(self._upper.near[rows, first:stop].any())
-        sizes = np.diff(pool.starts[first : stop + 1])
-        self._work.looked_at += int((wanted[rows] @ sizes).sum())
-        pairs = self._screening.above_threshold(
-            rows,
-            prepared,
-            columns,
-            threshold,
-            near=near,
-            suiting=np.asarray(self._upper.tier_a[rows, first:stop].any(axis=1)),
-            wanted=None if wanted[rows].all() else np.repeat(wanted[rows], sizes, axis=1),
+        question = Question(
+            rows=rows,
+            starts=pool.starts[first : stop + 1] - base,
+            wanted=wanted[rows],
+            near=self._upper.near[rows, first:stop],
+            suiting=self._upper.tier_a[rows, first:stop],
             excluded=self._excluded(number, rows, columns),
         )
+        self._work.looked_at += int((question.wanted @ np.diff(question.starts)).sum())
+        pairs = self._screening.above_threshold(question, prepared, threshold)
         if not pairs.by_quiz.any():
             self._take_up(number, pairs)
             return

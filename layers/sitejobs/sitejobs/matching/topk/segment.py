@@ -1,6 +1,7 @@
 """Users laid out for matrix products, viewers and candidates alike."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,12 @@ AGES = 128
 BARRED = -1e31
 """Taken off an upper bound where the candidate wants other genders than the viewer's; a product with 0 stays finite."""
 
+FAR = np.float32(1000)
+"""Coordinate of candidates without a place, and less than 0 of such viewers: nobody is as near as 6 million km."""
+
+STRIP = 32
+"""Candidates by whom `sieve.c` multiplies: it reads so many beyond the last."""
+
 KNOWN_GENDERS = slice(UNSPECIFIED + 1, GENDERS - 1)
 
 
@@ -40,16 +47,24 @@ class Taste:
     masks, mask : (m, K) the different sets of trait keys, as 0 and 1, and (n,) which of them is the user's.
     quizzes : (m, q) whether users of the mask may have a result of the quiz: those with too few traits have a mask of
         their own for each set of quizzes. Beyond `MOST_QUIZZES` the last column stands for all others.
-    shares : (n, BUCKETS) how many interests fall into each bucket, over the root of how many there are; zero for none.
-        In a bucket, shared <= a_i * b_i; the union >= sqrt(|A||B|); so the product of two users is an upper bound of
-        their Jaccard index.
+    interests, popularity : what each likes, and the rank of each interest code, 0 for the most popular.
     """
 
     directions: Singles
     masks: Singles
     mask: Indices
     quizzes: Flags
-    shares: Singles
+    interests: Ragged
+    popularity: NDArray[np.int32]
+
+    @cached_property
+    def shares(self) -> Singles:
+        """(n, BUCKETS) how many interests fall into each bucket, over the root of how many there are; zero for none.
+
+        In a bucket, shared <= a_i * b_i; the union >= sqrt(|A||B|); so the product of two users is an upper bound of
+        their Jaccard index.
+        """
+        return _shares(self.interests, len(self.mask), self.popularity)
 
     @classmethod
     def of(cls, users: Users, popularity: NDArray[np.int32]) -> "Taste":
@@ -64,32 +79,50 @@ class Taste:
         taken |= comparable[:, None]
         first, mask = _kinds(np.concatenate([present, taken], axis=1))
         masks = present[first].astype(np.float32)
-        return cls(directions, masks, mask, taken[first], _shares(users.interests, len(users), popularity))
+        return cls(directions, masks, mask, taken[first], users.interests, popularity)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What `sieve.c` reads of n candidates: a row a property, so that neighbours stand side by side.
+
+    directions, ratings : (K, n + STRIP) and (5, n), as `Taste` and `Segment` have them.
+    xyz : (3, n), `FAR` where there is no place.
+    most_km : (n,) infinite where any distance will do.
+    interest_inverse : (n,) 1 / the count, 0 for none.
+    """
+
+    directions: Singles
+    ratings: Singles
+    xyz: Singles
+    most_km: Singles
+    interest_count: Singles
+    interest_inverse: Singles
+    mask: NDArray[np.int32]
+    ages: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Segment:
     """Candidates of neighbouring blocks, ready for the screening. Rows as in `users`.
 
-    interests_bound : (n, BUCKETS + 2) whose product with a viewer's is at least the interests part; the last two
-        columns are for those who have none. With mutual tiers a column follows for each known gender, `BARRED` where
-        it is not wanted.
     ratings : (n, 5) direction of received ratings, and the constant part of the score.
     xyz : (n, 3) in single precision.
     wishes, codes : what each wants. ages: (n,) numbers below `AGES`, its last for unknown ones, the one before for all
         from there.
     interests : sets over the vocabulary of the whole snapshot, where that is small enough to keep.
+    mutual : whether tier A asks both sides.
     """
 
     users: Users
     ratings: Singles
-    interests_bound: Singles
     xyz: Singles
     taste: Taste
     wishes: Wishes
     codes: WishCodes
     ages: Indices
     interests: Bits | None
+    mutual: bool
     _scales: "_Scales" = field(default_factory=lambda: _Scales())
 
     def scales(self, masks: Singles) -> tuple[Singles | None, Indices]:
@@ -98,6 +131,34 @@ class Segment:
         A table with a row a mask and a column a candidate, None if all asked for are 1; and the row of each mask.
         """
         return self._scales.of(masks, self.taste.directions)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Laid out anew."""
+        count = self.users.interest_count.astype(np.float32)
+        return Columns(
+            directions=np.pad(self.taste.directions.T, ((0, 0), (0, STRIP))),
+            ratings=np.ascontiguousarray(self.ratings.T),
+            xyz=np.ascontiguousarray(np.where(np.isnan(self.xyz), FAR, self.xyz).T),
+            most_km=np.where(self.wishes.anywhere, np.float32(np.inf), self.wishes.most_km),
+            interest_count=count,
+            interest_inverse=np.divide(1, count, out=np.zeros_like(count), where=count > 0),
+            mask=self.taste.mask.astype(np.int32),
+            ages=self.ages.astype(np.int32),
+        )
+
+    @cached_property
+    def interests_bound(self) -> Singles:
+        """(n, BUCKETS + 2) whose product with a viewer's is at least the interests part.
+
+        The last two columns are for those who have none. With mutual tiers a column follows for each known gender,
+        `BARRED` where it is not wanted.
+        """
+        none = self.users.interest_count[:, None] == 0
+        columns = [self.taste.shares, np.ones_like(none), none]
+        if self.mutual:
+            columns.append(BARRED * ~self.wishes.genders[KNOWN_GENDERS].T)
+        return np.concatenate(columns, axis=1, dtype=np.float32)
 
     @classmethod
     def of(
@@ -112,19 +173,17 @@ class Segment:
         constant = static_scores(users, now, parameters)
         if parameters.model is None:
             constant += parameters.weights.rating_fit / 2
-        taste, wishes = Taste.of(users, popularity), Wishes.of(users)
-        none = users.interest_count[:, None] == 0
-        bars = BARRED * ~wishes.genders[KNOWN_GENDERS].T if parameters.mutual else np.empty((len(users), 0))
+        wishes = Wishes.of(users)
         return cls(
             users=users,
             ratings=np.concatenate([users.gets, constant[:, None]], axis=1).astype(np.float32),
-            interests_bound=np.concatenate([taste.shares, np.ones_like(none), none, bars], axis=1, dtype=np.float32),
             xyz=users.xyz.astype(np.float32),
-            taste=taste,
+            taste=Taste.of(users, popularity),
             wishes=wishes,
             codes=WishCodes.of(users, wishes),
             ages=np.where(users.age == MISSING, AGES - 1, np.minimum(users.age, AGES - 2)).astype(np.int64),
             interests=bits.of(users) if bits else None,
+            mutual=parameters.mutual,
         )
 
 
@@ -132,19 +191,35 @@ class Segment:
 class PreparedSegment:
     """A segment prepared for the screening's viewers: the factors of the traits part.
 
-    factor : (v, m) c / r for each of the segment's masks. coverage: (v, m) c, traits weight / 2 * sqrt(common / fewer).
+    factors : (v, m, 2) for each of the segment's masks c / r, and c, traits weight / 2 * sqrt(common / fewer).
     scales : (k, n) 1 / s for k masks, None where all are 1. scale: (v,) the viewer's row of `scales`.
     by_quiz : (v, m) whether the pair falls back on a quiz: too few common keys, and a quiz to compare.
     by_place : candidates who may be near by the name of their place, ascending.
+    bits : the vocabulary of `sets`.
     """
 
     segment: Segment
-    factor: Singles
-    coverage: Singles
+    factors: Singles
     scales: Singles | None
     scale: Indices
     by_quiz: Flags
     by_place: Indices
+    bits: InterestBits
+
+    @property
+    def factor(self) -> Singles:
+        """(v, m) c / r."""
+        return self.factors[:, :, 0]
+
+    @property
+    def coverage(self) -> Singles:
+        """(v, m) c."""
+        return self.factors[:, :, 1]
+
+    @cached_property
+    def sets(self) -> Bits:
+        """(n, words) interests of the candidates."""
+        return self.bits.of(self.segment.users) if self.segment.interests is None else self.segment.interests
 
 
 class _Scales:
@@ -197,9 +272,15 @@ def inverse_roots(squares: Singles) -> Singles:
 
 
 def _kinds(flags: Flags) -> tuple[Indices, Indices]:
-    """Index of the first of each kind of row, and for each row which kind it is."""
+    """Index of the first of each kind of row, ascending, and for each row which kind it is.
+
+    Neighbours thus have neighbouring kinds, and what is looked up of these stands together.
+    """
     _, first, kind = np.unique(np.packbits(flags, axis=1), axis=0, return_index=True, return_inverse=True)
-    return first, kind.reshape(-1)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[kind.reshape(-1)]
 
 
 def _shares(interests: Ragged, users: int, popularity: NDArray[np.int32]) -> Singles:

@@ -25,6 +25,14 @@ class Worth(Protocol):
     interests: float
     proximity: float
 
+    @property
+    def ratings(self) -> Singles | None:
+        """(v, 5) by which `Segment.ratings` is multiplied for what `add_known` adds; None if it adds nothing."""
+
+    @property
+    def gaps(self) -> Singles | None:
+        """(v, AGES) what `add_gaps` adds for an age, as `Segment.ages` has it; None if it adds nothing."""
+
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         """Add what is as exact for all pairs (r, c) as for single ones."""
 
@@ -48,10 +56,11 @@ class Weighted:
         weights = parameters.weights
         self.traits, self.interests, self.proximity = weights.traits, weights.interests, weights.proximity
         fit = np.full((len(viewers), 1), weights.rating_fit / 2)
-        self._ratings = np.concatenate([viewers.gives * fit, np.ones_like(fit)], axis=1).astype(np.float32)
+        self.ratings = np.concatenate([viewers.gives * fit, np.ones_like(fit)], axis=1).astype(np.float32)
+        self.gaps = None
 
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
-        sums += self._ratings[rows] @ segment.ratings[columns].T
+        sums += self.ratings[rows] @ segment.ratings[columns].T
 
     def add_gaps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         pass
@@ -78,14 +87,14 @@ class Chances:
         self._model, self._ages = model, viewers.age
         self._likes = (base(model) + viewers.selectivity.astype(np.float64)).astype(np.float32)
         self._liked = (base(model) + viewers.appeal.astype(np.float64)).astype(np.float32)
-        self._gaps = self._gap_bounds(viewers)
+        self.ratings, self.gaps = None, self._gap_bounds(viewers)
         self._margin = bound_margin(parameters)
 
     def add_known(self, sums: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
         pass
 
     def add_gaps(self, upper: Singles, rows: Indices, segment: Segment, columns: slice) -> None:
-        upper += self._gaps[rows].take(segment.ages[columns], axis=1, mode="clip")
+        upper += self.gaps[rows].take(segment.ages[columns], axis=1, mode="clip")
         upper += segment.ratings[columns, -1] / 2
 
     def least_sums(self, keys: Singles, rows: Indices) -> Singles:
