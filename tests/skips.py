@@ -34,12 +34,14 @@ class Lacking(Enum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
+    C_COMPILER = "a C compiler"
     C_UTF8 = "the locale C.UTF-8"
 
 
 NEEDED_IN_CI = {
     *(Lacking.FFMPEG, Lacking.FFPROBE, Lacking.EXIFTOOL, Lacking.PYTHON_3_13),
     *(Lacking.SETPRIV, Lacking.NPM, Lacking.PRISMA, Lacking.OLD_POSTGRES, Lacking.PGBOUNCER, Lacking.IP, Lacking.BASH),
+    Lacking.C_COMPILER,
 }
 _MARK = "without "
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.limits import PATIENCE_S
+from tests.skips import Lacking, skip
 
-SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "environment.sh"
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "tools" / "environment.sh"
+LAYER = Path("layers") / "sitejobs"
+SIEVE = Path("sitejobs") / "matching" / "topk" / "libsieve.so"
 COMMANDS = ("cat", "cksum", "dirname", "rm", "sed", "sh", "sort")
 
 PROJECT = """
@@ -45,6 +49,9 @@ def project(folder: Path) -> Path:
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "backend.py").write_text(BACKEND)
     (folder / "constraints.txt").write_text("")
+    for path in (Path("compile.py"), SIEVE.with_name("sieve.c")):
+        (folder / LAYER / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / LAYER / path, folder / LAYER / path)
     return folder
 
 
@@ -127,6 +134,21 @@ def test_what_is_made_for_development_serves_the_command_too(tmp_path: Path) -> 
     here = project(tmp_path / "project")
     assert make(here, "dev").returncode == 0
     assert make(here, "local").stderr == ""
+
+    # The sieve is compiled when it is not there or older than its source, which nothing hinders.
+    library = here / LAYER / SIEVE
+    library.unlink(missing_ok=True)
+    failed = make(here, CC="false")
+    assert failed.returncode == 0
+    assert "sieve.c could not be compiled" in failed.stderr
+    missing = make(here, CC="no-such-compiler")
+    assert (missing.returncode, missing.stderr, library.exists()) == (0, "", False)
+    if shutil.which("cc") is None:
+        skip(Lacking.C_COMPILER)
+    assert (make(here).stderr, library.exists()) == ("", True)
+    os.utime(library, (0, 0))
+    assert make(here).stderr == ""
+    assert library.stat().st_mtime > 0
 
 
 def test_a_python_that_has_gone_is_replaced(tmp_path: Path) -> None:

@@ -8,9 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from sitejobs.matching.topk.array_sieve import ArraySieve
 from sitejobs.matching.topk.bounds import SLACK, proximity_radius, upper_bounds_of
-from sitejobs.matching.topk.compiled_sieve import CompiledSieve, library
 from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import Segment
@@ -48,15 +46,6 @@ def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
         base = int(pool.starts[blocks.start])
         for first, stop in {(blocks.start, blocks.stop), *((block, block + 1) for block in blocks)}:
             yield segment, slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base), range(first, stop)
-
-
-@pytest.fixture(params=[ArraySieve, CompiledSieve])
-def sieve(request: pytest.FixtureRequest) -> Callable[[Page], Sieve]:
-    """Each kind of sieve."""
-    if request.param is CompiledSieve and library() is None:
-        pytest.skip("the sieve was not compiled: this machine has no C compiler")
-    kind: Callable[[Page], Sieve] = request.param
-    return kind
 
 
 def screening_of(opened: Opened, sieve: Callable[[Page], Sieve]) -> Screening:

@@ -1,6 +1,6 @@
 """`search` finds what sorting all pairs finds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.candidates import sample_of
 from sitejobs.matching.topk.search import Exclusions, Matches, Sample, Work, ranked, search
+from sitejobs.matching.topk.sieve import Page, Sieve
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate
@@ -120,14 +121,16 @@ def city(city_url: str) -> Iterator[Connection]:
 
 
 @pytest.mark.no_cover  # smaller sites reach the same lines, and coverage makes this one half as long again
-def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(city: Connection) -> None:
+def test_on_a_site_of_thousands_pairs_are_skipped_and_none_is_missed(
+    city: Connection, sieve: Callable[[Page], Sieve]
+) -> None:
     for block_size, top_k in ((100, 20), (500, 200)):
         opened = open_site(city, block_size, top_k)
         rows = np.arange(0, len(opened.viewers), 61)
         some = opened.viewers.take(rows)
         own = Exclusions(np.arange(len(rows)), some.ids)
         work = Work()
-        found = search(some, opened.pool, own, opened.now, opened.parameters, work)
+        found = search(some, opened.pool, own, opened.now, opened.parameters, work, sieve=sieve)
         assert_same(found, sorted_whole(opened, some, own))
         assert work.pairs == len(some) * len(opened.candidates)
         assert 0 < work.scored < work.looked_at <= work.pairs
