@@ -4,6 +4,7 @@ import numpy as np
 
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.geometry import EARTH_RADIUS_KM
+from sitejobs.matching.scoring.interests import count_bits
 from sitejobs.matching.scoring.pair_scores import NO_INTERESTS
 from sitejobs.matching.topk.segment import KNOWN_GENDERS, PreparedSegment, Segment
 from sitejobs.matching.topk.sieve import NEARER_KM, Page, Question
@@ -45,7 +46,8 @@ class ArraySieve:
         passing[question.excluded] = False
         at = np.flatnonzero(passing)
         index, column = np.divmod(at, upper.shape[1])
-        return index, columns.start + column, known.reshape(-1)[at]
+        candidate = columns.start + column
+        return index, candidate, known.reshape(-1)[at] + self._jaccard(rows[index], prepared, candidate)
 
     def _interests_bound(self) -> Singles:
         """(v, ...) the viewers' side of `Segment.interests_bound`, weighted."""
@@ -146,3 +148,11 @@ class ArraySieve:
         squares *= _KM
         squares -= NEARER_KM
         return np.asarray(squares)
+
+    def _jaccard(self, viewer: Indices, prepared: PreparedSegment, candidate: Indices) -> Singles:
+        """(p,) weighted interests part of single pairs."""
+        shared = count_bits(self._page.sets[viewer] & prepared.sets[candidate])
+        left, right = self._page.viewers.interest_count[viewer], prepared.segment.users.interest_count[candidate]
+        union = np.maximum(left + right - shared, 1).astype(np.float32)
+        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
+        return np.asarray(parts * self._page.worth.interests, np.float32)

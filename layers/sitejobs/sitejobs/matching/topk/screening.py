@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.geometry import km_between
-from sitejobs.matching.scoring.interests import InterestBits, count_bits
-from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS, NO_INTERESTS
+from sitejobs.matching.scoring.interests import InterestBits
+from sitejobs.matching.scoring.pair_scores import MIN_COMMON_TRAITS
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.quizzes import latest_results
 from sitejobs.matching.scoring.users import MISSING, Users
@@ -142,9 +142,9 @@ class Screening:
     def _parts(
         self, viewer: Indices, prepared: PreparedSegment, candidate: Indices, *, near: bool
     ) -> tuple[Singles, Flags]:
-        """(p,) sums of all parts but those known of all pairs, and whether tier A is reached."""
+        """(p,) sums of all parts but those that the sieve knows, and whether tier A is reached."""
         segment = prepared.segment
-        parts = self._jaccard(viewer, prepared, candidate)
+        parts = np.zeros(len(viewer), np.float32)
         if len(prepared.by_place):
             parts += self._page.same_place_part(viewer, segment.users, candidate)
         suits = self._wishes.suit(viewer, segment.users, candidate)
@@ -178,14 +178,6 @@ class Screening:
         radius = self._page.radius[viewer]
         part = np.where(radius > 0, 1 - km / np.where(radius > 0, radius, 1), np.where(km == 0, 1.0, 0.0))
         return np.asarray(self._worth.proximity * np.fmax(part, 0), np.float32)
-
-    def _jaccard(self, viewer: Indices, prepared: PreparedSegment, candidate: Indices) -> Singles:
-        """(p,) weighted interests part of single pairs."""
-        shared = count_bits(self._page.sets[viewer] & prepared.sets[candidate])
-        left, right = self._viewers.interest_count[viewer], prepared.segment.users.interest_count[candidate]
-        union = np.maximum(left + right - shared, 1).astype(np.float32)
-        parts = np.where((left == 0) | (right == 0), np.float32(NO_INTERESTS), shared / union)
-        return np.asarray(parts * self._worth.interests, np.float32)
 
 
 def _least_sums(worth: Worth, keys: Singles, rows: Indices) -> Singles:

@@ -137,7 +137,7 @@ class Segment:
         """Laid out anew."""
         count = self.users.interest_count.astype(np.float32)
         return Columns(
-            directions=np.pad(self.taste.directions.T, ((0, 0), (0, STRIP))),
+            directions=np.pad(np.ascontiguousarray(self.taste.directions.T), ((0, 0), (0, STRIP))),
             ratings=np.ascontiguousarray(self.ratings.T),
             xyz=np.ascontiguousarray(np.where(np.isnan(self.xyz), FAR, self.xyz).T),
             most_km=np.where(self.wishes.anywhere, np.float32(np.inf), self.wishes.most_km),

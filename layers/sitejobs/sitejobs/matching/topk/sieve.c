@@ -229,10 +229,11 @@ static int64_t pass(const Candidates *c, const Viewers *v, const Question *q, co
     const int some = some_reach(reaching, most, need, size);
     for (int i = 0; i < some; i++) {
         const int column = reaching[i];
-        if (upper[column] + interests_part(c, v, viewer, at + column) < need[column]) continue;
+        const float interests = interests_part(c, v, viewer, at + column);
+        if (upper[column] + interests < need[column]) continue;
         passing->row[count] = (int32_t)index;
         passing->candidate[count] = (int32_t)(at + column);
-        passing->known[count++] = known[column];
+        passing->known[count++] = known[column] + interests;
     }
     return count;
 }

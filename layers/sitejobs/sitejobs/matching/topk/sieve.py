@@ -107,7 +107,7 @@ class Sieve(Protocol):
     ) -> tuple[Indices, Indices, Singles]:
         """The pairs that may reach their threshold, (p,): index into `Question.rows`, and candidate's row; ascending.
 
-        With the sum of the parts that are as exact for all pairs as for single ones.
+        With what is known of their sums: all parts but proximity and what `Worth.of_pairs` adds.
 
         Parameters
         ----------
