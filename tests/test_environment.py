@@ -118,46 +118,49 @@ def test_it_is_made_once_and_again_after_an_interruption_or_a_move(tmp_path: Pat
     assert python_works(there)
 
 
-def test_changed_pins_update_it_without_making_it_anew(tmp_path: Path) -> None:
-    here = project(tmp_path / "project")
-    assert make(here).returncode == 0
-    kept = here / ".venv" / "kept"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with its environment, which a test leaves working."""
+    here = project(tmp_path_factory.mktemp("made") / "project")
+    assert make(here, "dev").returncode == 0
+    return here
+
+
+def test_what_is_made_for_development_serves_the_command_too(made: Path) -> None:
+    assert make(made, "dev").returncode == 0
+    assert make(made, "local").stderr == ""
+
+    # The sieve is compiled when it is not there or older than its source, which nothing hinders.
+    library = made / LAYER / SIEVE
+    library.unlink(missing_ok=True)
+    failed = make(made, CC="false")
+    assert failed.returncode == 0
+    assert "sieve.c could not be compiled" in failed.stderr
+    missing = make(made, CC="no-such-compiler")
+    assert (missing.returncode, missing.stderr, library.exists()) == (0, "", False)
+    if shutil.which("cc") is None:
+        skip(Lacking.C_COMPILER)
+    assert (make(made).stderr, library.exists()) == ("", True)
+    os.utime(library, (0, 0))
+    assert make(made).stderr == ""
+    assert library.stat().st_mtime > 0
+
+
+def test_changed_pins_update_it_without_making_it_anew(made: Path) -> None:
+    kept = made / ".venv" / "kept"
     kept.touch()
-    (here / "constraints.txt").write_text("# changed\n")
-    updated = make(here)
+    (made / "constraints.txt").write_text("# changed\n")
+    updated = make(made)
     assert updated.returncode == 0, updated.stderr
     assert "updating" in updated.stderr
     assert kept.exists()
 
 
-def test_what_is_made_for_development_serves_the_command_too(tmp_path: Path) -> None:
-    here = project(tmp_path / "project")
-    assert make(here, "dev").returncode == 0
-    assert make(here, "local").stderr == ""
-
-    # The sieve is compiled when it is not there or older than its source, which nothing hinders.
-    library = here / LAYER / SIEVE
-    library.unlink(missing_ok=True)
-    failed = make(here, CC="false")
-    assert failed.returncode == 0
-    assert "sieve.c could not be compiled" in failed.stderr
-    missing = make(here, CC="no-such-compiler")
-    assert (missing.returncode, missing.stderr, library.exists()) == (0, "", False)
-    if shutil.which("cc") is None:
-        skip(Lacking.C_COMPILER)
-    assert (make(here).stderr, library.exists()) == ("", True)
-    os.utime(library, (0, 0))
-    assert make(here).stderr == ""
-    assert library.stat().st_mtime > 0
-
-
-def test_a_python_that_has_gone_is_replaced(tmp_path: Path) -> None:
-    here = project(tmp_path / "project")
-    assert make(here).returncode == 0
-    (here / ".venv" / "bin" / "python").unlink()
-    (here / ".venv" / "bin" / "python").symlink_to(tmp_path / "gone")
-    assert make(here).returncode == 0
-    assert python_works(here)
+def test_a_python_that_has_gone_is_replaced(made: Path, tmp_path: Path) -> None:
+    (made / ".venv" / "bin" / "python").unlink()
+    (made / ".venv" / "bin" / "python").symlink_to(tmp_path / "gone")
+    assert make(made).returncode == 0
+    assert python_works(made)
 
 
 def test_without_a_fit_python_it_says_what_it_found_and_how_to_get_one(tmp_path: Path, programs: Path) -> None:

@@ -13,6 +13,7 @@ from sitejobs.errors import DataUnavailable
 from sitejobs.jobs import comparison, runs
 from sitejobs.jobs.job import PAGES_A_CHAPTER, PAGES_A_DRY_CHAPTER, PageSummary
 from sitejobs.jobs.skip_reasons import SkipReason
+from sitejobs.matching.match_scores.paging import viewers_a_page
 from sitejobs.matching.scoring.parameters import Parameters, Weights
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.workers import WorkerPool
@@ -29,9 +30,9 @@ LONG_CAUSE = "a line of a stack trace\n" * 1300
 
 DEFINITION = (REPOSITORY / "statemachines" / "paged-job.asl.json").read_text()
 LAYER = REPOSITORY / "layers" / "sitejobs"
-USERS = 1_000_000
-FIRST_PAGE = USERS - PAGES_A_CHAPTER + 1
-OPTIONS = {
+PAGES = 1_000_000
+FIRST_PAGE = PAGES - PAGES_A_CHAPTER + 1
+OPTIONS: dict[str, Any] = {
     "batchSize": 1,
     "candidateBatchSize": 20_000,
     "pauseMs": 60_000,
@@ -40,6 +41,10 @@ OPTIONS = {
     "tolerateFailures": 10,
     "trigger": "schedule",
 }
+VIEWERS = viewers_a_page(10**9, OPTIONS["batchSize"], OPTIONS["maxConcurrency"])
+"""Of each page on a site that is this large."""
+
+USERS = PAGES * VIEWERS
 REASONS = [
     SkipReason.NO_PROFILE,
     SkipReason.NO_CANDIDATES,
@@ -130,7 +135,7 @@ def machine(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
             pages = PAGES_A_DRY_CHAPTER if event["input"].get("dryRun") else PAGES_A_CHAPTER
             run_id = opened(url, event["execution"])
             run = {"id": run_id, "job": "match-scores", "startedAt": "2026-06-01T00:00:00.123456+00:00"}
-            later = {"run": run | {"options": OPTIONS, "context": context()}, "cursor": USERS - pages}
+            later = {"run": run | {"options": OPTIONS, "context": context()}, "cursor": PAGES - pages}
             return call("Plan", event | later | {"chapter": 10**6})
 
         functions: dict[str, Handler] = {
@@ -153,7 +158,7 @@ def opened(url: str, execution: str) -> str:
             [2**63 - 1, execution, json.dumps(OPTIONS)],
         ).fetchone()
         assert row is not None
-        for number in range(FIRST_PAGE, USERS + 1):
+        for number in range(FIRST_PAGE, PAGES + 1):
             runs.note_failed_page(connection, str(row[0]), {"page": number}, "DataUnavailable", LONG_CAUSE)
         return str(row[0])
 
@@ -185,7 +190,8 @@ def test_failed_pages_keep_the_names_of_their_errors_and_no_cause(machine: Machi
     sizes = machine.sizes(ended)
     assert max(sizes.values()) < FAR_UNDER, sizes
     [event] = machine.interpreter.events("Record")
-    expected = [{"page": number, "start": number - 1, "stop": number} for number in range(FIRST_PAGE, USERS + 1)]
+    numbers = range(FIRST_PAGE, PAGES + 1)
+    expected = [{"page": at, "start": (at - 1) * VIEWERS, "stop": at * VIEWERS} for at in numbers]
     assert event["results"] == [{"page": page, "error": "DataUnavailable"} for page in expected]
     cause = f"{PAGES_A_CHAPTER} of {PAGES_A_CHAPTER} pages failed, 10 tolerated. First: page {FIRST_PAGE}: "
     assert (ended.cause or "").startswith(cause)
