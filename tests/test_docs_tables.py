@@ -127,7 +127,7 @@ def test_the_settings_of_searchable_user_have_the_defaults_that_are_given() -> N
     assert read_searchable_parameters(options, rows) == read_searchable_parameters(options, {})
 
 
-@pytest.mark.parametrize("table", ["FeedPresorted", "FeedPresortedUser", "FeedSegment", "FeedCard"])
+@pytest.mark.parametrize("table", ["FeedPresorted", "FeedPresortedUser", "FeedSegment", "FeedCard", "FeedPublicPosts"])
 def test_every_column_of_the_presorted_feeds_is_explained_and_no_other(site: str, table: str) -> None:
     text = (ROOT / "docs" / "feed-presort.md").read_text().partition(f"`{table}`, one row a ")[2]
     cells = "".join(re.findall(r"^\| (`.*?) \|", text.partition("\n\n")[2].partition("\n\n")[0], re.MULTILINE))

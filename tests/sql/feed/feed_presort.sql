@@ -8,37 +8,8 @@
 
 -- Keys.stale
 WITH shared AS MATERIALIZED (
-    SELECT hashtextextended(concat(%(settings)s::text, '|', (SELECT sum(hashtextextended(post::text, 0)) FROM (
-SELECT p.*,
-(SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
- FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
-)
- AS "media", f."topics", f."quality", t."popularity"  FROM (
-    SELECT
-p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
- FROM "Post" p
-    JOIN "User" a ON a."id" = p."userId"
-    JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
-    LEFT JOIN LATERAL (
-        SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
-    AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-        ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
-    ) AS oldest ON true
-    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
-    AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-     AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
-      AND (oldest."id" IS NULL OR (p."createdAt", p."id") >= (oldest."createdAt", oldest."id"))
-    ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
-) AS p
-LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
-) AS post), '|',
-        (SELECT string_agg(question::text, '|') FROM (
+SELECT hashtextextended(concat(%(settings)s::text, '|',
+    (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -50,7 +21,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-    ),
+),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -58,11 +29,15 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
-stored AS MATERIALIZED (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s),
+stored AS MATERIALIZED (
+    SELECT s.*, reached."userId" IS NOT NULL AS "reached"
+    FROM "FeedPresortedUser" s LEFT JOIN unnest(%(reached)s::bigint[]) AS reached ("userId") USING ("userId")
+    WHERE s."userId" BETWEEN %(first)s AND %(last)s
+),
 -- Of those alone whose own inputs will be looked at. Many users depend on the same people: each is looked up once.
 depending AS MATERIALIZED (
     SELECT s."userId", p."id" FROM stored s CROSS JOIN LATERAL unnest(s."people") AS p ("id")
-    WHERE s."shared" = (SELECT "hash" FROM shared)
+    WHERE s."shared" = (SELECT "hash" FROM shared) AND NOT s."reached"
 ),
 people AS MATERIALIZED (
     SELECT person."id", hashtextextended(person::text, 2) AS "hash"
@@ -80,7 +55,7 @@ WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
     WHEN (k."computedAt" > %(now)s AND k."computedAt" <= clock_timestamp()) THEN false
     WHEN k."computedAt" > %(now)s THEN true
-    WHEN k."shared" <> (SELECT "hash" FROM shared) OR k."fingerprint" IS NULL THEN true
+    WHEN k."shared" <> (SELECT "hash" FROM shared) OR k."fingerprint" IS NULL OR k."reached" THEN true
     WHEN k."computedAt" <= %(now)s::timestamptz - make_interval(secs => %(ttlMinutes)s::int * 30) THEN true
     ELSE k."fingerprint" <>
 hashtextextended(concat(
@@ -166,11 +141,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN (
-SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
-) IS NULL
-         THEN (SELECT "hash" FROM newest) END, '|',
+    CASE WHEN NOT k."scored" THEN (SELECT "hash" FROM newest) END, '|',
     k."peopleSum"), 0)
  END
 ORDER BY 1;
@@ -261,37 +232,8 @@ DELETE FROM "FeedPresortedUser" WHERE "userId" = ANY(%(gone)s);
 
 -- STALE
 WITH shared AS MATERIALIZED (
-    SELECT hashtextextended(concat(%(settings)s::text, '|', (SELECT sum(hashtextextended(post::text, 0)) FROM (
-SELECT p.*,
-(SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
- FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
-)
- AS "media", f."topics", f."quality", t."popularity"  FROM (
-    SELECT
-p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
- FROM "Post" p
-    JOIN "User" a ON a."id" = p."userId"
-    JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
-    LEFT JOIN LATERAL (
-        SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
-    AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-        ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
-    ) AS oldest ON true
-    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
-    AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-     AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
-      AND (oldest."id" IS NULL OR (p."createdAt", p."id") >= (oldest."createdAt", oldest."id"))
-    ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
-) AS p
-LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
-) AS post), '|',
-        (SELECT string_agg(question::text, '|') FROM (
+SELECT hashtextextended(concat(%(settings)s::text, '|',
+    (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -303,7 +245,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-    ),
+),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -311,11 +253,15 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 here AS (SELECT "id" FROM "User" WHERE "id" BETWEEN %(first)s AND %(last)s AND "deletedAt" IS NULL),
-stored AS MATERIALIZED (SELECT * FROM "FeedPresortedUser" WHERE "userId" BETWEEN %(first)s AND %(last)s),
+stored AS MATERIALIZED (
+    SELECT s.*, reached."userId" IS NOT NULL AS "reached"
+    FROM "FeedPresortedUser" s LEFT JOIN unnest(%(reached)s::bigint[]) AS reached ("userId") USING ("userId")
+    WHERE s."userId" BETWEEN %(first)s AND %(last)s
+),
 -- Of those alone whose own inputs will be looked at. Many users depend on the same people: each is looked up once.
 depending AS MATERIALIZED (
     SELECT s."userId", p."id" FROM stored s CROSS JOIN LATERAL unnest(s."people") AS p ("id")
-    WHERE s."shared" = (SELECT "hash" FROM shared)
+    WHERE s."shared" = (SELECT "hash" FROM shared) AND NOT s."reached"
 ),
 people AS MATERIALIZED (
     SELECT person."id", hashtextextended(person::text, 2) AS "hash"
@@ -333,7 +279,7 @@ WHERE CASE
     WHEN here."id" IS NULL OR k."userId" IS NULL THEN true
     WHEN (k."computedAt" > %(now)s AND k."computedAt" <= clock_timestamp()) THEN false
     WHEN k."computedAt" > %(now)s THEN true
-    WHEN k."shared" <> (SELECT "hash" FROM shared) OR k."fingerprint" IS NULL THEN true
+    WHEN k."shared" <> (SELECT "hash" FROM shared) OR k."fingerprint" IS NULL OR k."reached" THEN true
     WHEN k."computedAt" <= %(now)s::timestamptz - make_interval(secs => %(ttlMinutes)s::int * 30) THEN true
     ELSE k."fingerprint" <>
 hashtextextended(concat(
@@ -419,11 +365,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN (
-SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
-) IS NULL
-         THEN (SELECT "hash" FROM newest) END, '|',
+    CASE WHEN NOT k."scored" THEN (SELECT "hash" FROM newest) END, '|',
     k."peopleSum"), 0)
  END
 ORDER BY 1;

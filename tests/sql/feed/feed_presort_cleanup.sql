@@ -217,3 +217,8 @@ WHERE EXISTS (SELECT FROM "FeedCard" n WHERE n."kind" = c."kind" AND n."id" = c.
    OR c."kind" = 'post' AND NOT EXISTS (SELECT FROM "Post" p WHERE p."id" = c."id" AND p."deletedAt" IS NULL)
    OR c."kind" = 'suggestion' AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = c."id" AND u."deletedAt" IS NULL)
    OR c."kind" = 'question' AND NOT EXISTS (SELECT FROM "QuizQuestion" q WHERE q."id" = c."id");
+
+-- REMOVE_SETS
+DELETE FROM "FeedPublicPosts" p
+WHERE NOT EXISTS (SELECT FROM "FeedPresortedUser" s WHERE s."publicPosts" = p."hash")
+   OR EXISTS (SELECT FROM "FeedPublicPosts" n WHERE n."hash" = p."hash" AND n."madeAt" > p."madeAt");

@@ -45,47 +45,15 @@ LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
 LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
 ) AS post;
 
--- _PUBLIC
-SELECT post.*, hashtextextended(post::text, 0) FROM (
-SELECT p.*,
-(SELECT array_agg(m."type"::text ORDER BY pm."order", m."id")
- FROM "PostMedia" pm JOIN "Media" m ON m."id" = pm."mediaId" WHERE pm."postId" = p."id" AND
-m."deletedAt" IS NULL AND m."status"::text IN ('UPLOADED', 'PROCESSING', 'READY')
-)
- AS "media", f."topics", f."quality", t."popularity"  FROM (
-    SELECT
-p."id", p."userId" AS "author", p."text", p."createdAt", c."displayName" AS "name", c."avatarUrl" AS "avatar"
- FROM "Post" p
-    JOIN "User" a ON a."id" = p."userId"
-    JOIN "Profile" c ON c."userId" = p."userId"
-    -- The oldest post of an author's share. Joined by author alone, so that the server can reuse it for each post
-    LEFT JOIN LATERAL (
-        SELECT o."createdAt", o."id" FROM "Post" o
-        WHERE o."userId" = p."userId" AND CASE o."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    o."deletedAt" IS NULL AND o."createdAt" <= %(now)s
-    AND o."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-        ORDER BY o."createdAt" DESC, o."id" DESC OFFSET %(authorPosts)s - 1 LIMIT 1
-    ) AS oldest ON true
-    WHERE CASE p."visibility"::text WHEN 'PUBLIC' THEN true ELSE false END AND
-    p."deletedAt" IS NULL AND p."createdAt" <= %(now)s
-    AND p."createdAt" > %(now)s::timestamptz - make_interval(days => %(days)s::int)
-     AND a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"
-      AND (oldest."id" IS NULL OR (p."createdAt", p."id") >= (oldest."createdAt", oldest."id"))
-    ORDER BY p."createdAt" DESC, p."id" DESC LIMIT %(publicPosts)s
-) AS p
-LEFT JOIN "PostFeatures" f ON f."postId" = p."id"
-LEFT JOIN "TrendingScore" t ON t."postId" = p."id" AND t."expiresAt" > %(now)s
-) AS post;
-
 -- _BLOCKED
-SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
+SELECT array_agg("userId"::int8), array_agg("other"::int8) FROM (SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
 SELECT b."blockedId" AS "other" FROM "UserBlock" b WHERE b."blockerId" = k."userId" AND b."blockedId" IS NOT NULL
 UNION ALL
 SELECT b."blockerId" FROM "UserBlock" b WHERE b."blockedId" = k."userId" AND b."blockerId" IS NOT NULL
-) AS o;
+) AS o) AS rows;
 
 -- _DECIDED
-SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
+SELECT array_agg("userId"::int8), array_agg("other"::int8) FROM (SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
 SELECT l."toUserId" AS "other" FROM "Like" l
 WHERE l."fromUserId" = k."userId" AND l."action" IS NOT NULL AND l."toUserId" IS NOT NULL AND (
     l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
@@ -97,7 +65,7 @@ UNION
 SELECT c."userBId" FROM "Conversation" c WHERE c."userAId" = k."userId" AND c."userBId" IS NOT NULL
 UNION
 SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."userAId" IS NOT NULL
-) AS o;
+) AS o) AS rows;
 
 -- sources.NEWEST_PEOPLE
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -137,10 +105,6 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id";
 
--- _PROFILES
-SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
-FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s);
-
 -- _OTHER_PEOPLE
 SELECT k."userId", o."other" FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL (
 SELECT a."id" AS "other" FROM "User" a
@@ -165,6 +129,10 @@ SELECT c."userAId" FROM "Conversation" c WHERE c."userBId" = k."userId" AND c."u
 )
 ORDER BY a."id" DESC LIMIT %(suggestions)s
 ) AS o ORDER BY k."userId", o."other" DESC;
+
+-- _PROFILES
+SELECT "userId", "topCreators", "topCreatorShares", "topTopics", "topTopicShares", "contentTypePrefs"
+FROM "UserAffinityProfile" WHERE "userId" = ANY(%(keys)s);
 
 -- _VISIBLE
 SELECT array_agg("id"::int8), array_agg("hash"::int8), array_agg("unwritten"::int4) FROM (

@@ -1,7 +1,7 @@
 -- _WRITE_USERS
 WITH shared AS MATERIALIZED (
-    SELECT hashtextextended(concat(%(settings)s::text, '|', %(publicSum)s::text, '|',
-        (SELECT string_agg(question::text, '|') FROM (
+SELECT hashtextextended(concat(%(settings)s::text, '|',
+    (SELECT string_agg(question::text, '|') FROM (
 SELECT q."id", q."prompt", quiz."id" AS "quiz", quiz."updatedAt", (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('value', o."value", 'label', o."label")
                               ORDER BY o."order", o."id"), '[]')
@@ -13,7 +13,7 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS quiz JOIN "QuizQuestion" q ON q."quizId" = quiz."id" AND q."prompt" IS NOT NULL
 ORDER BY q."order", q."id"
 ) AS question)), 0) AS "hash"
-    ),
+),
 newest AS MATERIALIZED (
 SELECT COALESCE(sum(hashtextextended(newest."id"::text, 0)), 0) AS "hash" FROM (
 SELECT a."id" FROM "User" a JOIN "Profile" c ON c."userId" = a."id"
@@ -21,12 +21,15 @@ WHERE a."deletedAt" IS NULL AND c."deletedAt" IS NULL AND c."isVisible"  ORDER B
 ) AS newest
 ),
 new AS (
-    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum"
-    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[])
-        AS new ("userId", "segments", "people", "peopleSum")
+    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum", "posts"::bigint[] AS "posts", "last",
+           "scored"
+    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[],
+                %(posts)s::text[], %(lasts)s::integer[], %(scored)s::boolean[])
+        AS new ("userId", "segments", "people", "peopleSum", "posts", "last", "scored")
 )
 INSERT INTO "FeedPresortedUser" AS stored
-    ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people")
+    ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people",
+     "publicPosts", "posts", "scored", "lastScore")
 SELECT k."userId", %(version)s, %(now)s, %(now)s::timestamptz + make_interval(mins => %(ttlMinutes)s::int),
        k."segments", CASE WHEN k."segments" = 0 THEN %(nothing)s END, (SELECT "hash" FROM shared),
 hashtextextended(concat(
@@ -112,19 +115,17 @@ ORDER BY CASE WHEN q."updatedAt" >= '0001-01-01' AND q."updatedAt" < '10000-01-0
 ) AS o), '|',
     (SELECT o::text FROM "UserAffinityProfile" o WHERE o."userId" = k."userId"), '|',
     (SELECT o."scoredAt" FROM "MatchCandidates" o WHERE o."userId" = k."userId"), '|',
-    CASE WHEN (
-SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
-) IS NULL
-         THEN (SELECT "hash" FROM newest) END, '|',
+    CASE WHEN NOT k."scored" THEN (SELECT "hash" FROM newest) END, '|',
     k."peopleSum"), 0)
 ,
-       k."people"
+       k."people", %(set)s, k."posts", k."scored", k."last"
 FROM new k ORDER BY k."userId"
 ON CONFLICT ("userId") DO UPDATE
 SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."computedAt",
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
-    "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people";
+    "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people",
+    "publicPosts" = EXCLUDED."publicPosts", "posts" = EXCLUDED."posts", "scored" = EXCLUDED."scored",
+    "lastScore" = EXCLUDED."lastScore";
 
 -- _COPY_SEGMENTS
 COPY "FeedSegment" ("userId", "segmentIndex", "algorithmVersion", "computedAt", "expiresAt", "phase1Json",

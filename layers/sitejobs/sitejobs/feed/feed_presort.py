@@ -11,6 +11,7 @@ from sitejobs.feed.feeds import make_feeds
 from sitejobs.feed.freshness import STALE
 from sitejobs.feed.inputs import read_inputs, read_visible
 from sitejobs.feed.options import FEED_PRESORT, FeedPresortOptions
+from sitejobs.feed.reach import reached_users
 from sitejobs.feed.rules import Rules, read_rules
 from sitejobs.feed.segments import remove_segments, write_feeds
 from sitejobs.jobs.job import PageSummary
@@ -20,6 +21,9 @@ from sitejobs.postgres.values import of_later_run
 
 DRY_RUN: Final = "dryRun"
 """The parameter of a run that compares feeds with the stored ones instead of writing them."""
+
+TOGETHER: Final = 500
+"""Stale feeds that are made anew in one transaction: public posts are read once for them. It holds 30 MB."""
 
 _READ_STORED: Final[LiteralString] = f"""
 SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s
@@ -46,6 +50,7 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     done = [user for user, here, _, same in stored if here and same]
     if done:
         given = {**parameters, "first": done[0], "last": done[-1]}
+        given |= _look(connection, given)
         done = sorted(set(done).difference(user for (user,) in connection.execute(STALE, given)))
     left = set(gone) | set(newer) | set(done)
     users = [user for user in keys if user not in left]
@@ -72,6 +77,11 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     return summary
 
 
+def _look(connection: Connection, parameters: Parameters) -> Parameters:
+    """What `STALE` needs besides: whose feeds changed public posts reach."""
+    return {"reached": reached_users(connection, parameters, write=not parameters.get(DRY_RUN))}
+
+
 def _parameters(options: FeedPresortOptions, environment: Mapping[str, str]) -> Parameters:
     rules = read_rules(environment, options.segment_size, options.max_segments)
     return rules.to_parameters() | ({DRY_RUN: True} if options.dry_run else {})
@@ -82,4 +92,6 @@ JOB = KeyedJob(
     Keys(users_and('"FeedPresortedUser"'), STALE, COUNT_USERS, losses.FEEDS),
     refresh,
     parameters=_parameters,
+    look=_look,
+    together=TOGETHER,
 )

@@ -132,6 +132,14 @@ WHERE EXISTS (SELECT FROM "FeedCard" n WHERE n."kind" = c."kind" AND n."id" = c.
 """
 """Removes cards that a newer one replaces, and those of posts, users and questions that are gone."""
 
+# A feed whose set is missing is made anew, so a page that has just found the set loses nothing by this.
+REMOVE_SETS: Final[LiteralString] = """
+DELETE FROM "FeedPublicPosts" p
+WHERE NOT EXISTS (SELECT FROM "FeedPresortedUser" s WHERE s."publicPosts" = p."hash")
+   OR EXISTS (SELECT FROM "FeedPublicPosts" n WHERE n."hash" = p."hash" AND n."madeAt" > p."madeAt")
+"""
+"""Removes sets of public posts that no feed was made of, and those that are stored once more."""
+
 MARK_STALE: Final[LiteralString] = """
 UPDATE "FeedPresortedUser" SET "fingerprint" = NULL WHERE "userId" = ANY(%(users)s)
 """
@@ -169,8 +177,9 @@ def refresh(connection: Connection, keys: list[int], parameters: Parameters) -> 
     return summary
 
 
-def _remove_cards(connection: Connection) -> None:
+def _tidy(connection: Connection) -> None:
     connection.execute(REMOVE_CARDS)
+    connection.execute(REMOVE_SETS)
 
 
 def _parameters(options: FeedPresortCleanupOptions, environment: Mapping[str, str]) -> Parameters:
@@ -182,5 +191,5 @@ JOB = KeyedJob(
     Keys(KNOWN, KNOWN, 'SELECT count(*) FROM "FeedPresortedUser"', losses.FEEDS),
     refresh,
     parameters=_parameters,
-    tidy=_remove_cards,
+    tidy=_tidy,
 )

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.feed.filling import Placed, fill
-from sitejobs.feed.inputs import Inputs, Post, Question, Visible
+from sitejobs.feed.inputs import Inputs, Question, Visible
 from sitejobs.feed.media import content_type
+from sitejobs.feed.public_posts import Post
 from sitejobs.feed.rules import Rules
 from sitejobs.feed.scoring import PostFigures, score
 from sitejobs.feed.suggestions import Suggestions, candidates_of, suggest
@@ -35,12 +36,13 @@ class Ranked:
 class Feed:
     """A user's segments, none if there is nothing to show, and the candidates that their slots' places refer to.
 
-    `people`: users on whose profiles the feed depends.
+    `people`: users on whose profiles the feed depends. `looked_at`: number of the ranked posts on which it does.
     """
 
     user: int
     segments: list[list[Placed]]
     people: list[int]
+    looked_at: int
     ranked: Ranked
     suggestions: Suggestions
     questions: Sequence[Question]
@@ -62,7 +64,7 @@ def make_feeds(inputs: Inputs, users: Sequence[int], read_visible: ReadVisible, 
 
     `read_visible` is called once, and once more if a user's first candidates do not suffice, because many are hidden.
     """
-    figures = _figures(inputs.posts, now)
+    figures = figures_of(inputs.posts, now)
     ranked = _rank(inputs, users, figures, rules)
     candidates = [candidates_of(inputs, user) for user in users]
     usual = _suggestions_in_a_feed(rules) + SPARE
@@ -96,11 +98,12 @@ def _feed(
     answered = inputs.answered.get(user, set())
     questions = [question for question in inputs.questions if str(question.id) not in answered][: rules.questions]
     of_posts = authors[ranked.posts].tolist()
-    segments = fill(of_posts, suggestions.ids, len(questions), rules, complete=suggestions.complete)
-    if segments is None:
+    filled = fill(of_posts, suggestions.ids, len(questions), rules, complete=suggestions.complete)
+    if filled is None:
         return None
+    segments, looked_at = filled
     shown = {suggestions.ids[slot.place] for segment in segments for slot in segment if slot.kind == "suggestion"}
-    return Feed(user, segments, sorted(shown | suggestions.hidden), ranked, suggestions, questions)
+    return Feed(user, segments, sorted(shown | suggestions.hidden), looked_at, ranked, suggestions, questions)
 
 
 def _suggestions_in_a_feed(rules: Rules) -> int:
@@ -112,7 +115,7 @@ def _suggestions_in_a_feed(rules: Rules) -> int:
 def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rules) -> list[Ranked]:
     """Each user's posts in order: public ones, without blocked authors', and those that only the user has."""
     at = {post.id: index for index, post in enumerate(inputs.posts)}
-    public = np.array([at[post] for post in inputs.public], np.int64)
+    public = np.array([at[post] for post in inputs.public.ids.tolist()], np.int64)
     public_of: dict[int, list[int]] = defaultdict(list)
     for place, index in enumerate(public.tolist()):
         public_of[figures.authors[index]].append(place)
@@ -137,7 +140,8 @@ def _rank(inputs: Inputs, users: Sequence[int], figures: PostFigures, rules: Rul
     return [Ranked(scored.posts[a:b], scored.scores[a:b], scored.affinities[a:b]) for a, b in itertools.pairwise(ends)]
 
 
-def _figures(posts: Sequence[Post], now: datetime) -> PostFigures:
+def figures_of(posts: Sequence[Post], now: datetime) -> PostFigures:
+    """What posts, newest first, are scored by at this time."""
     return PostFigures(
         authors=[post.author for post in posts],
         age_hours=np.array([(now - post.created).total_seconds() / 3600 for post in posts], np.float64),

@@ -15,6 +15,13 @@ class Placed(NamedTuple):
     place: int
 
 
+class Filled(NamedTuple):
+    """A feed's segments, and how many posts were looked at: those behind these change nothing about it."""
+
+    segments: list[list[Placed]]
+    posts: int
+
+
 class _Ranking:
     """The candidates of one kind that are left, best first. `authors`: None for candidates without authors."""
 
@@ -28,6 +35,11 @@ class _Ranking:
         """Authors whose candidates are dropped."""
         self.bans: set[int] = set()
         """The other kind's `banned`: nobody is both a post's author and a suggestion, the first card wins."""
+
+    @property
+    def looked_at(self) -> int:
+        """Number of candidates, from the best one on, that were taken or passed over."""
+        return self._next
 
     def take(self, of_author: dict[int, int], limit: int) -> int | None:
         """Take the best candidate whose author has less than `limit` cards, and count it in `of_author`."""
@@ -70,7 +82,7 @@ def _rankings(post_authors: Sequence[int], suggested: Sequence[int], questions: 
 
 def fill(
     post_authors: Sequence[int], suggested: Sequence[int], questions: int, rules: Rules, *, complete: bool = True
-) -> list[list[Placed]] | None:
+) -> Filled | None:
     """Fill segments.
 
     Parameters
@@ -97,7 +109,7 @@ def fill(
         if not segment:
             break
         segments.append(segment)
-    return segments
+    return Filled(segments, rankings["post"].looked_at)
 
 
 def _next_segment(

@@ -4,16 +4,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, LiteralString
 
 import numpy as np
 from psycopg import Connection
 
 from sitejobs.feed import sources
+from sitejobs.feed.public_posts import Post, PostSet, in_utc, post_of, read_public
 from sitejobs.feed.scoring import Profile
 from sitejobs.jobs.keyed import Parameters
-from sitejobs.postgres.columns import fetch_columns, fetch_lists
+from sitejobs.postgres.columns import Column, fetch_columns, fetch_lists
 
 _EACH: Final[LiteralString] = """FROM unnest(%(keys)s::bigint[]) AS k ("userId") CROSS JOIN LATERAL"""
 _OWN_AND_FOLLOWED: Final[LiteralString] = (
@@ -58,25 +59,6 @@ SELECT p."id", p."hash", (p."hash" IS DISTINCT FROM (
 FROM (SELECT person."id", {sources.PERSON_HASH} AS "hash" FROM ({_PEOPLE}) AS person) AS p
 """
 """Tells which of some users may appear in others' feeds, and which of these have no card or an outdated one."""
-
-_PUBLIC: Final[LiteralString] = f"SELECT post.*, {sources.POST_HASH} FROM ({sources.PUBLIC_POSTS}) AS post"
-"""Reads the posts that are candidates for everybody."""
-
-
-@dataclass(frozen=True)
-class Post:
-    """A post as a card shows it; `media`: types of its visible media."""
-
-    id: int
-    author: int
-    text: str | None
-    created: datetime
-    name: str | None
-    avatar: str | None
-    media: Sequence[str]
-    topics: Sequence[str]
-    quality: float
-    popularity: float
 
 
 @dataclass(frozen=True)
@@ -126,8 +108,7 @@ class Inputs:
     Attributes
     ----------
     posts : all candidate posts, newest first; of two of the same time, the higher id first.
-    public : ids of the posts that are candidates for everybody.
-    public_sum : sum of these posts' hashes, as SQL makes a text of it: empty without posts.
+    public : the posts that are candidates for everybody.
     own : user -> ids of the user's own posts, and of private posts that the user may see.
     blocked, decided : user -> others who must not appear at all, or not as a suggestion.
     matches : user -> others, latest first.
@@ -139,8 +120,7 @@ class Inputs:
     """
 
     posts: Sequence[Post]
-    public: frozenset[int]
-    public_sum: str
+    public: PostSet
     own: Mapping[int, Sequence[int]]
     blocked: Mapping[int, set[int]]
     decided: Mapping[int, set[int]]
@@ -160,21 +140,20 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
     Posts and questions without an id, as a view may have them, can have no card.
     """
     given = {**parameters, "keys": users}
-    found = connection.execute(_PUBLIC, given).fetchall()
-    public = [_post(row) for *row, _ in found if row[0] is not None]
-    posts = {post.id: post for post in public}
+    public = read_public(connection, parameters)
+    posts = {post.id: post for post in public.posts}
     own: dict[int, dict[int, None]] = defaultdict(dict)
     for user, *row in connection.execute(_OWN_AND_FOLLOWED, given):
         if row[0] is not None:
-            own[user][posts.setdefault(row[0], _post(row)).id] = None
+            own[user][posts.setdefault(row[0], post_of(row)).id] = None
     scored, unreadable = _scored(connection, given)
-    blocked, decided = _sets(connection.execute(_BLOCKED, given)), _sets(connection.execute(_DECIDED, given))
+    blocked = _id_sets(fetch_columns(connection, _BLOCKED, given, {"userId": "int8", "other": "int8"}))
+    decided = _id_sets(fetch_columns(connection, _DECIDED, given, {"userId": "int8", "other": "int8"}))
     newest = connection.execute(sources.NEWEST_PEOPLE, given).fetchall() if len(scored) < len(users) else []
     kept = {user: {user} | blocked.get(user, set()) | decided.get(user, set()) for user in users if user not in scored}
     return Inputs(
         posts=sorted(posts.values(), key=lambda post: (post.created, post.id), reverse=True),
-        public=frozenset(post.id for post in public),
-        public_sum=sum_text([hash_ for *_, hash_ in found]),
+        public=public.set,
         own={user: list(ids) for user, ids in own.items()},
         blocked=blocked,
         decided=decided,
@@ -189,10 +168,7 @@ def read_inputs(connection: Connection, users: Sequence[int], parameters: Parame
             if id_ is not None
         ],
         answered=_sets(connection.execute(_ANSWERED, given)),
-        profiles={
-            user: Profile(_shares(creators, creator_shares), _shares(topics, topic_shares), types)
-            for user, creators, creator_shares, topics, topic_shares, types in connection.execute(_PROFILES, given)
-        },
+        profiles=read_profiles(connection, users),
     )
 
 
@@ -202,6 +178,16 @@ def _others(
     """`Inputs.others`. `kept`: user without scores -> those who are kept from it."""
     short = [user for user, others in kept.items() if all(other in others for (other,) in newest)]
     return _lists(connection.execute(_OTHER_PEOPLE, {**given, "keys": short})) if short else {}
+
+
+def read_profiles(connection: Connection, users: Sequence[int]) -> dict[int, Profile]:
+    """What each of these users likes, as far as it is known."""
+    return {
+        user: Profile(_shares(creators, creator_shares), _shares(topics, topic_shares), types)
+        for user, creators, creator_shares, topics, topic_shares, types in connection.execute(
+            _PROFILES, {"keys": users}
+        )
+    }
 
 
 def read_visible(connection: Connection, ids: Iterable[int]) -> Visible:
@@ -215,37 +201,6 @@ def read_visible(connection: Connection, ids: Iterable[int]) -> Visible:
 def read_people(connection: Connection, ids: Iterable[int]) -> dict[int, Person]:
     """What cards show of these users, as far as they may appear in others' feeds."""
     return {row[0]: Person(*row) for row in connection.execute(_PEOPLE, {"ids": sorted(ids)})}
-
-
-def sum_text(hashes: Sequence[int]) -> str:
-    """The sum as `concat` of SQL writes it: nothing for the sum of no rows."""
-    return str(sum(hashes)) if hashes else ""
-
-
-def in_utc(time: datetime) -> datetime:
-    """A time of the site in UTC; `timestamp` columns hold UTC."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _post(row: Sequence[Any]) -> Post:
-    id_, author, text, created, name, avatar, media, topics, quality, popularity = row
-    return Post(
-        id_,
-        author,
-        text,
-        in_utc(created),
-        name,
-        avatar,
-        media or (),
-        topics or (),
-        _figure(quality),
-        _figure(popularity),
-    )
-
-
-def _figure(value: float | None) -> float:
-    """The figure, or 0 if it is missing, not finite or negative."""
-    return value if value is not None and math.isfinite(value) and value > 0 else 0.0
 
 
 def _shares(names: Sequence[Any], shares: Sequence[float]) -> dict[Any, float]:
@@ -264,6 +219,17 @@ def _scored(connection: Connection, given: Parameters) -> tuple[dict[int, tuple[
         if finite.any():
             found[int(user)] = (others[finite].tolist(), scores[finite].tolist())
     return found, unreadable
+
+
+def _id_sets(columns: Mapping[str, Column]) -> dict[int, set[int]]:
+    """User -> others, of many pairs of them: as columns they take a fraction of the time that rows take."""
+    order = np.argsort(columns["userId"], kind="stable")
+    users, others = columns["userId"][order], columns["other"][order]
+    found, starts, counts = np.unique(users, return_index=True, return_counts=True)
+    return {
+        user: set(others[start : start + count].tolist())
+        for user, start, count in zip(found.tolist(), starts.tolist(), counts.tolist(), strict=True)
+    }
 
 
 def _sets(rows: Iterable[tuple[int, Any]]) -> dict[int, set[Any]]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sitejobs.feed import cards
 from sitejobs.feed.feeds import Page
-from sitejobs.feed.inputs import Person, Post, Question
+from sitejobs.feed.inputs import Person, Question
+from sitejobs.feed.public_posts import Post
 from sitejobs.feed.scoring import MICRO, boost, millionths, recency
 
 Key = tuple[str, int]
@@ -110,7 +111,7 @@ def _parts(page: Page) -> dict[str, NDArray[np.float64]]:
 def post_cards(page: Page, shown: Sequence[int]) -> dict[Key, str]:
     """The cards of these posts."""
     posts = {post.id: post for post in page.inputs.posts}
-    return {("post", id_): _post(posts[id_]) for id_ in shown}
+    return {("post", id_): post_card(posts[id_]) for id_ in shown}
 
 
 def question_cards(page: Page, shown: Sequence[int]) -> dict[Key, str]:
@@ -124,7 +125,8 @@ def suggestion_card(person: Person) -> str:
     return cards.suggestion_json(person.id, person.name, person.avatar, person.bio)
 
 
-def _post(post: Post) -> str:
+def post_card(post: Post) -> str:
+    """The card of this post."""
     author = cards.author_json(post.author, post.name, post.avatar)
     return cards.post_json(post.id, author, post.text, post.media[0] if post.media else None, _iso(post.created))
 

@@ -7,13 +7,15 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Final, LiteralString
 
+import numpy as np
 from psycopg import Connection
 
 from sitejobs.feed import cards
-from sitejobs.feed.feeds import Page
-from sitejobs.feed.freshness import FINGERPRINT, NEWEST, shared
-from sitejobs.feed.inputs import read_people, sum_text
+from sitejobs.feed.feeds import Feed, Page
+from sitejobs.feed.freshness import FINGERPRINT, NEWEST, SHARED
+from sitejobs.feed.inputs import read_people
 from sitejobs.feed.items import Items, Key, items_of, post_cards, question_cards, suggestion_card
+from sitejobs.feed.public_posts import write_set
 from sitejobs.feed.shared_cards import Card, hash_of, write_cards
 from sitejobs.jobs.keyed import Parameters
 from sitejobs.jobs.skip_reasons import SkipReason
@@ -21,23 +23,28 @@ from sitejobs.postgres.copy import COPY_HEADER, COPY_TRAILER, ArrayColumn, Value
 
 # Written before the segments: of two overlapping pages the second one fails here and is retried.
 _WRITE_USERS: Final[LiteralString] = f"""
-WITH shared AS MATERIALIZED ({shared("%(publicSum)s::text")}),
+WITH shared AS MATERIALIZED ({SHARED}),
 newest AS MATERIALIZED ({NEWEST}),
 new AS (
-    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum"
-    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[])
-        AS new ("userId", "segments", "people", "peopleSum")
+    SELECT "userId", "segments", "people"::bigint[] AS "people", "peopleSum", "posts"::bigint[] AS "posts", "last",
+           "scored"
+    FROM unnest(%(users)s::bigint[], %(segments)s::smallint[], %(people)s::text[], %(peopleSums)s::text[],
+                %(posts)s::text[], %(lasts)s::integer[], %(scored)s::boolean[])
+        AS new ("userId", "segments", "people", "peopleSum", "posts", "last", "scored")
 )
 INSERT INTO "FeedPresortedUser" AS stored
-    ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people")
+    ("userId", "algorithmVersion", "computedAt", "expiresAt", "segments", "skipped", "shared", "fingerprint", "people",
+     "publicPosts", "posts", "scored", "lastScore")
 SELECT k."userId", %(version)s, %(now)s, %(now)s::timestamptz + make_interval(mins => %(ttlMinutes)s::int),
        k."segments", CASE WHEN k."segments" = 0 THEN %(nothing)s END, (SELECT "hash" FROM shared), {FINGERPRINT},
-       k."people"
+       k."people", %(set)s, k."posts", k."scored", k."last"
 FROM new k ORDER BY k."userId"
 ON CONFLICT ("userId") DO UPDATE
 SET "algorithmVersion" = EXCLUDED."algorithmVersion", "computedAt" = EXCLUDED."computedAt",
     "expiresAt" = EXCLUDED."expiresAt", "segments" = EXCLUDED."segments", "skipped" = EXCLUDED."skipped",
-    "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people"
+    "shared" = EXCLUDED."shared", "fingerprint" = EXCLUDED."fingerprint", "people" = EXCLUDED."people",
+    "publicPosts" = EXCLUDED."publicPosts", "posts" = EXCLUDED."posts", "scored" = EXCLUDED."scored",
+    "lastScore" = EXCLUDED."lastScore"
 """
 """Stores the fingerprints of feeds, computed from what the page's transaction reads."""
 
@@ -62,18 +69,23 @@ def write_feeds(connection: Connection, page: Page, parameters: Parameters) -> i
     """Replace all stored segments of the page's users (ascending); returns the number of new ones."""
     users = [feed.user for feed in page.feeds]
     hashes = page.visible.hashes
+    posts = np.array([post.id for post in page.inputs.posts], np.int64)
     connection.execute(
         _WRITE_USERS,
         {
             **parameters,
             "users": users,
             "segments": [len(feed.segments) for feed in page.feeds],
-            "people": ["{" + ",".join(map(str, feed.people)) + "}" for feed in page.feeds],
-            "peopleSums": [sum_text([hashes[it] for it in feed.people if it in hashes]) for feed in page.feeds],
-            "publicSum": page.inputs.public_sum,
+            "people": [_array_text(feed.people) for feed in page.feeds],
+            "peopleSums": [_sum_text([hashes[it] for it in feed.people if it in hashes]) for feed in page.feeds],
+            "set": page.inputs.public.hash,
+            "posts": [_array_text(posts[feed.ranked.posts[: feed.looked_at]].tolist()) for feed in page.feeds],
+            "scored": [feed.user in page.inputs.scored for feed in page.feeds],
+            "lasts": [_last_score(feed) for feed in page.feeds],
             "nothing": SkipReason.NOTHING_TO_SHOW.value,
         },
     )
+    write_set(connection, page.inputs.public)
     items = items_of(page)
     firsts = _firsts(page, items)
     texts = _write_cards(connection, page, items, {key for first in firsts for key, _ in first})
@@ -84,6 +96,21 @@ def write_feeds(connection: Connection, page: Page, parameters: Parameters) -> i
         with connection.cursor() as cursor, cursor.copy(_COPY_SEGMENTS) as copy:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
     return len(rows)
+
+
+def _array_text(ids: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _sum_text(hashes: Sequence[int]) -> str:
+    """The sum as `concat` of SQL writes it: nothing for the sum of no rows."""
+    return str(sum(hashes)) if hashes else ""
+
+
+def _last_score(feed: Feed) -> int | None:
+    """The score of the last post that the feed looked at; None where there was no other one, or none was looked at."""
+    every = feed.looked_at == len(feed.ranked.posts)
+    return None if every or not feed.looked_at else int(feed.ranked.scores[feed.looked_at - 1])
 
 
 def remove_segments(connection: Connection, users: Sequence[int]) -> None:

@@ -106,6 +106,12 @@ SELECT {_FIGURES} FROM (
 POST_HASH: Final[LiteralString] = "hashtextextended(post::text, 0)"
 """Hash of a row of `PUBLIC_POSTS` named `post`."""
 
+RANK_HASH: Final[LiteralString] = """
+hashtextextended(
+    (post."author", post."createdAt", post."media", post."topics", post."quality", post."popularity")::text, 0)
+"""
+"""Hash of what the score of that row is made of, and of whose post it is."""
+
 _OWN_POSTS: Final[LiteralString] = f"""
 SELECT {_FIGURES} FROM (
     SELECT {_TAKEN} FROM "Post" p LEFT JOIN "Profile" c ON c."userId" = p."userId" AND c."deletedAt" IS NULL
@@ -191,13 +197,6 @@ SELECT m."other", {moment('m."updatedAt"')} AS "updatedAt" FROM (
 ) AS m WHERE m."other" IS NOT NULL
 """
 """The viewer's active matches, and when each was last changed."""
-
-# A value, not EXISTS: for that the planner may read the lists of all users and hash them, for each page again.
-HAS_SCORES: Final[LiteralString] = """
-SELECT true FROM "MatchCandidates" m CROSS JOIN LATERAL unnest(m."score") AS s ("score")
-WHERE m."userId" = k."userId" AND s."score" > '-Infinity' AND s."score" < 'Infinity' LIMIT 1
-"""
-"""True if a score of the viewer by match-scores is finite, else nothing. PostgreSQL sorts NaN above infinity."""
 
 SCORED: Final[LiteralString] = """
 SELECT m."userId", m."candidateUserId"[:%(suggestions)s::int], m."score"[:%(suggestions)s::int]::float8[]

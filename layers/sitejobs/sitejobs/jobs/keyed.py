@@ -72,6 +72,9 @@ class Keys:
 Refresh = Callable[[Connection, list[int], Parameters], PageSummary]
 """Computes and writes the results of some keys (ascending) inside the page's transaction; it may be called twice."""
 
+Look = Callable[[Connection, Parameters], Parameters]
+"""Finds out what `Keys.stale` needs besides for the keys from %(first)s to %(last)s, in the page's transaction."""
+
 Prepare = Callable[[Connection], None]
 """What Plan does once a run, before keys are looked for; it may be called twice."""
 
@@ -81,6 +84,11 @@ ReadParameters = Callable[[Any, Mapping[str, str]], Parameters]
 
 def no_parameters(options: JobOptions, environment: Mapping[str, str]) -> Parameters:
     """For jobs without parameters of their own."""
+    return {}
+
+
+def no_look(connection: Connection, parameters: Parameters) -> Parameters:
+    """For jobs whose `Keys.stale` needs nothing else."""
     return {}
 
 
@@ -109,13 +117,16 @@ class KeyedJob:
     """A paged job made of its keys and the function that refreshes some of them.
 
     A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run scans a wider
-    range for stale keys and refreshes these, at most as many in one transaction as a full run's page has.
+    range for stale keys and refreshes these, at most as many in one transaction as a full run's page has or
+    `together`.
 
     Attributes
     ----------
     parameters : what Plan reads from options and environment for all pages.
     prepare : what Plan does first, once a run.
     tidy : what Plan does before that, once a run for everyone, after it has made sure that the sources can be read.
+    together : stale keys that an incremental page refreshes in one transaction, if that are more than `size` says.
+    look : what an incremental page does before it asks for stale keys.
     noun : what a key is called.
     only, size : the options' fields for a single key, and for the keys in one transaction.
     scan : most keys that an incremental page scans, unless a transaction has more, or the entry says `all_stale`.
@@ -127,6 +138,8 @@ class KeyedJob:
     parameters: ReadParameters = no_parameters
     prepare: Prepare = no_preparation
     tidy: Prepare = no_preparation
+    look: Look = no_look
+    together: int = 0
     noun: str = "user"
     only: str = "user_id"
     size: str = "batch_size"
@@ -160,8 +173,11 @@ class KeyedJob:
         total = PageSummary()
         statement = self.keys.stale if options.incremental else self.keys.known
         with one_moment(connection):
+            if options.incremental:
+                key_range = {"first": int(page["first"]), "last": int(page["last"])}
+                values |= self.look(connection, {**values, **key_range})
             found = _find(connection, statement, values, int(page["first"]), int(page["last"]), None)
-            at_once = getattr(options, self.size) if options.incremental else max(len(found), 1)
+            at_once = max(getattr(options, self.size), self.together) if options.incremental else max(len(found), 1)
             if found:
                 total.add(self.refresh(connection, found[:at_once], values))
         for start in range(at_once, len(found), at_once):

@@ -71,9 +71,11 @@ _BUNDLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "affinity": ("PostFeatures", "UserAffinityProfile"),
         "feed-presort": (
             *("MatchList", "MatchListChange", "PostFeatures", "TrendingScore", "UserAffinityProfile"),
-            *("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),
+            *("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser", "FeedPublicPosts"),
         ),
-        "feed-presort-cleanup": ("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser"),
+        "feed-presort-cleanup": (
+            *("FeedSegment", "FeedCard", "FeedPresortedRow", "FeedPresortedUser", "FeedPublicPosts"),
+        ),
     }
 )
 _MEDIA: Final = ("media-metadata", "media-metadata-all", "media-metadata-batch")

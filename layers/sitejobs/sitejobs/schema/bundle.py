@@ -365,9 +365,16 @@ BUNDLE_TABLES: tuple[Table, ...] = (
         columns=_columns(
             """userId bigint; algorithmVersion text; computedAt timestamp with time zone;
             expiresAt timestamp with time zone; segments smallint; skipped text; shared bigint; fingerprint bigint;
-            people bigint[]"""
+            people bigint[]; publicPosts bigint; posts bigint[]; scored boolean; lastScore integer"""
         ),
         indexes=(Index(("userId",), unique=True),),
+        owned=True,
+    ),
+    Table(
+        "FeedPublicPosts",
+        jobs=(FEED, FEED_CLEANUP),
+        columns=_columns("hash bigint; madeAt timestamp with time zone; id bigint[]; content bigint[]; rank bigint[]"),
+        indexes=(Index(("hash", "madeAt")),),
         owned=True,
     ),
 )
