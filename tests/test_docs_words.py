@@ -10,7 +10,8 @@ from tests.documentation import ROOT, blocks
 TERMS = {
     "batch", "block", "candidate", "candidate pool", "chapter", "chunk", "contract", "fresh", "loss", "page",
     "provisional", "ready event", "run", "scope", "screening", "segment (of a feed)", "segment (of candidates)",
-    "snapshot", "stale", "superseded", "threshold", "tier", "top-K buffer", "upper bound", "viewer", "workflow",
+    "sieve", "snapshot", "stale", "superseded", "threshold", "tier", "top-K buffer", "upper bound", "viewer",
+    "workflow",
 }  # fmt: skip
 """The words that documentation, code and messages share."""
 
