@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Event
@@ -204,6 +205,44 @@ def test_an_interrupted_load_leaves_the_database_empty_and_can_be_repeated(datab
         load(database, site, interrupt)
     assert count(database, 'SELECT count(*) FROM "User"') == 0
     assert load(database, site)["User"] == 20
+
+
+KEYS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint
+WHERE contype = 'f' ORDER BY 1, 2
+"""
+
+
+def test_foreign_keys_are_after_a_load_what_they_were_before(database: psycopg.Connection) -> None:
+    before = database.execute(KEYS).fetchall()
+    load(database, generate(12, 1, NOW))
+    assert len(before) > 20
+    assert database.execute(KEYS).fetchall() == before
+
+
+def test_a_row_that_refers_to_nobody_is_refused_with_the_whole_site(database: psycopg.Connection) -> None:
+    site, before = generate(60, 1, NOW), database.execute(KEYS).fetchall()
+    likes = site["Like"].columns
+    strangers = replace(likes["toUserId"], values=likes["toUserId"].values + 10**9)
+    astray = Table("Like", {**likes, "toUserId": strangers})
+    tables = tuple(astray if table.name == "Like" else table for table in site.tables)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        load(database, replace(site, tables=tables))
+    assert count(database, 'SELECT count(*) FROM "User"') == 0
+    assert database.execute(KEYS).fetchall() == before
+
+
+def test_tables_of_somebody_else_are_filled_as_well(database: psycopg.Connection) -> None:
+    database.execute("CREATE ROLE filler")
+    try:
+        database.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO filler")
+        database.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO filler")
+        database.execute("SET ROLE filler")
+        site = generate(12, 1, NOW)
+        assert load(database, site) == site.rows()
+    finally:
+        database.execute("RESET ROLE")
+        database.execute("DROP OWNED BY filler; DROP ROLE filler")
 
 
 def test_progress_rises_to_the_total_over_all_tables(database: psycopg.Connection) -> None:

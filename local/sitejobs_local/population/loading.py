@@ -8,6 +8,7 @@ from psycopg import sql
 from sitejobs.errors import InvalidInput
 from sitejobs_local.population.copying import HEADER, TRAILER, encoded
 from sitejobs_local.population.model import Population, Table
+from sitejobs_local.population.references import checked_at_the_end
 from sitejobs_local.population.replacing import clear, mark, require_made_here
 
 # Called with the table being written, the rows written so far of all tables, and the rows there are to write.
@@ -60,11 +61,12 @@ def load(
         _require_empty(connection, population)
         written = 0
         total = sum(population.rows().values())
-        for table in population.tables:
-            for rows in _copy(connection, table):
-                written += rows
-                if on_progress is not None:
-                    on_progress(table.name, written, total)
+        with checked_at_the_end(connection, [table.name for table in population.tables]):
+            for table in population.tables:
+                for rows in _copy(connection, table):
+                    written += rows
+                    if on_progress is not None:
+                        on_progress(table.name, written, total)
         mark(connection)
     with connection.transaction():
         for table in population.tables:
