@@ -1,6 +1,7 @@
-"""`python -m benchmarks [match-scores | keyed-jobs | compatibility | feed [options]]`: one benchmark, or these four.
+"""`python -m benchmarks [merge | match-scores | keyed-jobs | compatibility | feed [options]]`: one, or these five.
 
-Others run only by name: `media` needs ffmpeg and gigabytes of files, `uploads` stops its database for a minute,
+Others run only by name: `million` takes an hour or two and 40 GB of disk, `media` needs ffmpeg and gigabytes of files,
+`uploads` stops its database for a minute,
 `hourly`, `rates` and `training` measure no wall time, `beside` compares with a commit that it must be told, and
 `algorithms` v1 with v2.
 """
@@ -17,18 +18,22 @@ from benchmarks import (
     keyed_jobs,
     match_scores,
     media,
+    merging,
+    million,
     rates,
     training,
     uploads,
 )
 
 PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
+    "merge": merging.main,
     "match-scores": match_scores.main,
     "keyed-jobs": keyed_jobs.main,
     "compatibility": compatibility.main,
     "feed": feed.main,
 }
 BY_NAME: dict[str, Callable[[Sequence[str]], int]] = {
+    "million": million.main,
     "hourly": hourly.main,
     "rates": rates.main,
     "training": training.main,

@@ -10,6 +10,8 @@ from tools.docs import renewed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
+KEPT = ROOT / "benchmarks" / "kept"
+"""Figures that take long to measure, kept with the code: others are made of them."""
 
 
 def command_parser(name: str, about: str | None) -> argparse.ArgumentParser:

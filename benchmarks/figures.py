@@ -17,6 +17,121 @@ class RunFigures:
 
 
 @dataclass(frozen=True)
+class PhaseFigures:
+    """A phase of a run: its `calls` of a function, from the start of the first to the end of the last in `seconds`.
+
+    call_seconds, longest_seconds : the median call, and the longest one.
+    functions, server : seconds of processor time of the functions and of the database server meanwhile.
+    peak_mb : most memory that a function's process had so far, with mapped files.
+    own_mb : the most without these, as seen in passing.
+    """
+
+    calls: int
+    seconds: float
+    call_seconds: float
+    longest_seconds: float
+    functions: float
+    server: float
+    peak_mb: float
+    own_mb: float
+
+
+@dataclass(frozen=True)
+class SearchFigures:
+    """What one thread needs for a sample of pages from all over a snapshot.
+
+    page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, segments ready.
+    segment_seconds : processor time of making one candidate's place on a segment.
+    touched : candidates on the segments that a page needs, the mean. looked_at, scored: shares of pairs.
+    cell_bytes, cell_seconds : memory and processor time of a viewer and a block when bounds are compared.
+    """
+
+    pages: int
+    page_viewers: int
+    page_seconds: float
+    segment_seconds: float
+    touched: float
+    looked_at: float
+    scored: float
+    cell_bytes: float
+    cell_seconds: float
+
+
+@dataclass(frozen=True)
+class PartFigures:
+    """What one thread needs for a snapshot in one piece, and for every viewer against every candidate.
+
+    read_seconds, snapshot_seconds : reading the population; that and making the snapshot's file.
+    plain_seconds : the plain screening for everyone, of which `plain_viewers` were measured.
+    """
+
+    viewers: int
+    candidates: int
+    read_seconds: float
+    snapshot_seconds: float
+    snapshot_bytes: int
+    plain_seconds: float
+    plain_viewers: int
+
+
+@dataclass(frozen=True)
+class PhasedRun:
+    """A run into empty tables, phase by phase.
+
+    viewers, rows : who has matches, and how many. server_mb: most memory that the server's processes had together.
+    table_bytes : of the job's tables. database_bytes: of the whole site.
+    """
+
+    users: int
+    viewers: int
+    rows: int
+    seconds: float
+    page_viewers: int
+    phases: dict[str, PhaseFigures]
+    server_mb: float
+    wal_bytes: int
+    table_bytes: int
+    database_bytes: int
+    snapshot_bytes: int
+    search: SearchFigures
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "PhasedRun":
+        phases = {name: PhaseFigures(**phase) for name, phase in value["phases"].items()}
+        return cls(**{**value, "phases": phases, "search": SearchFigures(**value["search"])})
+
+    @property
+    def pages(self) -> PhaseFigures:
+        return self.phases["pages"]
+
+
+@dataclass(frozen=True)
+class Millions:
+    """Runs on large sites. `machine` by parts: of the last one; `beside`: what else it did."""
+
+    machine: dict[str, str]
+    beside: str
+    runs: list[PhasedRun]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Millions":
+        return cls(value["machine"], value["beside"], [PhasedRun.from_json(run) for run in value["runs"]])
+
+
+@dataclass(frozen=True)
+class MergeFigures:
+    """A snapshot of `parts` parts. Seconds of processor time; of a part, and of their merge."""
+
+    users: int
+    parts: int
+    part_seconds: float
+    part_peak_mb: float
+    seconds: float
+    peak_mb: float
+    file_bytes: int
+
+
+@dataclass(frozen=True)
 class UserFigures:
     """A run for one user: the execution alone, from its start to its end, and the whole command. In seconds."""
 
@@ -35,43 +150,16 @@ class ChangeFigures:
 
 
 @dataclass(frozen=True)
-class PartFigures:
-    """What one thread needs for the parts of a run.
-
-    read_seconds, snapshot_seconds : reading the population; that and making the snapshot's file.
-    page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, segments ready.
-    segment_seconds : processor time of making one candidate's place on a segment.
-    touched : share of the candidates on segments that a page needs. looked_at, scored: shares of pairs.
-    plain_seconds : the plain screening for everyone, of which `plain_viewers` were measured.
-    cell_bytes, cell_seconds : memory and processor time of a viewer and a block when bounds are compared.
-    """
-
-    viewers: int
-    candidates: int
-    read_seconds: float
-    snapshot_seconds: float
-    snapshot_bytes: int
-    pages: int
-    page_viewers: int
-    page_seconds: float
-    segment_seconds: float
-    touched: float
-    looked_at: float
-    scored: float
-    plain_seconds: float
-    plain_viewers: int
-    cell_bytes: float
-    cell_seconds: float
-
-
-@dataclass(frozen=True)
 class SizeFigures:
-    """All figures of one site. Whole runs begin with an empty table; there is one entry a repetition."""
+    """All figures of one site. Whole runs begin with an empty table; there is one entry a repetition.
+
+    scheduled : a run with the options of the stack's schedule.
+    """
 
     users: int
     load_seconds: float
     whole: list[RunFigures]
-    unpaused: list[RunFigures]
+    scheduled: PhasedRun
     raw: list[float]
     row_bytes: float
     user: UserFigures
@@ -83,10 +171,6 @@ class SizeFigures:
         return median(run.seconds for run in self.whole)
 
     @property
-    def unpaused_seconds(self) -> float:
-        return median(run.seconds for run in self.unpaused)
-
-    @property
     def raw_seconds(self) -> float:
         return median(self.raw)
 
@@ -96,11 +180,11 @@ class SizeFigures:
 
     @property
     def batch_peak_kb(self) -> int:
-        return max(run.batch_peak_kb for run in (*self.whole, *self.unpaused))
+        return max(run.batch_peak_kb for run in self.whole)
 
     @property
     def plan_peak_kb(self) -> int:
-        return max(run.plan_peak_kb for run in (*self.whole, *self.unpaused))
+        return max(run.plan_peak_kb for run in self.whole)
 
 
 @dataclass(frozen=True)
@@ -121,12 +205,13 @@ class Figures:
 
 def _size(value: dict[str, Any]) -> SizeFigures:
     changes = value["changes"]
-    runs = {name: [RunFigures(**run) for run in value[name]] for name in ("whole", "unpaused")}
     nested = {
+        "whole": [RunFigures(**run) for run in value["whole"]],
+        "scheduled": PhasedRun.from_json(value["scheduled"]),
         "user": UserFigures(**value["user"]),
         "changes": ChangeFigures(
             RunFigures(**changes["nothing"]), RunFigures(**changes["some"]), changes["users"], changes["viewers"]
         ),
         "parts": PartFigures(**value["parts"]),
     }
-    return SizeFigures(**(value | runs | nested))
+    return SizeFigures(**(value | nested))

@@ -162,15 +162,24 @@ class Runner:
         return reasons
 
 
-def server_seconds(connection: Connection) -> float:
-    """Processor time of all the server's processes so far, ended ones included."""
+def server_process(connection: Connection) -> psutil.Process:
+    """The server's main process, parent of all others."""
     row = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
     assert row is not None
-    main_process = psutil.Process(int(row[0].split()[0]))
-    times = main_process.cpu_times()
+    return psutil.Process(int(row[0].split()[0]))
+
+
+def server_seconds(connection: Connection) -> float:
+    """Processor time of all the server's processes so far, ended ones included."""
+    return busy_seconds(server_process(connection))
+
+
+def busy_seconds(process: psutil.Process) -> float:
+    """Processor time of a process and its children so far, ended ones included."""
+    times = process.cpu_times()
     total = times.user + times.system + times.children_user + times.children_system
-    for process in main_process.children():
-        own = process.cpu_times()
+    for child in process.children():
+        own = child.cpu_times()
         total += own.user + own.system
     return float(total)
 

@@ -9,12 +9,13 @@ sizes the tables go into docs/benchmarks.md, else they are only printed.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command import PAGE, add_sites, command_parser, keep_results, note
 from benchmarks.figures import Figures, SizeFigures
 from benchmarks.machine import describe_machine
+from benchmarks.phases import phased_run, scheduled_options
 from benchmarks.report import PARTS
 from benchmarks.site import bench_site
 from tools.docs import renewed
@@ -53,26 +54,32 @@ def run(
     results: Path,
     times: int | None = None,
     single_users: int = SINGLE_USERS,
+    variables: Mapping[str, str] | None = None,
 ) -> Figures:
-    """Measure each size; what is done is kept in the file `results`, should a later one fail."""
+    """Measure each size; what is done is kept in the file `results`, should a later one fail.
+
+    `variables`: more for the environment of all commands.
+    """
     figures = Figures(describe_machine(), seed, [])
     for users in sizes:
         of_this_size = times or (TIMES if users <= FOR_SURE else 1)
-        figures.sizes.append(measure(users, seed, folder, of_this_size, single_users))
+        figures.sizes.append(measure(users, seed, folder, of_this_size, single_users, variables))
         results.write_text(json.dumps(figures.to_json(), indent=1))
     return figures
 
 
-def measure(users: int, seed: int, folder: Path, times: int, single_users: int) -> SizeFigures:
+def measure(
+    users: int, seed: int, folder: Path, times: int, single_users: int, variables: Mapping[str, str] | None = None
+) -> SizeFigures:
     """All figures of one size."""
     note(f"{users:,} users: making the site")
-    with bench_site(folder, users, seed) as site:
+    with bench_site(folder, users, seed, variables) as site:
         note("whole runs")
         whole = [site.whole_run() for _ in range(times)]
         note("the same rows raw")
         raw, row_bytes = site.raw_copies(times)
-        note("whole runs without pauses")
-        unpaused = [site.whole_run("--pauseMs=0") for _ in range(times)]
+        note("a whole run as scheduled, phase by phase")
+        scheduled = phased_run(site.environ, users, scheduled_options())
         # Before the runs for one user: an incremental run computes those users anew.
         note("incremental runs")
         changes = site.changes(seed, users)
@@ -80,7 +87,7 @@ def measure(users: int, seed: int, folder: Path, times: int, single_users: int) 
         user = site.single_users(seed, single_users)
         note("parts, one by one")
         parts = site.parts()
-        return SizeFigures(users, site.load_seconds, whole, unpaused, raw, row_bytes, user, changes, parts)
+        return SizeFigures(users, site.load_seconds, whole, scheduled, raw, row_bytes, user, changes, parts)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """The parts of a run, each by itself on one thread, measured in a process of its own: `python -m benchmarks.parts`.
 
-Reads DATABASE_URL, prints `PartFigures` as JSON.
+Reads DATABASE_URL, prints `PartFigures` as JSON; with the path of a snapshot of the site `SearchFigures` of its pages.
 """
 
 import json
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from psycopg import Connection
 
 from benchmarks import plain
-from benchmarks.figures import PartFigures
+from benchmarks.figures import PartFigures, SearchFigures
 from sitejobs.matching.match_scores.lists import encode_lists
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
@@ -72,6 +73,13 @@ class Opened:
     moment: datetime
     parameters: Parameters
 
+    @classmethod
+    def of(cls, path: Path) -> "Opened":
+        stored, parameters = StoredSnapshot(OneFile(path), "snapshot"), Parameters()
+        return cls(
+            stored, open_pool(stored, stored.now, parameters), datetime.fromtimestamp(stored.now, UTC), parameters
+        )
+
     @property
     def now(self) -> float:
         return self.moment.timestamp()
@@ -91,15 +99,20 @@ class Pages:
     work: Work
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Measure, print, and return the exit status."""
+    found: PartFigures | SearchFigures
     with connect(os.environ["DATABASE_URL"]) as connection, tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(asdict(measure(connection, Path(folder) / "snapshot"))))
+        if arguments:
+            found = measure_pages(connection, Path(arguments[0]))
+        else:
+            found = measure(connection, Path(folder) / "snapshot")
+    print(json.dumps(asdict(found)))
     return 0
 
 
 def measure(connection: Connection, path: Path) -> PartFigures:
-    """Take a snapshot of the site to `path`, and the times of everything that is made of it."""
+    """Take a snapshot of the site to `path`, and the time of it and of comparing everybody with everybody."""
     moment, parameters = datetime.now(UTC), Parameters()
     started = time.perf_counter()
     population = read_population(connection, moment)
@@ -108,26 +121,32 @@ def measure(connection: Connection, path: Path) -> PartFigures:
     write_snapshot(take_snapshot(population, nobody, moment.timestamp(), parameters, BLOCK_USERS), path)
     taken = time.perf_counter() - started
     del population
-    stored = StoredSnapshot(OneFile(path), "snapshot")
-    opened = Opened(stored, open_pool(stored, moment.timestamp(), parameters), moment, parameters)
-    pages = _pages(connection, opened)
+    opened = Opened.of(path)
     plain_seconds, plain_viewers = _plain(opened)
-    cell_bytes, cell_seconds = _cells(opened)
     return PartFigures(
-        viewers=stored.users,
-        candidates=stored.candidates,
+        viewers=opened.stored.users,
+        candidates=opened.stored.candidates,
         read_seconds=read,
         snapshot_seconds=taken,
         snapshot_bytes=path.stat().st_size,
+        plain_seconds=plain_seconds,
+        plain_viewers=plain_viewers,
+    )
+
+
+def measure_pages(connection: Connection, path: Path) -> SearchFigures:
+    """The times of pages from all over a snapshot of the site."""
+    opened = Opened.of(path)
+    pages = _pages(connection, opened)
+    cell_bytes, cell_seconds = _cells(opened)
+    return SearchFigures(
         pages=pages.pages,
         page_viewers=PAGE_VIEWERS,
         page_seconds=pages.seconds / pages.pages,
-        segment_seconds=pages.segment_seconds / stored.candidates,
+        segment_seconds=pages.segment_seconds / opened.stored.candidates,
         touched=pages.touched,
         looked_at=pages.work.looked_at / pages.work.pairs,
         scored=pages.work.scored / pages.work.pairs,
-        plain_seconds=plain_seconds,
-        plain_viewers=plain_viewers,
         cell_bytes=cell_bytes,
         cell_seconds=cell_seconds,
     )
@@ -156,7 +175,7 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
         _encode(opened, matches, viewers)
         seconds += time.process_time() - begun
         touched += sum(len(segments[index].users) for index in used)
-    return Pages(len(sample), seconds, segment_seconds, touched / len(sample) / opened.stored.candidates, work)
+    return Pages(len(sample), seconds, segment_seconds, touched / len(sample), work)
 
 
 def _exclusions(connection: Connection, opened: Opened, viewers: Users) -> Exclusions:
@@ -219,4 +238,4 @@ def _cells(opened: Opened) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What sites of millions would take on AWS, from the parts measured on smaller ones.
+"""What sites of millions would take on AWS, from runs on smaller ones.
 
 Where the measured points leave room there is a range: from what the growth so far suggests to the worst case.
 """
@@ -7,98 +7,128 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks.figures import SizeFigures
+from benchmarks.figures import MergeFigures, PhasedRun
+from sitejobs.jobs.job import PAGES_A_CHAPTER
 from sitejobs.matching.match_scores.job import JOB
-from sitejobs.matching.options import MatchScoresOptions
+from sitejobs.matching.match_scores.page import VIEWERS_AT_A_TIME
+from sitejobs.matching.options import PART_USERS, MatchScoresOptions
 from sitejobs.matching.snapshot.candidates import READY_USERS
-from sitejobs_local.cost.estimate import snapshot_gets
+from sitejobs_local.cost.estimate import work_requests
 from sitejobs_local.cost.prices import prices
 from sitejobs_local.cost.ranges import Range
-from sitejobs_local.cost.steps import requests_of, transitions_of
+from sitejobs_local.cost.steps import chapters_of, requests_of, transitions_of
 from sitejobs_local.template.resources import Function
 from sitejobs_local.template.template import load_template
 
 ROOT = Path(__file__).resolve().parent.parent
 
+CORES, INSTANCE = 16, "db.r7g.4xlarge"
+"""Processors of the database that is assumed, each as fast as one here."""
+S3_MB_A_SECOND = 75
+"""Between one function and S3, assumed."""
+CHAPTER_SECONDS = 3
+"""Of Plan, Record and the start of a Map, for each 500 pages, assumed."""
+INDEX_BYTES = 56
+"""Of each user in the memory of a page: ids, hashes and price by position, and positions by id."""
+LARGE = 100_000
+"""Users from which on growth is extrapolated: on smaller sites everybody is looked at."""
+
+Known = TypeVar("Known", PhasedRun, MergeFigures)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a function: seconds of processor time of it and of the database, in all, and MB of memory."""
+
+    functions: Range
+    server: Range
+    seconds: Range
+    mb: float
+
 
 @dataclass(frozen=True)
 class Projection:
-    """A whole run. Seconds, MB and dollars.
+    """A whole run. Seconds, MB, GB and dollars.
 
-    lambda_seconds : for all pages without waiting for the database. database_seconds: for all rows at the speed of
-        one connection on the machine at hand. Dollars are for the template's memory, or what is needed if that is more.
+    parts_seconds : of all parts. lambda_seconds: of all pages, were the database never in the way; database_seconds:
+    were the functions never. Dollars are for the template's memory, or what is needed if that is more.
     """
 
     users: int
     concurrency: int
+    parts: int
     pages: int
-    page_cpu: Range
-    page_seconds: Range
-    plan_seconds: float
-    lambda_seconds: Range
-    run_seconds: Range
-    batch_mb: float
-    plan_mb: float
+    page_viewers: int
     storage_mb: float
+    part: Call
+    merge: Call
+    page: Call
+    parts_seconds: float
+    lambda_seconds: Range
+    database_seconds: Range
     rows: float
-    rows_a_second: float
-    database_seconds: float
     database_gb: float
-    database_rows_a_second: Range
+    wal_gb: float
+    requests: float
     lambda_dollars: Range
     transition_dollars: float
-    get_dollars: float
+    s3_dollars: float
+
+    @property
+    def pages_seconds(self) -> Range:
+        """The slower one of the functions and the database."""
+        one, other = self.lambda_seconds, self.database_seconds
+        return Range(max(one.low, other.low), max(one.high, other.high))
+
+    @property
+    def run_seconds(self) -> Range:
+        return self.pages_seconds + self.merge.seconds + self.parts_seconds
+
+    @property
+    def wal_mb_a_second(self) -> Range:
+        """While pages are written."""
+        return Range(*(self.wal_gb * 1000 / seconds for seconds in (self.pages_seconds.high, self.pages_seconds.low)))
 
     @property
     def dollars(self) -> Range:
-        return self.lambda_dollars + (self.transition_dollars + self.get_dollars)
+        return self.lambda_dollars + (self.transition_dollars + self.s3_dollars)
 
 
-def project(sizes: Sequence[SizeFigures], users: int, concurrency: int) -> Projection | None:
-    """A whole run with the default options but for its concurrency; None without two sizes to see growth from."""
-    known = sorted(sizes, key=lambda size: size.users)
-    if len(known) < 2:
-        return None
+def project(runs: Sequence[PhasedRun], merges: Sequence[MergeFigures], users: int, concurrency: int) -> Projection:
+    """A whole run with the options of the runs but for the concurrency.
+
+    runs : of two sizes at least; the snapshot of the largest was made of parts. merges: of two sizes at least.
+    """
+    known = sorted(runs, key=lambda run: run.users)
     largest = known[-1]
-    options = MatchScoresOptions()
-    growth = users / largest.users
-    pages = math.ceil(users / options.batch_size)
-    rows, rows_a_second = largest.rows * growth, largest.rows / largest.raw_seconds
-    plan_seconds = _line(known, lambda size: size.parts.snapshot_seconds, users)
-    page_cpu = _page_cpu(known, users)
-    page_seconds = page_cpu + (rows / pages / rows_a_second + options.pause_ms / 1000)
-    database_seconds = rows / rows_a_second
-    working = page_seconds * (pages / concurrency)
-    run_seconds = Range(max(working.low, database_seconds), max(working.high, database_seconds)) + plan_seconds
-    snapshot = largest.parts.snapshot_bytes * growth
-    batch, plan = functions()
-    batch_mb, plan_mb = _batch_mb(known, users), _line(known, lambda size: size.plan_peak_kb / 1024, users)
-    batch_gb, plan_gb = max(batch.memory, batch_mb) / 1024, max(plan.memory, plan_mb) / 1024
-    gets = snapshot_gets(snapshot, users, concurrency)
+    growth, parts, pages = users / largest.users, math.ceil(users / PART_USERS), math.ceil(users / largest.page_viewers)
+    snapshot = largest.snapshot_bytes * growth
+    fetching = snapshot / 2**20 / S3_MB_A_SECOND
+    part, merge, page = _part(largest, fetching / parts), _merge(merges, fetching, users), _page(known, users)
+    gets, puts = work_requests(snapshot, users, concurrency, parts)
     listed = prices()
-    a_gb_second = listed["gb_second"].dollars
-    fixed = plan_seconds * plan_gb * a_gb_second + listed["request"].of(requests_of(pages))
     return Projection(
         users=users,
         concurrency=concurrency,
+        parts=parts,
         pages=pages,
-        page_cpu=page_cpu,
-        page_seconds=page_seconds,
-        plan_seconds=plan_seconds,
-        lambda_seconds=working,
-        run_seconds=run_seconds,
-        batch_mb=batch_mb,
-        plan_mb=plan_mb,
+        page_viewers=largest.page_viewers,
         storage_mb=snapshot / 2**20,
-        rows=rows,
-        rows_a_second=rows_a_second,
-        database_seconds=database_seconds,
-        database_gb=rows * largest.row_bytes / 2**30,
-        database_rows_a_second=Range(rows / run_seconds.high, rows / run_seconds.low),
-        lambda_dollars=page_seconds * (pages * batch_gb * a_gb_second) + fixed,
-        transition_dollars=listed["transition"].of(transitions_of(pages)),
-        get_dollars=listed["get"].of(gets),
+        part=part,
+        merge=merge,
+        page=page,
+        parts_seconds=max(part.seconds.high * math.ceil(parts / concurrency), parts * part.server.high / CORES),
+        lambda_seconds=page.seconds * _rounds(pages, concurrency) + (CHAPTER_SECONDS * chapters_of(pages) + fetching),
+        database_seconds=page.server * (pages / CORES),
+        rows=largest.rows * growth,
+        database_gb=largest.table_bytes * growth / 1e9,
+        wal_gb=largest.wal_bytes * growth / 1e9,
+        requests=gets + puts,
+        lambda_dollars=_dollars(parts, part, merge, pages, page, concurrency * fetching),
+        transition_dollars=listed["transition"].of(transitions_of(pages, parts)),
+        s3_dollars=listed["get"].of(gets) + listed["put"].of(puts),
     )
 
 
@@ -110,42 +140,79 @@ def functions() -> tuple[Function, Function]:
     return by_handler["match_scores.app.batch"], by_handler["match_scores.app.plan"]
 
 
-def _page_cpu(known: Sequence[SizeFigures], users: int) -> Range:
-    """Low: the search's time grows on as a power of the size; the segments are always ready.
+def _part(largest: PhasedRun, storing: float) -> Call:
+    """As measured: a part is as large on every site."""
+    phase = largest.phases["parts"]
+    computes, waits = _just(phase.functions / phase.calls), _just(phase.server / phase.calls)
+    return Call(computes, waits, computes + waits + storing, phase.peak_mb)
 
-    High: it grows linearly, and every page makes anew the segments that it touches and cannot keep. Comparing
-    bounds grows with the number of blocks in any case, and was measured for as many.
+
+def _merge(merges: Sequence[MergeFigures], fetching: float, users: int) -> Call:
+    """Along a line, and the time in which the parts come and the snapshot goes."""
+    computes = _just(_line(merges, lambda it: it.seconds, users))
+    return Call(computes, _just(0.0), computes + 2 * fetching, _line(merges, lambda it: it.peak_mb, users))
+
+
+def _page(known: Sequence[PhasedRun], users: int) -> Call:
+    """What it computes, and the database, for which it waits.
+
+    Low: both grow on as a power of the size. High: along a line, and every page makes the segments that it needs anew,
+    as if no two pages of an environment were neighbours.
     """
-    power = _power(known, users)
-    line = _line(known, lambda size: size.parts.page_seconds, users)
-    parts = known[-1].parts
-    cells = parts.page_viewers * users / MatchScoresOptions().candidate_batch_size * parts.cell_seconds
-    low, high = sorted((max(power, cells), max(line, cells)))
-    touched = parts.touched * users
-    anew = touched * parts.segment_seconds if touched > READY_USERS else 0.0
-    return Range(low, high + anew)
+    largest, viewers = known[-1], known[-1].page_viewers
+    computes = _grown(known, lambda run: run.pages.functions / run.users, users)
+    server = _grown(known, lambda run: run.pages.server / run.users, users) * viewers
+    touched = _grown(known, lambda run: run.search.touched, users).high
+    anew = touched * largest.search.segment_seconds if touched > READY_USERS else 0.0
+    computes = Range(computes.low * viewers, computes.high * viewers + anew)
+    return Call(computes, server, computes + server, _page_mb(largest, users))
 
 
-def _batch_mb(known: Sequence[SizeFigures], users: int) -> float:
-    """What grows with the candidates that are ready, and the bounds of all blocks. Pages of the mapped file beyond
-    those may be dropped by the system, and are not counted."""
-    ready = _line(known, lambda size: size.batch_peak_kb / 1024, min(users, READY_USERS))
-    parts = known[-1].parts
-    cells = parts.page_viewers * users / MatchScoresOptions().candidate_batch_size
-    return ready + cells * parts.cell_bytes / 2**20
+def _page_mb(largest: PhasedRun, users: int) -> float:
+    """Its own memory as measured, and what grows although no more candidates are kept ready: bounds and the index."""
+    blocks = (users - largest.users) / MatchScoresOptions().candidate_batch_size
+    of_bounds = blocks * min(VIEWERS_AT_A_TIME, largest.page_viewers) * largest.search.cell_bytes
+    return largest.pages.own_mb + (of_bounds + (users - largest.users) * INDEX_BYTES) / 2**20
 
 
-def _power(known: Sequence[SizeFigures], users: int) -> float:
-    """Least squares through the logarithms of the pages' times."""
-    xs = [math.log(size.users) for size in known]
-    ys = [math.log(size.parts.page_seconds) for size in known]
+def _rounds(pages: int, concurrency: int) -> int:
+    """How many pages follow each other: each chapter waits for its last ones."""
+    whole, rest = divmod(pages, PAGES_A_CHAPTER)
+    return whole * math.ceil(PAGES_A_CHAPTER / concurrency) + math.ceil(rest / concurrency)
+
+
+def _dollars(parts: int, part: Call, merge: Call, pages: int, page: Call, fetching: float) -> Range:
+    """Of Lambda: GB-seconds and requests. `fetching`: seconds in which all environments fetch the snapshot."""
+    batch, plan = functions()
+    batch_gb, plan_gb = max(batch.memory, page.mb, part.mb) / 1024, max(plan.memory, merge.mb) / 1024
+    gb_seconds = (page.seconds * pages + part.seconds * parts + fetching) * batch_gb + merge.seconds * plan_gb
+    listed = prices()
+    return gb_seconds * listed["gb_second"].dollars + listed["request"].of(requests_of(pages, parts))
+
+
+def _grown(known: Sequence[PhasedRun], value: Callable[[PhasedRun], float], users: int) -> Range:
+    """From growth as a power of the users to growth along a line, in either order; as measured where it was."""
+    if users == known[-1].users:
+        return _just(value(known[-1]))
+    large = [run for run in known if run.users >= LARGE] if len(known) > 2 else known
+    return Range(*sorted((_power(large, value, users), _line(large, value, users))))
+
+
+def _power(known: Sequence[PhasedRun], value: Callable[[PhasedRun], float], users: int) -> float:
+    """Least squares through the logarithms."""
+    xs = [math.log(run.users) for run in known]
+    ys = [math.log(value(run)) for run in known]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
     return math.exp(y + slope * (math.log(users) - x))
 
 
-def _line(known: Sequence[SizeFigures], value: Callable[[SizeFigures], float], users: int) -> float:
-    """Linear extrapolation through the two largest sites, never below the largest one's value."""
-    before, last = known[-2], known[-1]
+def _line(known: Sequence[Known], value: Callable[[Known], float], users: int) -> float:
+    """Linear extrapolation through the two largest, never below the largest one's value beyond it."""
+    before, last = sorted(known, key=lambda it: it.users)[-2:]
     slope = (value(last) - value(before)) / (last.users - before.users)
     return value(last) + max(slope, 0.0) * (users - last.users)
+
+
+def _just(value: float) -> Range:
+    return Range(value, value)

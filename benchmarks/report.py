@@ -4,17 +4,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from benchmarks.figures import Figures, RunFigures, SizeFigures
-from benchmarks.projection import Projection, functions, project
+from benchmarks.merging import kept_merges
+from benchmarks.million import kept_runs
+from benchmarks.projection_table import projected
 from sitejobs_local.cost.prices import prices
-from sitejobs_local.cost.ranges import Range
 from tools.docs import table
-
-LAMBDA_SECONDS, LAMBDA_MB = 900, 10_240
-"""The most that a function can be given: time, and memory or /tmp."""
-WORK_STORAGE_MB = 2048
-"""The default of the stack's parameter WorkStorage."""
-PROJECTED = ((1_000_000, 100), (10_000_000, 1000))
-"""Users, and pages in flight."""
 
 
 def machine_table(figures: Figures) -> str:
@@ -25,12 +19,11 @@ def machine_table(figures: Figures) -> str:
 def whole_table(figures: Figures) -> str:
     """Whole runs beside the raw COPY and the plain screening, and how they grow."""
     head = (
-        "users", "rows", "whole run", "x raw", "pauseMs=0", "x raw", "raw COPY", "brute force", "pairs looked at",
-        "a worker's peak",
+        "users", "rows", "whole run", "as scheduled", "processor of the functions", "of the server", "write-ahead log",
+        "tables", "raw COPY", "brute force", "pairs looked at", "a worker's peak",
     )  # fmt: skip
     growth = [
-        f"From {before.users:,} to {after.users:,} users: {after.whole_seconds / before.whole_seconds:.1f} x the time"
-        f" ({after.unpaused_seconds / before.unpaused_seconds:.1f} x without pauses)."
+        f"From {before.users:,} to {after.users:,} users: {after.whole_seconds / before.whole_seconds:.1f} x the time."
         for before, after in _tenfold(figures.sizes)
     ]
     return "\n".join([table(head, [_whole_row(size) for size in figures.sizes]), *[f"\n{line}" for line in growth]])
@@ -55,40 +48,40 @@ def changed_table(figures: Figures) -> str:
 
 
 def parts_table(figures: Figures) -> str:
-    """What the projection is made of."""
+    """What one thread takes for the parts of a run."""
     head = (
-        "users", "site made in", "population read", "snapshot", "snapshot a user", "page, search and rows",
-        "candidate put on a segment", "segments a page needs", "pairs scored", "Plan's peak", "stored row", "raw rows",
+        "users", "site made in", "population read", "snapshot", "snapshot a user", "Plan's peak",
+        "page, search and rows", "candidate put on a segment", "candidates on a page's segments", "pairs scored",
+        "a viewer's tables", "a viewer's write-ahead log",
     )  # fmt: skip
-    rows = [
-        (
-            f"{size.users:,}",
-            _seconds(size.load_seconds),
-            _seconds(size.parts.read_seconds),
-            _seconds(size.parts.snapshot_seconds),
-            f"{size.parts.snapshot_bytes / size.users:,.0f} bytes",
-            f"{size.parts.page_seconds * 1000:,.0f} ms",
-            f"{size.parts.segment_seconds * 1e6:.1f} us",
-            _percent(size.parts.touched),
-            _percent(size.parts.scored),
-            f"{size.plan_peak_kb / 1024:,.0f} MB",
-            f"{size.row_bytes:.0f} bytes",
-            f"{size.rows / size.raw_seconds / 1e6:.2f} M/s",
-        )
-        for size in figures.sizes
-    ]
-    return table(head, rows)
+    return table(head, [_parts_row(size) for size in figures.sizes])
+
+
+def _parts_row(size: SizeFigures) -> tuple[str, ...]:
+    parts, run = size.parts, size.scheduled
+    search = run.search
+    return (
+        f"{size.users:,}",
+        _seconds(size.load_seconds),
+        _seconds(parts.read_seconds),
+        _seconds(parts.snapshot_seconds),
+        f"{parts.snapshot_bytes / size.users:,.0f} bytes",
+        f"{size.plan_peak_kb / 1024:,.0f} MB",
+        f"{search.page_seconds * 1000:,.0f} ms",
+        f"{search.segment_seconds * 1e6:.1f} us",
+        f"{search.touched:,.0f}",
+        _percent(search.scored),
+        f"{run.table_bytes / run.viewers:,.0f} bytes",
+        f"{run.wal_bytes / run.viewers:,.0f} bytes",
+    )
 
 
 def projection_table(figures: Figures) -> str:
     """Millions of users on AWS."""
-    found = [project(figures.sizes, users, concurrency) for users, concurrency in PROJECTED]
-    projections = [projection for projection in found if projection is not None]
-    if not projections:
-        return "There is no projection: it takes two sizes at least to see how the parts grow."
-    head = ("a whole run", *(f"{projection.users:,} users" for projection in projections), "how it is known")
-    rows = [(what, *(show(each) for each in projections), how) for what, show, how in _LINES]
-    return table(head, rows)
+    runs = [*(size.scheduled for size in figures.sizes), *kept_runs().runs]
+    if not any("parts" in run.phases for run in runs) or len(runs) < 2:
+        return "There is no projection: it takes two runs, one with its snapshot made of parts."
+    return projected(runs, kept_merges())
 
 
 def price_table(figures: Figures) -> str:
@@ -96,7 +89,7 @@ def price_table(figures: Figures) -> str:
     listed = prices()
     rows = [
         (price.what, f"{price.dollars:.10f}".rstrip("0").rstrip("."), price.unit, price.source)
-        for price in (listed[name] for name in ("gb_second", "request", "transition", "get"))
+        for price in (listed[name] for name in ("gb_second", "request", "transition", "get", "put"))
     ]
     return table((f"{listed.region}, {listed.date}", "dollars", "for a", "source"), rows)
 
@@ -113,20 +106,23 @@ PARTS: dict[str, Callable[[Figures], str]] = {
 
 
 def _whole_row(size: SizeFigures) -> tuple[str, ...]:
-    parts = size.parts
+    parts, run = size.parts, size.scheduled
     extrapolated = (
         "" if parts.plain_viewers == parts.viewers else f" (extrapolated from {parts.plain_viewers:,} viewers)"
     )
+    phases = run.phases.values()
     return (
         f"{size.users:,}",
         f"{size.rows:,}",
         _seconds(size.whole_seconds) + _spread(size.whole),
-        f"{size.whole_seconds / size.raw_seconds:.2f}",
-        _seconds(size.unpaused_seconds) + _spread(size.unpaused),
-        f"{size.unpaused_seconds / size.raw_seconds:.2f}",
+        _seconds(run.seconds),
+        _seconds(sum(phase.functions for phase in phases)),
+        _seconds(sum(phase.server for phase in phases)),
+        f"{run.wal_bytes / 1e6:,.0f} MB",
+        f"{run.table_bytes / 1e6:,.0f} MB",
         _seconds(size.raw_seconds),
         _seconds(parts.plain_seconds) + extrapolated,
-        _percent(parts.looked_at),
+        _percent(run.search.looked_at),
         f"{size.batch_peak_kb / 1024:,.0f} MB",
     )
 
@@ -153,87 +149,3 @@ def _spread(runs: Sequence[RunFigures]) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * 100:.1f} %" if share >= 0.001 else f"{share * 100:.3f} %"
-
-
-def _span(value: Range, show: Callable[[float], str]) -> str:
-    low, high = show(value.low), show(value.high)
-    return low if low == high else f"{low} to {high}"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 600:
-        return _seconds(seconds)
-    return f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
-
-
-def _limited(text: str, value: float, given: float, limit: float, unit: str) -> str:
-    """Says where the template's setting, or what Lambda allows, is not enough."""
-    if value > limit:
-        return f"{text}: beyond Lambda's limit of {limit:,.0f} {unit}"
-    return f"{text}: more than the {given:,.0f} {unit} of template.yaml" if value > given else text
-
-
-def _megabytes(value: float) -> str:
-    return f"{value:,.0f} MB"
-
-
-_BATCH, _PLAN = functions()
-_LINES: tuple[tuple[str, Callable[[Projection], str], str], ...] = (
-    ("pages in flight", lambda it: f"{it.concurrency:,}", "chosen; each has a connection to the database or its proxy"),
-    ("pages", lambda it: f"{it.pages:,}", "users / batchSize"),
-    (
-        "processor time of a page", lambda it: _span(it.page_cpu, _seconds),
-        "extrapolated: low as a power of the users, high along a line and with segments made anew",
-    ),
-    (
-        "a page's call of Lambda",
-        lambda it: _limited(
-            _span(it.page_seconds, _seconds), it.page_seconds.high, _BATCH.timeout, LAMBDA_SECONDS, "s"
-        ),
-        "that, its rows at the speed of the raw COPY, and pauseMs",
-    ),
-    (
-        "Plan's snapshot",
-        lambda it: _limited(_time(it.plan_seconds), it.plan_seconds, _PLAN.timeout, LAMBDA_SECONDS, "s"),
-        "extrapolated along a line",
-    ),
-    (
-        "all pages, were the database never in the way", lambda it: _span(it.lambda_seconds, _time),
-        "pages x a page's call / pages in flight",
-    ),
-    ("the run", lambda it: _span(it.run_seconds, _time), "Plan, and the slower one of Lambda and the database"),
-    (
-        "memory of a page's Lambda",
-        lambda it: _limited(_megabytes(it.batch_mb), it.batch_mb, _BATCH.memory, LAMBDA_MB, "MB"),
-        "extrapolated along a line up to the segments kept ready; bounds measured for 10 million",
-    ),
-    (
-        "memory of Plan's Lambda",
-        lambda it: _limited(_megabytes(it.plan_mb), it.plan_mb, _PLAN.memory, LAMBDA_MB, "MB"),
-        "extrapolated along a line",
-    ),
-    (
-        "/tmp of either, at most",
-        lambda it: _limited(_megabytes(it.storage_mb), it.storage_mb, WORK_STORAGE_MB, LAMBDA_MB, "MB"),
-        "bytes a user as measured",
-    ),
-    ("rows written", lambda it: f"{it.rows / 1e6:,.0f} M", "rows a user as measured"),
-    ("database, size of the rows", lambda it: f"{it.database_gb:,.0f} GB", "bytes a row as measured, with indexes"),
-    (
-        "database, rows a second meanwhile",
-        lambda it: _span(it.database_rows_a_second, lambda rows: f"{rows / 1000:,.0f} k/s"),
-        "rows / time of the run",
-    ),
-    (
-        "database, time for the rows",
-        lambda it: f"{_time(it.database_seconds)} at {it.rows_a_second / 1000:,.0f} k/s",
-        "the speed of the raw COPY here, one connection; indexes larger than memory are slower",
-    ),
-    (
-        "Lambda", lambda it: _span(it.lambda_dollars, lambda value: f"${value:,.2f}"),
-        "with the memory of template.yaml, or what is needed if that is more",
-    ),
-    ("Step Functions", lambda it: f"${it.transition_dollars:,.2f}", "two transitions a page, five a chapter of 500"),
-    ("S3", lambda it: f"${it.get_dollars:,.2f}", "the whole snapshot once for each page in flight"),
-    ("dollars", lambda it: _span(it.dollars, lambda value: f"${value:,.2f}"), "without the database"),
-)  # fmt: skip

@@ -100,17 +100,8 @@ class BenchSite:
             return [_copy_in(connection, file, table) for _ in range(times)], size[0] / max(count[0], 1)
 
     def parts(self) -> PartFigures:
-        """The parts of a run in a process with one thread."""
-        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.parts"],
-            env={**self.environ, **one_thread, "DATABASE_URL": self.url},
-            cwd=TEMPLATE.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        return PartFigures(**json.loads(done.stdout))
+        """A snapshot in one piece, and the brute force, in a process with one thread."""
+        return PartFigures(**in_one_thread("benchmarks.parts", environ={**self.environ, "DATABASE_URL": self.url}))
 
     def single_users(self, seed: int, count: int) -> UserFigures:
         """Runs for so many users, a snapshot being at hand: the medians."""
@@ -169,28 +160,60 @@ def bench_site(folder: Path, users: int, seed: int, variables: Mapping[str, str]
     """
     home = Path(tempfile.mkdtemp(prefix="sitejobs-bench-", dir=folder))
     try:
-        if os.geteuid() == 0:
-            home.chmod(0o711)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
-        environ = {**kept, **(variables or {}), "SITEJOBS_HOME": str(home)}
-        with running_postgres(home) as server:
-            started = time.perf_counter()
-            with _start(("population", "--users", str(users), "--seed", str(seed)), environ) as process:
-                output, _ = process.communicate()
-            if process.returncode != 0:
-                raise RuntimeError(f"the site could not be made: {output.strip()}")
-            seconds = time.perf_counter() - started
-            with connect(server.url) as connection:
-                connection.execute("VACUUM")
-            yield BenchSite(home, server.url, environ, seconds)
+        with kept_site(home, users, seed, variables) as site:
+            yield site
     finally:
         reset(home)
         shutil.rmtree(home)
 
 
+@contextmanager
+def kept_site(home: Path, users: int, seed: int, variables: Mapping[str, str] | None = None) -> Iterator[BenchSite]:
+    """The site in this home, made if there is none yet; it stays."""
+    home.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        home.chmod(0o711)
+    environ = {**own_environ(), **(variables or {}), "SITEJOBS_HOME": str(home)}
+    with running_postgres(home) as server:
+        started = time.perf_counter()
+        with connect(server.url) as connection:
+            there = _has_site(connection)
+        if not there:
+            with _start(("population", "--users", str(users), "--seed", str(seed)), environ) as process:
+                output, _ = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(f"the site could not be made: {output.strip()}")
+        seconds = time.perf_counter() - started
+        with connect(server.url) as connection:
+            connection.execute("VACUUM")
+        yield BenchSite(home, server.url, environ, seconds)
+
+
+def own_environ() -> dict[str, str]:
+    """This process's variables but for those that would make another site or another run of it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
+
+
 _NOT_OURS = ("DATABASE_", "PG", "SITEJOBS_", "MATCH_", "COMPATIBILITY_", "SNAPSHOT_", "PYTHONDONT")
 """Variables of this environment that would make another site or another run of it, or keep Python from remembering
 what it has compiled: a user's command starts with that."""
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+
+
+def in_one_thread(module: str, *arguments: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What a module of ours prints as JSON, run in a process of its own whose matrix products take one thread."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(
+        command, env={**environ, **_ONE_THREAD}, cwd=TEMPLATE.parent, stdout=subprocess.PIPE, text=True, check=True
+    )
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+def _has_site(connection: Connection) -> bool:
+    row = connection.execute("""SELECT to_regclass('"User"') IS NOT NULL""").fetchone()
+    assert row is not None
+    return bool(row[0]) and connection.execute("""SELECT FROM "User" LIMIT 1""").fetchone() is not None
 
 
 def _start(arguments: tuple[str, ...], environ: Mapping[str, str]) -> "subprocess.Popen[str]":

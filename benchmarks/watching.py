@@ -50,6 +50,11 @@ class Watch:
                 self._peaks[handler] = max(self._peaks.get(handler, 0), _peak_kb(process))
 
 
+def own_peak_mb() -> float:
+    """The most memory that this process ever had."""
+    return _peak_kb(psutil.Process()) / 1024
+
+
 def _peak_kb(process: psutil.Process) -> int:
     """Its peak resident memory; its present one where the system does not report the peak."""
     status = Path(f"/proc/{process.pid}/status")

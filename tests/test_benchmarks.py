@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, uploads
+from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, merging, million, uploads
 from benchmarks.command import PAGE
-from benchmarks.figures import Figures, RunFigures, SizeFigures
+from benchmarks.figures import Figures, MergeFigures, Millions, PhasedRun, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
-from benchmarks.projection import project
+from benchmarks.phases import scheduled_options
+from benchmarks.projection import Projection, project
+from benchmarks.projection_table import LAMBDA_MB, LAMBDA_SECONDS, projected
 from benchmarks.report import PARTS
 from sitejobs.catalog import JOBS
 from sitejobs_local.cost.prices import prices
@@ -23,21 +25,23 @@ USERS = 200
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
-    """Everything of a tiny site, run once."""
+    """Everything of a tiny site whose snapshots are made of parts, run once."""
     folder = Path(folder_parent() or tempfile.gettempdir())
     results = tmp_path_factory.mktemp("results") / "figures.json"
-    return run([USERS], 1, folder, results, times=1, single_users=1)
+    parts = {"SNAPSHOT_PART_USERS": "90"}
+    return run([USERS], 1, folder, results, times=1, single_users=1, variables=parts)
 
 
 def test_every_part_of_a_run_is_measured(figures: Figures) -> None:
     size = figures.sizes[0]
-    assert (size.users, len(size.whole), len(size.unpaused), len(size.raw)) == (USERS, 1, 1, 1)
-    assert {run.rows for run in (*size.whole, *size.unpaused)} == {size.rows}
+    assert (size.users, len(size.whole), len(size.raw)) == (USERS, 1, 1)
+    assert size.whole[0].rows == size.scheduled.rows == size.rows
+    assert size.scheduled.page_viewers == scheduled_options()["batchSize"]
     assert size.rows > USERS * 10
     assert size.batch_peak_kb > 20_000
     assert size.plan_peak_kb > 20_000
     assert size.parts.plain_viewers == size.parts.viewers
-    assert 0 < size.parts.scored <= size.parts.looked_at <= 1
+    assert 0 < size.scheduled.search.scored <= size.scheduled.search.looked_at <= 1
     assert size.changes.nothing.rows == 0
     assert 0 < size.changes.users <= 3
     assert size.changes.some.rows > 0
@@ -71,8 +75,6 @@ def test_every_table_has_a_row_a_size_and_whole_rows(figures: Figures) -> None:
         assert [line.split("|")[1].strip() for line in lines[2:]] == ["200", "2,000"]
         assert len({line.count("|") for line in lines}) == 1
     assert "From 200 to 2,000 users" in PARTS["whole runs"](two)
-    assert "how it is known" in PARTS["projection"](two)
-    assert "two sizes" in PARTS["projection"](figures)
 
 
 def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path) -> None:
@@ -88,21 +90,94 @@ def test_tables_are_written_between_their_marks(figures: Figures, tmp_path: Path
 
 def test_the_page_has_a_place_for_every_table() -> None:
     parts = [*PARTS, *hourly.PARTS, *keyed_jobs.PARTS, *feed.PARTS, *compatibility.PARTS, *uploads.PARTS]
+    parts += [*merging.PARTS, *million.PARTS]
     assert sorted(re.findall(r"<!-- begin: (.*?) -->", PAGE.read_text())) == sorted(parts)
     assert SIZES == (2000, 10_000, 50_000, 100_000)
 
 
-def test_a_projection_costs_at_least_its_processor_time(figures: Figures) -> None:
-    sizes = [figures.sizes[0], _ten_times(figures.sizes[0])]
-    small, large = (project(sizes, users, 100) for users in (1_000_000, 10_000_000))
-    assert small is not None
-    assert large is not None
+# Millions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_measured_phase_by_phase(figures: Figures) -> None:
+    found = figures.sizes[0].scheduled
+    calls = {name: phase.calls for name, phase in found.phases.items()}
+    assert calls == {"plan": 1, "parts": 3, "merge": 1, "pages": 1}
+    assert sum(phase.seconds for phase in found.phases.values()) < found.seconds
+    assert all(phase.peak_mb > 20 for phase in found.phases.values())
+    assert found.viewers * 20 < found.rows
+    assert 0 < found.table_bytes < found.database_bytes
+    assert min(found.wal_bytes, found.server_mb, found.snapshot_bytes, found.search.touched) > 0
+    kept = Millions({"processor": "one", "memory": "much", "date": "today"}, "nothing", [found])
+    assert Millions.from_json(json.loads(json.dumps(asdict(kept)))) == kept
+    assert million.shown(kept).count(f"| {USERS} |") == 1 + len(found.phases)
+
+
+def test_a_larger_merge_begins_with_the_parts_of_the_one_before(tmp_path: Path) -> None:
+    small, large = merging.measure([60, 120], 30, tmp_path)
+    assert (small.parts, large.parts) == (2, 4)
+    assert small.file_bytes < large.file_bytes
+    assert min(small.part_seconds, large.part_seconds, small.seconds, large.seconds) > 0
+    assert merging.shown([small, large]).count("\n") == 3
+
+
+@pytest.fixture(scope="module")
+def runs(figures: Figures) -> list[PhasedRun]:
+    """The run of the tiny site, and one on a site of ten times the users, whose pages take twice as much a viewer."""
+    small = figures.sizes[0].scheduled
+    pages = small.phases["pages"]
+    counts = ("users", "viewers", "rows", "wal_bytes", "table_bytes", "database_bytes", "snapshot_bytes")
+    larger = {name: getattr(small, name) * 10 for name in counts}
+    pages = replace(pages, functions=pages.functions * 20, server=pages.server * 10)
+    return [small, replace(small, **larger, phases={**small.phases, "pages": pages})]
+
+
+MERGES = [
+    MergeFigures(users, users // 100_000, 1.5, 400, users / 1e5, 300 + users / 6e3, users * 550)
+    for users in merging.SIZES
+]
+
+
+def _projected(runs: list[PhasedRun], users: int, concurrency: int = 200) -> Projection:
+    return project(runs, MERGES, users, concurrency)
+
+
+def test_a_projection_to_the_largest_size_is_what_was_measured_there(runs: list[PhasedRun]) -> None:
+    largest = runs[-1]
+    found = _projected(runs, largest.users)
+    viewers = found.page_viewers / largest.users
+    assert found.page.server.low == pytest.approx(largest.pages.server * viewers)
+    assert found.page.functions.low == pytest.approx(largest.pages.functions * viewers)
+    assert found.page.mb == pytest.approx(largest.pages.own_mb)
+    assert found.rows == pytest.approx(largest.rows)
+    assert found.database_gb * 1e9 == pytest.approx(largest.table_bytes)
+
+
+def test_a_projection_costs_at_least_its_processor_time(runs: list[PhasedRun]) -> None:
+    small, large = (_projected(runs, users) for users in (1_000_000, 10_000_000))
     for found in (small, large):
-        gb_seconds = found.page_cpu.low * found.pages * 1769 / 1024
+        gb_seconds = found.page.functions.low * found.pages * 1769 / 1024
         assert prices()["gb_second"].of(gb_seconds) < found.dollars.low <= found.dollars.high
-        assert found.run_seconds.low >= found.plan_seconds + found.database_seconds
+        assert found.run_seconds.low > found.merge.seconds.low + found.database_seconds.low
+        assert found.run_seconds.low > found.page.functions.low * found.pages / found.concurrency
     assert large.rows == pytest.approx(10 * small.rows)
+    assert large.parts == 10 * small.parts
     assert large.dollars.low > 9 * small.dollars.low
+
+
+def test_fewer_pages_in_flight_take_longer(runs: list[PhasedRun]) -> None:
+    fewer, more = (_projected(runs, 10_000_000, concurrency) for concurrency in (100, 200))
+    assert fewer.lambda_seconds.low > 1.5 * more.lambda_seconds.low
+
+
+def test_a_figure_beyond_a_limit_is_marked(runs: list[PhasedRun]) -> None:
+    pages = replace(runs[-1].pages, functions=1e7, own_mb=1e6)
+    slow = replace(runs[-1], phases={**runs[-1].phases, "pages": pages})
+    lines = {line.split("|")[1].strip(): line for line in projected([runs[0], slow], MERGES).splitlines()}
+    assert f"beyond Lambda's limit of {LAMBDA_SECONDS} s" in lines["a page: call of Lambda"]
+    assert f"beyond Lambda's limit of {LAMBDA_MB:,} MB" in lines["a page: memory"]
+    assert "beyond 2,700 s" in lines["the run"]
+    assert "beyond" not in lines["a part: memory"]
+    assert len({line.count("|") for line in lines.values()}) == 1
 
 
 # The other jobs ----------------------------------------------------------------------------------------------
@@ -161,21 +236,9 @@ def test_uploads_survive_a_database_that_is_away(tmp_path: Path) -> None:
 
 
 def _ten_times(size: SizeFigures) -> SizeFigures:
-    """A site of ten times the users whose pages and snapshot take more accordingly."""
-    return replace(
-        size,
-        users=size.users * 10,
-        whole=_of_ten_times(size.whole),
-        unpaused=_of_ten_times(size.unpaused),
-        raw=[seconds * 10 for seconds in size.raw],
-        parts=replace(
-            size.parts, page_seconds=size.parts.page_seconds * 3, snapshot_seconds=size.parts.snapshot_seconds * 10
-        ),
-    )
-
-
-def _of_ten_times(runs: list[RunFigures]) -> list[RunFigures]:
-    return [replace(run, seconds=run.seconds * 10, rows=run.rows * 10) for run in runs]
+    """A site of ten times the users whose whole runs take as much longer."""
+    whole = [replace(run, seconds=run.seconds * 10, rows=run.rows * 10) for run in size.whole]
+    return replace(size, users=size.users * 10, whole=whole)
 
 
 def test_an_older_version_stands_beside_this_one() -> None:

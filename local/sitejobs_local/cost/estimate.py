@@ -242,15 +242,19 @@ def _parts(size: SizeRate, users: int) -> int:
 
 def _storage(size: SizeRate, users: int, concurrency: int, parts: int) -> tuple[float, int]:
     """Requests that read and write a run's snapshot, and its parts."""
-    from sitejobs.matching.snapshot.file import READ_BYTES
-
     if not size.snapshot_bytes:
         return 0.0, 0
-    snapshot = size.snapshot_bytes * users / size.users
-    gets, puts = snapshot_gets(snapshot, users, concurrency), math.ceil(snapshot / 2**23) + 2
+    return work_requests(size.snapshot_bytes * users / size.users, users, concurrency, parts)
+
+
+def work_requests(snapshot_bytes: float, users: int, concurrency: int, parts: int) -> tuple[float, int]:
+    """GETs and PUTs of a run with a snapshot of so many bytes, made of `parts` (0: in one piece)."""
+    from sitejobs.matching.snapshot.file import READ_BYTES
+
+    gets, puts = snapshot_gets(snapshot_bytes, users, concurrency), math.ceil(snapshot_bytes / 2**23) + 2
     if parts:  # each of two files, which the merge reads once
-        gets += snapshot / READ_BYTES + 4 * parts
-        puts += math.ceil(snapshot / 2**23) + 4 * parts
+        gets += snapshot_bytes / READ_BYTES + 4 * parts
+        puts += math.ceil(snapshot_bytes / 2**23) + 4 * parts
     return gets, puts
 
 

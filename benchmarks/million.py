@@ -1,0 +1,131 @@
+"""A whole run of match-scores on sites that take long, for real: `make bench ARGS=million`.
+
+    python -m benchmarks million --users 1000000 --seed 1
+
+The run has the options of the stack's daily schedule, its functions are processes on this machine. With the standard
+size the figures are kept in benchmarks/kept/million.json: the projection is made of them. With --home there is one
+site, which stays there.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.command import KEPT, add_sites, command_parser, note, tell
+from benchmarks.figures import Millions, PhasedRun
+from benchmarks.machine import describe_machine
+from benchmarks.phases import phased_run, scheduled_options
+from benchmarks.site import BenchSite, bench_site, kept_site
+from tools.docs import table
+
+SIZES = (1_000_000,)
+PART = "million"
+FILE = KEPT / "million.json"
+_PHASES = {
+    "plan": "Plan cuts parts",
+    "parts": "a part of the snapshot",
+    "merge": "Plan merges the parts",
+    "pages": "pages",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print, and with --keep keep the figures and write the tables; returns the exit status."""
+    parser = command_parser("million", __doc__)
+    add_sites(parser, SIZES)
+    parser.add_argument("--home", type=Path, help="folder of one site that stays, made if there is none")
+    parser.add_argument("--keep", action="store_true", help="keep the figures, beside those of other sizes")
+    parser.add_argument("--beside", default="nothing", help="what else the machine did meanwhile, for the table")
+    parser.add_argument("--render", action="store_true", help="measure nothing: write the table of what is kept")
+    given = parser.parse_args(arguments)
+    if given.render:
+        tell(shown(kept_runs()), PART, standard=True)
+        return 0
+    keep = given.keep or tuple(given.users) == SIZES
+    found = {run.users: run for run in kept_runs().runs} if keep else {}
+    for users in given.users:
+        note(f"{users:,} users")
+        with _site(given.home, given.folder, users, given.seed) as site:
+            found[users] = phased_run(site.environ, users, scheduled_options())
+    figures = Millions(describe_machine(), given.beside, [found[users] for users in sorted(found)])
+    if keep:
+        FILE.write_text(json.dumps(asdict(figures), indent=1) + "\n")
+    tell(shown(figures), PART, standard=keep)
+    return 0
+
+
+def _site(home: Path | None, folder: Path, users: int, seed: int) -> AbstractContextManager[BenchSite]:
+    return bench_site(folder, users, seed) if home is None else kept_site(home, users, seed)
+
+
+def kept_runs() -> Millions:
+    """The figures that are kept; none before the first time."""
+    if not FILE.exists():
+        return Millions({}, "nothing", [])
+    return Millions.from_json(json.loads(FILE.read_text()))
+
+
+def shown(figures: Millions) -> str:
+    """A row a phase of each size, and what there is at the end."""
+    head = (
+        "users", "phase", "calls", "time", "a call, the longest", "processor of the functions", "of the server",
+        "a function's memory", "its own",
+    )  # fmt: skip
+    phases = [
+        (
+            f"{run.users:,}",
+            _PHASES[name],
+            f"{it.calls:,}",
+            _time(it.seconds),
+            f"{it.call_seconds:.1f} s, {it.longest_seconds:.1f} s",
+            f"{it.functions:,.0f} s",
+            f"{it.server:,.0f} s",
+            f"{it.peak_mb:,.0f} MB",
+            f"{it.own_mb:,.0f} MB",
+        )
+        for run in figures.runs
+        for name, it in run.phases.items()
+    ]
+    whole = (
+        "users", "whole run", "viewers with matches", "rows", "write-ahead log", "tables of match-scores",
+        "whole database", "snapshot", "the server's memory",
+    )  # fmt: skip
+    if not figures.runs:
+        return "None is kept."
+    machine = f"{figures.machine['processor']}, {figures.machine['memory']}, {figures.machine['date']}"
+    return "\n\n".join(
+        [
+            table(whole, [_whole(run) for run in figures.runs]),
+            table(head, phases),
+            f"The last one on {machine}. What else it did meanwhile: {figures.beside}.",
+        ]
+    )
+
+
+def _whole(run: PhasedRun) -> tuple[str, ...]:
+    return (
+        f"{run.users:,}",
+        _time(run.seconds),
+        f"{run.viewers:,}",
+        f"{run.rows:,}",
+        f"{run.wal_bytes / 1e9:.1f} GB",
+        f"{run.table_bytes / 1e9:.1f} GB",
+        f"{run.database_bytes / 1e9:.1f} GB",
+        f"{run.snapshot_bytes / 1e6:,.0f} MB",
+        f"{run.server_mb:,.0f} MB",
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+
+
+PARTS: dict[str, Callable[[Millions], str]] = {PART: shown}
+"""The marked part of the page, and what makes it."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
