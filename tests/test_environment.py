@@ -14,7 +14,7 @@ from tests.skips import Lacking, skip
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "environment.sh"
 LAYER = Path("layers") / "sitejobs"
-SIEVE = Path("sitejobs") / "matching" / "topk" / "libsieve.so"
+SIEVE = Path("sitejobs") / "matching" / "topk" / "sieve.library"
 COMMANDS = ("cat", "cksum", "dirname", "rm", "sed", "sh", "sort")
 
 PROJECT = """

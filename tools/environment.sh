@@ -22,11 +22,11 @@ works() {
 # Compiles the part of match-scores in C unless that was done; without a compiler numpy does the same, more slowly.
 compile() {
     sieve=layers/sitejobs/sitejobs/matching/topk
-    [ $sieve/libsieve.so -nt $sieve/sieve.c ] && return
+    [ $sieve/sieve.library -nt $sieve/sieve.c ] && return
     compiler=$(command -v "${CC:-cc}") || return 0
     options=
     [ "$(uname -m)" = x86_64 ] && options=-march=x86-64-v3
-    "$folder/bin/python" layers/sitejobs/compile.py $sieve/libsieve.so "$compiler" $options ||
+    "$folder/bin/python" layers/sitejobs/compile.py $sieve/sieve.library "$compiler" $options ||
         echo "sieve.c could not be compiled: match-scores does without, and takes longer" >&2
 }
 

@@ -59,7 +59,7 @@ def test_the_package_is_built_whole_and_with_bytecode(built: Path) -> None:
 
 def test_the_sieve_is_compiled_and_what_it_was_compiled_with_stays_out(built: Path) -> None:
     assert [path.name for path in (built / "SitejobsLayer" / "python").iterdir()] == ["sitejobs"]
-    library = built / "SitejobsLayer" / "python" / "sitejobs" / "matching" / "topk" / "libsieve.so"
+    library = built / "SitejobsLayer" / "python" / "sitejobs" / "matching" / "topk" / "sieve.library"
     assert 5_000 < library.stat().st_size < 100_000
     # Of the C library it wants what every one has, so that the runtime's can be older than the machine's that built it.
     assert set(re.findall(rb"GLIBC_[0-9.]+", library.read_bytes())) <= {b"GLIBC_2.2.5", b"GLIBC_2.14", b"GLIBC_2.17"}
@@ -115,7 +115,9 @@ def test_all_that_is_compiled_is_for_the_architecture_that_was_built_for(
         done = build(tmp_path / "built", architecture)
         assert done.returncode == 0, done.stdout
     folder = tmp_path / "built" if architecture == "arm64" else built
-    libraries = [path for path in folder.rglob("*.so*") if path.read_bytes()[:4] == b"\x7fELF"]
+    files = [*folder.rglob("*.so*"), *folder.rglob("sieve.library")]
+    libraries = [path for path in files if path.read_bytes()[:4] == b"\x7fELF"]
+    assert [path.name for path in libraries].count("sieve.library") == 1
     assert len(libraries) > 50
     assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries} == {machine}
 

@@ -19,8 +19,8 @@ from sitejobs.matching.topk.array_sieve import ArraySieve
 from sitejobs.matching.topk.segment import FAR, PreparedSegment, Segment
 from sitejobs.matching.topk.sieve import NEARER_KM, Page, Question, Sieve
 
-LIBRARY = Path(__file__).with_name("libsieve.so")
-"""Made by `compile.py` of the layer."""
+LIBRARY = Path(__file__).with_name("sieve.library")
+"""Made by `compile.py` of the layer. Named otherwise than a module that Python could import."""
 
 SOURCE = Path(__file__).with_name("sieve.c")
 
