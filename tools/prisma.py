@@ -44,7 +44,7 @@ READ: Final[Mapping[str, str]] = {
     "UserCompatibilityExplained": "score reasons",
     "UserCompatibilityViewer": "skipped",
     "FeedPresorted": "phase1Json",
-    "FeedPresortedUser": "skipped fingerprint publicPosts posts scored lastScore",
+    "FeedPresortedUser": "skipped fingerprint publicPosts scored lastScore",
     "ProfileSearchIndex": "displayName bio locationText lat lng geoPrecision locationAccuracy gender intent age"
     " ageBucket birthdate city state country accountCreatedAt",
     "SearchableUser": "",
