@@ -80,6 +80,7 @@ class PhasedRun:
 
     viewers, rows : who has matches, and how many. server_mb: most memory that the server's processes had together.
     table_bytes : of the job's tables. database_bytes: of the whole site.
+    sampled_pages : how many pages were taken, if not all; all that depends on them is then counted for all.
     """
 
     users: int
@@ -94,6 +95,7 @@ class PhasedRun:
     database_bytes: int
     snapshot_bytes: int
     search: SearchFigures
+    sampled_pages: int = 0
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "PhasedRun":

@@ -1,9 +1,9 @@
 """A whole run of match-scores on sites that take long, for real: `make bench ARGS=million`.
 
-    python -m benchmarks million --users 1000000 --seed 1
+    python -m benchmarks million --users 100000 1000000 --seed 1
 
 The run has the options of the stack's daily schedule, its functions are processes on this machine. With the standard
-size the figures are kept in benchmarks/kept/million.json: the projection is made of them. With --home there is one
+sizes the figures are kept in benchmarks/kept/million.json: the projection is made of them. With --home there is one
 site, which stays there.
 """
 
@@ -17,15 +17,17 @@ from pathlib import Path
 from benchmarks.command import KEPT, add_sites, command_parser, note, tell
 from benchmarks.figures import Millions, PhasedRun
 from benchmarks.machine import describe_machine
+from benchmarks.merging import kept_merges
 from benchmarks.phases import phased_run, scheduled_options
+from benchmarks.projection_table import projected
+from benchmarks.sampled import sampled_run
 from benchmarks.site import BenchSite, bench_site, kept_site
 from tools.docs import table
 
-SIZES = (1_000_000,)
-PART = "million"
+SIZES = (100_000, 1_000_000)
 FILE = KEPT / "million.json"
 _PHASES = {
-    "plan": "Plan cuts parts",
+    "plan": "Plan cuts parts, or takes the snapshot of a small site",
     "parts": "a part of the snapshot",
     "merge": "Plan merges the parts",
     "pages": "pages",
@@ -37,24 +39,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("million", __doc__)
     add_sites(parser, SIZES)
     parser.add_argument("--home", type=Path, help="folder of one site that stays, made if there is none")
+    parser.add_argument("--pages", type=int, default=0, help="take so many pages alone, from all over the site")
     parser.add_argument("--keep", action="store_true", help="keep the figures, beside those of other sizes")
     parser.add_argument("--beside", default="nothing", help="what else the machine did meanwhile, for the table")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the table of what is kept")
     given = parser.parse_args(arguments)
     if given.render:
-        tell(shown(kept_runs()), PART, standard=True)
-        return 0
+        return _tell(kept_runs(), keep=True)
     keep = given.keep or tuple(given.users) == SIZES
     found = {run.users: run for run in kept_runs().runs} if keep else {}
     for users in given.users:
         note(f"{users:,} users")
         with _site(given.home, given.folder, users, given.seed) as site:
-            found[users] = phased_run(site.environ, users, scheduled_options())
+            options = scheduled_options()
+            if given.pages:
+                found[users] = sampled_run(site.url, site.environ, users, options, given.pages, given.folder)
+            else:
+                found[users] = phased_run(site.environ, users, options)
     figures = Millions(describe_machine(), given.beside, [found[users] for users in sorted(found)])
     if keep:
         FILE.write_text(json.dumps(asdict(figures), indent=1) + "\n")
-    tell(shown(figures), PART, standard=keep)
-    return 0
+    return _tell(figures, keep=keep)
 
 
 def _site(home: Path | None, folder: Path, users: int, seed: int) -> AbstractContextManager[BenchSite]:
@@ -108,7 +113,7 @@ def shown(figures: Millions) -> str:
 def _whole(run: PhasedRun) -> tuple[str, ...]:
     return (
         f"{run.users:,}",
-        _time(run.seconds),
+        f"not run: {run.sampled_pages} pages of it" if run.sampled_pages else _time(run.seconds),
         f"{run.viewers:,}",
         f"{run.rows:,}",
         f"{run.wal_bytes / 1e9:.1f} GB",
@@ -123,8 +128,21 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
-PARTS: dict[str, Callable[[Millions], str]] = {PART: shown}
-"""The marked part of the page, and what makes it."""
+def _projection(figures: Millions) -> str:
+    """Millions of users on AWS."""
+    if len(figures.runs) < 2 or "parts" not in figures.runs[-1].phases:
+        return "There is no projection: it takes two runs, the larger one with its snapshot made of parts."
+    return projected(figures.runs, kept_merges())
+
+
+PARTS: dict[str, Callable[[Millions], str]] = {"million": shown, "projection": _projection}
+"""The marked parts of the page, and what makes them."""
+
+
+def _tell(figures: Millions, *, keep: bool) -> int:
+    for name, make in PARTS.items():
+        tell(make(figures), name, standard=keep)
+    return 0
 
 
 if __name__ == "__main__":

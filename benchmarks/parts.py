@@ -38,7 +38,8 @@ PAGE_VIEWERS = 100
 """batchSize as it is by default."""
 BLOCK_USERS = 500
 """candidateBatchSize as it is by default."""
-SAMPLED_PAGES = 24
+SAMPLED_PAGES, FEW_PAGES, LARGE = 24, 6, 300_000
+"""How many pages are measured, and how many on a site of more than so many users, where one takes seconds."""
 PLAIN_PAIRS = 200_000_000
 """Most pairs that the plain screening runs for; beyond, it runs for a sample of the viewers."""
 MANY_BLOCKS = 20_000
@@ -158,7 +159,8 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
     segments = [opened.pool.segment(index) for index in range(len(opened.pool.segments) - 1)]
     segment_seconds = time.process_time() - started
     starts = list(range(0, opened.stored.users - PAGE_VIEWERS + 1, PAGE_VIEWERS)) or [0]
-    sample = [starts[at] for at in np.unique(np.linspace(0, len(starts) - 1, SAMPLED_PAGES).astype(int)).tolist()]
+    pages = FEW_PAGES if opened.stored.users > LARGE else SAMPLED_PAGES
+    sample = [starts[at] for at in np.unique(np.linspace(0, len(starts) - 1, pages).astype(int)).tolist()]
     work, seconds, touched = Work(), 0.0, 0
     for start in sample:
         viewers = opened.viewers(start, start + PAGE_VIEWERS)

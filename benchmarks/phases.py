@@ -20,6 +20,7 @@ from psycopg import Connection
 from benchmarks.figures import PhasedRun, PhaseFigures, SearchFigures
 from benchmarks.hourly import busy_seconds, server_process, wal_bytes
 from benchmarks.site import in_one_thread
+from benchmarks.watching import status_mb
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.invocations import Event
 from sitejobs_local.cost.schedules import paging_of, schedules_of
@@ -35,7 +36,7 @@ _FUNCTIONS = {PLAN: "plan", PARTS: "batch", MERGE: "plan", PAGES: "batch"}
 _LOOK_SECONDS = 1.0
 _WORKER = "lambda_worker.py"
 
-_EMPTY: Final[LiteralString] = """TRUNCATE "MatchList", "MatchListChange", "MatchScoreViewer" """
+EMPTY: Final[LiteralString] = """TRUNCATE "MatchList", "MatchListChange", "MatchScoreViewer" """
 _STORED: Final[LiteralString] = """
 SELECT count(*) FILTER (WHERE "rows" > 0), COALESCE(sum("rows"), 0)::bigint FROM "MatchScoreViewer"
 """
@@ -54,7 +55,7 @@ def phased_run(environ: Mapping[str, str], users: int, options: Mapping[str, Any
     """A run with these options into empty tables of the site of so many users that `environ` points at."""
     with open_target(environ) as target, connect(target.url) as connection:
         workshop, calls = workshop_of(target, environ, JOB), _Calls()
-        connection.execute(_EMPTY)
+        connection.execute(EMPTY)
         connection.execute("CHECKPOINT")
         wal, begun = wal_bytes(connection), time.time()
         with _watched(connection) as looks:
@@ -72,8 +73,7 @@ def phased_run(environ: Mapping[str, str], users: int, options: Mapping[str, Any
         if ended.status != "SUCCEEDED":
             raise RuntimeError(f"the run ended {ended.status}: {ended.error}: {ended.cause}")
         wal = wal_bytes(connection) - wal
-        viewers, rows = _pair(connection, _STORED)
-        database, tables = _pair(connection, _SIZES, [list(TABLES)])
+        viewers, rows, database, tables = stored_sizes(connection)
         snapshot = _largest_since(workshop.work_folder, begun)
         of_pages = {**environ, "DATABASE_URL": target.url}
         return PhasedRun(
@@ -169,8 +169,8 @@ def _look(server: psutil.Process) -> _Look:
     for process, function in _workers():
         used = process.cpu_times()
         busy += used.user + used.system
-        own[function] = max(own.get(function, 0.0), _status_kb(process, "RssAnon") / 1024)
-    return _Look(time.perf_counter(), busy, busy_seconds(server), own, _together_mb(server))
+        own[function] = max(own.get(function, 0.0), status_mb(process, "RssAnon"))
+    return _Look(time.perf_counter(), busy, busy_seconds(server), own, together_mb(server))
 
 
 def _workers() -> Iterator[tuple[psutil.Process, str]]:
@@ -183,12 +183,7 @@ def _workers() -> Iterator[tuple[psutil.Process, str]]:
                 yield process, handler.rpartition(".")[2]
 
 
-def _status_kb(process: psutil.Process, what: str) -> int:
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith(what)), 0)
-
-
-def _together_mb(server: psutil.Process) -> float:
+def together_mb(server: psutil.Process) -> float:
     """Memory of a server's processes, that which they share once."""
     total = 0
     for process in (server, *server.children()):
@@ -219,10 +214,15 @@ def _between(started: float, ended: float, looks: Sequence[_Look], values: Seque
     return float(high - low)
 
 
-def _pair(connection: Connection, query: LiteralString, given: Sequence[Any] = ()) -> tuple[int, int]:
-    row = connection.execute(query, given).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+def stored_sizes(connection: Connection) -> tuple[int, int, int, int]:
+    """Viewers with matches and their matches; bytes of the database and of the job's tables."""
+    found: list[int] = []
+    for query, given in ((_STORED, None), (_SIZES, [list(TABLES)])):
+        row = connection.execute(query, given).fetchone()
+        assert row is not None
+        found += map(int, row)
+    viewers, rows, database, tables = found
+    return viewers, rows, database, tables
 
 
 def _largest_since(folder: Path, moment: float) -> Path:

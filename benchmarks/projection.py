@@ -12,8 +12,7 @@ from typing import TypeVar
 from benchmarks.figures import MergeFigures, PhasedRun
 from sitejobs.jobs.job import PAGES_A_CHAPTER
 from sitejobs.matching.match_scores.job import JOB
-from sitejobs.matching.match_scores.page import VIEWERS_AT_A_TIME
-from sitejobs.matching.options import PART_USERS, MatchScoresOptions
+from sitejobs.matching.options import PART_USERS
 from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs_local.cost.estimate import work_requests
 from sitejobs_local.cost.prices import prices
@@ -30,8 +29,6 @@ S3_MB_A_SECOND = 75
 """Between one function and S3, assumed."""
 CHAPTER_SECONDS = 3
 """Of Plan, Record and the start of a Map, for each 500 pages, assumed."""
-INDEX_BYTES = 56
-"""Of each user in the memory of a page: ids, hashes and price by position, and positions by id."""
 LARGE = 100_000
 """Users from which on growth is extrapolated: on smaller sites everybody is looked at."""
 
@@ -165,14 +162,14 @@ def _page(known: Sequence[PhasedRun], users: int) -> Call:
     touched = _grown(known, lambda run: run.search.touched, users).high
     anew = touched * largest.search.segment_seconds if touched > READY_USERS else 0.0
     computes = Range(computes.low * viewers, computes.high * viewers + anew)
-    return Call(computes, server, computes + server, _page_mb(largest, users))
+    return Call(computes, server, computes + server, _page_mb(known, users))
 
 
-def _page_mb(largest: PhasedRun, users: int) -> float:
-    """Its own memory as measured, and what grows although no more candidates are kept ready: bounds and the index."""
-    blocks = (users - largest.users) / MatchScoresOptions().candidate_batch_size
-    of_bounds = blocks * min(VIEWERS_AT_A_TIME, largest.page_viewers) * largest.search.cell_bytes
-    return largest.pages.own_mb + (of_bounds + (users - largest.users) * INDEX_BYTES) / 2**20
+def _page_mb(known: Sequence[PhasedRun], users: int) -> float:
+    """Its own memory: as measured, and growing with the candidates that a search goes through, since it keeps them."""
+    largest = known[-1]
+    touched = _grown(known, lambda run: run.search.touched, users).high
+    return largest.pages.own_mb * max(touched / largest.search.touched, 1)
 
 
 def _rounds(pages: int, concurrency: int) -> int:

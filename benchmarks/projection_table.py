@@ -124,7 +124,7 @@ _LINES = (
     _Line(
         "a page: memory",
         lambda it: _room(it.page.mb, _BATCH.memory, "a smaller batchSize, or MemorySize"),
-        "its own, without the file from /tmp: as measured at {largest}, and bounds and index of more users",
+        "its own, without the file from /tmp: as at {largest}, and as the candidates that a search goes through",
     ),
     _Line(
         "all pages, were the database never in the way",

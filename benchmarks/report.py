@@ -4,9 +4,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from benchmarks.figures import Figures, RunFigures, SizeFigures
-from benchmarks.merging import kept_merges
-from benchmarks.million import kept_runs
-from benchmarks.projection_table import projected
 from sitejobs_local.cost.prices import prices
 from tools.docs import table
 
@@ -76,14 +73,6 @@ def _parts_row(size: SizeFigures) -> tuple[str, ...]:
     )
 
 
-def projection_table(figures: Figures) -> str:
-    """Millions of users on AWS."""
-    runs = [*(size.scheduled for size in figures.sizes), *kept_runs().runs]
-    if not any("parts" in run.phases for run in runs) or len(runs) < 2:
-        return "There is no projection: it takes two runs, one with its snapshot made of parts."
-    return projected(runs, kept_merges())
-
-
 def price_table(figures: Figures) -> str:
     """The prices that were taken."""
     listed = prices()
@@ -99,7 +88,6 @@ PARTS: dict[str, Callable[[Figures], str]] = {
     "whole runs": whole_table,
     "small runs": changed_table,
     "parts": parts_table,
-    "projection": projection_table,
     "prices": price_table,
 }
 """The marked parts of the page, and what makes them."""

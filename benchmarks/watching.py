@@ -55,6 +55,18 @@ def own_peak_mb() -> float:
     return _peak_kb(psutil.Process()) / 1024
 
 
+def forget_peak() -> None:
+    """Have the system count this process's peak from now on, where it can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def status_mb(process: psutil.Process, what: str) -> float:
+    """A line of a process's status, such as `RssAnon`, in MB; 0 where the system has none."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(what)), 0) / 1024
+
+
 def _peak_kb(process: psutil.Process) -> int:
     """Its peak resident memory; its present one where the system does not report the peak."""
     status = Path(f"/proc/{process.pid}/status")

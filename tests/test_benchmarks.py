@@ -12,11 +12,14 @@ from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, merging,
 from benchmarks.command import PAGE
 from benchmarks.figures import Figures, MergeFigures, Millions, PhasedRun, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
-from benchmarks.phases import scheduled_options
+from benchmarks.phases import scheduled_options, stored_sizes
 from benchmarks.projection import Projection, project
 from benchmarks.projection_table import LAMBDA_MB, LAMBDA_SECONDS, projected
 from benchmarks.report import PARTS
+from benchmarks.sampled import sampled_run
+from benchmarks.site import bench_site
 from sitejobs.catalog import JOBS
+from sitejobs.postgres.connection import connect
 from sitejobs_local.cost.prices import prices
 from tests.conftest import folder_parent
 
@@ -110,6 +113,19 @@ def test_a_run_is_measured_phase_by_phase(figures: Figures) -> None:
     kept = Millions({"processor": "one", "memory": "much", "date": "today"}, "nothing", [found])
     assert Millions.from_json(json.loads(json.dumps(asdict(kept)))) == kept
     assert million.shown(kept).count(f"| {USERS} |") == 1 + len(found.phases)
+
+
+def test_a_sample_of_pages_counts_for_all() -> None:
+    folder = Path(folder_parent() or tempfile.gettempdir())
+    with bench_site(folder, 60, 1) as site:
+        found = sampled_run(site.url, {"SNAPSHOT_PART_USERS": "40"}, 60, {"batchSize": 10, "pauseMs": 0}, 2, folder)
+        with connect(site.url) as connection:
+            taken, *_ = stored_sizes(connection)
+    calls = {name: phase.calls for name, phase in found.phases.items()}
+    assert (calls["parts"], calls["merge"], calls["pages"]) == (2, 1, 6)
+    assert found.viewers == pytest.approx(3 * taken, rel=0.05)  # a user without a profile is no viewer
+    assert found.sampled_pages == 2
+    assert "2 pages of it" in million.shown(Millions({"processor": "", "memory": "", "date": ""}, "nothing", [found]))
 
 
 def test_a_larger_merge_begins_with_the_parts_of_the_one_before(tmp_path: Path) -> None:
