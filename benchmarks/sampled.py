@@ -43,8 +43,10 @@ def sampled_run(
         chapter = sampled.prepare()
         planned, size = chapter.planned_users, int(options["batchSize"])
         starts = [int(start) // size * size for start in np.linspace(0, planned, 2 * pages + 1)[1::2]]
+        sampled.warm_up(starts[0], size)
+        connection.execute(EMPTY)
         wal = wal_bytes(connection)
-        for number, start in enumerate(starts):
+        for number, start in enumerate(starts, 2):
             sampled.take(PAGES, {"page": number, "start": start, "stop": start + size})
         wal, share = wal_bytes(connection) - wal, planned / (size * len(starts))
         server_mb = together_mb(sampled.server)
@@ -67,6 +69,9 @@ def sampled_run(
             search=SearchFigures(**search),
             sampled_pages=len(starts),
         )
+
+
+_FIRST = "first page"
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,11 @@ class _Sampled:
     def take(self, phase: str, page: dict[str, Any]) -> None:
         with self._measured(phase):
             JOB.batch(self.resources, self.run, self.options, page)
+
+    def warm_up(self, start: int, size: int) -> None:
+        """Take a page that does not count: the first one of an environment fetches the snapshot."""
+        self.take(_FIRST, {"page": 1, "start": start, "stop": start + size})
+        del self.calls[_FIRST]
 
     def close(self) -> None:
         runs.close_run(self.resources.database.connection(), self.run.id, None)
