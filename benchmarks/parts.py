@@ -30,7 +30,8 @@ from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
 from sitejobs.matching.topk.bounds import Bounds, upper_bounds_of
 from sitejobs.matching.topk.keys import tier_step
-from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, Work, search
+from sitejobs.matching.topk.pool import CandidatePool
+from sitejobs.matching.topk.search import Exclusions, Matches, Work, search
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.connection import connect
 

@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.parameters import MUTUAL, Learned, Parameters, Ti
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
-from sitejobs.matching.topk.search import CandidatePool
+from sitejobs.matching.topk.pool import CandidatePool
 from sitejobs.matching.topk.segment import Segment
 from tests.matching.random_sites import NOW
 

@@ -19,8 +19,9 @@ from sitejobs.matching.scoring.pair_scores import Pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.topk.keys import key_margin, tier_step
+from sitejobs.matching.topk.pool import gather
 from sitejobs.matching.topk.screening import Screening
-from sitejobs.matching.topk.search import CHUNK_USERS, Matches, gather
+from sitejobs.matching.topk.search import CHUNK_USERS, Matches
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.matching.topk.sieve import Question
 

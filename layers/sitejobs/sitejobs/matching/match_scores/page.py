@@ -25,10 +25,11 @@ from sitejobs.matching.snapshot.encoding import encode
 from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
-from sitejobs.matching.topk.search import CandidatePool, Exclusions, Matches, search
+from sitejobs.matching.topk.pool import CandidatePool
+from sitejobs.matching.topk.search import Exclusions, Matches, search
 
-VIEWERS_AT_A_TIME = 256
-"""More viewers at a time would push the search's matrices out of the processor's cache."""
+VIEWERS_AT_A_TIME = 512
+"""Viewers of one search. On a site larger than what is kept ready, each search lays out all candidates anew."""
 
 _LOG = logging.getLogger(__name__)
 

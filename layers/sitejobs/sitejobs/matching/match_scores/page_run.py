@@ -14,7 +14,7 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.candidates import open_pool
 from sitejobs.matching.snapshot.file import StoredSnapshot
-from sitejobs.matching.topk.search import CandidatePool
+from sitejobs.matching.topk.pool import CandidatePool
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import concatenate
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.snapshot import vocabulary_of
-from sitejobs.matching.topk.search import CandidatePool, Sample
+from sitejobs.matching.topk.pool import CandidatePool, Sample
 from sitejobs.matching.topk.segment import Segment
 
 SEGMENT_USERS = 16_384

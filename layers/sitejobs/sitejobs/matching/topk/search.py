@@ -5,8 +5,7 @@ K-th best key so far. In other blocks only candidates whose own bound reaches th
 buffer holds at the end is scored again in double precision and ranked.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,16 +13,16 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.chances import judge_pairs
-from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.admirers import NO_ADMIRERS, Admirers
-from sitejobs.matching.topk.bounds import Bounds, UpperBounds, upper_bounds_of
+from sitejobs.matching.topk.bounds import UpperBounds, upper_bounds_of
 from sitejobs.matching.topk.buffer import TopKBuffer
 from sitejobs.matching.topk.compiled_sieve import best_sieve
 from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
 from sitejobs.matching.topk.keys import key_margin, tier_step
+from sitejobs.matching.topk.pool import CandidatePool, chunks, gather
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import PreparedSegment, Segment
 from sitejobs.matching.topk.sieve import Page, Question, Sieve
@@ -52,46 +51,6 @@ class Work:
     pairs: int = 0
     looked_at: int = 0
     scored: int = 0
-
-
-@dataclass(frozen=True)
-class CandidatePool:
-    """The candidates of a snapshot: b blocks, in segments of neighbouring blocks.
-
-    starts : (b + 1,) position of each block's first candidate, and the number of candidates.
-    segments : (s + 1,) first block of each segment, and the number of blocks. `segment(i)` holds their candidates.
-    bits : the vocabulary that the segments' interest bits were made for, when they have them.
-    popularity : rank of each interest code, 0 for the most popular.
-    sample : some of the candidates, to be searched first; None on a small site.
-    """
-
-    bounds: Bounds
-    starts: Indices
-    segments: Indices
-    segment: Callable[[int], Segment]
-    bits: InterestBits | None
-    popularity: NDArray[np.int32]
-    sample: Callable[[], "Sample | None"] = lambda: None
-
-    def segment_of(self, position: Indices) -> Indices:
-        """The segment that holds each position."""
-        return np.searchsorted(self.starts[self.segments], position, side="right") - 1
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One in `every` of the candidates of each block of a pool, by the same bounds."""
-
-    pool: CandidatePool
-    every: int
-
-    def rank_for(self, top_k: int) -> int:
-        """The sample's rank whose key is below the K-th best of the pool for all but about 1 viewer in hundreds.
-
-        It is the mean + 3 standard deviations of how many of the true top K are in the sample.
-        """
-        expected = top_k / self.every
-        return math.ceil(expected + 3 * math.sqrt(expected) + 1)
 
 
 @dataclass(frozen=True)
@@ -226,9 +185,9 @@ class _Search:
     def _visit(self, wanted: NDArray[np.bool_]) -> None:
         """Go through the wanted blocks, (v, b), chunk by chunk, the most promising chunks first."""
         wanted = wanted & ~self._done
-        chunks = list(_chunks(self._pool, np.asarray(wanted.any(axis=0)), self._chunk_users))
+        found = chunks(self._pool, np.asarray(wanted.any(axis=0)), self._chunk_users)
         best = self._top.mean(axis=0)
-        for first, stop in sorted(chunks, key=lambda chunk: -best[chunk[0] : chunk[1]].max()):
+        for first, stop in sorted(found, key=lambda chunk: -best[chunk[0] : chunk[1]].max()):
             self._look_at(first, stop, wanted[:, first:stop])
         self._resolve()
 
@@ -290,7 +249,7 @@ class _Search:
 
     def _exact_keys(self, row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
         distinct, candidate = np.unique(positions, return_inverse=True)
-        candidates = gather(self._viewers, self._pool, distinct)
+        candidates = self._gathered(distinct)
         viewer = np.full(len(positions), row)
         pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
         keys = pairs.worth + tier_step(self._parameters) * pairs.tier_a
@@ -299,9 +258,18 @@ class _Search:
     def _ranked(self, viewer: Indices, positions: Indices, admirers: Flags) -> Matches:
         """Score pairs exactly and rank them."""
         distinct, candidate = np.unique(positions, return_inverse=True)
-        candidates = gather(self._viewers, self._pool, distinct)
+        candidates = self._gathered(distinct)
         pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters, admirers)
         return ranked(candidates, pairs, self._parameters.top_k)
+
+    def _gathered(self, positions: Indices) -> Users:
+        """The candidates at ascending positions. A large site's pool may have let go of segments that are at hand."""
+
+        def segment(number: int) -> Segment:
+            prepared = self._prepared_segments.get(number)
+            return self._pool.segment(number) if prepared is None else prepared.segment
+
+        return gather(self._viewers, replace(self._pool, segment=segment), positions)
 
     def _prepared(self, number: int) -> PreparedSegment:
         if number not in self._prepared_segments:
@@ -309,23 +277,6 @@ class _Search:
             self._prepared_segments[number] = self._screening.prepare(segment)
             self._excluded_on[number] = self._exclusions.among(segment.users)
         return self._prepared_segments[number]
-
-
-def _chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
-    """Runs of wanted blocks on one segment of up to so many candidates: first block, and the one after."""
-    segment = np.searchsorted(pool.segments, np.arange(len(wanted)), side="right")
-    begin: int | None = None
-    for index in range(len(wanted)):
-        full = begin is not None and (
-            segment[index] != segment[begin] or pool.starts[index + 1] - pool.starts[begin] > users
-        )
-        if begin is not None and (full or not wanted[index]):
-            yield begin, index
-            begin = None
-        if begin is None and wanted[index]:
-            begin = index
-    if begin is not None:
-        yield begin, len(wanted)
 
 
 def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
@@ -338,13 +289,3 @@ def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
     rank = np.arange(len(order)) - first + 1
     kept = rank <= top_k
     return Matches(candidates, pairs.take(order[kept]), rank[kept])
-
-
-def gather(viewers: Users, pool: CandidatePool, positions: Indices) -> Users:
-    """The users at ascending positions; none of the viewers when there are none."""
-    segments = pool.segment_of(positions)
-    parts = []
-    for number in np.unique(segments).tolist():
-        base = pool.starts[pool.segments[number]]
-        parts.append(pool.segment(number).users.take(positions[segments == number] - base))
-    return concatenate(parts) if parts else viewers.take(np.empty(0, np.int64))
