@@ -10,10 +10,8 @@ PLAN_MB, PLAN_BYTES = 100, 7_300
 """Of a Plan that takes the snapshot in one piece: without users, and for each."""
 MERGE_MB, MERGE_BYTES = 210, 170
 """Of a Plan that merges the snapshot's parts."""
-PAGE_MB, PAGE_BYTES = 230, 4_200
-"""Of a page of `PAGE_VIEWERS`, while all candidates are kept ready."""
-FULL_MB, FULL_BYTES = 1_350, 10
-"""Of such a page of a larger site, of which only some are."""
+PAGE_MB, PAGE_BYTES = 230, 4_250
+"""Of a page of `PAGE_VIEWERS`: a search holds all candidates that it has looked at."""
 PAGE_VIEWERS, VIEWER_BYTES = 100, 180_000
 
 
@@ -30,7 +28,7 @@ def needed(users: int, viewers_a_page: int, part_users: int) -> Room:
     """MB that a run for so many users needs, with pages of so many viewers."""
     alone, each = (PLAN_MB, PLAN_BYTES) if users <= part_users else (MERGE_MB, MERGE_BYTES)
     plan = alone + users * each / MB
-    batch = min(PAGE_MB + users * PAGE_BYTES / MB, FULL_MB + users * FULL_BYTES / MB)
+    batch = PAGE_MB + users * PAGE_BYTES / MB
     batch += max(viewers_a_page - PAGE_VIEWERS, 0) * VIEWER_BYTES / MB
     return Room(round(plan), round(batch), round(users * STORED_BYTES / MB))
 
