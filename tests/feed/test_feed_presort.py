@@ -1,7 +1,7 @@
 """feed-presort against a plain implementation: every segment, after full runs, changes, and incremental runs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -17,8 +17,6 @@ from sitejobs.feed.feed_presort import JOB
 from sitejobs.feed.filling import Placed, fill
 from sitejobs.feed.rules import Rules
 from sitejobs.postgres.connection import connect
-from sitejobs_local.database.postgres import Server
-from tests.databases import site_database
 from tests.feed import feed_oracle as oracle
 from tests.feed.feed_changes import CHANGES, changed_feed_site
 from tests.feed.feed_sites import FeedSite, Person, random_feed_site
@@ -183,13 +181,6 @@ def assert_nothing_unwanted(site: FeedSite, feeds: dict[int, Any], now: datetime
             assert now - timedelta(days=7) < post.created <= now
             assert post.public or author == user or site.access[author, user] == "GRANTED"
         assert all(len(each) == 1 for each in kinds.values()), "an author as post and as suggestion"
-
-
-@pytest.fixture(scope="module")
-def kept_url(postgres_server: Server) -> Iterator[str]:
-    """One database for all examples of a test; each stores its own site there."""
-    with site_database(postgres_server) as url:
-        yield url
 
 
 @settings(deadline=None, max_examples=12)

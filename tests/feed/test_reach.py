@@ -1,6 +1,6 @@
 """Which feeds an incremental run makes anew after public posts have changed, and that all are a full run's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
@@ -17,8 +17,6 @@ from psycopg import Connection
 from sitejobs.feed.feed_presort import JOB
 from sitejobs.feed.feed_presort_cleanup import JOB as CLEANUP
 from sitejobs.postgres.connection import connect, is_transient
-from sitejobs_local.database.postgres import Server
-from tests.databases import site_database
 from tests.feed import feed_oracle as oracle
 from tests.feed.feed_changes import changed_feed_site
 from tests.feed.feed_sites import Affinity, FeedSite, Person, random_feed_site
@@ -71,13 +69,6 @@ def change_posts(random: Random, site: FeedSite) -> FeedSite:
         else:
             site.people[post.user] = replace(site.people[post.user], visible=random.random() > 0.5)
     return site
-
-
-@pytest.fixture(scope="module")
-def kept_url(postgres_server: Server) -> Iterator[str]:
-    """One database for all examples of a test; each stores its own site there."""
-    with site_database(postgres_server) as url:
-        yield url
 
 
 @settings(deadline=None, max_examples=8)
