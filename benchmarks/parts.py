@@ -29,9 +29,11 @@ from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
 from sitejobs.matching.topk.bounds import Bounds, upper_bounds_of
+from sitejobs.matching.topk.exclusions import Exclusions
+from sitejobs.matching.topk.group import Work
 from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.pool import CandidatePool
-from sitejobs.matching.topk.search import Exclusions, Matches, Work, search
+from sitejobs.matching.topk.search import Matches, search
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.connection import connect
 

@@ -80,5 +80,9 @@ def _pool(snapshot: Snapshot, now: float) -> CandidatePool:
         users = concatenate(snapshot.blocks[segments[index] : segments[index + 1]])
         return Segment.of(users, now, snapshot.parameters, bits, snapshot.dictionaries.popularity)
 
-    starts = snapshot.starts[: blocks + 1]
-    return CandidatePool(snapshot.bounds, starts, segments, segment, bits, snapshot.dictionaries.popularity)
+    starts, users, popularity = (
+        snapshot.starts[: blocks + 1],
+        concatenate(snapshot.blocks),
+        snapshot.dictionaries.popularity,
+    )
+    return CandidatePool(snapshot.bounds, starts, segments, segment, users.take, bits, popularity)

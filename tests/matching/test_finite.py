@@ -14,7 +14,8 @@ from sitejobs.matching.compatibility.store import fit_to_store as comparisons_fi
 from sitejobs.matching.compatibility.targets import targets_of
 from sitejobs.matching.match_scores.page import fit_to_store
 from sitejobs.matching.match_scores.store import Part
-from sitejobs.matching.topk.search import Exclusions, search
+from sitejobs.matching.topk.exclusions import Exclusions
+from sitejobs.matching.topk.search import search
 from tests.matching import compatibility_runs as compatibility
 from tests.matching.pools import open_site
 from tests.matching.random_sites import NOW, SiteRows, draw, someone

@@ -14,8 +14,10 @@ from psycopg import Connection
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.candidates import sample_of
+from sitejobs.matching.topk.exclusions import Exclusions
+from sitejobs.matching.topk.group import Work
 from sitejobs.matching.topk.pool import Sample
-from sitejobs.matching.topk.search import Exclusions, Matches, Work, ranked, search
+from sitejobs.matching.topk.search import Matches, ranked, search
 from sitejobs.matching.topk.sieve import Page, Sieve
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server

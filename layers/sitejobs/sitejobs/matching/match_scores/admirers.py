@@ -5,7 +5,7 @@ import numpy as np
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.topk.admirers import Admirers
-from sitejobs.matching.topk.search import Exclusions
+from sitejobs.matching.topk.exclusions import Exclusions
 
 
 def admirers_of(page: PageRun, row: Indices, user_id: Indices, exclusions: Exclusions) -> Admirers:

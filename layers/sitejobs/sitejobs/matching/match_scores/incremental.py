@@ -18,10 +18,10 @@ from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.pair_scores import Pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot.exclusions import excluded
+from sitejobs.matching.topk.group import CHUNK_USERS
 from sitejobs.matching.topk.keys import key_margin, tier_step
-from sitejobs.matching.topk.pool import gather
 from sitejobs.matching.topk.screening import Screening
-from sitejobs.matching.topk.search import CHUNK_USERS, Matches
+from sitejobs.matching.topk.search import Matches
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.matching.topk.sieve import Question
 
@@ -109,7 +109,7 @@ class _Refresh:
         # The key of a candidate may have fallen by so much since the time of the list.
         lag = lists.lag(page.now, page.parameters)
         lowered = (lists.last - lag - 2 * key_margin(page.parameters)).astype(np.float32)
-        row, changed = _entering(page, self._viewers, gather(self._viewers, page.pool, changes.candidates), lowered)
+        row, changed = _entering(page, self._viewers, page.pool.users(changes.candidates), lowered)
         kept = np.flatnonzero(~self._dropped)
         at, known = page.at(lists.changes.id[kept])
         self._affected[row] = True
@@ -145,7 +145,7 @@ class _Refresh:
         found = found.take(np.argsort(found.row, kind="stable"))
         page, lists = self._page, self._lists
         distinct, candidate = np.unique(found.position, return_inverse=True)
-        candidates = gather(self._viewers, page.pool, distinct)
+        candidates = page.pool.users(distinct)
         gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
         self._again[found.row[gone[candidate]]] = True
         pairs = judge_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)

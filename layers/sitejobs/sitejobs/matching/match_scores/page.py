@@ -1,8 +1,8 @@
 """One page of match-scores: search, check what has changed since the snapshot, write."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from psycopg import Connection
@@ -25,11 +25,10 @@ from sitejobs.matching.snapshot.encoding import encode
 from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.population import read_population
+from sitejobs.matching.topk.admirers import Admirers
+from sitejobs.matching.topk.exclusions import Exclusions
 from sitejobs.matching.topk.pool import CandidatePool
-from sitejobs.matching.topk.search import Exclusions, Matches, search
-
-VIEWERS_AT_A_TIME = 512
-"""Viewers of one search. On a site larger than what is kept ready, each search lays out all candidates anew."""
+from sitejobs.matching.topk.search import Matches, search
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
     present = np.isin(viewers.ids, visibility.still_viewers(page.connection, viewers.ids))
     absent = viewers.ids[~present]
     others = np.concatenate([others, absent])
-    parts, unfit = fit_to_store([find_matches(page, chunk) for chunk in _chunks(viewers.take(np.flatnonzero(present)))])
+    parts, unfit = fit_to_store(find_matches(page, viewers.take(np.flatnonzero(present))))
     outcomes = [*_outcomes(parts), *_without_rows(page.connection, others, set(absent.tolist()))]
     interest_ids = page.snapshot.dictionaries.interests[:, 1]
     lists = [
@@ -117,32 +116,70 @@ def _compared(
     return summary
 
 
-def find_matches(page: PageRun, viewers: Users) -> Part:
-    """The viewers' best candidates who are visible, undeleted, not blocked and not decided about at this moment."""
-    pool, now, parameters = page.pool, page.now, page.parameters
+@dataclass(frozen=True)
+class _Asked:
+    """Viewers whose matches are asked for.
+
+    exclusions, lasting : all pairs that must not be found, and those of them that no decision of either has excluded.
+    decides, provisional : (v,) who decided or was decided about, and for whom there is newer data than the snapshot's.
+    """
+
+    viewers: Users
+    exclusions: Exclusions
+    lasting: Exclusions
+    admirers: Admirers
+    decides: Flags
+    provisional: Flags
+
+    def again(self, rows: Indices, gone: Indices) -> "_Asked":
+        """The viewers at these ascending rows, who were to be matched with candidates who have gone meanwhile."""
+        without = self.exclusions.of(rows).plus(np.repeat(np.arange(len(rows)), len(gone)), np.tile(gone, len(rows)))
+        admirers = self.admirers.of(rows).without(gone)
+        provisional = np.ones(len(rows), bool)
+        return _Asked(
+            self.viewers.take(rows), without, self.lasting.of(rows), admirers, self.decides[rows], provisional
+        )
+
+
+def find_matches(page: PageRun, viewers: Users) -> Iterator[Part]:
+    """The viewers' best candidates who are visible, undeleted, not blocked and not decided about at this moment.
+
+    Viewers some of whose candidates have gone since the snapshot follow in a part of their own.
+    """
+    if not len(viewers):
+        return
+    asked = _asked(page, viewers)
+    while len(asked.viewers):
+        viewers, now, parameters = asked.viewers, page.now, page.parameters
+        matches = search(viewers, page.pool, asked.exclusions, now, parameters, admirers=asked.admirers)
+        ids = matches.candidates.ids
+        gone = np.setdiff1d(ids, visibility.still_candidates(page.connection, ids))
+        lost = np.unique(matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)])
+        decided = np.intersect1d(_without_matches(matches, viewers), np.flatnonzero(asked.decides))
+        others = _has_candidates(viewers.take(decided), page.pool, asked.lasting.of(decided), now, parameters)
+        part = Part(viewers, matches, np.arange(len(viewers)), np.flatnonzero(asked.provisional), decided[others])
+        yield part.without(lost) if len(lost) else part
+        asked = asked.again(lost, gone)
+
+
+def _asked(page: PageRun, viewers: Users) -> _Asked:
     order = np.argsort(viewers.ids)
-    barred = excluded(page.connection, viewers.ids[order], parameters, page.started_at)
+    barred = excluded(page.connection, viewers.ids[order], page.parameters, page.started_at)
     rows, admired = (
         order[np.searchsorted(viewers.ids, users, sorter=order)] for users in (barred.user, barred.admired)
     )
     oneself = Exclusions(np.arange(len(viewers)), viewers.ids)
     exclusions = oneself.plus(rows, barred.other)
-    admirers = admirers_of(page, admired, barred.admirer, exclusions)
     provisional = np.zeros(len(viewers), bool)
     provisional[order] = barred.hash != viewers.excluded_hash[order]
-    while True:
-        matches = search(viewers, pool, exclusions, now, parameters, admirers=admirers)
-        ids = matches.candidates.ids
-        gone = np.setdiff1d(ids, visibility.still_candidates(page.connection, ids))
-        if not len(gone):
-            blocks = oneself.plus(rows[~barred.decided], barred.other[~barred.decided])
-            decided = np.intersect1d(_without_matches(matches, viewers), rows[barred.decided])
-            decided = decided[_has_candidates(viewers.take(decided), pool, blocks.of(decided), now, parameters)]
-            return Part(viewers, matches, np.arange(len(viewers)), np.flatnonzero(provisional), decided)
-        provisional[matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)]] = True
-        everyone = np.repeat(np.arange(len(viewers)), len(gone))
-        exclusions = exclusions.plus(everyone, np.tile(gone, len(viewers)))
-        admirers = admirers.without(gone)
+    return _Asked(
+        viewers=viewers,
+        exclusions=exclusions,
+        lasting=oneself.plus(rows[~barred.decided], barred.other[~barred.decided]),
+        admirers=admirers_of(page, admired, barred.admirer, exclusions),
+        decides=np.isin(np.arange(len(viewers)), rows[barred.decided]),
+        provisional=provisional,
+    )
 
 
 def _without_matches(matches: Matches, viewers: Users) -> Indices:
@@ -159,12 +196,7 @@ def _has_candidates(
     return np.isin(np.arange(len(viewers)), found.pairs.viewer)
 
 
-def _chunks(viewers: Users) -> Iterator[Users]:
-    for start in range(0, len(viewers), VIEWERS_AT_A_TIME):
-        yield viewers.take(np.arange(start, min(start + VIEWERS_AT_A_TIME, len(viewers))))
-
-
-def fit_to_store(parts: list[Part]) -> tuple[list[Part], Indices]:
+def fit_to_store(parts: Iterable[Part]) -> tuple[list[Part], Indices]:
     """The parts without viewers who have a row that is not finite, and the ids of these."""
     fit, unfit = [], [np.empty(0, np.int64)]
     for part in parts:

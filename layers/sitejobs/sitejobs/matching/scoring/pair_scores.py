@@ -4,6 +4,7 @@ This is the formula of the site's algorithm, one vectorised step a part; the sea
 (`search.py`) may be coarser, because what it finds is scored again here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,13 @@ class Pairs:
     def take(self, rows: Indices) -> "Pairs":
         """The pairs at these indices, in this order."""
         return Pairs(**{name: value[rows] for name, value in vars(self).items()})
+
+
+def joined_pairs(parts: Sequence[Pairs]) -> Pairs:
+    """All pairs of the first, at least one, then all of the second, and so on."""
+    if len(parts) == 1:
+        return parts[0]
+    return Pairs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 def score_pairs(

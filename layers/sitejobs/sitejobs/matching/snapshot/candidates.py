@@ -1,15 +1,14 @@
 """A stored snapshot's candidates as the search wants them, kept ready between pages."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.scoring.users import concatenate
+from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.file import StoredSnapshot
 from sitejobs.matching.snapshot.snapshot import vocabulary_of
 from sitejobs.matching.topk.pool import CandidatePool, Sample
@@ -25,21 +24,23 @@ FEWEST_TO_SAMPLE = 4096
 """Fewest candidates for which a sample pays."""
 
 READY_USERS = 250_000
-"""Users whose segments are kept in memory at a time: about 1.5 KB each with 30 traits."""
+"""Candidates up to which all segments are kept in memory from page to page: about 1.5 KB each with 30 traits."""
+
+MOST_IN_SAMPLE = 40_000
 
 
 def open_pool(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> CandidatePool:
     """The candidates scored as of `now`, seconds since 1970."""
     starts = snapshot.starts[: len(snapshot.bounds) + 1]
     bits = vocabulary_of(snapshot.dictionaries)
-    segments = _segments(starts)
-    ready = _ReadySegments(snapshot, segments, now, parameters, bits)
+    segments = _Segments(snapshot, _first_blocks(starts), now, parameters, bits)
     popularity = snapshot.dictionaries.popularity
-    pool = CandidatePool(snapshot.bounds, starts, segments, ready.get, bits, popularity)
+    pool = CandidatePool(snapshot.bounds, starts, segments.first, segments.get, segments.users, bits, popularity)
+    every = max(SAMPLE_EVERY, int(starts[-1]) // MOST_IN_SAMPLE)
 
     @cache
     def sample() -> Sample | None:
-        return sample_of(pool, SAMPLE_EVERY, now, parameters) if starts[-1] >= FEWEST_TO_SAMPLE else None
+        return sample_of(pool, every, now, parameters) if starts[-1] >= FEWEST_TO_SAMPLE else None
 
     return replace(pool, sample=sample)
 
@@ -47,18 +48,15 @@ def open_pool(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> C
 def sample_of(pool: CandidatePool, every: int, now: float, parameters: Parameters) -> Sample:
     """One in `every` of the pool's candidates, in the order of the blocks."""
     positions = np.arange(every // 2, int(pool.starts[-1]), every)
-    segments, bases = pool.segment_of(positions), pool.starts[pool.segments]
-    parts = [
-        pool.segment(number).users.take(positions[segments == number] - bases[number])
-        for number in np.unique(segments).tolist()
-    ]
-    segment = Segment.of(concatenate(parts), now, parameters, pool.bits, pool.popularity)
+    segment = Segment.of(pool.users(positions), now, parameters, pool.bits, pool.popularity)
     starts = np.searchsorted(positions, pool.starts)
     only = np.array([0, len(starts) - 1])
-    return Sample(CandidatePool(pool.bounds, starts, only, lambda _: segment, pool.bits, pool.popularity), every)
+    return Sample(
+        replace(pool, starts=starts, segments=only, segment=lambda _: segment, users=segment.users.take), every
+    )
 
 
-def _segments(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _first_blocks(starts: Indices) -> Indices:
     """(s + 1,) first block of each segment, and the number of blocks."""
     segment = starts[:-1] // SEGMENT_USERS
     first = np.flatnonzero(np.diff(segment, prepend=-1))
@@ -66,30 +64,37 @@ def _segments(starts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @dataclass
-class _ReadySegments:
-    """The segments used last, up to `READY_USERS`."""
+class _Segments:
+    """Segments that are laid out when they are asked for. `first`: as `CandidatePool.segments`."""
 
     snapshot: StoredSnapshot
-    segments: NDArray[np.int64]
+    first: Indices
     now: float
     parameters: Parameters
     bits: InterestBits | None
 
     def __post_init__(self) -> None:
-        self._ready: OrderedDict[int, Segment] = OrderedDict()
-        self._users = 0
+        self._ready: dict[int, Segment] = {}
 
     def get(self, index: int) -> Segment:
-        segment = self._ready.get(index)
-        if segment is not None:
-            self._ready.move_to_end(index)
-            return segment
-        blocks = np.arange(self.segments[index], self.segments[index + 1])
-        self.snapshot.need(blocks)
-        users = concatenate([self.snapshot.block(block) for block in blocks.tolist()])
-        segment = Segment.of(users, self.now, self.parameters, self.bits, self.snapshot.dictionaries.popularity)
-        self._ready[index] = segment
-        self._users += len(users)
-        while self._users > READY_USERS and len(self._ready) > 1:
-            self._users -= len(self._ready.popitem(last=False)[1].users)
-        return segment
+        """On a site of up to `READY_USERS` it is kept, else until the next one is asked for."""
+        if index not in self._ready:
+            if self.snapshot.candidates > READY_USERS:
+                self._ready.clear()
+            blocks = np.arange(self.first[index], self.first[index + 1])
+            users, popularity = self.snapshot.whole(blocks), self.snapshot.dictionaries.popularity
+            self._ready[index] = Segment.of(users, self.now, self.parameters, self.bits, popularity)
+        return self._ready[index]
+
+    def users(self, positions: Indices) -> Users:
+        """The candidates at ascending positions; from segments where all are ready, which is quicker."""
+        if len(self._ready) < len(self.first) - 1 or not len(positions):
+            return self.snapshot.users_at(positions)
+        bases = self.snapshot.starts[self.first[:-1]]
+        cuts = np.searchsorted(positions, bases[1:])
+        parts = [
+            self._ready[number].users.take(rows - base)
+            for number, (rows, base) in enumerate(zip(np.split(positions, cuts), bases, strict=True))
+            if len(rows)
+        ]
+        return concatenate(parts)

@@ -39,6 +39,9 @@ READ_WHOLE_BYTES = 192 * 1024 * 1024
 READ_BYTES = 16 * 1024 * 1024
 """Bytes of one ranged read, at most."""
 
+BLOCKS_AT_ONCE = 32
+"""Blocks from which users are taken together: each call has a fixed cost."""
+
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     """Write the file; `StoredSnapshot` reads it from a work store."""
@@ -216,12 +219,23 @@ class StoredSnapshot:
         positions = np.argsort(ids)
         return ids[positions], positions
 
+    def whole(self, blocks: Indices) -> Users:
+        """The users of these blocks, at least one."""
+        self.need(blocks)
+        return concatenate([self.block(block) for block in blocks.tolist()])
+
     def users_at(self, positions: Indices) -> Users:
         """The users at these ascending positions."""
-        blocks = np.searchsorted(self.starts, positions, side="right") - 1
-        distinct = np.unique(blocks)
-        self.need(distinct)
-        parts = [self.block(block).take(positions[blocks == block] - self.starts[block]) for block in distinct.tolist()]
+        blocks, first = np.unique(np.searchsorted(self.starts, positions, side="right") - 1, return_index=True)
+        self.need(blocks)
+        parts = []
+        for at in range(0, len(blocks), BLOCKS_AT_ONCE):
+            some = blocks[at : at + BLOCKS_AT_ONCE]
+            stop = first[at + BLOCKS_AT_ONCE] if at + BLOCKS_AT_ONCE < len(blocks) else len(positions)
+            wanted = positions[first[at] : stop]
+            bases = np.cumsum(self.starts[some + 1] - self.starts[some]) - self.starts[some + 1]
+            block = np.searchsorted(self.starts[some], wanted, side="right") - 1
+            parts.append(self.whole(some).take(wanted + bases[block]))
         return concatenate(parts) if parts else self.nobody()
 
     def _fetch(self, first: int, stop: int) -> None:

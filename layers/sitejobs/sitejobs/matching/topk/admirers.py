@@ -22,6 +22,11 @@ class Admirers:
     position: Indices = field(default_factory=_none)
     user_id: Indices = field(default_factory=_none)
 
+    def of(self, rows: Indices) -> "Admirers":
+        """Those of the viewers at these ascending rows, who are numbered anew."""
+        kept = np.isin(self.row, rows)
+        return Admirers(np.searchsorted(rows, self.row[kept]), self.position[kept], self.user_id[kept])
+
     def without(self, gone: Indices) -> "Admirers":
         """The pairs but for candidates of these ids."""
         kept = ~np.isin(self.user_id, gone)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Indices
+from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.interests import InterestBits
-from sitejobs.matching.scoring.users import Users, concatenate
+from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.matching.topk.segment import Segment
 
@@ -20,6 +20,7 @@ class CandidatePool:
 
     starts : (b + 1,) position of each block's first candidate, and the number of candidates.
     segments : (s + 1,) first block of each segment, and the number of blocks. `segment(i)` holds their candidates.
+    users : the candidates at ascending positions.
     bits : the vocabulary that the segments' interest bits were made for, when they have them.
     popularity : rank of each interest code, 0 for the most popular.
     sample : some of the candidates, to be searched first; None on a small site.
@@ -29,13 +30,10 @@ class CandidatePool:
     starts: Indices
     segments: Indices
     segment: Callable[[int], Segment]
+    users: Callable[[Indices], Users]
     bits: InterestBits | None
     popularity: NDArray[np.int32]
     sample: Callable[[], "Sample | None"] = lambda: None
-
-    def segment_of(self, position: Indices) -> Indices:
-        """The segment that holds each position."""
-        return np.searchsorted(self.starts[self.segments], position, side="right") - 1
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,11 @@ class Sample:
         return math.ceil(expected + 3 * math.sqrt(expected) + 1)
 
 
-def chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Iterator[tuple[int, int]]:
-    """Runs of wanted blocks on one segment of up to so many candidates: first block, and the one after."""
-    segment = np.searchsorted(pool.segments, np.arange(len(wanted)), side="right")
+def chunks(starts: Indices, wanted: Flags, users: int) -> Iterator[tuple[int, int]]:
+    """Runs of wanted blocks, (b,) with `starts` (b + 1,), of up to so many users: first block, and the one after."""
     begin: int | None = None
     for index in range(len(wanted)):
-        full = begin is not None and (
-            segment[index] != segment[begin] or pool.starts[index + 1] - pool.starts[begin] > users
-        )
+        full = begin is not None and starts[index + 1] - starts[begin] > users
         if begin is not None and (full or not wanted[index]):
             yield begin, index
             begin = None
@@ -69,13 +64,3 @@ def chunks(pool: CandidatePool, wanted: NDArray[np.bool_], users: int) -> Iterat
             begin = index
     if begin is not None:
         yield begin, len(wanted)
-
-
-def gather(viewers: Users, pool: CandidatePool, positions: Indices) -> Users:
-    """The users at ascending positions; none of the viewers when there are none."""
-    segments = pool.segment_of(positions)
-    parts = []
-    for number in np.unique(segments).tolist():
-        base = pool.starts[pool.segments[number]]
-        parts.append(pool.segment(number).users.take(positions[segments == number] - base))
-    return concatenate(parts) if parts else viewers.take(np.empty(0, np.int64))

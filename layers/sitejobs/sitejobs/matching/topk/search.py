@@ -1,86 +1,35 @@
 """The exact top K of each viewer, without scoring the whole pool.
 
-Blocks are visited in the order of their upper bounds. A viewer skips a block whose bound is below its threshold, the
-K-th best key so far. In other blocks only candidates whose own bound reaches the threshold are screened. What the
-buffer holds at the end is scored again in double precision and ranked.
+Segments of the pool are visited in the order of what they promise, each by all groups of viewers (`group.py`) before
+it is let go: on a large site laying one out takes long, and all of them would fill the memory. What the groups find is
+scored again in double precision and ranked.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sitejobs.matching.scoring.arrays import Flags, Indices
+from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.chances import judge_pairs
-from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs
+from sitejobs.matching.scoring.pair_scores import TIE_DECIMALS, Pairs, joined_pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.admirers import NO_ADMIRERS, Admirers
-from sitejobs.matching.topk.bounds import UpperBounds, upper_bounds_of
-from sitejobs.matching.topk.buffer import TopKBuffer
 from sitejobs.matching.topk.compiled_sieve import best_sieve
-from sitejobs.matching.topk.keyed_pairs import KeyedPairs, joined
-from sitejobs.matching.topk.keys import key_margin, tier_step
-from sitejobs.matching.topk.pool import CandidatePool, chunks, gather
+from sitejobs.matching.topk.exclusions import Exclusions
+from sitejobs.matching.topk.group import GroupSearch, Prospects, Work
+from sitejobs.matching.topk.pool import CandidatePool
 from sitejobs.matching.topk.screening import Screening
-from sitejobs.matching.topk.segment import PreparedSegment, Segment
-from sitejobs.matching.topk.sieve import Page, Question, Sieve
+from sitejobs.matching.topk.sieve import Page, Sieve
 
-CHUNK_USERS = 1024
-"""Candidates in a chunk while thresholds are unknown: each chunk raises them for the next one. Later a sieve tells."""
-
-MOST_AT_ONCE = 1024
-"""Keys of one viewer that its buffer takes at once."""
-
-MOST_UNRESOLVED = 8192
-"""Pairs that wait for their quizzes to be compared; more are compared at once."""
-
-FEWEST_TO_FORECAST = 16
-"""Fewest viewers for whom searching the sample first pays."""
-
-
-@dataclass
-class Work:
-    """How much of the pool a search looked at, in pairs of a viewer and a candidate.
-
-    pairs : all there are. looked_at: those not skipped with their block. scored: those that reached their viewer's
-        threshold.
-    """
-
-    pairs: int = 0
-    looked_at: int = 0
-    scored: int = 0
-
-
-@dataclass(frozen=True)
-class Exclusions:
-    """Pairs that must not be found: `row` indexes the viewers, `user_id` is the candidate's id."""
-
-    row: Indices = field(default_factory=lambda: np.empty(0, np.int64))
-    user_id: Indices = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def plus(self, row: Indices, user_id: Indices) -> "Exclusions":
-        return Exclusions(np.concatenate([self.row, row]), np.concatenate([self.user_id, user_id]))
-
-    def of(self, rows: Indices) -> "Exclusions":
-        """Those of the viewers at these ascending rows, who are numbered anew."""
-        kept = np.isin(self.row, rows)
-        return Exclusions(np.searchsorted(rows, self.row[kept]), self.user_id[kept])
-
-    def among(self, users: Users) -> tuple[Indices, Indices]:
-        """The excluded pairs whose candidate is one of the users: viewers' rows and users' rows, these ascending."""
-        ids, rows = users.by_id
-        at = np.minimum(np.searchsorted(ids, self.user_id), max(len(ids) - 1, 0))
-        known = np.flatnonzero(ids[at] == self.user_id) if len(ids) else at[:0]
-        candidate = rows[at[known]]
-        order = np.argsort(candidate, kind="stable")
-        return self.row[known[order]], candidate[order]
+GROUP_VIEWERS = 512
+"""Viewers who go through a segment together: their keys and bounds are in memory for all groups at a time."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The result for a group of viewers: pairs ordered by viewer, then as ranked, and each pair's rank from 1.
+    """The result for some viewers: pairs ordered by viewer, then as ranked, and each pair's rank from 1.
 
     `pairs.candidate` indexes `candidates`.
     """
@@ -100,183 +49,56 @@ def search(
     admirers: Admirers = NO_ADMIRERS,
     sieve: Callable[[Page], Sieve] = best_sieve,
 ) -> Matches:
-    """Find each viewer's `top_k` best candidates: tier A by score, then tier B by score.
+    """Find the `top_k` best candidates of each of some viewers, at least one: tier A by score, then tier B by score.
 
     `now` is in seconds since 1970 and not before the snapshot's time. `work` is added to. `admirers`: none excluded.
     """
-    exclusions = exclusions.plus(admirers.row, admirers.user_id)
-    upper = upper_bounds_of(viewers, pool.bounds, parameters)
-    screening = Screening(viewers, parameters, pool.bits, pool.popularity, sieve)
-    return _Search(viewers, pool, exclusions, now, parameters, work or Work(), screening, upper).run(admirers)
+    exclusions, work = exclusions.plus(admirers.row, admirers.user_id), work or Work()
+    work.pairs += len(viewers) * int(pool.starts[-1])
+    groups = [np.arange(at, min(at + GROUP_VIEWERS, len(viewers))) for at in range(0, len(viewers), GROUP_VIEWERS)]
+
+    def under_way(rows: Indices) -> GroupSearch:
+        group = viewers.take(rows)
+        screening = Screening(group, parameters, pool.bits, pool.popularity, sieve)
+        prospects = Prospects.of(group, pool.bounds, parameters)
+        return GroupSearch(group, pool, exclusions.of(rows), now, parameters, work, screening, prospects)
+
+    found = _found(pool, [under_way(rows) for rows in groups])
+    viewer = np.concatenate([*(rows[row] for rows, (row, _) in zip(groups, found, strict=True)), admirers.row])
+    positions = np.concatenate([*(position for _, position in found), admirers.position])
+    likes = np.arange(len(viewer)) >= len(viewer) - len(admirers.row)
+    distinct, candidate = np.unique(positions, return_inverse=True)
+    candidates, parts = pool.users(distinct), []
+    for rows in groups:  # what is compared of all pairs at once would fill the memory
+        at = np.flatnonzero((viewer >= rows[0]) & (viewer <= rows[-1]))
+        pairs = judge_pairs(viewers, candidates, viewer[at], candidate[at], now, parameters, likes[at])
+        parts.append(ranked(candidates, pairs, parameters.top_k))
+    rank = np.concatenate([part.rank for part in parts])
+    return Matches(candidates, joined_pairs([part.pairs for part in parts]), rank)
 
 
-class _Search:
-    """One search under way."""
+def _found(pool: CandidatePool, groups: Sequence[GroupSearch]) -> list[tuple[Indices, Indices]]:
+    """For each group the rows of its viewers and the positions of their candidates."""
+    for group in groups:
+        group.forecast()
+    _visit(pool, groups)
+    _visit(pool, [group for group in groups if group.start_again()])
+    return [group.found() for group in groups]
 
-    def __init__(
-        self,
-        viewers: Users,
-        pool: CandidatePool,
-        exclusions: Exclusions,
-        now: float,
-        parameters: Parameters,
-        work: Work,
-        screening: Screening,
-        upper: UpperBounds,
-    ) -> None:
-        self._viewers, self._pool, self._exclusions = viewers, pool, exclusions
-        self._now, self._parameters, self._work = now, parameters, work
-        self._screening, self._upper = screening, upper
-        self._top = (upper.score + tier_step(parameters) * upper.tier_a).astype(np.float32)
-        margin = key_margin(parameters)
-        self._buffer = TopKBuffer(len(viewers), parameters.top_k, MOST_AT_ONCE, self._exact_keys, margin)
-        self._done = upper.barred.copy()
-        """(v, b) blocks that a viewer has been through, and those that hold nobody for it."""
-        self._prepared_segments: dict[int, PreparedSegment] = {}
-        self._excluded_on: dict[int, tuple[Indices, Indices]] = {}
-        self._unresolved: list[tuple[int, KeyedPairs]] = []
-        self._unresolved_pairs = 0
-        self._chunk_users = CHUNK_USERS
 
-    def run(self, admirers: Admirers) -> Matches:
-        self._work.pairs += len(self._viewers) * int(self._pool.starts[-1])
-        self._forecast()
-        self._go_through()
-        disproved = self._buffer.disproved()
-        if len(disproved):
-            self._chunk_users = CHUNK_USERS
-            self._buffer.forget(disproved)
-            self._done[disproved] = self._upper.barred[disproved]
-            self._go_through()
-        viewer, positions = self._buffer.found()
-        return self._ranked(
-            np.concatenate([viewer, admirers.row]),
-            np.concatenate([positions, admirers.position]),
-            np.arange(len(viewer) + len(admirers.row)) >= len(viewer),
-        )
-
-    def _forecast(self) -> None:
-        """Start with thresholds estimated from a sample: without them too many pairs pass at first."""
-        sample = self._pool.sample() if len(self._viewers) >= FEWEST_TO_FORECAST else None
-        if sample is None:
-            return
-        fewer = replace(self._parameters, top_k=sample.rank_for(self._parameters.top_k))
-        part = _Search(
-            self._viewers, sample.pool, Exclusions(), self._now, fewer, self._work, self._screening, self._upper
-        )
-        part._go_through()
-        self._buffer.expect(part._buffer.threshold)
-        self._chunk_users = self._screening.chunk_users
-
-    def _go_through(self) -> None:
-        """Visit every block whose bound reaches a viewer's threshold."""
-        self._visit(self._upper.near)
-        self._buffer.raise_thresholds()
-        # Viewers with fewer than K keys have no threshold yet: they take the most promising blocks whole.
-        for block in np.argsort(-self._top.mean(axis=0), kind="stable").tolist():
-            waiting = np.isneginf(self._buffer.threshold)
-            if not waiting.any():
-                break
-            self._look_at(block, block + 1, waiting[:, None])
-            self._resolve()
-        self._visit(np.ones_like(self._done))
-        self._buffer.raise_thresholds()
-
-    def _visit(self, wanted: NDArray[np.bool_]) -> None:
-        """Go through the wanted blocks, (v, b), chunk by chunk, the most promising chunks first."""
-        wanted = wanted & ~self._done
-        found = chunks(self._pool, np.asarray(wanted.any(axis=0)), self._chunk_users)
-        best = self._top.mean(axis=0)
-        for first, stop in sorted(found, key=lambda chunk: -best[chunk[0] : chunk[1]].max()):
-            self._look_at(first, stop, wanted[:, first:stop])
-        self._resolve()
-
-    def _look_at(self, first: int, stop: int, wanted: NDArray[np.bool_]) -> None:
-        """Add to the buffer the pairs of the blocks first..stop-1, of one segment, that reach their threshold."""
-        pool, threshold = self._pool, self._buffer.threshold
-        wanted = wanted & ~self._done[:, first:stop] & (self._top[:, first:stop] >= threshold[:, None])
-        rows = np.flatnonzero(wanted.any(axis=1))
-        if not len(rows):
-            return
-        self._done[rows, first:stop] |= wanted[rows]
-        number = int(np.searchsorted(pool.segments, first, side="right")) - 1
-        prepared, base = self._prepared(number), int(pool.starts[pool.segments[number]])
-        columns = slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base)
-        if columns.start == columns.stop:
-            return
-        question = Question(
-            rows=rows,
-            starts=pool.starts[first : stop + 1] - base,
-            wanted=wanted[rows],
-            near=self._upper.near[rows, first:stop],
-            suiting=self._upper.tier_a[rows, first:stop],
-            excluded=self._excluded(number, rows, columns),
-        )
-        self._work.looked_at += int((question.wanted @ np.diff(question.starts)).sum())
-        pairs = self._screening.above_threshold(question, prepared, threshold)
-        if not pairs.by_quiz.any():
-            self._take_up(number, pairs)
-            return
-        self._take_up(number, pairs.take(~pairs.by_quiz))
-        self._unresolved.append((number, pairs.take(pairs.by_quiz)))
-        self._unresolved_pairs += int(pairs.by_quiz.sum())
-        if self._unresolved_pairs > MOST_UNRESOLVED:
-            self._resolve()
-
-    def _excluded(self, number: int, rows: Indices, columns: slice) -> tuple[Indices, Indices]:
-        """The excluded pairs in a part of a segment: indices into `rows` and into the columns."""
-        viewer, candidate = self._excluded_on[number]
-        first, stop = np.searchsorted(candidate, (columns.start, columns.stop))
-        at = np.searchsorted(rows, viewer[first:stop])
-        present = np.flatnonzero(rows[np.minimum(at, len(rows) - 1)] == viewer[first:stop])
-        return at[present], candidate[first:stop][present] - columns.start
-
-    def _take_up(self, number: int, pairs: KeyedPairs) -> None:
-        """Add pairs with candidates of a segment to the top-K buffer."""
-        self._work.scored += len(pairs.viewer)
-        if len(pairs.viewer):
-            base = self._pool.starts[self._pool.segments[number]]
-            self._buffer.add(pairs.viewer, pairs.key, base + pairs.candidate)
-
-    def _resolve(self) -> None:
-        """Compare the quizzes of the waiting pairs, many at a time: each call has a fixed cost."""
-        waiting, self._unresolved, self._unresolved_pairs = self._unresolved, [], 0
-        for number in sorted({number for number, _ in waiting}):
-            pairs = joined([part for segment, part in waiting if segment == number])
-            pairs = pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer])
-            pairs = self._screening.resolved(pairs, self._prepared(number))
-            self._take_up(number, pairs.take(pairs.key >= self._buffer.threshold[pairs.viewer]))
-
-    def _exact_keys(self, row: int, positions: Indices) -> tuple[NDArray[np.float64], Indices]:
-        distinct, candidate = np.unique(positions, return_inverse=True)
-        candidates = self._gathered(distinct)
-        viewer = np.full(len(positions), row)
-        pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters)
-        keys = pairs.worth + tier_step(self._parameters) * pairs.tier_a
-        return np.where(pairs.barred, -np.inf, keys), candidates.ids[candidate]
-
-    def _ranked(self, viewer: Indices, positions: Indices, admirers: Flags) -> Matches:
-        """Score pairs exactly and rank them."""
-        distinct, candidate = np.unique(positions, return_inverse=True)
-        candidates = self._gathered(distinct)
-        pairs = judge_pairs(self._viewers, candidates, viewer, candidate, self._now, self._parameters, admirers)
-        return ranked(candidates, pairs, self._parameters.top_k)
-
-    def _gathered(self, positions: Indices) -> Users:
-        """The candidates at ascending positions. A large site's pool may have let go of segments that are at hand."""
-
-        def segment(number: int) -> Segment:
-            prepared = self._prepared_segments.get(number)
-            return self._pool.segment(number) if prepared is None else prepared.segment
-
-        return gather(self._viewers, replace(self._pool, segment=segment), positions)
-
-    def _prepared(self, number: int) -> PreparedSegment:
-        if number not in self._prepared_segments:
-            segment = self._pool.segment(number)
-            self._prepared_segments[number] = self._screening.prepare(segment)
-            self._excluded_on[number] = self._exclusions.among(segment.users)
-        return self._prepared_segments[number]
+def _visit(pool: CandidatePool, groups: Sequence[GroupSearch]) -> None:
+    """Show the groups each segment that one of them wants: those with people nearby first, the most promising first."""
+    first = pool.segments[:-1]
+    if not groups or not len(first):
+        return
+    near = np.logical_or.reduceat(np.any([group.near for group in groups], axis=0), first)
+    promise = np.maximum.reduceat(np.max([group.promise for group in groups], axis=0), first)
+    for number in np.lexsort((-promise, ~near)).tolist():
+        wanting = [group for group in groups if group.wants(number)]
+        if wanting:
+            segment = pool.segment(number)
+            for group in wanting:
+                group.visit(number, segment)
 
 
 def ranked(candidates: Users, pairs: Pairs, top_k: int) -> Matches:
