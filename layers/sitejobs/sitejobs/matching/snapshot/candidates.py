@@ -27,13 +27,21 @@ READY_USERS = 250_000
 """Candidates up to which all segments are kept in memory from page to page: about 1.5 KB each with 30 traits."""
 
 MOST_IN_SAMPLE = 40_000
+"""Candidates in the sample of a site of millions: each group of viewers goes through all of them."""
 
 
-def open_pool(snapshot: StoredSnapshot, now: float, parameters: Parameters) -> CandidatePool:
+def open_pool(
+    snapshot: StoredSnapshot,
+    now: float,
+    parameters: Parameters,
+    ready_users: int = READY_USERS,
+    segment_users: int = SEGMENT_USERS,
+) -> CandidatePool:
     """The candidates scored as of `now`, seconds since 1970."""
     starts = snapshot.starts[: len(snapshot.bounds) + 1]
     bits = vocabulary_of(snapshot.dictionaries)
-    segments = _Segments(snapshot, _first_blocks(starts), now, parameters, bits)
+    keeps = bool(starts[-1] <= ready_users)
+    segments = _Segments(snapshot, _first_blocks(starts, segment_users), now, parameters, bits, keeps)
     popularity = snapshot.dictionaries.popularity
     pool = CandidatePool(snapshot.bounds, starts, segments.first, segments.get, segments.users, bits, popularity)
     every = max(SAMPLE_EVERY, int(starts[-1]) // MOST_IN_SAMPLE)
@@ -56,30 +64,34 @@ def sample_of(pool: CandidatePool, every: int, now: float, parameters: Parameter
     )
 
 
-def _first_blocks(starts: Indices) -> Indices:
-    """(s + 1,) first block of each segment, and the number of blocks."""
-    segment = starts[:-1] // SEGMENT_USERS
+def _first_blocks(starts: Indices, users: int) -> Indices:
+    """(s + 1,) first block of each segment of about so many users, and the number of blocks."""
+    segment = starts[:-1] // users
     first = np.flatnonzero(np.diff(segment, prepend=-1))
     return np.append(first, len(segment))
 
 
 @dataclass
 class _Segments:
-    """Segments that are laid out when they are asked for. `first`: as `CandidatePool.segments`."""
+    """Segments that are laid out when they are asked for.
+
+    first : as `CandidatePool.segments`. keeps: whether all stay in memory, or only the last one.
+    """
 
     snapshot: StoredSnapshot
     first: Indices
     now: float
     parameters: Parameters
     bits: InterestBits | None
+    keeps: bool
 
     def __post_init__(self) -> None:
         self._ready: dict[int, Segment] = {}
 
     def get(self, index: int) -> Segment:
-        """On a site of up to `READY_USERS` it is kept, else until the next one is asked for."""
+        """The segment, laid out if it is not at hand."""
         if index not in self._ready:
-            if self.snapshot.candidates > READY_USERS:
+            if not self.keeps:
                 self._ready.clear()
             blocks = np.arange(self.first[index], self.first[index + 1])
             users, popularity = self.snapshot.whole(blocks), self.snapshot.dictionaries.popularity

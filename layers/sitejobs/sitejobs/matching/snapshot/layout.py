@@ -43,6 +43,9 @@ _PLAIN: dict[str, tuple[str, int]] = {
 _RAGGED = {"interests": "i4", "quiz": "i4", "vectors": "f4", "answers": "i4", "questions": "i4"}
 LAYOUT = [item.name for item in fields(Users)] + list(_RAGGED)
 """Arrays in their order: the fields (of a `Ragged` its values), then the offsets of each `Ragged`."""
+_OFFSETS = len(LAYOUT) - len(_RAGGED)
+_KINDS = {name: (np.dtype(kind), width) for name, (kind, width) in _PLAIN.items()}
+_KINDS |= {name: (np.dtype(kind), 1) for name, kind in _RAGGED.items()}
 
 
 def arrays_of(users: Users) -> list[NDArray[Any]]:
@@ -60,17 +63,15 @@ def arrays_of(users: Users) -> list[NDArray[Any]]:
 def users_of(buffer: Any, at: int, lengths: Indices, traits: int) -> Users:
     """The users whose arrays, of these `lengths` in bytes, begin at `at`: views into the buffer, nothing is copied."""
     raw: dict[str, Any] = {}
-    for position, name in enumerate(LAYOUT):
-        size = int(lengths[position])
-        if position >= len(LAYOUT) - len(_RAGGED):
-            raw[name] = Ragged(np.frombuffer(buffer, "i8", size // 8, at), raw[name])
-        elif name in _RAGGED:
-            raw[name] = _flat(buffer, _RAGGED[name], size, at)
+    sizes = lengths.tolist()  # Python's numbers: a block is read thousands of times
+    for position, (name, size) in enumerate(zip(LAYOUT, sizes, strict=True)):
+        if position >= _OFFSETS:
+            raw[name] = Ragged(np.frombuffer(buffer, np.int64, size // 8, at), raw[name])
         else:
-            kind, width = _PLAIN[name]
-            flat = _flat(buffer, kind, size, at)
-            raw[name] = flat if width == 1 else flat.reshape(int(lengths[0]) // 8, traits if width < 0 else width)
-        at += size + int(padding(size))
+            kind, width = _KINDS[name]
+            flat = np.frombuffer(buffer, kind, size // kind.itemsize, at)
+            raw[name] = flat if width == 1 else flat.reshape(sizes[0] // 8, traits if width < 0 else width)
+        at += size + -size % 8
     return Users(**raw)
 
 
@@ -88,8 +89,3 @@ def no_users(traits: int) -> Users:
 def padding(size: Any) -> Any:
     """Bytes that bring a size to a multiple of 8."""
     return -size % 8
-
-
-def _flat(buffer: Any, kind: str, size: int, at: int) -> NDArray[Any]:
-    dtype = np.dtype(kind)
-    return np.frombuffer(buffer, dtype, size // dtype.itemsize, at)
