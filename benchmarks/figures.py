@@ -43,7 +43,7 @@ class SearchFigures:
     page_seconds : processor time of the search and the encoding of one page of `page_viewers` viewers, segments ready.
     segment_seconds : processor time of making one candidate's place on a segment.
     touched : candidates on the segments that a page needs, the mean. looked_at, scored: shares of pairs.
-    cell_bytes, cell_seconds : memory and processor time of a viewer and a block when bounds are compared.
+    cell_bytes, cell_seconds : memory and processor time of a viewer and a block when a group's bounds are made.
     """
 
     pages: int

@@ -28,12 +28,12 @@ from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.snapshot.file import StoredSnapshot, write_snapshot
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import take_snapshot, vocabulary_of
-from sitejobs.matching.topk.bounds import Bounds, upper_bounds_of
+from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.matching.topk.exclusions import Exclusions
-from sitejobs.matching.topk.group import Work
+from sitejobs.matching.topk.group import Prospects, Work
 from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.pool import CandidatePool
-from sitejobs.matching.topk.search import Matches, search
+from sitejobs.matching.topk.search import GROUP_VIEWERS, Matches, search
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.postgres.connection import connect
 
@@ -226,17 +226,17 @@ def _compare(opened: Opened, viewers: Users, keys: plain.Singles) -> None:
 
 
 def _cells(opened: Opened) -> tuple[float, float]:
-    """Bytes and seconds that a viewer and a block cost when a page compares bounds with ten million candidates'."""
-    viewers = opened.viewers(0, PAGE_VIEWERS)
+    """Bytes and seconds that a viewer and a block cost a group of viewers on a site of ten million candidates."""
+    viewers = opened.viewers(0, GROUP_VIEWERS)
     bounds = opened.pool.bounds
     many = np.arange(MANY_BLOCKS) % len(bounds)
     tiled = Bounds(**{item.name: getattr(bounds, item.name)[many] for item in fields(Bounds)})
     cells = len(viewers) * MANY_BLOCKS
     started = time.process_time()
-    upper_bounds_of(viewers, tiled, opened.parameters)
+    Prospects.of(viewers, tiled, opened.parameters)
     seconds = time.process_time() - started
     tracemalloc.start()
-    upper_bounds_of(viewers, tiled, opened.parameters)
+    Prospects.of(viewers, tiled, opened.parameters)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / cells, seconds / cells

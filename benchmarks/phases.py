@@ -21,6 +21,9 @@ from benchmarks.figures import PhasedRun, PhaseFigures, SearchFigures
 from benchmarks.hourly import busy_seconds, server_process, wal_bytes
 from benchmarks.site import in_one_thread
 from benchmarks.watching import status_mb
+from sitejobs.matching.match_scores.job import JOB as MATCH_SCORES
+from sitejobs.matching.match_scores.paging import viewers_a_page
+from sitejobs.options import parse_options
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.invocations import Event
 from sitejobs_local.cost.schedules import paging_of, schedules_of
@@ -49,6 +52,12 @@ FROM unnest(%s::text[]) AS of_job (name)
 def scheduled_options() -> dict[str, Any]:
     """The options with which the stack's schedule starts a run for everybody."""
     return paging_of(schedules_of(read_template(TEMPLATE)), JOB, incremental=False)
+
+
+def page_viewers(users: int, given: Mapping[str, Any]) -> int:
+    """Viewers of a page of a run for everybody with these options."""
+    options = parse_options(MATCH_SCORES.options, given)
+    return viewers_a_page(users, options.batch_size, options.max_concurrency)
 
 
 def phased_run(environ: Mapping[str, str], users: int, options: Mapping[str, Any]) -> PhasedRun:
@@ -81,7 +90,7 @@ def phased_run(environ: Mapping[str, str], users: int, options: Mapping[str, Any
             viewers=viewers,
             rows=rows,
             seconds=seconds,
-            page_viewers=int(options["batchSize"]),
+            page_viewers=page_viewers(users, options),
             phases={name: _figures(name, some, looks) for name, some in calls.by_phase().items()},
             server_mb=max(look.server_mb for look in looks),
             wal_bytes=wal,

@@ -13,7 +13,6 @@ from benchmarks.figures import MergeFigures, PhasedRun
 from sitejobs.jobs.job import PAGES_A_CHAPTER
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.matching.options import PART_USERS
-from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs_local.cost.estimate import work_requests
 from sitejobs_local.cost.prices import prices
 from sitejobs_local.cost.ranges import Range
@@ -29,6 +28,7 @@ S3_MB_A_SECOND = 75
 """Between one function and S3, assumed."""
 CHAPTER_SECONDS = 3
 """Of Plan, Record and the start of a Map, for each 500 pages, assumed."""
+BLOCK_USERS = 500
 LARGE = 100_000
 """Users from which on growth is extrapolated: on smaller sites everybody is looked at."""
 
@@ -151,25 +151,13 @@ def _merge(merges: Sequence[MergeFigures], fetching: float, users: int) -> Call:
 
 
 def _page(known: Sequence[PhasedRun], users: int) -> Call:
-    """What it computes, and the database, for which it waits.
-
-    Low: both grow on as a power of the size. High: along a line, and every page makes the segments that it needs anew,
-    as if no two pages of an environment were neighbours.
-    """
+    """What it computes, and the database, for which it waits: growing on as a power of the size, or along a line."""
     largest, viewers = known[-1], known[-1].page_viewers
-    computes = _grown(known, lambda run: run.pages.functions / run.users, users)
+    computes = _grown(known, lambda run: run.pages.functions / run.users, users) * viewers
     server = _grown(known, lambda run: run.pages.server / run.users, users) * viewers
-    touched = _grown(known, lambda run: run.search.touched, users).high
-    anew = touched * largest.search.segment_seconds if touched > READY_USERS else 0.0
-    computes = Range(computes.low * viewers, computes.high * viewers + anew)
-    return Call(computes, server, computes + server, _page_mb(known, users))
-
-
-def _page_mb(known: Sequence[PhasedRun], users: int) -> float:
-    """Its own memory: as measured, and growing with the candidates that a search goes through, since it keeps them."""
-    largest = known[-1]
-    touched = _grown(known, lambda run: run.search.touched, users).high
-    return largest.pages.own_mb * max(touched / largest.search.touched, 1)
+    # One segment after the other is in memory, however many there are; of all blocks there are the viewers' bounds.
+    more = (users - largest.users) / BLOCK_USERS * largest.search.cell_bytes * viewers / 2**20
+    return Call(computes, server, computes + server, largest.pages.own_mb + more)
 
 
 def _rounds(pages: int, concurrency: int) -> int:

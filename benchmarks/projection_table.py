@@ -109,7 +109,7 @@ _LINES = (
     _Line(
         "a page: processor time of the function",
         lambda it: _span(it.page.functions, _time),
-        "extrapolated from runs up to {largest}: as a power of the users, or along a line and all segments made anew",
+        "extrapolated from runs up to {largest}: as a power of the users, or along a line",
     ),
     _Line(
         "a page: processor time of the database",
@@ -124,7 +124,7 @@ _LINES = (
     _Line(
         "a page: memory",
         lambda it: _room(it.page.mb, _BATCH.memory, "a smaller batchSize, or MemorySize"),
-        "its own, without the file from /tmp: as at {largest}, and as the candidates that a search goes through",
+        "its own, without the file from /tmp: as at {largest}, and bounds of more blocks as measured",
     ),
     _Line(
         "all pages, were the database never in the way",

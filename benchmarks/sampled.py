@@ -19,7 +19,7 @@ from psycopg import Connection
 
 from benchmarks.figures import PhasedRun, PhaseFigures, SearchFigures
 from benchmarks.hourly import Folder, busy_seconds, server_process, wal_bytes
-from benchmarks.phases import EMPTY, MERGE, PAGES, PARTS, PLAN, stored_sizes, together_mb
+from benchmarks.phases import EMPTY, MERGE, PAGES, PARTS, PLAN, page_viewers, stored_sizes, together_mb
 from benchmarks.site import in_one_thread
 from benchmarks.watching import forget_peak, status_mb
 from sitejobs.jobs import runs
@@ -41,7 +41,7 @@ def sampled_run(
         connection.execute("CHECKPOINT")
         sampled = _Sampled(connection, Resources(Database(url), Folder(Path(work)), environ), dict(options))
         chapter = sampled.prepare()
-        planned, size = chapter.planned_users, int(options["batchSize"])
+        planned, size = chapter.planned_users, page_viewers(users, options)
         starts = [int(start) // size * size for start in np.linspace(0, planned, 2 * pages + 1)[1::2]]
         sampled.warm_up(starts[0], size)
         connection.execute(EMPTY)
