@@ -44,12 +44,13 @@ class Sample:
     every: int
 
     def rank_for(self, top_k: int) -> int:
-        """The sample's rank whose key is below the K-th best of the pool for all but about 1 viewer in hundreds.
+        """The sample's rank whose key is below the K-th best of the pool for all but about 1 viewer in ten thousands.
 
-        It is the mean + 3 standard deviations of how many of the true top K are in the sample.
+        It is the mean + 4.5 standard deviations of how many of the true top K are in the sample: a threshold that turns
+        out too high costs the whole pool once more.
         """
         expected = top_k / self.every
-        return math.ceil(expected + 3 * math.sqrt(expected) + 1)
+        return math.ceil(expected + 4.5 * math.sqrt(expected) + 1)
 
 
 def chunks(starts: Indices, wanted: Flags, users: int) -> Iterator[tuple[int, int]]:
