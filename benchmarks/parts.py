@@ -19,7 +19,7 @@ from psycopg import Connection
 
 from benchmarks import plain
 from benchmarks.figures import PartFigures, SearchFigures
-from sitejobs.matching.match_scores.lists import encode_lists
+from sitejobs.matching.match_scores.lists import encode_lists, without_spares
 from sitejobs.matching.scoring.interests import InterestBits
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users, concatenate
@@ -176,7 +176,8 @@ def _pages(connection: Connection, opened: Opened) -> Pages:
 
         begun = time.process_time()
         pool = replace(opened.pool, segment=segment)
-        matches = search(viewers, pool, exclusions, opened.now, opened.parameters, work)
+        more = replace(opened.parameters, top_k=opened.parameters.top_k + opened.parameters.spares)
+        matches = search(viewers, pool, exclusions, opened.now, more, work)
         _encode(opened, matches, viewers)
         seconds += time.process_time() - begun
         touched += sum(len(segments[index].users) for index in used)
@@ -193,7 +194,8 @@ def _exclusions(connection: Connection, opened: Opened, viewers: Users) -> Exclu
 
 def _encode(opened: Opened, matches: Matches, viewers: Users) -> bytes:
     interests = opened.stored.dictionaries.interests[:, 1]
-    return b"".join(it.row for it in encode_lists(matches, viewers, interests, opened.moment, opened.parameters))
+    found, parameters = without_spares(matches, opened.parameters.top_k), opened.parameters
+    return b"".join(it.row for it in encode_lists(*found, viewers, interests, opened.moment, parameters))
 
 
 def _plain(opened: Opened) -> tuple[float, int]:

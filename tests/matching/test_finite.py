@@ -29,20 +29,21 @@ def test_a_score_that_is_no_number_fails_its_viewer_alone(site: Connection, part
     everyone = np.arange(len(opened.viewers))
     own = Exclusions(everyone, opened.viewers.ids)
     matches = search(opened.viewers, opened.pool, own, opened.now, opened.parameters)
+    none = matches.pairs.take(np.empty(0, np.int64))
     bad = int(matches.pairs.viewer[7])
     values = getattr(matches.pairs, part).copy()
     values[7] = np.inf
     spoilt = replace(matches, pairs=replace(matches.pairs, **{part: values}))
-    (fit,), unfit = fit_to_store([Part(opened.viewers, spoilt, everyone, np.array([bad, bad + 1]))])
+    (fit,), unfit = fit_to_store([Part(opened.viewers, spoilt, none, everyone, np.array([bad, bad + 1]))])
     assert unfit.tolist() == [opened.viewers.ids[bad]]
     assert fit.rows.tolist() == [row for row in everyone if row != bad]
     assert fit.provisional.tolist() == [bad + 1]
     others = matches.pairs.viewer != bad
     assert np.array_equal(fit.matches.pairs.score, matches.pairs.score[others])
     assert np.array_equal(fit.matches.rank, matches.rank[others])
-    (whole,), none = fit_to_store([Part(opened.viewers, matches, everyone, everyone)])
+    (whole,), unfit = fit_to_store([Part(opened.viewers, matches, none, everyone, everyone)])
     assert whole.matches is matches
-    assert not len(none)
+    assert not len(unfit)
 
 
 def test_a_comparison_that_is_no_number_leaves_its_viewer_out(site: Connection, site_url: str) -> None:

@@ -54,7 +54,7 @@ def test_however_many_runs_left_it_a_list_is_what_it_should_be_and_lags_by_less_
     load(site, draw(61, 40, flavour))
     written = []
     for step in range(16):
-        now = NOW + 7 * step * HOUR
+        now = NOW + 4 * step * HOUR
         written.append(machine.run(now, {"topK": 9, "batchSize": 13}).counts["written"])
         expected = score_everyone(read_site(site), now)
         for viewer, ranked in stored_rows(site).items():

@@ -20,12 +20,12 @@ PARAMETERS = Parameters(top_k=TOP_K)
 
 @dataclass(frozen=True)
 class Match:
-    """A candidate of a viewer. rank: as it is stored, 0 for none of the best, -1 for one that no longer holds."""
+    """A candidate of a viewer. place: among all that are stored, -1 for one that no longer holds."""
 
     id: int
     tier_a: bool
     score: float
-    rank: int = 0
+    place: int = 0
 
     @property
     def key(self) -> float:
@@ -41,12 +41,11 @@ class Viewer:
     gone: set[int]
     new: list[Match]
 
-    def shown(self) -> list[Match]:
-        return sorted((it for it in self.listed + self.beside if it.rank > 0), key=lambda it: it.rank)
+    def before(self) -> list[Match]:
+        return sorted((it for it in self.listed + self.beside if it.place > 0), key=lambda it: it.place)
 
     def wanted(self) -> list[Match]:
-        holding = [it for it in self.listed if it.rank >= 0 and it.id not in self.gone]
-        return best_first(holding + self.new)[:TOP_K]
+        return best_first([it for it in self.listed if it.place >= 0 and it.id not in self.gone] + self.new)
 
 
 def best_first(matches: list[Match]) -> list[Match]:
@@ -61,22 +60,18 @@ def draw(random: Random) -> Viewer:
     def some(most: int) -> list[Match]:
         return [Match(next(ids), random.random() < 0.5, next(scores) / 1000) for _ in range(random.randint(0, most))]
 
-    listed, beside = best_first(some(TOP_K)), some(3)
+    listed, beside = best_first(some(TOP_K + 3)), some(3)
     left = {it.id for it in listed if random.random() < 0.1}
-    ranks = {it.id: rank for rank, it in enumerate(best_first([it for it in listed if it.id not in left] + beside), 1)}
+    places = {it.id: at for at, it in enumerate(best_first([it for it in listed if it.id not in left] + beside), 1)}
     listed, beside = (
-        [Match(it.id, it.tier_a, it.score, ranked(ranks.get(it.id, -1))) for it in them] for them in (listed, beside)
+        [Match(it.id, it.tier_a, it.score, places.get(it.id, -1)) for it in them] for them in (listed, beside)
     )
     gone = {it.id for it in listed + beside if random.random() < random.choice((0, 0, 0.2))}
-    again = [it for it in listed if it.id in gone and it.rank >= 0 and random.random() < 0.7]
+    again = [it for it in listed if it.id in gone and it.place >= 0 and random.random() < 0.7]
     moved = [Match(it.id, it.tier_a, it.score + random.choice((0.0, 0.0004, -0.05, 0.07))) for it in again]
     return Viewer(
         listed, beside, gone, [it for it in beside if it.id not in gone] + moved + some(random.choice((0, 3)))
     )
-
-
-def ranked(rank: int) -> int:
-    return rank if rank <= TOP_K else 0
 
 
 def members(them: list[list[Match]]) -> Members:
@@ -86,7 +81,7 @@ def members(them: list[list[Match]]) -> Members:
         id=np.array([it.id for _, it in flat], np.int64),
         key=np.array([np.float32(it.score) + tier_step(PARAMETERS) * it.tier_a for _, it in flat], np.float64),
         tier_a=np.array([it.tier_a for _, it in flat], bool),
-        rank=np.array([it.rank for _, it in flat], np.int64),
+        place=np.array([it.place for _, it in flat], np.int64),
     )
 
 
@@ -106,8 +101,9 @@ def merged(viewers: list[Viewer], active: Flags) -> tuple[StoredLists, Order, Fl
         full=np.zeros(len(viewers), bool),
         members=members([it.listed for it in viewers]),
         changes=members([it.beside for it in viewers]),
+        spares=np.zeros(len(viewers), np.int64),
     )
-    stale = np.array([it.id in viewer.gone and it.rank >= 0 for viewer in viewers for it in viewer.listed], bool)
+    stale = np.array([it.id in viewer.gone and it.place >= 0 for viewer in viewers for it in viewer.listed], bool)
     pairs, ids = pairs_of([viewer.new if active[row] else [] for row, viewer in enumerate(viewers)])
     order = merge(lists, stale, active, pairs, ids, PARAMETERS)
     differs = differing(lists, stale, order, active, pairs, ids, PARAMETERS, EPSILON)
@@ -115,7 +111,7 @@ def merged(viewers: list[Viewer], active: Flags) -> tuple[StoredLists, Order, Fl
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_ranks_are_those_of_sorting_and_what_differs_is_seen(seed: int) -> None:
+def test_places_are_those_of_sorting_and_what_differs_is_seen(seed: int) -> None:
     random = Random(seed)
     viewers = [draw(random) for _ in range(VIEWERS)]
     active = np.array([random.random() < 0.8 for _ in viewers])
@@ -128,15 +124,19 @@ def test_ranks_are_those_of_sorting_and_what_differs_is_seen(seed: int) -> None:
             assert set(order.members[here].tolist()) <= {-1}
             continue
         wanted = viewer.wanted()
+        if order.unsure[row]:
+            scores = [(it.tier_a, round(it.score, 9)) for it in wanted]
+            assert not wanted or len(set(scores)) < len(scores)
+            continue
         found = dict(zip(lists.members.id[here].tolist(), order.members[here].tolist(), strict=True))
-        found = {id_: rank for id_, rank in found.items() if rank > 0}
-        found |= {
-            id_: rank for id_, rank in zip(ids[there].tolist(), order.pairs[there].tolist(), strict=True) if rank > 0
-        }
-        assert found == {it.id: rank for rank, it in enumerate(wanted, 1)}
-        assert order.tier_a[row] == sum(it.tier_a for it in wanted)
-        assert order.count[row] == len(wanted)
-        before = viewer.shown()
+        found = {id_: place for id_, place in found.items() if place > 0}
+        found |= dict(zip(ids[there].tolist(), order.pairs[there].tolist(), strict=True))
+        assert found == {it.id: place for place, it in enumerate(wanted, 1)}
+        ranks = order.ranks(TOP_K)
+        assert max([*ranks.members[here].tolist(), *ranks.pairs[there].tolist()], default=0) <= TOP_K
+        assert order.tier_a[row] == sum(it.tier_a for it in wanted[:TOP_K])
+        assert order.count[row] == len(wanted[:TOP_K])
+        before = viewer.before()
         same = [it.id for it in before] == [it.id for it in wanted] and all(
             abs(old.key - new.key) < EPSILON for old, new in zip(before, wanted, strict=True)
         )
@@ -151,7 +151,7 @@ def test_most_lists_that_the_seeds_draw_differ_and_some_do_not() -> None:
 
 @pytest.mark.parametrize(("apart", "unsure"), [(0.0, True), (0.4, True), (1.5, False), (-0.4, True), (-1.5, False)])
 def test_a_stored_score_tells_no_more_than_its_precision(apart: float, unsure: bool) -> None:
-    one = Match(1, tier_a=True, score=0.7, rank=1)
+    one = Match(1, tier_a=True, score=0.7, place=1)
     other = Match(2, tier_a=True, score=float(np.float32(0.7)) + apart * close(PARAMETERS))
     order = merged([Viewer([one], [], set(), [other])], np.ones(1, bool))[1]
     assert order.unsure.tolist() == [unsure]

@@ -126,7 +126,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             avgInteresting real[]; ratingCount integer[]; sharedInterestCount smallint[]; commonTraits smallint[];
             candidateTraits smallint[]; genderOk boolean[]; ageOk boolean[]; distanceOk boolean[];
             sharedInterestId1 bigint[]; sharedInterestId2 bigint[]; sharedInterestId3 bigint[];
-            sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[]; scoreBack real[]"""
+            sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[]; scoreBack real[];
+            spareUserId bigint[]; spareScore real[]; spareTierA smallint"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,

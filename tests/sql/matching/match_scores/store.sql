@@ -10,13 +10,13 @@ WHERE v."userId" = ANY(%(ids)s) AND c."userId" = v."userId" AND NOT EXISTS (
     SELECT FROM "MatchList" l WHERE l."userId" = c."userId" AND l."scoredAt" = c."listScoredAt");
 
 -- _COPY_LISTS
-COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "score", "scoreNew", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack") FROM STDIN (FORMAT BINARY);
+COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "score", "scoreNew", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", "spareUserId", "spareScore", "spareTierA") FROM STDIN (FORMAT BINARY);
 
 -- _COPY_CHANGES
 COPY "MatchListChange" ("userId", "listScoredAt", "scoredAt", "tierA", "rank", "candidateUserId", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "score", "scoreNew") FROM STDIN (FORMAT BINARY);
 
 -- _READ_STORED
-SELECT l."userId", l."fingerprint", l."score" FROM "MatchList" l
+SELECT l."userId", l."fingerprint", l."score" || l."spareScore" AS "score" FROM "MatchList" l
 WHERE l."userId" = ANY(%(ids)s) AND l."scoredAt" <= %(scored_at)s AND NOT EXISTS (
     SELECT FROM "MatchListChange" c WHERE c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt");
 

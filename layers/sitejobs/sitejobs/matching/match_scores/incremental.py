@@ -2,7 +2,7 @@
 that changed are scored, as of the time of the viewer's list, and stored beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_changes
-from sitejobs.matching.match_scores.merging import close, differing, merge
+from sitejobs.matching.match_scores.merging import Order, close, differing, merge
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.stored_lists import read_lists
-from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.chances import judge_pairs
-from sitejobs.matching.scoring.pair_scores import Pairs
-from sitejobs.matching.scoring.users import Users
+from sitejobs.matching.scoring.pair_scores import Pairs, joined_pairs
+from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.exclusions import excluded
 from sitejobs.matching.topk.group import CHUNK_USERS
 from sitejobs.matching.topk.keys import key_margin, tier_step
@@ -60,7 +60,7 @@ class _Refresh:
     def __init__(self, page: PageRun, viewers: Users, changes: Changes) -> None:
         self._page, self._viewers, self._changes = page, viewers, changes
         self._lists = read_lists(page.connection, viewers, page.parameters, page.stored_worth)
-        self._stale = np.isin(self._lists.members.id, changes.left) & (self._lists.members.rank >= 0)
+        self._stale = np.isin(self._lists.members.id, changes.left) & (self._lists.members.place >= 0)
         self._dropped = np.isin(self._lists.changes.id, changes.left)
         self._affected, self._again = np.zeros((2, len(viewers)), bool)
         for part in (self._lists.members, self._lists.changes):  # a score too small for its column
@@ -78,7 +78,7 @@ class _Refresh:
         """Viewers whose list ends with somebody who changed since it was computed."""
         members = self._lists.members
         last = np.flatnonzero(np.diff(members.row, append=-1))
-        return members.row[last[self._stale[last] | (members.rank[last] < 0)]]
+        return members.row[last[self._stale[last] | (members.place[last] < 0)]]
 
     def run(self) -> Refreshed:
         found = self._found()
@@ -86,18 +86,21 @@ class _Refresh:
         ids, page = candidates.ids[pairs.candidate], self._page
         order = merge(self._lists, self._stale, self._active, pairs, ids, page.parameters)
         self._again |= self._affected & order.unsure
-        self._again |= np.bincount(pairs.viewer, minlength=len(self._viewers)) > MOST_CHANGES
         differs = differing(
             self._lists, self._stale, order, self._active, pairs, ids, page.parameters, page.rewrite_epsilon
         )
-        differs[self._unseen(pairs, changed, order.pairs)] = True
+        of_now = np.flatnonzero(changed >= 0)
+        # Of the others ids and scores show all that differs.
+        differs[pairs.viewer[of_now[~self._changes.aged[changed[of_now]]]]] = True
+        beside, order = self._with_successors(Matches(candidates, pairs, order.pairs), order)
+        self._again |= np.bincount(beside.pairs.viewer, minlength=len(self._viewers)) > MOST_CHANGES
         rows = np.flatnonzero(self._active & differs)
         encoded = encode_changes(
-            Matches(candidates, pairs, order.pairs),
+            beside,
             self._viewers,
             rows,
             self._lists,
-            order,
+            order.ranks(page.parameters.top_k),
             page.snapshot.dictionaries.interests[:, 1],
             page.started_at,
         )
@@ -144,26 +147,43 @@ class _Refresh:
         """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""
         found = found.take(np.argsort(found.row, kind="stable"))
         page, lists = self._page, self._lists
-        distinct, candidate = np.unique(found.position, return_inverse=True)
-        candidates = page.pool.users(distinct)
-        gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
-        self._again[found.row[gone[candidate]]] = True
-        pairs = judge_pairs(self._viewers, candidates, found.row, candidate, lists.seconds[found.row], page.parameters)
+        candidates, pairs, key = self._judged(found.row, found.position)
         finite = are_finite(Matches(candidates, pairs, found.row)) | pairs.barred
-        key = pairs.worth + tier_step(page.parameters) * pairs.tier_a
         last = lists.last[found.row]
         # What the stored scores do not tell is scored anew, and so is what cannot be stored: it fails there.
         self._again[found.row[~finite | (np.abs(key - last) <= close(page.parameters)) & ~pairs.barred]] = True
         kept = np.flatnonzero(finite & ~pairs.barred & (key > last) & self._active[found.row])
         return candidates, pairs.take(kept), found.changed[kept]
 
-    def _unseen(self, pairs: Pairs, changed: Indices, rank: Indices) -> Indices:
-        """Viewers of whom something differs that ids and scores do not show."""
-        of_now = np.flatnonzero(changed >= 0)
-        told = of_now[~self._changes.aged[changed[of_now]] | (rank[of_now] == 0)]
-        members, changes = self._lists.members, self._lists.changes
-        hidden = members.row[self._stale & (members.rank == 0)], changes.row[self._dropped & (changes.rank == 0)]
-        return np.concatenate([pairs.viewer[told], *hidden])
+    def _judged(self, row: Indices, position: Indices) -> tuple[Users, Pairs, Floats]:
+        """Candidates, the pairs as of the time of the viewers' lists, and their keys."""
+        page = self._page
+        distinct, candidate = np.unique(position, return_inverse=True)
+        candidates = page.pool.users(distinct)
+        gone = ~np.isin(candidates.ids, visibility.still_candidates(page.connection, candidates.ids))
+        self._again[row[gone[candidate]]] = True
+        pairs = judge_pairs(self._viewers, candidates, row, candidate, self._lists.seconds[row], page.parameters)
+        return candidates, pairs, pairs.worth + tier_step(page.parameters) * pairs.tier_a
+
+    def _with_successors(self, beside: Matches, order: Order) -> tuple[Matches, Order]:
+        """Spares that are among the best now stand beside the list, as changed candidates do."""
+        members, top_k = self._lists.members, self._page.parameters.top_k
+        shown = (order.members > 0) & (order.members <= top_k) & self._active[members.row]
+        taken = np.flatnonzero(self._lists.is_spare & shown)
+        if not len(taken):
+            return beside, order
+        row, (position, known) = members.row[taken], self._page.at(members.id[taken])
+        candidates, pairs, key = self._judged(row, position)
+        as_stored = np.abs(key - members.key[taken]) <= close(self._page.parameters)
+        fit = known & as_stored & ~pairs.barred & are_finite(Matches(candidates, pairs, row))
+        self._again[row[~fit]] = True
+        rank = np.concatenate([order.pairs, order.members[taken]])
+        whole = joined_pairs([beside.pairs, replace(pairs, candidate=pairs.candidate + len(beside.candidates))])
+        by_viewer = np.argsort(whole.viewer, kind="stable")
+        ranks = order.members.copy()
+        ranks[taken] = -1
+        matches = Matches(concatenate([beside.candidates, candidates]), whole.take(by_viewer), rank[by_viewer])
+        return matches, replace(order, members=ranks, pairs=matches.rank)
 
 
 def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:

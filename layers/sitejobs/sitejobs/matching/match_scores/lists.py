@@ -1,9 +1,10 @@
 """Encodes lists, and what changes in them, as PostgreSQL binary COPY with numpy; and the columns of their tables."""
 
+import itertools
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha1
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sitejobs.matching.match_scores.merging import Order
 from sitejobs.matching.match_scores.stored_lists import StoredLists
 from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
-from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN
+from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
 from sitejobs.matching.topk.search import Matches
@@ -69,8 +70,10 @@ _SOMETIMES = frozenset({"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBa
 _WITH_NULLS = tuple(name for name in LASTING if name == "distanceKm" or name.startswith(("avg", "sharedInterestId")))
 _PLAIN = tuple(name for name in LASTING if name not in _WITH_NULLS and name not in _SOMETIMES)
 _SOMETIMES_IN_ORDER = tuple(name for name in LASTING if name in _SOMETIMES)
-COPY_COLUMNS = (*HEAD, *AGEING, *_PLAIN, *_WITH_NULLS, *_SOMETIMES_IN_ORDER)
-
+SPARES = ("spareUserId", "spareScore", "spareTierA")
+_DECISIVE = ("traits", "interests", "rating_quality", "rating_fit", "proximity", "like", "back")
+_NO_SPARES = struct.pack("!i", -1) * len(SPARES)
+COPY_COLUMNS = (*HEAD, *AGEING, *_PLAIN, *_WITH_NULLS, *_SOMETIMES_IN_ORDER, *SPARES)
 
 CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *LASTING, *AGEING)
 
@@ -88,7 +91,7 @@ class EncodedChange:
 class EncodedList:
     """One viewer's list as a row of COPY, and what tells whether it differs from the stored one.
 
-    fingerprint : hash of all but the scores and their newness. scores: (k,) as they are stored.
+    fingerprint : hash of all but the scores and their newness. scores: of the matches, then of the spares, as stored.
     """
 
     user_id: int
@@ -99,12 +102,17 @@ class EncodedList:
 
 def encode_lists(
     matches: Matches,
+    spares: Pairs,
     viewers: Users,
     interest_ids: NDArray[np.int64],
     scored_at: datetime,
     parameters: Parameters,
 ) -> Iterator[EncodedList]:
-    """The list of each viewer who has matches. `interest_ids`: id of each interest code."""
+    """The list of each viewer who has matches. `interest_ids`: id of each interest code.
+
+    `spares`: of candidates of the matches, by viewer, best first.
+    """
+    beyond = _spare_fields(spares, matches.candidates.ids[spares.candidate], len(viewers))
     values = _columns(matches, viewers, interest_ids)
     moment, version = struct.pack("!q", int(microseconds(scored_at))), parameters.algorithm_version.encode()
     settings = json.dumps(parameters.to_json(), sort_keys=True).encode()
@@ -117,16 +125,45 @@ def encode_lists(
         ageing, *lasting = fields
         # Nobody gains by two lists of one hash. This one is fast in hardware.
         print_ = sha1(settings + traits + tier_a, usedforsecurity=False)
-        for piece in lasting:
+        for piece in (*lasting, beyond[viewer].print):
             print_.update(piece)
         digest = print_.digest()[:8]
         head = b"".join(map(field, (user_id, moment, version, digest, traits, tier_a)))
         yield EncodedList(
             int(viewers.ids[viewer]),
             int.from_bytes(digest, signed=True),
-            scores[start:stop],
-            b"".join((struct.pack("!h", len(COPY_COLUMNS)), head, ageing, *lasting)),
+            np.concatenate([scores[start:stop], beyond[viewer].scores]),
+            b"".join((struct.pack("!h", len(COPY_COLUMNS)), head, ageing, *lasting, beyond[viewer].fields)),
         )
+
+
+@dataclass(frozen=True)
+class _Spares:
+    """A viewer's: fields of a row of COPY, the scores as they are stored, and what the list's fingerprint covers."""
+
+    fields: bytes
+    scores: Singles
+    print: bytes
+
+
+def _spare_fields(pairs: Pairs, ids: Indices, viewers: int) -> list[_Spares]:
+    edges = np.searchsorted(pairs.viewer, np.arange(viewers + 1))
+    arrays = (ArrayColumn(kind, Values(them)).fields(edges) for kind, them in ((">i8", ids), (">f4", pairs.score)))
+    tier_a = np.bincount(pairs.viewer[pairs.tier_a], minlength=viewers).tolist()
+    scores = np.asarray(pairs.score, np.float32)
+    # All that decides on their order but for time.
+    parts = np.stack([*(np.asarray(getattr(pairs, name), np.float32) for name in _DECISIVE)], axis=1)
+    found = []
+    for (start, stop), them, their_scores, count in zip(
+        itertools.pairwise(edges.tolist()), *arrays, tier_a, strict=True
+    ):
+        if start == stop:
+            found.append(_Spares(_NO_SPARES, scores[:0], b""))
+            continue
+        tier = field(struct.pack("!h", count))
+        fields = b"".join((them, their_scores, tier))
+        found.append(_Spares(fields, scores[start:stop], them + tier + parts[start:stop].tobytes()))
+    return found
 
 
 def _fields(values: dict[str, Values], owners: Indices) -> Iterator[tuple[int, int, list[bytes | memoryview]]]:
@@ -170,8 +207,9 @@ def encode_changes(
     edges, member_edges = (np.searchsorted(them, everybody) for them in (matches.pairs.viewer, lists.members.row))
     columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items())
     arrays = list(zip(*(column.fields(edges) for column in columns), strict=True))
-    # The ranks of the list's matches, then those of the candidates, viewer by viewer.
-    ranks = np.insert(order.members, member_edges[matches.pairs.viewer + 1], order.pairs)
+    # The ranks of the list's matches, then those of the candidates, then those of the spares, viewer by viewer.
+    owners = matches.pairs.viewer
+    ranks = np.insert(order.members, member_edges[owners + 1] - lists.spares[owners], order.pairs)
     rank = ArrayColumn(">i2", Values(ranks)).fields(edges + member_edges)
     moment = field(struct.pack("!q", int(microseconds(scored_at))))
     of_lists = (lists.microseconds - POSTGRES_EPOCH_MICROSECONDS).tolist()
@@ -192,6 +230,15 @@ def are_finite(matches: Matches) -> NDArray[np.bool_]:
     return np.asarray(
         np.isfinite(pairs.score) & np.isfinite(pairs.worth) & ~np.isinf(pairs.distance_km) & rated[pairs.candidate]
     )
+
+
+def without_spares(matches: Matches, top_k: int) -> tuple[Matches, Pairs]:
+    """The first `top_k` matches of each viewer, and those beyond; of no viewer who has one that cannot be stored."""
+    pairs = matches.pairs
+    listed, beyond = np.flatnonzero(matches.rank <= top_k), np.flatnonzero(matches.rank > top_k)
+    unfit = pairs.viewer[beyond[~are_finite(replace(matches, pairs=pairs.take(beyond)))]]
+    spares = pairs.take(beyond[~np.isin(pairs.viewer[beyond], unfit)])
+    return Matches(matches.candidates, pairs.take(listed), matches.rank[listed]), spares
 
 
 def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) -> dict[str, Values]:

@@ -1,6 +1,6 @@
 """Orders changed candidates among the matches of stored lists that still hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _ROUNDING = 2.0**-24
 
 @dataclass(frozen=True)
 class Order:
-    """The new ranks, 0 for none: of the lists' members (-1: no longer holds), and of the pairs.
+    """The new places, from 1: of the lists' members (-1: no longer holds), and of the pairs. The first K are ranks.
 
     tier_a : (v,) how many of each viewer's matches are of tier A. count: (v,) how many there are.
     unsure : (v,) whose order the stored scores do not tell, or who may have lost a match to somebody unknown.
@@ -28,6 +28,11 @@ class Order:
     count: Indices
     unsure: Flags
 
+    def ranks(self, top_k: int) -> "Order":
+        """The same with 0 for places beyond the first `top_k`."""
+        members, pairs = (np.where(place > top_k, 0, place) for place in (self.members, self.pairs))
+        return replace(self, members=members, pairs=pairs)
+
 
 def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: Indices, parameters: Parameters) -> Order:
     """Rank the members that still hold and the pairs, by viewer, of the `active` viewers.
@@ -35,7 +40,7 @@ def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: In
     `stale`: members that no longer hold. `ids`: of the pairs' candidates.
     """
     members, viewers, near = lists.members, len(active), close(parameters)
-    holds = np.flatnonzero(active[members.row] & ~stale & (members.rank >= 0))
+    holds = np.flatnonzero(active[members.row] & ~stale & (members.place >= 0))
     own, key = members.row[holds], pairs.worth + tier_step(parameters) * pairs.tier_a
     # One ascending number for viewer and key; equal scores in the order of ids may be off by a rounding.
     apart = 2 * (tier_step(parameters) + parameters.weights.total) + 1
@@ -54,15 +59,14 @@ def merge(lists: StoredLists, stale: Flags, active: Flags, pairs: Pairs, ids: In
     ahead = np.cumsum(np.bincount(before, minlength=len(own) + 1)[: len(own)])
     of_members = np.arange(1, len(own) + 1) + ahead
     of_members -= (edges + pair_edges)[own]
-    for rank in (of_pairs, of_members):
-        rank[rank > parameters.top_k] = 0
     counts = np.diff(edges) + np.diff(pair_edges)
     unsure |= active & ((counts == 0) | (lists.full & (counts < parameters.top_k)))
-    ranks = np.full(len(members.row), -1)
-    ranks[holds] = of_members
-    shown_a = own[members.tier_a[holds] & (of_members > 0)], pairs.viewer[pairs.tier_a & (of_pairs > 0)]
+    places = np.full(len(members.row), -1)
+    places[holds] = of_members
+    members_a = members.tier_a[holds] & (of_members <= parameters.top_k)
+    shown_a = own[members_a], pairs.viewer[pairs.tier_a & (of_pairs <= parameters.top_k)]
     return Order(
-        members=ranks,
+        members=places,
         pairs=of_pairs,
         tier_a=np.bincount(np.concatenate(shown_a), minlength=viewers),
         count=np.minimum(counts, parameters.top_k),
@@ -87,23 +91,21 @@ def differing(
     parameters: Parameters,
     epsilon: float,
 ) -> Flags:
-    """(v,) of the active viewers those whose matches are others, in another order, or of scores off by `epsilon`."""
+    """(v,) of the active viewers those whose matches or spares are others, in other places, or off by `epsilon`."""
     members, changes = lists.members, lists.changes
     differs = np.zeros(len(active), bool)
-    differs[members.row[(order.members != members.rank) & ~stale]] = True
+    differs[members.row[(order.members != members.place) & ~stale]] = True
     # All others are where they were: who has gone, or stood beside the list, must be there again in the same place.
-    gone = np.flatnonzero(stale & (members.rank > 0) & active[members.row])
-    beside = np.flatnonzero((changes.rank > 0) & active[changes.row])
-    row, rank, old_ids, old_keys = (
+    gone = np.flatnonzero(stale & (members.place > 0) & active[members.row])
+    beside = np.flatnonzero((changes.place > 0) & active[changes.row])
+    row, place, old_ids, old_keys = (
         np.concatenate([getattr(members, name)[gone], getattr(changes, name)[beside]])
-        for name in ("row", "rank", "id", "key")
+        for name in ("row", "place", "id", "key")
     )
-    shown = np.flatnonzero(order.pairs > 0)
-    of_pair = pairs.viewer[shown]
-    differs |= np.bincount(row, minlength=len(active)) != np.bincount(of_pair, minlength=len(active))
-    old, new = np.lexsort((rank, row)), shown[np.lexsort((order.pairs[shown], of_pair))]
+    differs |= np.bincount(row, minlength=len(active)) != np.bincount(pairs.viewer, minlength=len(active))
+    old, new = np.lexsort((place, row)), np.lexsort((order.pairs, pairs.viewer))
     old, new = old[~differs[row[old]]], new[~differs[pairs.viewer[new]]]
     keys = pairs.worth[new] + tier_step(parameters) * pairs.tier_a[new]
-    other = (old_ids[old] != ids[new]) | (rank[old] != order.pairs[new]) | (np.abs(old_keys[old] - keys) >= epsilon)
+    other = (old_ids[old] != ids[new]) | (place[old] != order.pairs[new]) | (np.abs(old_keys[old] - keys) >= epsilon)
     differs[row[old[other]]] = True
     return differs & active

@@ -14,7 +14,7 @@ from sitejobs.matching.match_scores.admirers import admirers_of
 from sitejobs.matching.match_scores.changes import Changes
 from sitejobs.matching.match_scores.comparing import compare_page
 from sitejobs.matching.match_scores.incremental import Refreshed, refresh
-from sitejobs.matching.match_scores.lists import EncodedChange, EncodedList, are_finite, encode_lists
+from sitejobs.matching.match_scores.lists import EncodedChange, EncodedList, are_finite, encode_lists, without_spares
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.store import Outcome, Part, Written, unchanged_lists, write_page
 from sitejobs.matching.passed_over import NOT_FINITE
@@ -91,7 +91,7 @@ def _write(page: PageRun, viewers: Users, others: Indices, changes: Sequence[Enc
     lists = [
         it
         for part in parts
-        for it in encode_lists(part.matches, part.viewers, interest_ids, page.started_at, page.parameters)
+        for it in encode_lists(part.matches, part.spares, part.viewers, interest_ids, page.started_at, page.parameters)
     ]
     if page.dry_run:
         return _compared(page, outcomes, parts, lists, unfit)
@@ -151,13 +151,15 @@ def find_matches(page: PageRun, viewers: Users) -> Iterator[Part]:
     asked = _asked(page, viewers)
     while len(asked.viewers):
         viewers, now, parameters = asked.viewers, page.now, page.parameters
-        matches = search(viewers, page.pool, asked.exclusions, now, parameters, admirers=asked.admirers)
+        more = replace(parameters, top_k=parameters.top_k + parameters.spares)
+        matches = search(viewers, page.pool, asked.exclusions, now, more, admirers=asked.admirers)
         ids = matches.candidates.ids
         gone = np.setdiff1d(ids, visibility.still_candidates(page.connection, ids))
         lost = np.unique(matches.pairs.viewer[np.isin(ids[matches.pairs.candidate], gone)])
         decided = np.intersect1d(_without_matches(matches, viewers), np.flatnonzero(asked.decides))
         others = _has_candidates(viewers.take(decided), page.pool, asked.lasting.of(decided), now, parameters)
-        part = Part(viewers, matches, np.arange(len(viewers)), np.flatnonzero(asked.provisional), decided[others])
+        found = without_spares(matches, parameters.top_k)
+        part = Part(viewers, *found, np.arange(len(viewers)), np.flatnonzero(asked.provisional), decided[others])
         yield part.without(lost) if len(lost) else part
         asked = asked.again(lost, gone)
 

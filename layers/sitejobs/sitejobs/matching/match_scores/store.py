@@ -13,6 +13,7 @@ from sitejobs.jobs.skip_reasons import SkipReason
 from sitejobs.matching.match_scores.lists import CHANGE_COLUMNS, COPY_COLUMNS, EncodedChange, EncodedList
 from sitejobs.matching.match_scores.old_rows import forget_rows
 from sitejobs.matching.scoring.arrays import Indices
+from sitejobs.matching.scoring.pair_scores import Pairs
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.search import Matches
 from sitejobs.postgres.columns import fetch_lists
@@ -38,7 +39,7 @@ stored rows are of a later run; a `scoredAt` in the future is of no later run, b
 """
 
 _READ_STORED: Final[LiteralString] = """
-SELECT l."userId", l."fingerprint", l."score" FROM "MatchList" l
+SELECT l."userId", l."fingerprint", l."score" || l."spareScore" AS "score" FROM "MatchList" l
 WHERE l."userId" = ANY(%(ids)s) AND l."scoredAt" <= %(scored_at)s AND NOT EXISTS (
     SELECT FROM "MatchListChange" c WHERE c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt")
 """
@@ -82,12 +83,14 @@ class Outcome:
 class Part:
     """Matches to write: `rows` are the viewers, by index, whose stored rows they replace.
 
+    spares : those next after a full list's matches, by viewer, of the same candidates.
     provisional : viewers, by index, whose matches depend on data newer than the snapshot.
     decided : viewers, by index, without a match because they decided about all, or all about them.
     """
 
     viewers: Users
     matches: Matches
+    spares: Pairs
     rows: Indices
     provisional: Indices
     decided: Indices = field(default_factory=lambda: np.empty(0, np.int64))
@@ -96,8 +99,9 @@ class Part:
         """The part without these viewers, by their rows."""
         kept = np.flatnonzero(~np.isin(self.matches.pairs.viewer, rows))
         matches = Matches(self.matches.candidates, self.matches.pairs.take(kept), self.matches.rank[kept])
+        spares = self.spares.take(np.flatnonzero(~np.isin(self.spares.viewer, rows)))
         left = (np.setdiff1d(kept, rows) for kept in (self.rows, self.provisional, self.decided))
-        return Part(self.viewers, matches, *left)
+        return Part(self.viewers, matches, spares, *left)
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,9 @@ def unchanged_lists(
     same = []
     for it in lists:
         print_, scores = prints.get(it.user_id, (None, it.scores))
-        if print_ == it.fingerprint and np.abs(scores - it.scores).max() < rewrite_epsilon:
+        # Of another length are the scores of a list that somebody took the spares from.
+        as_stored = print_ == it.fingerprint and len(scores) == len(it.scores)
+        if as_stored and np.abs(scores - it.scores).max() < rewrite_epsilon:
             same.append(it.user_id)
     return np.array(same, np.int64)
 

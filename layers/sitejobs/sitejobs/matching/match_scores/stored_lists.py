@@ -1,4 +1,16 @@
-"""Reads the stored lists of a page's viewers, with what earlier incremental runs stored beside them."""
+"""Reads the stored lists of a page's viewers, with their spares and what earlier incremental runs stored beside them.
+
+The spares of a list are the matches next after its end: ids, scores and tiers as of its time. Whoever is neither in the
+list nor among them was worth no more at that time than the last of them (`StoredLists.last`). This holds until the list
+is computed anew:
+
+- A match or spare who changes no longer holds. Changed candidates worth more than the last spare stand beside the list.
+- So the best of those who hold and those beside are the best of all, while they are K. Spares among them move beside
+  the list, scored as of its time. Where they are fewer than K the list is computed anew.
+- Whoever is hidden or deleted has changed. For a viewer with other exclusions the list is computed anew.
+- A list that a full run leaves as it is has the same spares, of the same parts: its fingerprint covers them.
+- A list without spares, of an older version, ends with its last match. One of fewer than K holds every candidate.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +27,23 @@ from sitejobs.matching.topk.keys import tier_step
 from sitejobs.postgres.columns import Arrays, fetch_lists
 
 _READ_LISTS: Final[LiteralString] = """
-SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA", l."candidateUserId",
-       l."score", COALESCE(c."tierA", 0::int2) AS "changedTierA", COALESCE(c."rank", '{}') AS "rank",
+SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA",
+       COALESCE(cardinality(l."spareUserId"), 0) AS "spares", COALESCE(l."spareTierA", 0::int2) AS "spareTierA",
+       l."candidateUserId" || l."spareUserId" AS "candidateUserId", l."score" || l."spareScore" AS "score",
+       COALESCE(c."tierA", 0::int2) AS "changedTierA", COALESCE(c."rank", '{}') AS "rank",
        COALESCE(c."candidateUserId", '{}') AS "changedUserId", COALESCE(c."score", '{}') AS "changedScore"
 FROM "MatchList" l
 LEFT JOIN "MatchListChange" c ON c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt"
 WHERE l."userId" = ANY(%(ids)s)
 """
-"""Reads the viewers' lists, and what changed in them."""
+"""Reads the viewers' lists, their spares after their matches, and what changed in them."""
 
 _TYPES: Final = {
     "userId": "int8",
     "scoredAt": "int8",
     "tierA": "int2",
+    "spares": "int4",
+    "spareTierA": "int2",
     "candidateUserId": "int8",
     "score": "float4",
     "changedTierA": "int2",
@@ -43,16 +59,16 @@ StoredWorth = Callable[[Floats, Indices], Floats]
 
 @dataclass(frozen=True)
 class Members:
-    """Stored matches of several lists, by viewer: row of the viewer, candidate's id, key, tier, and rank as it is.
+    """Stored matches of several lists, by viewer: row of the viewer, candidate's id, key, tier, and place as it is.
 
-    rank : 0 for one that is not among the best, -1 for one that no longer holds.
+    place : from 1, among all that are stored of a viewer; the first K are ranks. -1 for one that no longer holds.
     """
 
     row: Indices
     id: Indices
     key: Floats
     tier_a: Flags
-    rank: Indices
+    place: Indices
 
 
 @dataclass(frozen=True)
@@ -60,9 +76,10 @@ class StoredLists:
     """The stored lists of v viewers.
 
     microseconds : (v,) time of the list since 1970, -1 without one.
-    last : (v,) key of the last match of a full list. Others hold every candidate: -inf.
+    last : (v,) key of the last spare of a full list. Others hold every candidate: -inf.
     full : (v,) whether the list has as many matches as it may.
-    members : matches of the lists, in their order. changes: those that are stored beside them.
+    members : matches of the lists, in their order, each list's before its spares. changes: those stored beside them.
+    spares : (v,) how many spares there are.
     """
 
     microseconds: Indices
@@ -70,6 +87,13 @@ class StoredLists:
     full: Flags
     members: Members
     changes: Members
+    spares: Indices
+
+    @property
+    def is_spare(self) -> Flags:
+        """(members,) which are spares."""
+        sizes = np.bincount(self.members.row, minlength=len(self.spares))
+        return np.asarray(_within(sizes) >= np.repeat(sizes - self.spares, sizes))
 
     @property
     def seconds(self) -> Floats:
@@ -92,36 +116,59 @@ def read_lists(connection: Connection, viewers: Users, parameters: Parameters, w
     in_order = np.argsort(rows)
     rows = rows[in_order]
     found = {name: values.take(in_order.tolist()) for name, values in found.items()}
-    sizes, step = found["candidateUserId"].sizes(), tier_step(parameters)
+    sizes, spares, step = found["candidateUserId"].sizes(), found["spares"].joined(), tier_step(parameters)
     microseconds, last, full = np.full(len(viewers), -1), np.full(len(viewers), -np.inf), np.zeros(len(viewers), bool)
     microseconds[rows] = found["scoredAt"].joined()
-    full[rows] = sizes >= parameters.top_k
+    full[rows] = sizes - spares >= parameters.top_k
     members = _members(rows, found, step, worth)
     ends = np.cumsum(sizes) - 1
     last[rows] = np.where(full[rows], members.key[ends] if len(members.key) else -np.inf, -np.inf)
-    return StoredLists(microseconds, last, full, members, _changes(rows, found, step, worth))
+    of_viewers = np.zeros(len(viewers), np.int64)
+    of_viewers[rows] = spares
+    placed = _placed(members, _changes(rows, found, step, worth), parameters.top_k)
+    return StoredLists(microseconds, last, full, *placed, of_viewers)
 
 
 def _members(rows: Indices, found: dict[str, Arrays], step: float, worth: StoredWorth) -> Members:
-    sizes, ranks = found["candidateUserId"].sizes(), found["rank"].sizes()
-    place = _within(sizes)
-    tier_a = place < np.repeat(found["tierA"].joined(), sizes)
-    rank = place + 1
-    rank[np.repeat(ranks > 0, sizes)] = found["rank"].joined()[_within(ranks) < np.repeat(sizes, ranks)]
+    sizes = found["candidateUserId"].sizes()
+    at, listed = _within(sizes), np.repeat(sizes - found["spares"].joined(), sizes)
+    tier_a = np.where(
+        at < listed,
+        at < np.repeat(found["tierA"].joined(), sizes),
+        at - listed < np.repeat(found["spareTierA"].joined(), sizes),
+    )
+    place = at + 1
+    place[np.repeat(found["rank"].sizes() > 0, sizes)] = found["rank"].joined()[~_beside(found)]
     ids = found["candidateUserId"].joined()
     key = worth(found["score"].joined().astype(np.float64), ids) + step * tier_a
-    return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
+    return Members(np.repeat(rows, sizes), ids, key, tier_a, place)
 
 
 def _changes(rows: Indices, found: dict[str, Arrays], step: float, worth: StoredWorth) -> Members:
-    sizes, ranks = found["changedUserId"].sizes(), found["rank"].sizes()
-    # Those of the list come first.
-    of_list = np.repeat(found["candidateUserId"].sizes(), ranks)
-    rank = found["rank"].joined()[_within(ranks) >= of_list].astype(np.int64)
+    sizes = found["changedUserId"].sizes()
+    rank = found["rank"].joined()[_beside(found)].astype(np.int64)
     tier_a = (rank > 0) & (rank <= np.repeat(found["changedTierA"].joined(), sizes))
     ids = found["changedUserId"].joined()
     key = worth(found["changedScore"].joined().astype(np.float64), ids) + step * tier_a
     return Members(np.repeat(rows, sizes), ids, key, tier_a, rank)
+
+
+def _placed(members: Members, changes: Members, top_k: int) -> tuple[Members, Members]:
+    """Those of rank 0 take the places after the `top_k` best, in the order of their keys."""
+    hidden, beside = np.flatnonzero(members.place == 0), np.flatnonzero(changes.place == 0)
+    row = np.concatenate([members.row[hidden], changes.row[beside]])
+    order = np.lexsort((-np.concatenate([members.key[hidden], changes.key[beside]]), row))
+    place = np.empty(len(row), np.int64)
+    place[order] = top_k + 1 + _within(np.bincount(row))
+    members.place[hidden], changes.place[beside] = place[: len(hidden)], place[len(hidden) :]
+    return members, changes
+
+
+def _beside(found: dict[str, Arrays]) -> Flags:
+    """Which of the stored ranks are of candidates beside a list: they come after its matches and before its spares."""
+    ranks, spares = found["rank"].sizes(), found["spares"].joined()
+    place, first = _within(ranks), found["candidateUserId"].sizes() - spares
+    return np.asarray((place >= np.repeat(first, ranks)) & (place < np.repeat(ranks - spares, ranks)))
 
 
 def _within(sizes: Indices) -> Indices:

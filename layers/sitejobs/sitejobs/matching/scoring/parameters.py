@@ -75,6 +75,8 @@ class Parameters:
     repeat_days: float | None = None
     model: Learned | None = None
     """None: scores are the weighted sum of parts (v1)."""
+    spares: int = 8
+    """Matches next after the `top_k` that are kept out of sight, for lists that lose some."""
 
     @property
     def mutual(self) -> bool:
