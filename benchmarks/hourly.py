@@ -11,13 +11,15 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 
 import psutil
-from psycopg import Connection
+from psycopg import Connection, sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from benchmarks.command import add_sites, command_parser, note, tell
 from benchmarks.site import LOSE_INTEREST, MOVE, TURN_TRAIT, bench_site, some_users
@@ -31,6 +33,7 @@ from tools.docs import table
 SIZES = (10_000,)
 PART = "hourly"
 SHARES = (0.001, 0.01)
+FULL_RUNS = 3
 
 _TOUCH = """
 UPDATE "Profile" SET "updatedAt" = CURRENT_TIMESTAMP AT TIME ZONE 'UTC' WHERE "userId" = ANY(%(ids)s)
@@ -96,37 +99,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(users: int, seed: int, folder: Path) -> Figures:
-    """All figures of one size. Each incremental run follows one for everybody that writes all lists anew."""
+    """All figures of one size. Each incremental run has a copy of the site as a run for everybody has left it."""
     note(f"{users:,} users: making the site")
     with bench_site(folder, users, seed) as site, tempfile.TemporaryDirectory() as work:
-        runner = Runner(site.url, Path(work))
-        with connect(site.url) as connection:
-            runner.cost({"rewriteEpsilon": 0})
-            full, found = [], {}
-            for share in SHARES:
-                for number, (kind, change) in enumerate(KINDS.items()):
-                    # Else a run would find what the ones before have left beside the lists.
-                    full.append(runner.cost({"rewriteEpsilon": 0}))
-                    ids = some_users(connection, seed + number, max(1, round(users * share)))
-                    connection.execute(change, {"ids": ids})
-                    found[kind, share] = runner.cost({"incremental": True})
-                    note(f"  {share:.1%} {kind}: {found[kind, share]} after {full[-1]}")
+        runner, found = Runner(site.url, Path(work)), {}
+        runner.cost({"rewriteEpsilon": 0})
+        full = [runner.cost({"rewriteEpsilon": 0}) for _ in range(FULL_RUNS)]
+        for share in SHARES:
+            for number, (kind, change) in enumerate(KINDS.items()):
+                with _copied(site.url, Path(work)) as copy:
+                    with connect(copy.url) as connection:
+                        ids = some_users(connection, seed + number, max(1, round(users * share)))
+                        connection.execute(change, {"ids": ids})
+                    found[kind, share] = copy.cost({"incremental": True})
+                note(f"  {share:.1%} {kind}: {found[kind, share]}")
         return Figures(users, min(full, key=lambda cost: cost.processor), found)
+
+
+@contextmanager
+def _copied(url: str, work: Path) -> Iterator["Runner"]:
+    """A runner on a copy of the database, on the same server, and of the work files."""
+    copy, source = sql.Identifier("copy"), sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+    with connect(make_conninfo(url, dbname="postgres")) as server, tempfile.TemporaryDirectory() as folder:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, source))
+        try:
+            files = Path(folder) / "work"
+            shutil.copytree(work, files)
+            yield Runner(make_conninfo(url, dbname="copy"), files)
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {}").format(copy))
 
 
 class Runner:
     """Runs in this process, in one environment as a function has it."""
 
     def __init__(self, url: str, work: Path) -> None:
-        self._url, self._work = url, Folder(work)
+        self.url, self._work = url, Folder(work)
 
     def cost(self, given: dict[str, object]) -> Cost:
         """Run, and say what it took."""
-        with connect(self._url) as connection:
+        with connect(self.url) as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
             server, wal, own = server_seconds(connection), wal_bytes(connection), sum(os.times()[:2])
-            resources = Resources(Database(self._url), self._work, {})
+            resources = Resources(Database(self.url), self._work, {})
             reasons = self._run(resources, given)
             own = sum(os.times()[:2]) - own
             # Before the connection ends: a process that has just ended is in nobody's account for a moment.
