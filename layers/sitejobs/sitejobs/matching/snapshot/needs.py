@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sitejobs.matching.snapshot.candidates import READY_USERS
+
 MB = 2**20
 STORED_BYTES = 700
 """Of a user in the snapshot's file."""
@@ -10,8 +12,10 @@ PLAN_MB, PLAN_BYTES = 100, 7_300
 """Of a Plan that takes the snapshot in one piece: without users, and for each."""
 MERGE_MB, MERGE_BYTES = 210, 170
 """Of a Plan that merges the snapshot's parts."""
-PAGE_MB, PAGE_BYTES = 230, 4_250
-"""Of a page of `PAGE_VIEWERS`: a search holds all candidates that it has looked at."""
+PAGE_MB, PAGE_BYTES = 230, 2_900
+"""Of a page of `PAGE_VIEWERS`, while all candidates are kept ready."""
+SAMPLE_MB, BOUND_BYTES = 100, 0.02
+"""Of a larger site, where one segment after the other is laid out: the sample, and bounds of a viewer for each user."""
 PAGE_VIEWERS, VIEWER_BYTES = 100, 180_000
 
 
@@ -28,7 +32,8 @@ def needed(users: int, viewers_a_page: int, part_users: int) -> Room:
     """MB that a run for so many users needs, with pages of so many viewers."""
     alone, each = (PLAN_MB, PLAN_BYTES) if users <= part_users else (MERGE_MB, MERGE_BYTES)
     plan = alone + users * each / MB
-    batch = PAGE_MB + users * PAGE_BYTES / MB
+    large = SAMPLE_MB + users * viewers_a_page * BOUND_BYTES / MB
+    batch = PAGE_MB + (users * PAGE_BYTES / MB if users <= READY_USERS else large)
     batch += max(viewers_a_page - PAGE_VIEWERS, 0) * VIEWER_BYTES / MB
     return Room(round(plan), round(batch), round(users * STORED_BYTES / MB))
 
