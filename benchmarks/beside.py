@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--old", required=True, help="commit to compare with")
     parser.add_argument("--users", type=int, default=10_000, help="size of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
+    parser.add_argument("--server", type=Path, help="folder of PostgreSQL's programs; otherwise the embedded ones")
     parser.add_argument("--times", type=int, default=1, help="repetitions of each full run")
     given = parser.parse_args(arguments)
     with ExitStack() as stack:
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, tree in {"old": stack.enter_context(_checkout(given.old)), "new": ROOT}.items():
             note(f"{name}: making a site of {given.users:,} users")
             path = {"PYTHONPATH": f"{tree / 'layers' / 'sitejobs'}:{tree / 'local'}"}
-            sites[name] = stack.enter_context(bench_site(given.folder, given.users, given.seed, path))
+            sites[name] = stack.enter_context(bench_site(given.folder, given.users, given.seed, path, given.server))
         first: dict[str, Cost] = {}
         for turn in range(given.times):
             for name, site in sites.items():

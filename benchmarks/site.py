@@ -17,9 +17,10 @@ from typing import Any, LiteralString
 from psycopg import Connection, sql
 
 from benchmarks.figures import ChangeFigures, PartFigures, RunFigures, UserFigures
+from benchmarks.servers import running_server
 from benchmarks.watching import Watch
 from sitejobs.postgres.connection import connect
-from sitejobs_local.database.postgres import reset, running_postgres
+from sitejobs_local.database.postgres import reset
 from sitejobs_local.database.target import open_target
 from sitejobs_local.places import TEMPLATE
 from sitejobs_local.runs.runner import workshop_of
@@ -153,14 +154,16 @@ class BenchSite:
 
 
 @contextmanager
-def bench_site(folder: Path, users: int, seed: int, variables: Mapping[str, str] | None = None) -> Iterator[BenchSite]:
+def bench_site(
+    folder: Path, users: int, seed: int, variables: Mapping[str, str] | None = None, server: Path | None = None
+) -> Iterator[BenchSite]:
     """A site in a new home below `folder`, removed at the end. As root the server's user must reach the folder.
 
-    `variables`: more for the environment of its commands.
+    `variables`: more for the environment of its commands. `server`: as in `running_server`.
     """
     home = Path(tempfile.mkdtemp(prefix="sitejobs-bench-", dir=folder))
     try:
-        with kept_site(home, users, seed, variables) as site:
+        with kept_site(home, users, seed, variables, server) as site:
             yield site
     finally:
         reset(home)
@@ -168,15 +171,19 @@ def bench_site(folder: Path, users: int, seed: int, variables: Mapping[str, str]
 
 
 @contextmanager
-def kept_site(home: Path, users: int, seed: int, variables: Mapping[str, str] | None = None) -> Iterator[BenchSite]:
+def kept_site(
+    home: Path, users: int, seed: int, variables: Mapping[str, str] | None = None, server: Path | None = None
+) -> Iterator[BenchSite]:
     """The site in this home, made if there is none yet; it stays."""
     home.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         home.chmod(0o711)
     environ = {**own_environ(), **(variables or {}), "SITEJOBS_HOME": str(home)}
-    with running_postgres(home) as server:
+    with running_server(home, server) as url:
+        if server is not None:
+            environ |= {"DATABASE_URL": url, "DATABASE_SEARCH_PATH": "public"}
         started = time.perf_counter()
-        with connect(server.url) as connection:
+        with connect(url) as connection:
             there = _has_site(connection)
         if not there:
             with _start(("population", "--users", str(users), "--seed", str(seed)), environ) as process:
@@ -184,9 +191,9 @@ def kept_site(home: Path, users: int, seed: int, variables: Mapping[str, str] | 
             if process.returncode != 0:
                 raise RuntimeError(f"the site could not be made: {output.strip()}")
         seconds = time.perf_counter() - started
-        with connect(server.url) as connection:
+        with connect(url) as connection:
             connection.execute("VACUUM")
-        yield BenchSite(home, server.url, environ, seconds)
+        yield BenchSite(home, url, environ, seconds)
 
 
 def own_environ() -> dict[str, str]:
