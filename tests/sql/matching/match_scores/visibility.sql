@@ -17,7 +17,7 @@ WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS N
 -- _READ_VIEWERS
 SELECT array_agg("userId"::int8) FROM (
 SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
-WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+WHERE p."userId" = ANY((SELECT %(ids)s)::bigint[]) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 ) AS rows;
 
 -- _READ_DELETED_USERS

@@ -117,8 +117,8 @@ FROM "QuizResult" r WHERE r."userId" = ANY(%(ids)s) AND r."quizId" IS NOT NULL
 -- read_users: vectors, rows unique
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
 SELECT r."userId", r."quizId", e."position",
-       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+       CASE WHEN e."value"::numeric BETWEEN -1e-300 AND 1e-300 THEN 0
+            ELSE GREATEST(LEAST(e."value"::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM "QuizResult" r
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
@@ -200,8 +200,8 @@ FROM (
 -- read_users: vectors, rows repeated
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
 SELECT r."userId", r."quizId", e."position",
-       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+       CASE WHEN e."value"::numeric BETWEEN -1e-300 AND 1e-300 THEN 0
+            ELSE GREATEST(LEAST(e."value"::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" = ANY(%(ids)s) ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,
@@ -315,8 +315,8 @@ FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizI
 -- _read_ranges: vectors, rows unique
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
 SELECT r."userId", r."quizId", e."position",
-       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+       CASE WHEN e."value"::numeric BETWEEN -1e-300 AND 1e-300 THEN 0
+            ELSE GREATEST(LEAST(e."value"::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM "QuizResult" r
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
@@ -438,8 +438,8 @@ FROM (
 -- _read_ranges: vectors, rows repeated
 SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("position"::int4), array_agg("value"::float8) FROM (
 SELECT r."userId", r."quizId", e."position",
-       CASE WHEN abs((e."value" #>> '{}')::numeric) < 1e-300 THEN 0
-            ELSE GREATEST(LEAST((e."value" #>> '{}')::numeric, 1e300), -1e300)::float8 END AS "value"
+       CASE WHEN e."value"::numeric BETWEEN -1e-300 AND 1e-300 THEN 0
+            ELSE GREATEST(LEAST(e."value"::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,

@@ -2,16 +2,16 @@
 
 from sitejobs.matching.snapshot.candidates import READY_USERS
 
-BATCHES_A_PAGE, VIEWERS_A_PAGE = 5, 500
+BATCHES_A_PAGE, VIEWERS_A_PAGE = 10, 1000
 """Most batches and viewers of a page of several: what it reads and how it is called then cost a viewer little."""
 
 MOST_BATCHES_A_PAGE, MOST_VIEWERS_A_PAGE = 20, 2000
 """The same on a site where each page lays out all candidates anew."""
 
-PAGES_A_FUNCTION = 20
+PAGES_A_FUNCTION = 8
 """Fewest pages for each of the functions at work, so that none waits long for the last one."""
 
-FEW_USERS = 8_000
+FEW_USERS = 3_000
 """Of so many a run takes seconds, however its pages are cut."""
 
 

@@ -35,7 +35,7 @@ WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS N
 
 _READ_VIEWERS: Final[LiteralString] = """
 SELECT p."userId" FROM "Profile" p JOIN "User" u ON u."id" = p."userId"
-WHERE p."userId" = ANY(%(ids)s) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
+WHERE p."userId" = ANY((SELECT %(ids)s)::bigint[]) AND p."deletedAt" IS NULL AND u."deletedAt" IS NULL
 """
 """Those of the users who are undeleted and have an undeleted profile."""
 

@@ -107,8 +107,8 @@ FROM <results> WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
 
 READ_VECTORS: Final[LiteralString] = f"""
 SELECT r."userId", r."quizId", e."position",
-       CASE WHEN abs((e."value" #>> '{{}}')::numeric) < 1e-300 THEN 0
-            ELSE GREATEST(LEAST((e."value" #>> '{{}}')::numeric, 1e300), -1e300)::float8 END AS "value"
+       CASE WHEN e."value"::numeric BETWEEN -1e-300 AND 1e-300 THEN 0
+            ELSE GREATEST(LEAST(e."value"::numeric, 1e300), -1e300)::float8 END AS "value"
 FROM <results>
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE WHEN jsonb_typeof(r."scoreVec") = 'array' THEN r."scoreVec" ELSE '[]' END
