@@ -17,10 +17,14 @@ from benchmarks.projection import Projection, project
 from benchmarks.projection_table import LAMBDA_MB, LAMBDA_SECONDS, projected
 from benchmarks.report import PARTS
 from benchmarks.sampled import sampled_run
+from benchmarks.servers import running_server
 from benchmarks.site import bench_site
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
 from sitejobs_local.cost.prices import prices
+from sitejobs_local.database.accounts import server_account
+from sitejobs_local.database.binaries import server_binaries
+from sitejobs_local.database.cluster import Cluster
 from tests.conftest import folder_parent
 
 USERS = 200
@@ -273,3 +277,13 @@ def test_algorithms_stand_beside_each_other_by_what_a_full_run_takes() -> None:
     assert rows[0] == ["", "v1", "v2", "v2 / v1"]
     assert rows[2] == ["whole run", "10.00 s", "11.00 s", "1.10"]
     assert len(rows) == 7
+
+
+def test_a_site_may_have_a_server_of_other_programs() -> None:
+    with tempfile.TemporaryDirectory(dir=folder_parent()) as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        programs = server_binaries(Cluster(home), server_account(Cluster(home)))
+        with running_server(home, programs) as url, connect(url) as connection:
+            row = connection.execute("SHOW data_directory").fetchone()
+    assert row == (str(home / "data"),)
