@@ -12,11 +12,11 @@ PLAN_MB, PLAN_BYTES = 100, 7_300
 """Of a Plan that takes the snapshot in one piece: without users, and for each."""
 MERGE_MB, MERGE_BYTES = 210, 170
 """Of a Plan that merges the snapshot's parts."""
-PAGE_MB, PAGE_BYTES = 230, 4_200
+PAGE_MB, PAGE_BYTES = 230, 2_900
 """Of a page of `PAGE_VIEWERS`, while all candidates are kept ready."""
-SAMPLE_MB, BOUND_BYTES = 100, 0.02
+SAMPLE_MB, BOUND_BYTES = 110, 0.02
 """Of a larger site, where one segment after the other is laid out: the sample, and bounds of a viewer for each user."""
-PAGE_VIEWERS, VIEWER_BYTES = 100, 180_000
+PAGE_VIEWERS, VIEWER_BYTES = 100, 220_000
 
 
 @dataclass(frozen=True)
