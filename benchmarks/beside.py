@@ -21,6 +21,7 @@ import psutil
 from psycopg import Connection, sql
 
 from benchmarks.command import ROOT, command_parser, note
+from benchmarks.servers import programs
 from benchmarks.site import JOB, BenchSite, bench_site
 from sitejobs.postgres.connection import connect
 from tools.docs import table
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--old", required=True, help="commit to compare with")
     parser.add_argument("--users", type=int, default=10_000, help="size of the sites")
     parser.add_argument("--seed", type=int, default=1, help="another seed: other sites")
-    parser.add_argument("--server", type=Path, help="folder of PostgreSQL's programs; otherwise the embedded ones")
+    parser.add_argument("--server", type=programs, help="folder of PostgreSQL's programs; otherwise the embedded ones")
     parser.add_argument("--times", type=int, default=1, help="repetitions of each full run")
     given = parser.parse_args(arguments)
     with ExitStack() as stack:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +20,28 @@ _START_SECONDS = 60
 _LOCALE = ("--encoding", "UTF8", "--locale", "C", "--lc-ctype", "C.UTF-8")
 
 
+def programs(given: str) -> Path:
+    """The folder of a PostgreSQL's programs, as an option names it."""
+    folder = Path(given)
+    missing = [name for name in ("postgres", "initdb") if not (folder / name).is_file()]
+    if missing:
+        raise ArgumentTypeError(f"{given} has no {' and no '.join(missing)}: name the folder of PostgreSQL's programs")
+    return folder
+
+
 @contextmanager
-def running_server(home: Path, programs: Path | None) -> Iterator[str]:
+def running_server(home: Path, folder: Path | None) -> Iterator[str]:
     """The address of a server with its data in `home`, stopped at the end.
 
-    `programs`: the folder of its `postgres` and `initdb`, which every user can reach; None: the embedded ones.
+    `folder`: that of its `postgres` and `initdb`, which every user can reach; None: the embedded ones.
     """
-    if programs is None:
+    if folder is None:
         with running_postgres(home) as server:
             yield server.url
         return
     cluster = Cluster(home)
     account = server_account(cluster)
-    command = (str(programs / "initdb"), "-D", str(cluster.data), "-U", SUPERUSER, "-A", "trust", "-N", *_LOCALE)
+    command = (str(folder / "initdb"), "-D", str(cluster.data), "-U", SUPERUSER, "-A", "trust", "-N", *_LOCALE)
     if not cluster.data.exists():
         cluster.data.mkdir(mode=0o700)
         if account is not None:
@@ -42,7 +52,7 @@ def running_server(home: Path, programs: Path | None) -> Iterator[str]:
     given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with cluster.log.open("ab") as log:
         process = subprocess.Popen(
-            (str(programs / "postgres"), "-D", str(cluster.data), *given),
+            (str(folder / "postgres"), "-D", str(cluster.data), *given),
             **{"stdout": log, "stderr": log, "cwd": "/", "env": ENVIRONMENT, **run_as(account)},
         )
     try:
