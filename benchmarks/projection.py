@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.figures import MergeFigures, PhasedRun
+from benchmarks.parts import BLOCK_USERS
 from sitejobs.jobs.job import PAGES_A_CHAPTER
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.matching.options import PART_USERS
@@ -28,7 +29,6 @@ S3_MB_A_SECOND = 75
 """Between one function and S3, assumed."""
 CHAPTER_SECONDS = 3
 """Of Plan, Record and the start of a Map, for each 500 pages, assumed."""
-BLOCK_USERS = 500
 LARGE = 100_000
 """Users from which on growth is extrapolated: on smaller sites everybody is looked at."""
 

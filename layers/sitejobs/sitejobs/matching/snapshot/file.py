@@ -228,11 +228,10 @@ class StoredSnapshot:
         """The users at these ascending positions."""
         blocks, first = np.unique(np.searchsorted(self.starts, positions, side="right") - 1, return_index=True)
         self.need(blocks)
-        parts = []
+        edges, parts = np.append(first, len(positions)), []
         for at in range(0, len(blocks), BLOCKS_AT_ONCE):
             some = blocks[at : at + BLOCKS_AT_ONCE]
-            stop = first[at + BLOCKS_AT_ONCE] if at + BLOCKS_AT_ONCE < len(blocks) else len(positions)
-            wanted = positions[first[at] : stop]
+            wanted = positions[edges[at] : edges[at + len(some)]]
             bases = np.cumsum(self.starts[some + 1] - self.starts[some]) - self.starts[some + 1]
             block = np.searchsorted(self.starts[some], wanted, side="right") - 1
             parts.append(self.whole(some).take(wanted + bases[block]))
