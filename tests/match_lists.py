@@ -6,7 +6,6 @@ from typing import Any
 
 from sitejobs.matching.match_scores.lists import COPY_COLUMNS, HEAD, NULLABLE, SPARES
 
-_FLOATS = ("score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby")
 _ABSENT = ("distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting")
 
 
@@ -21,7 +20,7 @@ def store_lists(cursor: Any, lists: Mapping[int, Sequence[tuple[int, float]]], s
 
 def _row(user: int, pairs: Sequence[tuple[int, float]], scored_at: datetime) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COPY_COLUMNS, [0] * len(pairs))
-    row |= dict.fromkeys(_FLOATS, [0.0] * len(pairs)) | dict.fromkeys(_ABSENT, [None] * len(pairs))
+    row |= dict.fromkeys(_ABSENT, [None] * len(pairs))
     row |= dict.fromkeys((*NULLABLE, *SPARES)) | dict.fromkeys(HEAD, 0)
     return row | {
         "userId": user,

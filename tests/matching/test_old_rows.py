@@ -28,7 +28,7 @@ CREATE TABLE saved AS TABLE "MatchScore";
 DROP VIEW "MatchScoreExplained", "MatchScore", "MatchCandidates";
 DROP TABLE "MatchList", "MatchListChange";
 DROP FUNCTION "matchViews", "dropMatchRows", "forgetMatchRows";
-DELETE FROM "SitejobsMigration" WHERE "name" ~ '^00(60|61|66|70|80)'
+DELETE FROM "SitejobsMigration" WHERE "name" ~ '^00(6[016]|70|8)'
 """
 _LISTS = """SELECT "userId", array_agg("candidateUserId" ORDER BY "rank") FROM "MatchScore" GROUP BY 1"""
 _DIFFERENT = """(TABLE saved EXCEPT TABLE "MatchScore") UNION ALL (TABLE "MatchScore" EXCEPT TABLE saved)"""

@@ -127,7 +127,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             candidateTraits smallint[]; genderOk boolean[]; ageOk boolean[]; distanceOk boolean[];
             sharedInterestId1 bigint[]; sharedInterestId2 bigint[]; sharedInterestId3 bigint[];
             sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[]; scoreBack real[];
-            spareUserId bigint[]; spareScore real[]; spareTierA smallint"""
+            spareUserId bigint[]; spareScore real[]; spareTierA smallint; quizCode smallint[];
+            interestsCode smallint[]; ratingsFitCode smallint[]; newCode smallint[]; nearbyCode smallint[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,

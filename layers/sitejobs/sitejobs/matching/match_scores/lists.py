@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sitejobs.matching.match_scores.merging import Order
 from sitejobs.matching.match_scores.stored_lists import StoredLists
-from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
@@ -32,15 +32,14 @@ from sitejobs.postgres.copy import (
 )
 
 HEAD = ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA")
-AGEING = {"score": ">f4", "scoreNew": ">f4"}
+AGEING = {"score": ">f4", "newCode": ">i2"}
 """Columns of arrays whose values change with time alone."""
 LASTING = {
     "candidateUserId": ">i8",
-    "scoreQuiz": ">f4",
-    "scoreInterests": ">f4",
-    "scoreRatingsQuality": ">f4",
-    "scoreRatingsFit": ">f4",
-    "scoreNearby": ">f4",
+    "quizCode": ">i2",
+    "interestsCode": ">i2",
+    "ratingsFitCode": ">i2",
+    "nearbyCode": ">i2",
     "distanceKm": ">f4",
     "avgAttractive": ">f4",
     "avgSmart": ">f4",
@@ -58,6 +57,25 @@ LASTING = {
     "scoreBack": ">f4",
 }
 """The other columns of arrays, all of which a list's fingerprint covers."""
+CODES = {
+    "quizCode": "traits",
+    "interestsCode": "interests",
+    "ratingsFitCode": "rating_fit",
+    "newCode": "newness",
+    "nearbyCode": "proximity",
+}
+"""Columns of arrays of codes of a score's parts (`coded`). The quality of ratings follows from the averages."""
+PARTS = {
+    "scoreQuiz": "traits",
+    "scoreInterests": "interests",
+    "scoreRatingsQuality": "rating_quality",
+    "scoreRatingsFit": "rating_fit",
+    "scoreNew": "newness",
+    "scoreNearby": "proximity",
+}
+"""The same parts beside a list, where few are stored: as they are."""
+CODED_ONE = 65520
+"""Steps from a part of 0 to one of 1. 16 bits hold so many, and halves, thirds, fifths and tenths are exact."""
 NULLABLE = frozenset(
     {"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", *(name for name in LASTING if "InterestId" in name)}
 )
@@ -75,7 +93,10 @@ _DECISIVE = ("traits", "interests", "rating_quality", "rating_fit", "proximity",
 _NO_SPARES = struct.pack("!i", -1) * len(SPARES)
 COPY_COLUMNS = (*HEAD, *AGEING, *_PLAIN, *_WITH_NULLS, *_SOMETIMES_IN_ORDER, *SPARES)
 
-CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *LASTING, *AGEING)
+_CHANGE_ARRAYS = {name: kind for name, kind in (LASTING | AGEING).items() if name not in CODES} | dict.fromkeys(
+    PARTS, ">f4"
+)
+CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *_CHANGE_ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,8 @@ def encode_lists(
     `spares`: of candidates of the matches, by viewer, best first.
     """
     beyond = _spare_fields(spares, matches.candidates.ids[spares.candidate], len(viewers))
-    values = _columns(matches, viewers, interest_ids)
+    codes = {name: Values(coded(getattr(matches.pairs, part))) for name, part in CODES.items()}
+    values = _columns(matches, viewers, interest_ids) | codes
     moment, version = struct.pack("!q", int(microseconds(scored_at))), parameters.algorithm_version.encode()
     settings = json.dumps(parameters.to_json(), sort_keys=True).encode()
     owners, scores = matches.pairs.viewer, np.asarray(matches.pairs.score, np.float32)
@@ -202,10 +224,11 @@ def encode_changes(
     scored_at: datetime,
 ) -> Iterator[EncodedChange]:
     """What to store beside the lists of the viewers `rows`: new ranks of all, and the candidates that changed."""
-    values = _columns(matches, viewers, interest_ids)
+    parts = {name: Values(getattr(matches.pairs, part)) for name, part in PARTS.items()}
+    values = _columns(matches, viewers, interest_ids) | parts
     everybody = np.arange(len(viewers) + 1)
     edges, member_edges = (np.searchsorted(them, everybody) for them in (matches.pairs.viewer, lists.members.row))
-    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in (LASTING | AGEING).items())
+    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in _CHANGE_ARRAYS.items())
     arrays = list(zip(*(column.fields(edges) for column in columns), strict=True))
     # The ranks of the list's matches, then those of the candidates, then those of the spares, viewer by viewer.
     owners = matches.pairs.viewer
@@ -241,6 +264,11 @@ def without_spares(matches: Matches, top_k: int) -> tuple[Matches, Pairs]:
     return Matches(matches.candidates, pairs.take(listed), matches.rank[listed]), spares
 
 
+def coded(part: Floats) -> NDArray[np.int16]:
+    """Codes of a part of scores, each from 0 to 1: CODED_ONE times the part, less half of that. Off by 8e-6 at most."""
+    return (np.rint(part * CODED_ONE) - CODED_ONE // 2).astype(np.int16)
+
+
 def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) -> dict[str, Values]:
     pairs, candidates = matches.pairs, matches.candidates
     viewer, candidate = pairs.viewer, pairs.candidate
@@ -250,12 +278,6 @@ def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) 
     return {
         "candidateUserId": Values(candidates.ids[candidate]),
         "score": Values(pairs.score),
-        "scoreQuiz": Values(pairs.traits),
-        "scoreInterests": Values(pairs.interests),
-        "scoreRatingsQuality": Values(pairs.rating_quality),
-        "scoreRatingsFit": Values(pairs.rating_fit),
-        "scoreNew": Values(pairs.newness),
-        "scoreNearby": Values(pairs.proximity),
         "distanceKm": Values(pairs.distance_km, ~np.isnan(pairs.distance_km)),
         "avgAttractive": Values(averages[:, 0], rated),
         "avgSmart": Values(averages[:, 1], rated),

@@ -1,0 +1,126 @@
+-- The parts of a list's scores as numbers of 16 bits: half as much to store, to log and to check. 0 to 1 is -32760 to 32760,
+-- which is off by 0.000008 at most, and not at all for halves, thirds, fifths and tenths. How well a candidate is rated
+-- follows from the averages. Lists of before have the parts as they are, until a run for everybody computes them anew.
+SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), true)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"MatchScore"');
+
+ALTER TABLE "MatchList"
+    ADD COLUMN IF NOT EXISTS "quizCode" smallint[], ADD COLUMN IF NOT EXISTS "interestsCode" smallint[],
+    ADD COLUMN IF NOT EXISTS "ratingsFitCode" smallint[], ADD COLUMN IF NOT EXISTS "newCode" smallint[],
+    ADD COLUMN IF NOT EXISTS "nearbyCode" smallint[],
+    ALTER "scoreQuiz" DROP NOT NULL, ALTER "scoreInterests" DROP NOT NULL, ALTER "scoreRatingsQuality" DROP NOT NULL,
+    ALTER "scoreRatingsFit" DROP NOT NULL, ALTER "scoreNew" DROP NOT NULL, ALTER "scoreNearby" DROP NOT NULL;
+
+DO $do$
+DECLARE
+    "column" name;
+BEGIN
+    -- Statistics of an array's elements serve no query and take ANALYZE as long as writing all lists.
+    FOREACH "column" IN ARRAY '{quizCode,interestsCode,ratingsFitCode,newCode,nearbyCode}'::name[] LOOP
+        EXECUTE format('ALTER TABLE "MatchList" ALTER %I SET STATISTICS 0', "column");
+    END LOOP;
+    BEGIN
+        FOREACH "column" IN ARRAY '{quizCode,interestsCode,ratingsFitCode,newCode,nearbyCode}'::name[] LOOP
+            EXECUTE format('ALTER TABLE "MatchList" ALTER %I SET COMPRESSION lz4', "column");
+        END LOOP;
+    -- PostgreSQL 13 has one way to compress alone, and so have servers that were built without lz4.
+    EXCEPTION WHEN syntax_error OR feature_not_supported THEN
+        -- These hold hardly a value twice: pglz would take its time in vain.
+        ALTER TABLE "MatchList" ALTER "quizCode" SET STORAGE EXTERNAL;
+    END;
+END $do$;
+
+CREATE OR REPLACE FUNCTION "matchViews"("withRows" boolean) RETURNS void LANGUAGE plpgsql AS $function$
+BEGIN
+    EXECUTE $view$
+        CREATE OR REPLACE VIEW "MatchScore" AS
+        SELECT l."userId", m."candidateUserId", m."score", m."scoreQuiz", m."scoreInterests", m."scoreRatingsQuality",
+               m."scoreRatingsFit", m."scoreNew", m."scoreNearby", m."distanceKm", m."avgAttractive", m."avgSmart",
+               m."avgFunny", m."avgInteresting", m."ratingCount", m."rank", m."sharedInterestCount", m."commonTraits",
+               l."viewerTraits", m."candidateTraits",
+               CASE WHEN m."rank" <= COALESCE(c."tierA", l."tierA") THEN 'A' ELSE 'B' END::char(1) AS "tier",
+               m."genderOk", m."ageOk", m."distanceOk", l."scoredAt", l."algorithmVersion",
+               NULLIF(array_remove(ARRAY[m."sharedInterestId1", m."sharedInterestId2", m."sharedInterestId3",
+                                         m."sharedInterestId4", m."sharedInterestId5"], NULL), '{}')
+                   AS "sharedInterestIds", m."scoreLike", m."scoreBack"
+        FROM "MatchList" l
+        LEFT JOIN "MatchListChange" c ON c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt"
+        CROSS JOIN LATERAL (
+            SELECT o."candidateUserId", o."score",
+                   COALESCE(o."scoreQuiz", ((o."quizCode" + 32760) / 65520.0::float8)::real) AS "scoreQuiz",
+                   COALESCE(o."scoreInterests", ((o."interestsCode" + 32760) / 65520.0::float8)::real) AS "scoreInterests",
+                   COALESCE(o."scoreRatingsQuality", CASE WHEN o."ratingCount" < 3 THEN 0.5 ELSE (
+                       o."avgAttractive"::float8 + o."avgSmart" + o."avgFunny" + o."avgInteresting") / 20 END::real) AS "scoreRatingsQuality",
+                   COALESCE(o."scoreRatingsFit", ((o."ratingsFitCode" + 32760) / 65520.0::float8)::real) AS "scoreRatingsFit",
+                   COALESCE(o."scoreNew", ((o."newCode" + 32760) / 65520.0::float8)::real) AS "scoreNew",
+                   COALESCE(o."scoreNearby", ((o."nearbyCode" + 32760) / 65520.0::float8)::real) AS "scoreNearby",
+                   o."distanceKm", o."avgAttractive", o."avgSmart", o."avgFunny", o."avgInteresting", o."ratingCount",
+                   o."sharedInterestCount", o."commonTraits", o."candidateTraits", o."genderOk", o."ageOk",
+                   o."distanceOk", o."sharedInterestId1", o."sharedInterestId2", o."sharedInterestId3",
+                   o."sharedInterestId4", o."sharedInterestId5", o."scoreLike", o."scoreBack", o."place",
+                   COALESCE(c."rank"[o."place"], o."place")::smallint AS "rank"
+            FROM unnest(
+                l."candidateUserId", l."score", l."scoreQuiz", l."quizCode", l."scoreInterests", l."interestsCode",
+                l."scoreRatingsQuality", l."scoreRatingsFit", l."ratingsFitCode", l."scoreNew", l."newCode",
+                l."scoreNearby", l."nearbyCode", l."distanceKm", l."avgAttractive", l."avgSmart", l."avgFunny",
+                l."avgInteresting", l."ratingCount", l."sharedInterestCount", l."commonTraits", l."candidateTraits",
+                l."genderOk", l."ageOk", l."distanceOk", l."sharedInterestId1", l."sharedInterestId2",
+                l."sharedInterestId3", l."sharedInterestId4", l."sharedInterestId5", l."scoreLike", l."scoreBack"
+            ) WITH ORDINALITY AS o (
+                "candidateUserId", "score", "scoreQuiz", "quizCode", "scoreInterests", "interestsCode",
+                "scoreRatingsQuality", "scoreRatingsFit", "ratingsFitCode", "scoreNew", "newCode",
+                "scoreNearby", "nearbyCode", "distanceKm", "avgAttractive", "avgSmart", "avgFunny",
+                "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits",
+                "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3",
+                "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "place")
+            UNION ALL
+            SELECT o.*, c."rank"[cardinality(l."candidateUserId") + o."place"] FROM unnest(
+                c."candidateUserId", c."score", c."scoreQuiz", c."scoreInterests", c."scoreRatingsQuality",
+                c."scoreRatingsFit", c."scoreNew", c."scoreNearby", c."distanceKm", c."avgAttractive", c."avgSmart",
+                c."avgFunny", c."avgInteresting", c."ratingCount", c."sharedInterestCount", c."commonTraits",
+                c."candidateTraits", c."genderOk", c."ageOk", c."distanceOk", c."sharedInterestId1",
+                c."sharedInterestId2", c."sharedInterestId3", c."sharedInterestId4", c."sharedInterestId5",
+                c."scoreLike", c."scoreBack"
+            ) WITH ORDINALITY AS o (
+                "candidateUserId", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality",
+                "scoreRatingsFit", "scoreNew", "scoreNearby", "distanceKm", "avgAttractive", "avgSmart",
+                "avgFunny", "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits",
+                "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2",
+                "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "place")
+        ) AS m
+        WHERE m."rank" > 0
+    $view$ || CASE WHEN "withRows" THEN $view$
+        UNION ALL
+        SELECT o."userId", o."candidateUserId", o."score", o."scoreQuiz", o."scoreInterests", o."scoreRatingsQuality",
+               o."scoreRatingsFit", o."scoreNew", o."scoreNearby", o."distanceKm", o."avgAttractive", o."avgSmart",
+               o."avgFunny", o."avgInteresting", o."ratingCount", o."rank", o."sharedInterestCount", o."commonTraits",
+               o."viewerTraits", o."candidateTraits", o."tier", o."genderOk", o."ageOk", o."distanceOk", o."scoredAt",
+               o."algorithmVersion", o."sharedInterestIds", NULL::real, NULL::real
+        FROM "MatchScoreRow" o WHERE NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = o."userId")
+    $view$ ELSE '' END;
+    EXECUTE $view$
+        CREATE OR REPLACE VIEW "MatchCandidates" AS
+        SELECT l."userId", COALESCE(c."scoredAt", l."scoredAt") AS "scoredAt",
+               COALESCE(c."tierA", l."tierA") AS "tierA",
+               CASE WHEN c."userId" IS NULL THEN l."candidateUserId" ELSE m."ids" END AS "candidateUserId",
+               CASE WHEN c."userId" IS NULL THEN l."score" ELSE m."scores" END AS "score"
+        FROM "MatchList" l
+        LEFT JOIN "MatchListChange" c ON c."userId" = l."userId" AND c."listScoredAt" = l."scoredAt"
+        LEFT JOIN LATERAL (
+            SELECT array_agg(o."id" ORDER BY o."rank") AS "ids", array_agg(o."score" ORDER BY o."rank") AS "scores"
+            FROM unnest(l."candidateUserId" || c."candidateUserId", l."score" || c."score", c."rank")
+                AS o ("id", "score", "rank") WHERE o."rank" > 0
+        ) AS m ON c."userId" IS NOT NULL
+    $view$ || CASE WHEN "withRows" THEN $view$
+        UNION ALL
+        SELECT o."userId", max(o."scoredAt"), (count(*) FILTER (WHERE o."tier" = 'A'))::smallint,
+               array_agg(o."candidateUserId" ORDER BY o."rank"), array_agg(o."score" ORDER BY o."rank")
+        FROM "MatchScoreRow" o WHERE NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = o."userId")
+        GROUP BY o."userId"
+    $view$ ELSE '' END;
+END $function$;
+
+DO $$ BEGIN
+    PERFORM "matchViews"(to_regclass('"MatchScoreRow"') IS NOT NULL);
+    PERFORM "dropMatchRows"();
+END $$;

@@ -1,0 +1,77 @@
+"""The parts of a list's scores are stored as numbers of 16 bits, and lists of before as they were."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg import Connection
+
+from sitejobs.matching.match_scores.lists import CODED_ONE, CODES, PARTS, coded
+from tests.matching.comparing import stored_rows
+from tests.matching.random_sites import NOW, draw
+from tests.matching.running import Site
+from tests.matching.site_loading import load
+from tests.matching.test_incremental import assert_as_a_full_run
+from tests.matching.test_lists import HOUR
+
+MOST_OFF = 8e-6
+
+# The layout of before: parts as they are, and no codes. What tells whether a list differs was another hash, too.
+_AS_BEFORE = """
+UPDATE "MatchList" l SET {parts}, {codes}, "fingerprint" = "fingerprint" - 1
+FROM (SELECT "userId", {arrays} FROM "MatchScore" GROUP BY 1) m WHERE m."userId" = l."userId"
+""".format(
+    parts=", ".join(f'"{name}" = m."{name}"' for name in PARTS),
+    codes=", ".join(f'"{name}" = NULL' for name in CODES),
+    arrays=", ".join(f'array_agg("{name}" ORDER BY "rank") AS "{name}"' for name in PARTS),
+)
+_NEITHER = " OR ".join(f'"{name}" IS NOT NULL' for name in PARTS)
+_SHOWN = """SELECT ((x + 32760) / 65520.0::float8)::real FROM unnest(%s::smallint[]) x"""
+
+
+@pytest.fixture
+def machine(site_url: str, tmp_path: Path) -> Site:
+    return Site(site_url, tmp_path)
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.1, 1 / 3, 5e-324, 1 - 2**-53]), min_size=1))
+def test_a_code_tells_its_part_to_less_than_a_hundred_thousandth(parts: list[float]) -> None:
+    codes = coded(np.array(parts))
+    assert codes.dtype == np.int16
+    shown = (codes.astype(np.float64) + CODED_ONE / 2) / CODED_ONE
+    assert np.abs(shown - parts).max() < MOST_OFF
+
+
+@pytest.mark.parametrize("parts_of_one", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16])
+def test_the_view_shows_shares_of_a_few_as_they_are(site: Connection, parts_of_one: int) -> None:
+    shares = np.arange(parts_of_one + 1) / parts_of_one
+    shown = site.execute(_SHOWN, [coded(shares).tolist()]).fetchall()
+    assert [np.float32(value) for (value,) in shown] == shares.astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize("flavour", ["mixed", "one city"])
+def test_a_list_of_before_is_shown_until_the_next_run_stores_it_in_codes(
+    site: Connection, machine: Site, flavour: str
+) -> None:
+    load(site, draw(66, 40, flavour))
+    machine.run(NOW, {"topK": 9})
+    in_codes = stored_rows(site)
+    site.execute(_AS_BEFORE)
+    assert stored_rows(site) == in_codes
+    done = machine.run(NOW + HOUR / 3600, {"topK": 9})
+    assert done.reasons["unchanged"] == 0
+    assert site.execute(f'SELECT count(*) FROM "MatchList" WHERE {_NEITHER}').fetchone() == (0,)
+    assert_as_a_full_run(site, NOW + HOUR / 3600, 9)
+
+
+def test_changes_stand_beside_a_list_of_before_too(site: Connection, machine: Site) -> None:
+    load(site, draw(67, 60, "one city"))
+    machine.run(NOW, {"topK": 9})
+    site.execute(_AS_BEFORE)
+    moved = """UPDATE "Profile" SET "lat" = "lat" + 0.001 WHERE "userId" = (SELECT min("userId") FROM "Profile")"""
+    site.execute(moved)
+    machine.run(NOW + HOUR / 3600, {"topK": 9, "incremental": True})
+    assert site.execute('SELECT count(*) > 0 FROM "MatchListChange"').fetchone() == (True,)
+    assert_as_a_full_run(site, NOW + HOUR / 3600, 9)
