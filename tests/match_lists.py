@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sitejobs.matching.match_scores.lists import COPY_COLUMNS, HEAD, NULLABLE, SPARES
+from sitejobs.matching.match_scores.list_columns import COPY_COLUMNS, HEAD, NULLABLE, SPARES
 
 _ABSENT = ("distanceKm", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting")
 

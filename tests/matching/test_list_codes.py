@@ -1,5 +1,6 @@
 """The parts of a list's scores are stored as numbers of 16 bits, and lists of before as they were."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from sitejobs.matching.match_scores.lists import CODED_ONE, CODES, PARTS, coded
+from sitejobs.matching.match_scores.list_columns import AVERAGES, CODED_ONE, CODES, HALVES, PARTS, coded, halves_of
 from tests.matching.comparing import stored_rows
 from tests.matching.random_sites import NOW, draw
 from tests.matching.running import Site
@@ -23,11 +24,11 @@ _AS_BEFORE = """
 UPDATE "MatchList" l SET {parts}, {codes}, "fingerprint" = "fingerprint" - 1
 FROM (SELECT "userId", {arrays} FROM "MatchScore" GROUP BY 1) m WHERE m."userId" = l."userId"
 """.format(
-    parts=", ".join(f'"{name}" = m."{name}"' for name in PARTS),
-    codes=", ".join(f'"{name}" = NULL' for name in CODES),
-    arrays=", ".join(f'array_agg("{name}" ORDER BY "rank") AS "{name}"' for name in PARTS),
+    parts=", ".join(f'"{name}" = m."{name}"' for name in (*PARTS, *AVERAGES)),
+    codes=", ".join(f'"{name}" = NULL' for name in (*CODES, *HALVES)),
+    arrays=", ".join(f'array_agg("{name}" ORDER BY "rank") AS "{name}"' for name in (*PARTS, *AVERAGES)),
 )
-_NEITHER = " OR ".join(f'"{name}" IS NOT NULL' for name in PARTS)
+_NEITHER = " OR ".join(f'"{name}" IS NOT NULL' for name in (*PARTS, *AVERAGES))
 _SHOWN = """SELECT ((x + 32760) / 65520.0::float8)::real FROM unnest(%s::smallint[]) x"""
 
 
@@ -42,6 +43,28 @@ def test_a_code_tells_its_part_to_less_than_a_hundred_thousandth(parts: list[flo
     assert codes.dtype == np.int16
     shown = (codes.astype(np.float64) + CODED_ONE / 2) / CODED_ONE
     assert np.abs(shown - parts).max() < MOST_OFF
+
+
+@given(st.lists(st.lists(st.integers(2, 10), max_size=40), min_size=1, max_size=5))
+def test_averages_follow_exactly_from_twice_the_sums_of_ratings_in_halves(ratings: list[list[int]]) -> None:
+    """Each candidate's ratings, in halves; the four questions are told alike."""
+    with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):
+        averages = np.array([[np.mean(np.array(those) / 2)] * 4 for those in ratings], np.float32)
+    counts = np.array([len(those) for those in ratings], np.int32)
+    sums, fit = halves_of(averages, counts)
+    assert fit.all()
+    assert sums.tolist() == [[sum(those)] * 4 for those in ratings]
+    rated = counts > 0
+    assert ((sums[rated] / (2.0 * counts[rated, None])).astype(np.float32) == averages[rated]).all()
+
+
+@pytest.mark.parametrize(
+    ("average", "count", "fits"), [(5, 3276, True), (5, 3277, False), (10 / 3, 3, True), (3.3, 3, False), (1, 1, True)]
+)
+def test_ratings_finer_than_halves_and_thousands_are_told_by_averages(average: float, count: int, fits: bool) -> None:
+    sums, fit = halves_of(np.full((1, 4), average, np.float32), np.array([count], np.int32))
+    assert fit.tolist() == [fits]
+    assert fits == bool(sums.any())
 
 
 @pytest.mark.parametrize("parts_of_one", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16])
@@ -64,6 +87,20 @@ def test_a_list_of_before_is_shown_until_the_next_run_stores_it_in_codes(
     assert done.reasons["unchanged"] == 0
     assert site.execute(f'SELECT count(*) FROM "MatchList" WHERE {_NEITHER}').fetchone() == (0,)
     assert_as_a_full_run(site, NOW + HOUR / 3600, 9)
+
+
+def test_a_list_with_ratings_finer_than_halves_has_averages_and_others_have_sums(
+    site: Connection, machine: Site
+) -> None:
+    load(site, draw(68, 60, "one city"))
+    site.execute("""ALTER TABLE "ProfileRating" ALTER "smart" TYPE numeric""")
+    site.execute("""UPDATE "ProfileRating" SET "smart" = "smart" - 0.3 WHERE "smart" > 1 AND "targetProfileId" % 11 = 0""")
+    machine.run(NOW, {"topK": 5})
+    assert_as_a_full_run(site, NOW, 5)
+    kinds = site.execute(
+        """SELECT "avgSmart" IS NULL, "smartHalves" IS NULL, count(*) FROM "MatchList" GROUP BY 1, 2 ORDER BY 1"""
+    ).fetchall()
+    assert [kind[:2] for kind in kinds] == [(False, True), (True, False)]
 
 
 def test_changes_stand_beside_a_list_of_before_too(site: Connection, machine: Site) -> None:

@@ -1,6 +1,7 @@
 -- The parts of a list's scores as numbers of 16 bits: half as much to store, to log and to check. 0 to 1 is -32760 to 32760,
--- which is off by 0.000008 at most, and not at all for halves, thirds, fifths and tenths. How well a candidate is rated
--- follows from the averages. Lists of before have the parts as they are, until a run for everybody computes them anew.
+-- which is off by 0.000008 at most, and not at all for halves, thirds, fifths and tenths. In the place of averages of
+-- ratings stand twice their sums, from which averages and the quality of ratings follow exactly; a list of candidates
+-- whose sums are no halves has averages. Lists of before have all as it is, until a run for everybody computes them anew.
 SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), true)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"MatchScore"');
 
@@ -8,25 +9,32 @@ ALTER TABLE "MatchList"
     ADD COLUMN IF NOT EXISTS "quizCode" smallint[], ADD COLUMN IF NOT EXISTS "interestsCode" smallint[],
     ADD COLUMN IF NOT EXISTS "ratingsFitCode" smallint[], ADD COLUMN IF NOT EXISTS "newCode" smallint[],
     ADD COLUMN IF NOT EXISTS "nearbyCode" smallint[],
+    ADD COLUMN IF NOT EXISTS "attractiveHalves" smallint[], ADD COLUMN IF NOT EXISTS "smartHalves" smallint[],
+    ADD COLUMN IF NOT EXISTS "funnyHalves" smallint[], ADD COLUMN IF NOT EXISTS "interestingHalves" smallint[],
     ALTER "scoreQuiz" DROP NOT NULL, ALTER "scoreInterests" DROP NOT NULL, ALTER "scoreRatingsQuality" DROP NOT NULL,
-    ALTER "scoreRatingsFit" DROP NOT NULL, ALTER "scoreNew" DROP NOT NULL, ALTER "scoreNearby" DROP NOT NULL;
+    ALTER "scoreRatingsFit" DROP NOT NULL, ALTER "scoreNew" DROP NOT NULL, ALTER "scoreNearby" DROP NOT NULL,
+    ALTER "avgAttractive" DROP NOT NULL, ALTER "avgSmart" DROP NOT NULL, ALTER "avgFunny" DROP NOT NULL,
+    ALTER "avgInteresting" DROP NOT NULL;
 
 DO $do$
 DECLARE
+    "added"  name[] := '{quizCode,interestsCode,ratingsFitCode,newCode,nearbyCode,attractiveHalves,smartHalves,funnyHalves,interestingHalves}';
     "column" name;
 BEGIN
     -- Statistics of an array's elements serve no query and take ANALYZE as long as writing all lists.
-    FOREACH "column" IN ARRAY '{quizCode,interestsCode,ratingsFitCode,newCode,nearbyCode}'::name[] LOOP
+    FOREACH "column" IN ARRAY "added" LOOP
         EXECUTE format('ALTER TABLE "MatchList" ALTER %I SET STATISTICS 0', "column");
     END LOOP;
     BEGIN
-        FOREACH "column" IN ARRAY '{quizCode,interestsCode,ratingsFitCode,newCode,nearbyCode}'::name[] LOOP
+        FOREACH "column" IN ARRAY "added" LOOP
             EXECUTE format('ALTER TABLE "MatchList" ALTER %I SET COMPRESSION lz4', "column");
         END LOOP;
     -- PostgreSQL 13 has one way to compress alone, and so have servers that were built without lz4.
     EXCEPTION WHEN syntax_error OR feature_not_supported THEN
         -- These hold hardly a value twice: pglz would take its time in vain.
-        ALTER TABLE "MatchList" ALTER "quizCode" SET STORAGE EXTERNAL;
+        FOREACH "column" IN ARRAY '{quizCode,attractiveHalves,smartHalves,funnyHalves,interestingHalves}'::name[] LOOP
+            EXECUTE format('ALTER TABLE "MatchList" ALTER %I SET STORAGE EXTERNAL', "column");
+        END LOOP;
     END;
 END $do$;
 
@@ -49,30 +57,40 @@ BEGIN
             SELECT o."candidateUserId", o."score",
                    COALESCE(o."scoreQuiz", ((o."quizCode" + 32760) / 65520.0::float8)::real) AS "scoreQuiz",
                    COALESCE(o."scoreInterests", ((o."interestsCode" + 32760) / 65520.0::float8)::real) AS "scoreInterests",
-                   COALESCE(o."scoreRatingsQuality", CASE WHEN o."ratingCount" < 3 THEN 0.5 ELSE (
-                       o."avgAttractive"::float8 + o."avgSmart" + o."avgFunny" + o."avgInteresting") / 20 END::real) AS "scoreRatingsQuality",
+                   COALESCE(o."scoreRatingsQuality", (CASE
+                       WHEN o."ratingCount" < 3 THEN 0.5
+                       WHEN o."avgAttractive" IS NULL THEN (o."attractiveHalves"::float8 + o."smartHalves"
+                           + o."funnyHalves" + o."interestingHalves") / (40.0::float8 * o."ratingCount")
+                       ELSE (o."avgAttractive"::float8 + o."avgSmart" + o."avgFunny" + o."avgInteresting") / 20
+                       END)::real) AS "scoreRatingsQuality",
                    COALESCE(o."scoreRatingsFit", ((o."ratingsFitCode" + 32760) / 65520.0::float8)::real) AS "scoreRatingsFit",
                    COALESCE(o."scoreNew", ((o."newCode" + 32760) / 65520.0::float8)::real) AS "scoreNew",
                    COALESCE(o."scoreNearby", ((o."nearbyCode" + 32760) / 65520.0::float8)::real) AS "scoreNearby",
-                   o."distanceKm", o."avgAttractive", o."avgSmart", o."avgFunny", o."avgInteresting", o."ratingCount",
-                   o."sharedInterestCount", o."commonTraits", o."candidateTraits", o."genderOk", o."ageOk",
-                   o."distanceOk", o."sharedInterestId1", o."sharedInterestId2", o."sharedInterestId3",
+                   o."distanceKm",
+                   COALESCE(o."avgAttractive", (o."attractiveHalves" / (2.0::float8 * NULLIF(o."ratingCount", 0)))::real) AS "avgAttractive",
+                   COALESCE(o."avgSmart", (o."smartHalves" / (2.0::float8 * NULLIF(o."ratingCount", 0)))::real) AS "avgSmart",
+                   COALESCE(o."avgFunny", (o."funnyHalves" / (2.0::float8 * NULLIF(o."ratingCount", 0)))::real) AS "avgFunny",
+                   COALESCE(o."avgInteresting", (o."interestingHalves" / (2.0::float8 * NULLIF(o."ratingCount", 0)))::real) AS "avgInteresting",
+                   o."ratingCount", o."sharedInterestCount", o."commonTraits", o."candidateTraits", o."genderOk",
+                   o."ageOk", o."distanceOk", o."sharedInterestId1", o."sharedInterestId2", o."sharedInterestId3",
                    o."sharedInterestId4", o."sharedInterestId5", o."scoreLike", o."scoreBack", o."place",
                    COALESCE(c."rank"[o."place"], o."place")::smallint AS "rank"
             FROM unnest(
                 l."candidateUserId", l."score", l."scoreQuiz", l."quizCode", l."scoreInterests", l."interestsCode",
                 l."scoreRatingsQuality", l."scoreRatingsFit", l."ratingsFitCode", l."scoreNew", l."newCode",
-                l."scoreNearby", l."nearbyCode", l."distanceKm", l."avgAttractive", l."avgSmart", l."avgFunny",
-                l."avgInteresting", l."ratingCount", l."sharedInterestCount", l."commonTraits", l."candidateTraits",
-                l."genderOk", l."ageOk", l."distanceOk", l."sharedInterestId1", l."sharedInterestId2",
-                l."sharedInterestId3", l."sharedInterestId4", l."sharedInterestId5", l."scoreLike", l."scoreBack"
+                l."scoreNearby", l."nearbyCode", l."distanceKm", l."avgAttractive", l."attractiveHalves", l."avgSmart",
+                l."smartHalves", l."avgFunny", l."funnyHalves", l."avgInteresting", l."interestingHalves",
+                l."ratingCount", l."sharedInterestCount", l."commonTraits", l."candidateTraits", l."genderOk", l."ageOk",
+                l."distanceOk", l."sharedInterestId1", l."sharedInterestId2", l."sharedInterestId3",
+                l."sharedInterestId4", l."sharedInterestId5", l."scoreLike", l."scoreBack"
             ) WITH ORDINALITY AS o (
                 "candidateUserId", "score", "scoreQuiz", "quizCode", "scoreInterests", "interestsCode",
                 "scoreRatingsQuality", "scoreRatingsFit", "ratingsFitCode", "scoreNew", "newCode",
-                "scoreNearby", "nearbyCode", "distanceKm", "avgAttractive", "avgSmart", "avgFunny",
-                "avgInteresting", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits",
-                "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3",
-                "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "place")
+                "scoreNearby", "nearbyCode", "distanceKm", "avgAttractive", "attractiveHalves", "avgSmart",
+                "smartHalves", "avgFunny", "funnyHalves", "avgInteresting", "interestingHalves", "ratingCount",
+                "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk",
+                "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4",
+                "sharedInterestId5", "scoreLike", "scoreBack", "place")
             UNION ALL
             SELECT o.*, c."rank"[cardinality(l."candidateUserId") + o."place"] FROM unnest(
                 c."candidateUserId", c."score", c."scoreQuiz", c."scoreInterests", c."scoreRatingsQuality",

@@ -128,7 +128,8 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             sharedInterestId1 bigint[]; sharedInterestId2 bigint[]; sharedInterestId3 bigint[];
             sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[]; scoreBack real[];
             spareUserId bigint[]; spareScore real[]; spareTierA smallint; quizCode smallint[];
-            interestsCode smallint[]; ratingsFitCode smallint[]; newCode smallint[]; nearbyCode smallint[]"""
+            interestsCode smallint[]; ratingsFitCode smallint[]; newCode smallint[]; nearbyCode smallint[];
+            attractiveHalves smallint[]; smartHalves smallint[]; funnyHalves smallint[]; interestingHalves smallint[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,

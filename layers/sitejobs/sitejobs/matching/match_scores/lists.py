@@ -1,9 +1,9 @@
-"""Encodes lists, and what changes in them, as PostgreSQL binary COPY with numpy; and the columns of their tables."""
+"""Encodes lists, and what changes in them, as PostgreSQL binary COPY with numpy."""
 
 import itertools
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha1
@@ -11,9 +11,26 @@ from hashlib import sha1
 import numpy as np
 from numpy.typing import NDArray
 
+from sitejobs.matching.match_scores.list_columns import (
+    AGEING,
+    AVERAGES,
+    CHANGE_ARRAYS,
+    CODES,
+    COPY_COLUMNS,
+    HALVES,
+    LIST_ARRAYS,
+    NULLABLE,
+    PARTS,
+    PLAIN,
+    SOMETIMES,
+    SPARES,
+    WITH_NULLS,
+    coded,
+    halves_of,
+)
 from sitejobs.matching.match_scores.merging import Order
 from sitejobs.matching.match_scores.stored_lists import StoredLists
-from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Indices, Singles
 from sitejobs.matching.scoring.pair_scores import SHARED_SHOWN, Pairs
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING, Users
@@ -31,72 +48,13 @@ from sitejobs.postgres.copy import (
     small,
 )
 
-HEAD = ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA")
-AGEING = {"score": ">f4", "newCode": ">i2"}
-"""Columns of arrays whose values change with time alone."""
-LASTING = {
-    "candidateUserId": ">i8",
-    "quizCode": ">i2",
-    "interestsCode": ">i2",
-    "ratingsFitCode": ">i2",
-    "nearbyCode": ">i2",
-    "distanceKm": ">f4",
-    "avgAttractive": ">f4",
-    "avgSmart": ">f4",
-    "avgFunny": ">f4",
-    "avgInteresting": ">f4",
-    "ratingCount": ">i4",
-    "sharedInterestCount": ">i2",
-    "commonTraits": ">i2",
-    "candidateTraits": ">i2",
-    "genderOk": "?",
-    "ageOk": "?",
-    "distanceOk": "?",
-    **{f"sharedInterestId{number}": ">i8" for number in range(1, SHARED_SHOWN + 1)},
-    "scoreLike": ">f4",
-    "scoreBack": ">f4",
-}
-"""The other columns of arrays, all of which a list's fingerprint covers."""
-CODES = {
-    "quizCode": "traits",
-    "interestsCode": "interests",
-    "ratingsFitCode": "rating_fit",
-    "newCode": "newness",
-    "nearbyCode": "proximity",
-}
-"""Columns of arrays of codes of a score's parts (`coded`). The quality of ratings follows from the averages."""
-PARTS = {
-    "scoreQuiz": "traits",
-    "scoreInterests": "interests",
-    "scoreRatingsQuality": "rating_quality",
-    "scoreRatingsFit": "rating_fit",
-    "scoreNew": "newness",
-    "scoreNearby": "proximity",
-}
-"""The same parts beside a list, where few are stored: as they are."""
-CODED_ONE = 65520
-"""Steps from a part of 0 to one of 1. 16 bits hold so many, and halves, thirds, fifths and tenths are exact."""
-NULLABLE = frozenset(
-    {"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", *(name for name in LASTING if "InterestId" in name)}
-)
-"""Columns whose array is NULL where none of its values is there."""
 LISTS_AT_A_TIME = 32
 """More lists at a time would leave the processor's cache while they are laid out."""
 
-_SOMETIMES = frozenset({"genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack"})
-"""Columns that all of a viewer's matches have or none."""
-_WITH_NULLS = tuple(name for name in LASTING if name == "distanceKm" or name.startswith(("avg", "sharedInterestId")))
-_PLAIN = tuple(name for name in LASTING if name not in _WITH_NULLS and name not in _SOMETIMES)
-_SOMETIMES_IN_ORDER = tuple(name for name in LASTING if name in _SOMETIMES)
-SPARES = ("spareUserId", "spareScore", "spareTierA")
 _DECISIVE = ("traits", "interests", "rating_quality", "rating_fit", "proximity", "like", "back")
-_NO_SPARES = struct.pack("!i", -1) * len(SPARES)
-COPY_COLUMNS = (*HEAD, *AGEING, *_PLAIN, *_WITH_NULLS, *_SOMETIMES_IN_ORDER, *SPARES)
-
-_CHANGE_ARRAYS = {name: kind for name, kind in (LASTING | AGEING).items() if name not in CODES} | dict.fromkeys(
-    PARTS, ">f4"
-)
-CHANGE_COLUMNS = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *_CHANGE_ARRAYS)
+_NULL = struct.pack("!i", -1)
+_NO_SPARES = _NULL * len(SPARES)
+_NO_RATINGS = _NULL * len(AVERAGES)
 
 
 @dataclass(frozen=True)
@@ -135,11 +93,13 @@ def encode_lists(
     """
     beyond = _spare_fields(spares, matches.candidates.ids[spares.candidate], len(viewers))
     codes = {name: Values(coded(getattr(matches.pairs, part))) for name, part in CODES.items()}
-    values = _columns(matches, viewers, interest_ids) | codes
+    halves, are_halves = halves_of(matches.candidates.averages, matches.candidates.rating_count)
+    sums = {name: Values(halves[matches.pairs.candidate, at]) for at, name in enumerate(HALVES)}
+    values = _columns(matches, viewers, interest_ids) | codes | sums
     moment, version = struct.pack("!q", int(microseconds(scored_at))), parameters.algorithm_version.encode()
     settings = json.dumps(parameters.to_json(), sort_keys=True).encode()
     owners, scores = matches.pairs.viewer, np.asarray(matches.pairs.score, np.float32)
-    for start, stop, fields in _fields(values, owners):
+    for start, stop, fields in _fields(values, owners, are_halves[matches.pairs.candidate]):
         viewer = owners[start]
         user_id = struct.pack("!q", int(viewers.ids[viewer]))
         traits = struct.pack("!h", int(small(viewers.trait_count[viewer])))
@@ -188,30 +148,38 @@ def _spare_fields(pairs: Pairs, ids: Indices, viewers: int) -> list[_Spares]:
     return found
 
 
-def _fields(values: dict[str, Values], owners: Indices) -> Iterator[tuple[int, int, list[bytes | memoryview]]]:
-    """First and last match of each viewer, and the fields of the list's arrays in the order of `COPY_COLUMNS`."""
-    kinds = LASTING | AGEING
-    beside = [ArrayColumn(kinds[name], values[name], nullable=name in NULLABLE) for name in _SOMETIMES_IN_ORDER]
+def _fields(
+    values: dict[str, Values], owners: Indices, are_halves: Flags
+) -> Iterator[tuple[int, int, list[bytes | memoryview]]]:
+    """First and last match of each viewer, and the fields of the list's arrays in the order of `COPY_COLUMNS`.
+
+    `are_halves`: (p,) whether the ratings of the match's candidate may be told by HALVES.
+    """
+
+    def arrays(names: Sequence[str], pairs: Indices, rows: int) -> list[memoryview]:
+        columns = [ArrayOf(LIST_ARRAYS[name], values[name].take(pairs), name in NULLABLE) for name in names]
+        return array_fields(columns, rows)
+
+    beside = [ArrayColumn(LIST_ARRAYS[name], values[name], nullable=name in NULLABLE) for name in SOMETIMES]
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     sizes = np.diff(starts, append=len(owners))
-    for rows, size in _alike(starts, sizes):
+    in_halves = np.logical_and.reduceat(are_halves, starts) if len(starts) else np.zeros(0, bool)
+    for rows, size, halves in _alike(starts, sizes, in_halves):
         pairs = (rows[:, None] + np.arange(size)).ravel()
-        groups = (
-            array_fields(
-                [ArrayOf(kinds[name], values[name].take(pairs), name in NULLABLE) for name in names], len(rows)
-            )
-            for names in (tuple(AGEING), _PLAIN, _WITH_NULLS)
-        )
-        for start, *fields in zip(rows.tolist(), *groups, strict=True):
-            yield start, start + size, [*fields, *(column.field(start, start + size) for column in beside)]
+        names = (tuple(AGEING), PLAIN, HALVES if halves else AVERAGES, WITH_NULLS)
+        groups = (arrays(some, pairs, len(rows)) for some in names)
+        for start, ageing, plain, rated, others in zip(rows.tolist(), *groups, strict=True):
+            ratings = (rated, _NO_RATINGS) if halves else (_NO_RATINGS, rated)
+            fields = [ageing, plain, *ratings, others, *(column.field(start, start + size) for column in beside)]
+            yield start, start + size, fields
 
 
-def _alike(starts: Indices, sizes: Indices) -> Iterator[tuple[Indices, int]]:
-    """Starts of some lists of one length, and the length; nearly all lists are full."""
-    for size in np.unique(sizes).tolist():
-        rows = starts[sizes == size]
+def _alike(starts: Indices, sizes: Indices, in_halves: Flags) -> Iterator[tuple[Indices, int, bool]]:
+    """Starts of some lists of one length and one way to tell ratings; nearly all lists are full."""
+    for size, halves in sorted(set(zip(sizes.tolist(), in_halves.tolist(), strict=True))):
+        rows = starts[(sizes == size) & (in_halves == halves)]
         for at in range(0, len(rows), LISTS_AT_A_TIME):
-            yield rows[at : at + LISTS_AT_A_TIME], size
+            yield rows[at : at + LISTS_AT_A_TIME], size, halves
 
 
 def encode_changes(
@@ -228,7 +196,7 @@ def encode_changes(
     values = _columns(matches, viewers, interest_ids) | parts
     everybody = np.arange(len(viewers) + 1)
     edges, member_edges = (np.searchsorted(them, everybody) for them in (matches.pairs.viewer, lists.members.row))
-    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in _CHANGE_ARRAYS.items())
+    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in CHANGE_ARRAYS.items())
     arrays = list(zip(*(column.fields(edges) for column in columns), strict=True))
     # The ranks of the list's matches, then those of the candidates, then those of the spares, viewer by viewer.
     owners = matches.pairs.viewer
@@ -264,11 +232,6 @@ def without_spares(matches: Matches, top_k: int) -> tuple[Matches, Pairs]:
     return Matches(matches.candidates, pairs.take(listed), matches.rank[listed]), spares
 
 
-def coded(part: Floats) -> NDArray[np.int16]:
-    """Codes of a part of scores, each from 0 to 1: CODED_ONE times the part, less half of that. Off by 8e-6 at most."""
-    return (np.rint(part * CODED_ONE) - CODED_ONE // 2).astype(np.int16)
-
-
 def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) -> dict[str, Values]:
     pairs, candidates = matches.pairs, matches.candidates
     viewer, candidate = pairs.viewer, pairs.candidate
@@ -279,10 +242,7 @@ def _columns(matches: Matches, viewers: Users, interest_ids: NDArray[np.int64]) 
         "candidateUserId": Values(candidates.ids[candidate]),
         "score": Values(pairs.score),
         "distanceKm": Values(pairs.distance_km, ~np.isnan(pairs.distance_km)),
-        "avgAttractive": Values(averages[:, 0], rated),
-        "avgSmart": Values(averages[:, 1], rated),
-        "avgFunny": Values(averages[:, 2], rated),
-        "avgInteresting": Values(averages[:, 3], rated),
+        **{name: Values(averages[:, at], rated) for at, name in enumerate(AVERAGES)},
         "ratingCount": Values(candidates.rating_count[candidate]),
         "sharedInterestCount": Values(small(pairs.shared_count)),
         "commonTraits": Values(small(pairs.common_traits)),

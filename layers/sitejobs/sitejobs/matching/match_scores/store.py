@@ -10,7 +10,8 @@ from psycopg import Connection, Copy, sql
 
 from sitejobs.jobs import runs
 from sitejobs.jobs.skip_reasons import SkipReason
-from sitejobs.matching.match_scores.lists import CHANGE_COLUMNS, COPY_COLUMNS, EncodedChange, EncodedList
+from sitejobs.matching.match_scores.list_columns import CHANGE_COLUMNS, COPY_COLUMNS
+from sitejobs.matching.match_scores.lists import EncodedChange, EncodedList
 from sitejobs.matching.match_scores.old_rows import forget_rows
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.pair_scores import Pairs
