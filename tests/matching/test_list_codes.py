@@ -94,7 +94,8 @@ def test_a_list_with_ratings_finer_than_halves_has_averages_and_others_have_sums
 ) -> None:
     load(site, draw(68, 60, "one city"))
     site.execute("""ALTER TABLE "ProfileRating" ALTER "smart" TYPE numeric""")
-    site.execute("""UPDATE "ProfileRating" SET "smart" = "smart" - 0.3 WHERE "smart" > 1 AND "targetProfileId" % 11 = 0""")
+    finer = """UPDATE "ProfileRating" SET "smart" = "smart" - 0.3 WHERE "smart" > 1 AND "targetProfileId" % 11 = 0"""
+    site.execute(finer)
     machine.run(NOW, {"topK": 5})
     assert_as_a_full_run(site, NOW, 5)
     kinds = site.execute(
