@@ -13,12 +13,13 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from sitejobs_local.database.postgres import Server, reset, running_postgres
-from tests import skips
+from tests import forks, skips
 from tests.databases import site_database, temporary_database
 from tests.servers import OLDEST, own_server, programs_of
 from tests.surroundings import normalise
 
 normalise()
+forks.use()
 
 BUNDLE = "tests/bundle/"
 LONGEST = (  # begun first: a worker that begins one of them last works alone at the end

@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,13 +22,22 @@ from benchmarks.servers import running_server
 from benchmarks.site import bench_site
 from sitejobs.catalog import JOBS
 from sitejobs.postgres.connection import connect
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.cost.prices import prices
 from sitejobs_local.database.accounts import server_account
 from sitejobs_local.database.binaries import server_binaries
 from sitejobs_local.database.cluster import Cluster
+from tests import forks
 from tests.conftest import folder_parent
 
 USERS = 200
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_pythons() -> Iterator[None]:
+    """The benchmarks measure environments as they start at home."""
+    with forks.used(own_python):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tests import forks
 from tests.limits import PATIENCE_S
 
 PROGRAM = (sys.executable, "-m", "sitejobs_local.cli")
@@ -26,7 +27,7 @@ IMPORTED: Final = [
     *("sitejobs.schema.check", "sitejobs.workflows.catalog", "sitejobs.handlers.tuning", "sitejobs.media.rules"),
     *("sitejobs.search.searchable_user", "rich.console", "rich.table", "rich._emoji_codes"),
     *("moto.s3.responses", "moto.s3.urls", "moto.stepfunctions.responses", "moto.stepfunctions.urls"),
-    "tests.local.warm",
+    *("tests.local.warm", "tests.forks"),
 ]
 READ_AT_START: Final = ("PYTHON", "LC_", "LANG", "MOTO_", "POWERTOOLS_", "TZ")
 
@@ -64,7 +65,7 @@ def _fork(
 ) -> "subprocess.CompletedProcess[str]":
     given, output, errors = (folder / name for name in ("stdin", "stdout", "stderr"))
     given.write_text(stdin)
-    command = (arguments, variables, Path.cwd(), given, output, errors)
+    command = (arguments, variables, Path.cwd(), (given, output, errors), forks.address())
     process = _FORKS.Process(target=_run, args=command)
     process.start()
     process.join(PATIENCE_S)
@@ -75,15 +76,17 @@ def _fork(
 
 
 def _run(
-    arguments: tuple[str, ...], variables: dict[str, str], cwd: Path, given: Path, output: Path, errors: Path
+    arguments: tuple[str, ...], variables: dict[str, str], cwd: Path, streams: tuple[Path, Path, Path], address: str
 ) -> None:
     """In the new process: what the shell does before a program starts, and the program."""
+    given, output, errors = streams
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     for number, descriptor in enumerate((os.open(given, os.O_RDONLY), os.open(output, flags), os.open(errors, flags))):
         os.dup2(descriptor, number)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(variables)
+    forks.use(address)
     from sitejobs_local.cli import main
 
     sys.exit(main(arguments))

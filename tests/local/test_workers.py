@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.aws.workers import Invocation, PayloadTooLarge, PoolClosed, UnknownFunction, WorkerPool
 from sitejobs_local.template.template import load_template
+from tests import forks
 from tests.limits import PATIENCE_S
 
 from .processes import alive, eventually
@@ -29,10 +31,13 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "functions.log"
 
 
-@pytest.fixture
-def pool(log: Path) -> Iterator[WorkerPool]:
+@pytest.fixture(params=[own_python, forks.forking(every=True)], ids=["own Python", "forked"])
+def pool(log: Path, request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
     functions = TEMPLATE.functions.values()
-    with WorkerPool(functions, environment={"DATABASE_URL": "from-the-machine"}, log_file=log) as pool:
+    with (
+        forks.used(request.param),
+        WorkerPool(functions, environment={"DATABASE_URL": "from-the-machine"}, log_file=log) as pool,
+    ):
         yield pool
 
 
@@ -282,6 +287,7 @@ PARENT = """
 import json, sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.template import load_template
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 template, folder = Path(sys.argv[1]), Path(sys.argv[2])
@@ -302,6 +308,7 @@ STUCK_PARENT = """
 import sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.resources import Function
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 folder = Path(sys.argv[1])

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, Protocol
 
 from sitejobs_local.aws import lambda_worker
 from sitejobs_local.template.cloudformation import REGION
@@ -39,8 +39,51 @@ class Reply:
     peak_memory_kb: int | None = None
 
 
+class Process(Protocol):
+    """What an environment needs of its process. `returncode` is None until it was waited for; `pid` is its group's."""
+
+    returncode: int | None
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self) -> int: ...
+
+
+class Start(Protocol):
+    """Starts `lambda_worker.py` for a function, with these files as channel, lifeline and log, in a session of its own.
+
+    `arguments` are those after CHANNEL and LIFELINE.
+    """
+
+    def __call__(
+        self, function: Function, arguments: Sequence[str], variables: Mapping[str, str], files: tuple[int, int, int]
+    ) -> Process: ...
+
+
+def own_python(
+    function: Function, arguments: Sequence[str], variables: Mapping[str, str], files: tuple[int, int, int]
+) -> Process:
+    """Start a Python of its own."""
+    channel, lifeline, log = files
+    # -P: neither this package's folder nor the current one may come before the function's own.
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and file
+        [sys.executable, "-P", lambda_worker.__file__, str(channel), str(lifeline), *arguments],
+        cwd=function.code,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(channel, lifeline),
+        start_new_session=True,
+    )
+
+
 class Environment:
     """One process and the channel to it; used by one thread at a time."""
+
+    start: ClassVar[Start] = staticmethod(own_python)
+    """How this process starts them."""
 
     def __init__(self, function: Function, variables: Mapping[str, str], lifeline: int, log: int) -> None:
         self.function = function
@@ -49,19 +92,9 @@ class Environment:
         self._ending = threading.Lock()
         self._channel, child = socket.socketpair()
         folders = [str(function.code), *map(str, function.layers)]
-        arguments = [str(child.fileno()), str(lifeline), function.handler, str(MAX_RESPONSE_BYTES), *folders]
+        arguments = [function.handler, str(MAX_RESPONSE_BYTES), *folders]
         with child:
-            # -P: neither this package's folder nor the current one may come before the function's own.
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and file
-                [sys.executable, "-P", lambda_worker.__file__, *arguments],
-                cwd=function.code,
-                env=dict(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(child.fileno(), lifeline),
-                start_new_session=True,
-            )
+            self._process = self.start(function, arguments, variables, (child.fileno(), lifeline, log))
 
     @property
     def pid(self) -> int:
