@@ -6,10 +6,16 @@ import pytest
 
 from sitejobs.aliases import JsonObject
 from tests.bundle.resources import COMMON, DOCUMENT, FUNCTIONS, LAYERS, MACHINES, layers_of
-from tests.bundle.transforms import transformed
+from tests.bundle.transforms import Deployment, transformed
 
 ARNS = ("PlanFunctionArn", "BatchFunctionArn", "RecordFunctionArn", "FinishFunctionArn", "WorkflowsFunctionArn")
-OTHER_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:other"
+PARAMETERS = {
+    "DatabaseSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
+    "LogLevel": "DEBUG",
+    "RunStaleSeconds": "2000",
+    "VpcSubnetIds": "subnet-2",
+}
+"""Other values of parameters that every function gets."""
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -47,8 +53,19 @@ def is_version(resource: JsonObject) -> bool:
 
 
 @pytest.fixture(scope="module")
-def first() -> JsonObject:
-    return transformed()
+def deployed() -> dict[str, JsonObject]:
+    """What is made of the template as it is, and with another content of a layer or another value of a parameter."""
+    deployments = {
+        "first": Deployment(),
+        **{layer: Deployment(contents={layer: "2"}) for layer in LAYERS},
+        **{name: Deployment({name: value}) for name, value in PARAMETERS.items()},
+    }
+    return dict(zip(deployments, transformed(*deployments.values()), strict=True))
+
+
+@pytest.fixture
+def first(deployed: dict[str, JsonObject]) -> JsonObject:
+    return deployed["first"]
 
 
 @pytest.mark.bundle
@@ -65,30 +82,25 @@ def test_the_definitions_get_the_versions_that_the_deployment_publishes_and_olde
 @pytest.mark.bundle
 def test_deployed_again_without_a_change_nothing_is_published(first: JsonObject) -> None:
     """Lambda would refuse a version that is the same as the one before, and the deployment would fail."""
-    assert versions(transformed()) == versions(first)
+    [again] = transformed(Deployment())
+    assert versions(again) == versions(first)
 
 
 @pytest.mark.bundle
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_new_layer_gives_those_who_carry_it_a_new_version(first: JsonObject, layer: str) -> None:
-    before, after = versions(first), versions(transformed(contents={layer: "2"}))
+def test_a_new_layer_gives_those_who_carry_it_a_new_version(deployed: dict[str, JsonObject], layer: str) -> None:
+    before, after = versions(deployed["first"]), versions(deployed[layer])
     carrying = {name for name in FUNCTIONS if layer in layers_of(name)}
     assert {name for name in FUNCTIONS if before[name] != after[name]} == carrying
     assert carrying
 
 
 @pytest.mark.bundle
-@pytest.mark.parametrize(
-    ("parameter", "value"),
-    [
-        ("DatabaseSecretArn", OTHER_SECRET),
-        ("LogLevel", "DEBUG"),
-        ("RunStaleSeconds", "2000"),
-        ("VpcSubnetIds", "subnet-2"),
-    ],
-)
-def test_a_parameter_of_every_function_gives_each_a_new_version(first: JsonObject, parameter: str, value: str) -> None:
-    before, after = versions(first), versions(transformed({parameter: value}))
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_a_parameter_of_every_function_gives_each_a_new_version(
+    deployed: dict[str, JsonObject], parameter: str
+) -> None:
+    before, after = versions(deployed["first"]), versions(deployed[parameter])
     assert [name for name in FUNCTIONS if before[name] == after[name]] == []
 
 
