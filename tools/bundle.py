@@ -129,8 +129,10 @@ def validate() -> subprocess.CompletedProcess[str]:
     return sam(["validate", "--lint"])
 
 
-def build(folder: Path = BUILD, architecture: str = "x86_64") -> subprocess.CompletedProcess[str]:
-    """Build functions and layers into `folder`.
+def build(
+    folder: Path = BUILD, architecture: str = "x86_64", *, bytecode: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Build functions and layers into `folder`, with or without their bytecode.
 
     Raises
     ------
@@ -141,7 +143,7 @@ def build(folder: Path = BUILD, architecture: str = "x86_64") -> subprocess.Comp
     runtime = find_runtime()
     arguments = ["build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
     done = sam(arguments, runtime, architecture)
-    if done.returncode == 0:
+    if done.returncode == 0 and bytecode:
         _add_bytecode(folder, runtime)
     return done
 
