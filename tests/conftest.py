@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -84,6 +85,10 @@ def postgres_server() -> Iterator[Server]:
     """The session's own server: never the developer's, whatever SITEJOBS_HOME and DATABASE_URL say."""
     home = make_home()
     with running_postgres(home) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):  # nothing here has to outlive the machine
+                connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            connection.execute("SELECT pg_reload_conf()")
         yield server
     remove_home(home)
 

@@ -25,7 +25,9 @@ def temporary_database(server: Server, template: str = "template0", name: str | 
     name = name or f"test_{uuid.uuid4().hex}"
     values = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
     with psycopg.connect(server.database_url("postgres"), autocommit=True) as administrator:
-        administrator.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**values))
+        # To copy the files takes half of the time that it takes to log each block, where nothing is flushed to a disk.
+        strategy = sql.SQL(" STRATEGY file_copy" if administrator.info.server_version >= 150_000 else "")
+        administrator.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**values) + strategy)
         try:
             yield server.database_url(name)
         finally:
