@@ -1,6 +1,9 @@
 -- _BEGIN
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
+-- _ALONE
+SET LOCAL max_parallel_workers_per_gather = 0;
+
 -- READ_USERS.replace(_IN_RANGE, _IN_LIST)
 SELECT array_agg("id"::int8), array_agg("hasProfile"::int2), array_agg("profileId"::int8), array_agg("visible"::int2), array_agg("lat"::float8), array_agg("lng"::float8), array_agg("place"::int8), array_agg("gender"::int2), array_agg("age"::int2), array_agg("updatedAt"::float8), array_agg("ageMin"::int2), array_agg("ageMax"::int2), array_agg("distance"::float8), array_agg("wants"::int2) FROM (
 SELECT u."id",
@@ -108,9 +111,11 @@ GROUP BY r."userId", r."profileId"
 ) AS rows;
 
 -- read_users: results, rows unique
-SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
+SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8), array_agg("hash"::int8) FROM (
 SELECT r."userId", r."quizId",
-       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt",
+       hashtextextended(COALESCE(r."scoreVec"::text, ''),
+                        hashtextextended(COALESCE(r."answers"::text, ''), 0)) AS "hash"
 FROM "QuizResult" r WHERE r."userId" = ANY(%(ids)s) AND r."quizId" IS NOT NULL
 ) AS rows;
 
@@ -187,9 +192,11 @@ GROUP BY r."userId", r."profileId"
 ) AS rows;
 
 -- read_users: results, rows repeated
-SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
+SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8), array_agg("hash"::int8) FROM (
 SELECT r."userId", r."quizId",
-       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt",
+       hashtextextended(COALESCE(r."scoreVec"::text, ''),
+                        hashtextextended(COALESCE(r."answers"::text, ''), 0)) AS "hash"
 FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" = ANY(%(ids)s) ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,
@@ -306,9 +313,11 @@ GROUP BY r."userId", r."profileId"
 ) AS rows;
 
 -- _read_ranges: results, rows unique
-SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
+SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8), array_agg("hash"::int8) FROM (
 SELECT r."userId", r."quizId",
-       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt",
+       hashtextextended(COALESCE(r."scoreVec"::text, ''),
+                        hashtextextended(COALESCE(r."answers"::text, ''), 0)) AS "hash"
 FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL
 ) AS rows;
 
@@ -425,9 +434,11 @@ GROUP BY r."userId", r."profileId"
 ) AS rows;
 
 -- _read_ranges: results, rows repeated
-SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8) FROM (
+SELECT array_agg("userId"::int8), array_agg("quizId"::int8), array_agg("updatedAt"::float8), array_agg("hash"::int8) FROM (
 SELECT r."userId", r."quizId",
-       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt"
+       COALESCE(extract(epoch FROM CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END)::float8, '-Infinity') AS "updatedAt",
+       hashtextextended(COALESCE(r."scoreVec"::text, ''),
+                        hashtextextended(COALESCE(r."answers"::text, ''), 0)) AS "hash"
 FROM (
     SELECT DISTINCT ON (r."userId", r."quizId") r."userId", r."quizId", r."answers", r."scoreVec", r."updatedAt"
     FROM "QuizResult" r WHERE r."userId" BETWEEN %(first)s AND %(last)s ORDER BY r."userId", r."quizId", CASE WHEN r."updatedAt" >= '0001-01-01' AND r."updatedAt" < '10000-01-01' THEN r."updatedAt" END DESC NULLS LAST,

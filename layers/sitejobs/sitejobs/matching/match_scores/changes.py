@@ -83,26 +83,38 @@ class Changes:
         return bool(self.viewers.any() or len(self.candidates) or len(self.left))
 
 
-def find_changes(resources: Resources, run: Run, parameters: Parameters, stored: StoredSnapshot) -> Changes | None:
-    """Compare with the last run's snapshot; None when there is none to compare with, and all must be computed."""
-    connection = resources.database.connection()
-    last = connection.execute(
-        _READ_LAST_RUN, {"job": run.job, "run_id": int(run.id), "started_at": run.started_at}
-    ).fetchone()
+@dataclass(frozen=True)
+class Base:
+    """The run that last wrote everyone's rows, and its snapshot."""
+
+    run_id: int
+    snapshot: StoredSnapshot
+
+
+def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | None:
+    """What to compare with; None when there is nothing, and all must be computed."""
+    given = {"job": run.job, "run_id": int(run.id), "started_at": run.started_at}
+    last = resources.database.connection().execute(_READ_LAST_RUN, given).fetchone()
     if last is None:
         return None
     last_id, status, context, is_past = last
     if status != "SUCCEEDED" or not is_past or context["parameters"] != parameters.to_json():
         return None
     try:
-        base = StoredSnapshot(resources.work, context["snapshot"])
-        before, after = base.index(), stored.index()
+        base = Base(int(last_id), StoredSnapshot(resources.work, context["snapshot"]))
+        base.snapshot.index()
     except DataUnavailable:
         return None
-    changes = compare(before, base.candidates, after, stored.candidates)
+    return base
+
+
+def find_changes(connection: Connection, base: Base, parameters: Parameters, stored: StoredSnapshot) -> Changes:
+    """Compare with the last run's snapshot."""
+    before, after = base.snapshot.index(), stored.index()
+    changes = compare(before, base.snapshot.candidates, after, stored.candidates)
     again = np.concatenate(
         [
-            *(_failed(connection, int(last_id), before), _written_since(connection, int(last_id))),
+            *(_failed(connection, base.run_id, before), _written_since(connection, base.run_id)),
             *(_without_list(connection), _liked(connection, parameters, after["ids"][changes.candidates])),
         ]
     )

@@ -10,7 +10,14 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import Chapter, Job, PageSummary, Resources, Run, pages_a_chapter
 from sitejobs.jobs.keyed import COUNT_USERS
 from sitejobs.jobs.losses import Loss, guard
-from sitejobs.matching.match_scores.changes import find_changes, pages_of, store_changes, stored_changes
+from sitejobs.matching.match_scores.changes import (
+    Base,
+    find_base,
+    find_changes,
+    pages_of,
+    store_changes,
+    stored_changes,
+)
 from sitejobs.matching.match_scores.page import refresh_page, score_page, score_user
 from sitejobs.matching.match_scores.page_run import page_run
 from sitejobs.matching.match_scores.paging import viewers_a_page
@@ -52,10 +59,12 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
     context, message = run.context, None
     if "snapshot" not in context:
         begun = context if is_of_parts(cursor) else _begun(resources, run, options)
-        stored = prepare(resources, run, begun, cursor, options.candidate_batch_size)
+        parameters = Parameters.from_json(begun["parameters"])
+        base = find_base(resources, run, parameters) if options.incremental else None
+        stored = prepare(resources, run, begun, cursor, options.candidate_batch_size, base.snapshot if base else None)
         if isinstance(stored, Chapter):
             return stored
-        context, message = _taken(resources, run, options, begun, stored, parts_before(cursor))
+        context, message = _taken(resources, options, begun, stored, base, parts_before(cursor))
     if "changes" in context:
         changes = stored_changes(resources, context["changes"])
         ranges = pages_of(changes, options.batch_size)
@@ -119,10 +128,10 @@ def _too_small(resources: Resources, run: Run, connection: Connection, options: 
 
 def _taken(
     resources: Resources,
-    run: Run,
     options: MatchScoresOptions,
     begun: JsonObject,
     stored: StoredSnapshot,
+    base: Base | None,
     parts: int,
 ) -> tuple[JsonObject, str | None]:
     """What the run's pages share once there is a snapshot, and what a person should know."""
@@ -132,9 +141,10 @@ def _taken(
     short = "; ".join(begun.get("tooSmall", ())) or None
     if not options.incremental:
         return context, short
-    changes = find_changes(resources, run, Parameters.from_json(begun["parameters"]), stored)
-    if changes is None:
+    if base is None:
         return context, _joined("no earlier run to compare with: everyone was computed", short)
+    parameters = Parameters.from_json(begun["parameters"])
+    changes = find_changes(resources.database.connection(), base, parameters, stored)
     context["changes"] = f"{stored.key}.changes"
     store_changes(resources, context["changes"], changes)
     return context, _joined(None if changes.any else "nothing has changed since the last run", short)

@@ -1,8 +1,10 @@
 """Ids as codes, ratings as directions: the small conversions that snapshot and scoring share."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
+from sitejobs.matching.scoring.ragged import Ragged
 from sitejobs.matching.scoring.users import MISSING
 from sitejobs.postgres.columns import Column
 
@@ -32,6 +34,14 @@ def pair_codes(subjects: Column, interests: Column, dictionary: Indices) -> Indi
     subject_codes, interest_codes = codes_of(subjects, subject_ids), codes_of(interests, interest_ids)
     known = (subject_codes != MISSING) & (interest_codes != MISSING)
     return codes_of(np.where(known, subject_codes * width + interest_codes, MISSING), keys)
+
+
+def translated(codes: Ragged, others: Indices) -> Ragged:
+    """The codes as `others`, of which each code is the index, has them; MISSING stays."""
+    known = codes.values != MISSING
+    values: NDArray[np.int32] = np.full(len(codes.values), MISSING, np.int32)
+    values[known] = others[codes.values[known]]
+    return Ragged(codes.offsets, values)
 
 
 def directions(averages: Floats) -> Floats:

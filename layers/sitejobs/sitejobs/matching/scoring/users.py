@@ -52,6 +52,7 @@ class Users:
     interests : codes, ascending.
     quiz, latest : results of a user by quiz code; `latest` is the index into them of the most recent, or MISSING.
     vectors, answers, questions : one row a result, in the order of `quiz.values`; an empty vector is none.
+    quiz_hash : of the results, which tells whether they are as they were.
     excluded_hash : of those who are no candidates of this user: blocks and decisions.
     viewer_hash, candidate_hash : of all that a score reads of the user on that side; equal hash, equal input.
     lasting_hash : of a candidate but for `updated_at`.
@@ -85,6 +86,7 @@ class Users:
     vectors: Ragged
     answers: Ragged
     questions: Ragged
+    quiz_hash: NDArray[np.uint64]
     excluded_hash: NDArray[np.uint64]
     viewer_hash: NDArray[np.uint64]
     candidate_hash: NDArray[np.uint64]

@@ -14,25 +14,27 @@ from sitejobs.matching.scoring.ragged import Ragged, grouped
 from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
 from sitejobs.matching.snapshot.exclusions import hashes_of
 from sitejobs.matching.snapshot.hashing import Hash, mixed, summed
+from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes, Quizzes, result_hashes
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.postgres.columns import Column
 
 
-def make_dictionaries(population: Population) -> Dictionaries:
-    """Codes for all traits, interests, quizzes, questions and answers of the population."""
-    return counted_dictionaries(population)[0]
+def make_dictionaries(population: Population, kept: KeptQuizzes | None = None) -> Dictionaries:
+    """Codes for all traits, interests, quizzes, questions and answers of the population, the `kept` ones included."""
+    return counted_dictionaries(population, kept)[0]
 
 
-def counted_dictionaries(population: Population) -> tuple[Dictionaries, Indices]:
+def counted_dictionaries(population: Population, kept: KeptQuizzes | None = None) -> tuple[Dictionaries, Indices]:
     """Codes as `make_dictionaries` gives them, and how many users have each interest."""
     pairs = np.stack([population.interests["subjectId"], population.interests["interestId"]], axis=1)
     interests, counts = _counted(pairs, np.ones(len(pairs), np.int64))
+    questions, answers = kept.in_use(population.results) if kept else (pairs[:0, 0], pairs[:0, 0])
     dictionaries = Dictionaries(
         traits=np.unique(population.traits["key"]),
         interests=interests,
         quizzes=np.unique(population.results["quizId"]),
-        questions=np.unique(population.answers["question"]),
-        answers=np.unique(population.answers["answer"]),
+        questions=np.unique(np.concatenate([questions, population.answers["question"]])),
+        answers=np.unique(np.concatenate([answers, population.answers["answer"]])),
         popularity=_popularity(counts),
     )
     return dictionaries, counts
@@ -68,23 +70,25 @@ def _popularity(counts: Indices) -> NDArray[np.int32]:
     return popularity
 
 
-def encode(population: Population, dictionaries: Dictionaries, parameters: Parameters) -> Users:
-    """The users with a profile, by ascending id.
+def encode(
+    population: Population, dictionaries: Dictionaries, parameters: Parameters, kept: KeptQuizzes | None = None
+) -> Users:
+    """The users with a profile, by ascending id. `kept`: as the population was read with.
 
     The dictionaries may come from another population: what they lack counts, but is shared with nobody.
     """
-    kept = population.users["hasProfile"] == 1
-    users = {name: column[kept] for name, column in population.users.items()}
+    there = population.users["hasProfile"] == 1
+    users = {name: column[there] for name, column in population.users.items()}
     ids = users["id"]
     profile = _profile(users)
     traits, trait_count, trait_hash = _traits(population.traits, ids, dictionaries)
     interests, interest_count, interest_hash = _interests(population.interests, ids, dictionaries)
-    quiz, latest, vectors, answers, questions, quiz_hash = _quizzes(population, ids, dictionaries)
+    results, latest, quizzes = _quizzes(population, ids, dictionaries, kept)
     averages, rating_count, gets = _ratings(population.received, ids)
     given_averages, _, gives = _ratings(population.given, ids)
     quality = np.where(rating_count >= parameters.min_ratings, averages.mean(axis=1) / 5, 0.5)
     effects = _effects(population.effects, ids, averages, rating_count, parameters.model)
-    both = mixed(*profile["xyz"].T, users["place"], trait_hash, interest_hash, quiz_hash, *effects.values())
+    both = mixed(*profile["xyz"].T, users["place"], trait_hash, interest_hash, results.hash, *effects.values())
     received = mixed(rating_count, *averages.T)
     return Users(
         **profile,
@@ -98,11 +102,10 @@ def encode(population: Population, dictionaries: Dictionaries, parameters: Param
         trait_count=trait_count,
         interests=interests,
         interest_count=interest_count,
-        quiz=quiz,
+        quiz=results.quiz,
         latest=latest,
-        vectors=vectors,
-        answers=answers,
-        questions=questions,
+        **vars(quizzes),
+        quiz_hash=results.hash,
         **_hashes(population, users, both, received, mixed(*given_averages.T), parameters),
     )
 
@@ -214,12 +217,10 @@ def _ratings(table: dict[str, Column], ids: Indices) -> tuple[Floats, NDArray[np
 class _Results:
     """The r quiz results of n users whose quiz has a code, by user and code.
 
-    owners : (r,) row of the user. quiz_ids: (r,). quiz: their codes by user.
-    keys : (r,) user's row and quiz's code in one ascending number.
+    quiz : codes of the quizzes by user.
+    keys : (r,) user's row and quiz's code in one ascending number. hash: (n,) of all results of the user.
     """
 
-    owners: Indices
-    quiz_ids: Indices
     quiz: Ragged
     keys: Indices
     hash: Hash
@@ -231,24 +232,21 @@ class _Results:
         found, there = rows_of(users * len(dictionaries.quizzes) + codes, self.keys)
         return found, np.flatnonzero(known & (codes != MISSING) & there)
 
-    def hash_of(self, result: Indices, *values: Column) -> Hash:
-        """A hash for each user of values that belong to the results `result`."""
-        count = len(self.quiz.offsets) - 1
-        return summed(self.owners[result], mixed(self.quiz_ids[result], *values), count)
-
 
 def _quizzes(
-    population: Population, ids: Indices, dictionaries: Dictionaries
-) -> tuple[Ragged, NDArray[np.int32], Ragged, Ragged, Ragged, Hash]:
-    """Codes of the quizzes by user, the index of the latest, then by result vectors, answers and questions.
+    population: Population, ids: Indices, dictionaries: Dictionaries, kept: KeptQuizzes | None
+) -> tuple[_Results, NDArray[np.int32], Quizzes]:
+    """The results, the index of each user's latest, and what is known of each.
 
     The hash is of raw values, not of codes: codes differ from one snapshot to the next.
     """
     results = _coded_results(population.results, ids, dictionaries)
     latest = _latest(population.results, results, ids, dictionaries)
-    vectors, vector_hash = _vectors(population.vectors, results, ids, dictionaries)
-    answers, questions, answer_hash = _answers(population.answers, results, ids, dictionaries)
-    return results.quiz, latest, vectors, answers, questions, mixed(results.hash, vector_hash, answer_hash)
+    vectors = _vectors(population.vectors, results, ids, dictionaries)
+    quizzes = Quizzes(vectors, *_answers(population.answers, results, ids, dictionaries))
+    if kept:
+        quizzes = kept.merged(quizzes, kept.rows(ids, results.quiz, results.hash), dictionaries)
+    return results, latest, quizzes
 
 
 def _coded_results(table: dict[str, Column], ids: Indices, dictionaries: Dictionaries) -> _Results:
@@ -256,10 +254,10 @@ def _coded_results(table: dict[str, Column], ids: Indices, dictionaries: Diction
     codes = codes_of(table["quizId"], dictionaries.quizzes)
     order = np.flatnonzero(known & (codes != MISSING))
     order = order[np.lexsort((codes[order], owners[order]))]
-    owners, quiz_ids = owners[order], table["quizId"][order]
+    owners, hashes = owners[order], result_hashes(table)[order]
     quiz = grouped(owners, codes[order].astype(np.int32), len(ids))
     keys = owners * len(dictionaries.quizzes) + quiz.values
-    return _Results(owners, quiz_ids, quiz, keys, summed(owners, mixed(quiz_ids, table["updatedAt"][order]), len(ids)))
+    return _Results(quiz, keys, summed(owners, hashes, len(ids)))
 
 
 def _latest(table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries) -> NDArray[np.int32]:
@@ -276,23 +274,22 @@ def _latest(table: dict[str, Column], results: _Results, ids: Indices, dictionar
     return np.where((code != MISSING) & found, at - results.quiz.offsets[:-1], MISSING).astype(np.int32)
 
 
-def _vectors(
-    table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries
-) -> tuple[Ragged, Hash]:
+def _vectors(table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries) -> Ragged:
     rows, order = results.rows(table, ids, dictionaries)
     order = order[np.lexsort((table["position"][order], rows[order]))]
     result, values, count = rows[order], table["value"][order], len(results.keys)
-    vectors = grouped(result, unit_rows(result, values, count).astype(np.float32), count)
-    return vectors, results.hash_of(result, table["position"][order], values)
+    return grouped(result, unit_rows(result, values, count).astype(np.float32), count)
 
 
 def _answers(
     table: dict[str, Column], results: _Results, ids: Indices, dictionaries: Dictionaries
-) -> tuple[Ragged, Ragged, Hash]:
+) -> tuple[Ragged, Ragged]:
     rows, order = results.rows(table, ids, dictionaries)
     codes = codes_of(table["question"], dictionaries.questions)
     order = order[np.lexsort((codes[order], rows[order]))]
-    result, question, answer = rows[order], table["question"][order], table["answer"][order]
-    answers = grouped(result, codes_of(answer, dictionaries.answers).astype(np.int32), len(results.keys))
+    result = rows[order]
+    answers = grouped(
+        result, codes_of(table["answer"][order], dictionaries.answers).astype(np.int32), len(results.keys)
+    )
     questions = grouped(result, codes[order].astype(np.int32), len(results.keys))
-    return answers, questions, results.hash_of(result, question, answer)
+    return answers, questions

@@ -24,12 +24,13 @@ from sitejobs.errors import DataUnavailable
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Dictionaries, Users, concatenate
+from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes
 from sitejobs.matching.snapshot.layout import LAYOUT, arrays_of, no_users, padding, users_of
 from sitejobs.matching.snapshot.snapshot import Snapshot
 from sitejobs.matching.topk.bounds import Bounds
 from sitejobs.workstore import WorkStore
 
-MAGIC = b"SJSNAP04"
+MAGIC = b"SJSNAP05"
 _SUFFIX = struct.Struct("<Q8s")
 _LAST_READ = 256 * 1024
 
@@ -176,6 +177,12 @@ class StoredSnapshot:
             self._fetch(index, index + 1)
         at = int(self._offsets[index])
         return users_of(self._copy.buffer, at, self._lengths[index], len(self.dictionaries.traits))
+
+    def quizzes(self) -> KeptQuizzes:
+        """The quiz results of all users."""
+        everywhere = np.arange(len(self._lengths))
+        self.need(everywhere)
+        return KeptQuizzes.of([self.block(at) for at in everywhere.tolist()] or [self.nobody()], self.dictionaries)
 
     def need(self, blocks: Indices) -> None:
         """Fetch these blocks; adjacent blocks are one read."""

@@ -35,6 +35,7 @@ _PLAIN: dict[str, tuple[str, int]] = {
     "trait_count": ("i4", 1),
     "interest_count": ("i4", 1),
     "latest": ("i4", 1),
+    "quiz_hash": ("u8", 1),
     "excluded_hash": ("u8", 1),
     "viewer_hash": ("u8", 1),
     "candidate_hash": ("u8", 1),

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sitejobs.matching.scoring.arrays import Flags, Indices
-from sitejobs.matching.scoring.codes import codes_of, pair_codes
+from sitejobs.matching.scoring.codes import codes_of, pair_codes, translated
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.scoring.ragged import Ragged
-from sitejobs.matching.scoring.users import MISSING, Dictionaries, Users
+from sitejobs.matching.scoring.users import Dictionaries, Users
 from sitejobs.matching.snapshot.blocks import Keys, keys_of, kinds_of, trait_sets
 from sitejobs.matching.snapshot.encoding import counted_dictionaries, encode
 from sitejobs.matching.snapshot.file import prefixed, read_whole, write_users
@@ -102,10 +101,10 @@ def recoded(users: Users, own: Dictionaries, others: Dictionaries) -> Users:
     return replace(
         users,
         traits=traits,
-        interests=_translated(users.interests, interests),
-        quiz=_translated(users.quiz, codes_of(own.quizzes, others.quizzes)),
-        answers=_translated(users.answers, codes_of(own.answers, others.answers)),
-        questions=_translated(users.questions, codes_of(own.questions, others.questions)),
+        interests=translated(users.interests, interests),
+        quiz=translated(users.quiz, codes_of(own.quizzes, others.quizzes)),
+        answers=translated(users.answers, codes_of(own.answers, others.answers)),
+        questions=translated(users.questions, codes_of(own.questions, others.questions)),
     )
 
 
@@ -124,13 +123,6 @@ def _spread(part: Part, dictionaries: Dictionaries) -> Flags:
     sets = np.zeros((len(part.kinds), len(dictionaries.traits)), bool)
     sets[:, codes_of(part.dictionaries.traits, dictionaries.traits)] = part.kinds
     return sets
-
-
-def _translated(codes: Ragged, others: Indices) -> Ragged:
-    known = codes.values != MISSING
-    values: NDArray[np.int32] = np.full(len(codes.values), MISSING, np.int32)
-    values[known] = others[codes.values[known]]
-    return Ragged(codes.offsets, values)
 
 
 def _users_key(key: str) -> str:

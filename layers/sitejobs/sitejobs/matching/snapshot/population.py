@@ -16,6 +16,7 @@ from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.chances import MOST_EFFECT, MOST_PRICE
 from sitejobs.matching.scoring.parameters import STANDARD, Parameters
 from sitejobs.matching.snapshot.exclusions import HASHES_IN_RANGE, given
+from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes, hashes_of_users
 from sitejobs.matching.usable_rows import (
     INTEREST_KEY,
     RATED,
@@ -38,6 +39,9 @@ RANGE_USERS = 200_000
 """Users read by one round of queries. array_agg holds at most 1 GB; their traits are the largest column."""
 
 _BEGIN: Final[LiteralString] = """SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"""
+_ALONE: Final[LiteralString] = """SET LOCAL max_parallel_workers_per_gather = 0"""
+"""Parallel workers take much processor time and save little waiting: all rows end in one array anyway."""
+
 _IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
 _IN_LIST: Final[LiteralString] = """= ANY(%(ids)s)"""
 
@@ -100,10 +104,15 @@ GROUP BY r."userId", r."profileId"
 
 READ_RESULTS: Final[LiteralString] = f"""
 SELECT r."userId", r."quizId",
-       COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt"
+       COALESCE(extract(epoch FROM {moment('r."updatedAt"')})::float8, '-Infinity') AS "updatedAt",
+       hashtextextended(COALESCE(r."scoreVec"::text, ''),
+                        hashtextextended(COALESCE(r."answers"::text, ''), 0)) AS "hash"
 FROM <results> WHERE r."userId" {_IN_RANGE} AND r."quizId" IS NOT NULL
 """
-"""Reads the quiz results. `<results>`: the table, or `_RESULT_ONCE` where it may hold two of one quiz."""
+"""Reads the quiz results. `<results>`: the table, or `_RESULT_ONCE` where it may hold two of one quiz.
+
+`hash` is of the texts: that of jsonb is the same for some objects whose values have changed places.
+"""
 
 READ_VECTORS: Final[LiteralString] = f"""
 SELECT r."userId", r."quizId", e."position",
@@ -159,12 +168,13 @@ _TYPES: dict[str, dict[str, str]] = {
     "interests": {"userId": "int8", "subjectId": "int8", "interestId": "int8"},
     "received": _RATING_TYPES,
     "given": _RATING_TYPES,
-    "results": {"userId": "int8", "quizId": "int8", "updatedAt": "float8"},
+    "results": {"userId": "int8", "quizId": "int8", "updatedAt": "float8", "hash": "int8"},
     "vectors": {"userId": "int8", "quizId": "int8", "position": "int4", "value": "float8"},
     "answers": {"userId": "int8", "quizId": "int8", "question": "int8", "answer": "int8"},
     "excluded": {"userId": "int8", "hash": "int8"},
     "effects": {"userId": "int8", "selectivity": "float4", "appeal": "float4", "price": "float4"},
 }
+_OF_RESULTS = ("vectors", "answers")
 _USER_TYPES = {
     "id": "int8",
     "hasProfile": "int2",
@@ -205,23 +215,34 @@ class Population:
 
 
 def read_population(
-    connection: Connection, now: datetime, user_id: int | None = None, parameters: Parameters = STANDARD
+    connection: Connection,
+    now: datetime,
+    user_id: int | None = None,
+    parameters: Parameters = STANDARD,
+    kept: KeptQuizzes | None = None,
 ) -> Population:
     """Read all users, or one, as of one moment.
 
     `connection` must not be inside a transaction: all queries share one read-only snapshot of the database.
+    `kept`: results whose vectors and answers need not be read.
     """
     first, last = (MIN_ID, MAX_ID) if user_id is None else (user_id, user_id)
-    return read_range(connection, now, first, last, parameters)
+    return read_range(connection, now, first, last, parameters, kept)
 
 
 def read_range(
-    connection: Connection, now: datetime, first: int, last: int, parameters: Parameters = STANDARD
+    connection: Connection,
+    now: datetime,
+    first: int,
+    last: int,
+    parameters: Parameters = STANDARD,
+    kept: KeptQuizzes | None = None,
 ) -> Population:
     """Read the users of a key range as `read_population` does."""
     with connection.transaction():
         connection.execute(_BEGIN)
-        parts = list(_read_ranges(connection, now, first, last, parameters))
+        connection.execute(_ALONE)
+        parts = list(_read_ranges(connection, now, first, last, parameters, kept))
     return Population(**{name: _joined([part[name] for part in parts]) for name in ("users", *_TYPES)})
 
 
@@ -268,7 +289,7 @@ def _queries(connection: Connection) -> dict[str, LiteralString]:
 
 
 def _read_ranges(
-    connection: Connection, now: datetime, first: int, last: int, parameters: Parameters
+    connection: Connection, now: datetime, first: int, last: int, parameters: Parameters, kept: KeptQuizzes | None
 ) -> Iterator[dict[str, dict[str, Column]]]:
     params: dict[str, Any] = _of_users(now) | {"limit": RANGE_USERS}
     model = None if parameters.model is None else parameters.model.model_id
@@ -281,13 +302,22 @@ def _read_ranges(
         users = _once(users)
         part = {"users": users}
         for name, types in _TYPES.items():
-            part[name] = fetch_columns(connection, queries[name], keys, types)
+            query = queries[name]
+            if kept and name in _OF_RESULTS:
+                keys, query = keys | {"ids": _not_kept(part["results"], kept)}, query.replace(_IN_RANGE, _IN_LIST)
+            part[name] = fetch_columns(connection, query, keys, types)
         for name in ("received", "given"):
             part[name] = _of_these_profiles(part[name], users)
         yield part
         if keys["last"] == last:
             return
         first = keys["last"] + 1
+
+
+def _not_kept(results: dict[str, Column], kept: KeptQuizzes) -> Indices:
+    """Users with results that have to be read."""
+    ids, hashes = hashes_of_users(results)
+    return ids[~kept.holds(ids, hashes)]
 
 
 def _once(users: dict[str, Column]) -> dict[str, Column]:

@@ -18,11 +18,16 @@ SELECT "id" FROM "User" WHERE "id" >= %(first)s ORDER BY "id" OFFSET %(users)s L
 
 
 def prepare(
-    resources: Resources, run: Run, context: JsonObject, cursor: Any, block_size: int
+    resources: Resources,
+    run: Run,
+    context: JsonObject,
+    cursor: Any,
+    block_size: int,
+    base: StoredSnapshot | None = None,
 ) -> StoredSnapshot | Chapter:
     """The run's snapshot, or the next chapter of pages that take parts of it.
 
-    `cursor`: None, or that of the last chapter of parts (`is_of_parts`).
+    `cursor`: None, or that of the last chapter of parts (`is_of_parts`). `base`: as `work_files.take` has it.
     """
     parameters = Parameters.from_json(context["parameters"])
     before = int(cursor["parts"]) if cursor else 0
@@ -32,7 +37,7 @@ def prepare(
     first = int(cursor["first"]) if cursor else MIN_ID
     ranges, following = _ranges(resources.database.connection(), first, users)
     if len(ranges) == 1 and not before:
-        return work_files.take(resources, run, parameters, block_size)
+        return work_files.take(resources, run, parameters, block_size, base)
     parts = before + len(ranges)
     return Chapter(
         # Ids are text: readers of JSON may round a number of 17 digits.

@@ -13,6 +13,7 @@ from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Dictionaries, Users
 from sitejobs.matching.snapshot.blocks import groups_of, keys_of, kinds_of, trait_sets
 from sitejobs.matching.snapshot.encoding import encode, make_dictionaries
+from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes
 from sitejobs.matching.snapshot.population import Population
 from sitejobs.matching.topk.bounds import Bounds, bounds_of
 from sitejobs.matching.topk.segment import static_scores
@@ -45,14 +46,19 @@ class Snapshot:
 
 
 def take_snapshot(
-    population: Population, gone: Indices, now: float, parameters: Parameters, block_size: int
+    population: Population,
+    gone: Indices,
+    now: float,
+    parameters: Parameters,
+    block_size: int,
+    kept: KeptQuizzes | None = None,
 ) -> Snapshot:
     """Order the population and cut it into blocks of at most `block_size` users.
 
-    `gone`: ids that have rows of an earlier run but are no viewers any more.
+    `gone`: ids that have rows of an earlier run but are no viewers any more. `kept`: as the population was read with.
     """
-    dictionaries = make_dictionaries(population)
-    users = encode(population, dictionaries, parameters)
+    dictionaries = make_dictionaries(population, kept)
+    users = encode(population, dictionaries, parameters, kept)
     static = static_scores(users, now, parameters)
     visible, hidden = groups_of(keys_of(users, static, kinds_of(trait_sets(users.traits))[1]), block_size)
     blocks = [users.take(rows) for rows in visible + hidden]

@@ -41,12 +41,15 @@ ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 """Keys of the newest snapshots of the last `seconds`, newest first."""
 
 
-def take(resources: Resources, run: Run, parameters: Parameters, block_size: int) -> StoredSnapshot:
-    """Read the population and store its snapshot under the run's id."""
+def take(
+    resources: Resources, run: Run, parameters: Parameters, block_size: int, base: StoredSnapshot | None = None
+) -> StoredSnapshot:
+    """Read the population and store its snapshot under the run's id. `base`: has what need not be read again."""
     connection = resources.database.connection()
-    population = read_population(connection, run.started_at, parameters=parameters)
+    kept = base.quizzes() if base else None
+    population = read_population(connection, run.started_at, parameters=parameters, kept=kept)
     now, gone = run.started_at.timestamp(), _former_viewers(run, connection)
-    snapshot = take_snapshot(population, gone, now, parameters, block_size)
+    snapshot = take_snapshot(population, gone, now, parameters, block_size, kept)
     with put(resources.work, _key(run)) as path:
         write_snapshot(snapshot, path)
     return opened(resources, _key(run))
