@@ -1,3 +1,15 @@
+-- _READ_ENDS
+SELECT array_agg("userId"::int8), array_agg("scoredAt"::int8), array_agg("lastUserId"::int8), array_agg("lastScore"::float4), array_agg("lastTierA"::int2) FROM (
+SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt",
+       CASE WHEN l."spareUserId" IS NULL THEN COALESCE(l."candidateUserId"[%(top_k)s], -1)
+            ELSE l."spareUserId"[cardinality(l."spareUserId")] END AS "lastUserId",
+       CASE WHEN l."spareUserId" IS NULL THEN COALESCE(l."score"[%(top_k)s], 0)
+            ELSE l."spareScore"[cardinality(l."spareUserId")] END AS "lastScore",
+       CASE WHEN l."spareUserId" IS NULL THEN %(top_k)s <= l."tierA"
+            ELSE cardinality(l."spareUserId") <= l."spareTierA" END::int AS "lastTierA"
+FROM "MatchList" l WHERE l."userId" = ANY((SELECT %(ids)s)::bigint[])
+) AS rows;
+
 -- _READ_LISTS
 SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA",
        COALESCE(cardinality(l."spareUserId"), 0) AS "spares", COALESCE(l."spareTierA", 0::int2) AS "spareTierA",

@@ -15,6 +15,7 @@ from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
 
@@ -85,10 +86,14 @@ class Changes:
 
 @dataclass(frozen=True)
 class Base:
-    """The run that last wrote everyone's rows, and its snapshot."""
+    """The run that last wrote everyone's rows, and its snapshot.
+
+    left_within : lists that it or runs before it left as they were hold scores that are off by less.
+    """
 
     run_id: int
     snapshot: StoredSnapshot
+    left_within: float
 
 
 def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | None:
@@ -101,7 +106,7 @@ def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | 
     if status != "SUCCEEDED" or not is_past or context["parameters"] != parameters.to_json():
         return None
     try:
-        base = Base(int(last_id), StoredSnapshot(resources.work, context["snapshot"]))
+        base = Base(int(last_id), StoredSnapshot(resources.work, context["snapshot"]), context["leftWithin"])
         base.snapshot.index()
     except DataUnavailable:
         return None
@@ -138,6 +143,11 @@ def compare(
         aged=_same(old[0], lasting[0], new[0][candidates], lasting[1]),
         left=np.sort(old[0][~_same(*new, *old)]),
     )
+
+
+def are_few(changes: Changes, users: int, length: int) -> bool:
+    """Whether most lists, of so many entries, hold none of those who changed, on a site that memory holds twice."""
+    return users <= READY_USERS and len(changes.left) * length < users
 
 
 def store_changes(resources: Resources, key: str, changes: Changes) -> None:

@@ -9,21 +9,18 @@ import numpy as np
 
 from sitejobs.matching.match_scores import visibility
 from sitejobs.matching.match_scores.changes import Changes
+from sitejobs.matching.match_scores.concerned import Entering, concerned, find_entering
 from sitejobs.matching.match_scores.lists import EncodedChange, are_finite, encode_changes
 from sitejobs.matching.match_scores.merging import Order, close, differing, merge
 from sitejobs.matching.match_scores.page_run import PageRun
 from sitejobs.matching.match_scores.stored_lists import read_lists
-from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
+from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.pair_scores import Pairs, joined_pairs
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.exclusions import excluded
-from sitejobs.matching.topk.group import CHUNK_USERS
-from sitejobs.matching.topk.keys import key_margin, tier_step
-from sitejobs.matching.topk.screening import Screening
+from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.search import Matches
-from sitejobs.matching.topk.segment import Segment
-from sitejobs.matching.topk.sieve import Question
 
 MOST_CHANGES: Final = 32
 """Most candidates that are stored beside a list: with more of them it is computed anew."""
@@ -57,8 +54,8 @@ class _Found:
 class _Refresh:
     """One page's work. `again` collects the viewers for whom what is stored does not suffice."""
 
-    def __init__(self, page: PageRun, viewers: Users, changes: Changes) -> None:
-        self._page, self._viewers, self._changes = page, viewers, changes
+    def __init__(self, page: PageRun, viewers: Users, changes: Changes, found: Entering | None) -> None:
+        self._page, self._viewers, self._changes, self._entering = page, viewers, changes, found
         self._lists = read_lists(page.connection, viewers, page.parameters, page.stored_worth)
         self._stale = np.isin(self._lists.members.id, changes.left) & (self._lists.members.place >= 0)
         self._dropped = np.isin(self._lists.changes.id, changes.left)
@@ -109,10 +106,9 @@ class _Refresh:
     def _found(self) -> _Found:
         """The changed candidates that may belong to a list, and those that earlier runs stored beside it."""
         page, lists, changes = self._page, self._lists, self._changes
-        # The key of a candidate may have fallen by so much since the time of the list.
         lag = lists.lag(page.now, page.parameters)
-        lowered = (lists.last - lag - 2 * key_margin(page.parameters)).astype(np.float32)
-        row, changed = _entering(page, self._viewers, page.pool.users(changes.candidates), lowered)
+        entering = self._entering or find_entering(page, self._viewers, changes, lists)
+        row, changed = entering.row, entering.changed
         kept = np.flatnonzero(~self._dropped)
         at, known = page.at(lists.changes.id[kept])
         self._affected[row] = True
@@ -188,24 +184,9 @@ class _Refresh:
 
 def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
     """Find what the changed candidates change in the lists of the viewers."""
-    return _Refresh(page, viewers, changes).run()
-
-
-def _entering(page: PageRun, viewers: Users, changed: Users, threshold: Singles) -> tuple[Indices, Indices]:
-    """Pairs of a viewer and a changed candidate whose key reaches the viewer's threshold."""
-    empty = np.empty(0, np.int64), np.empty(0, np.int64)
-    if not len(changed):
-        return empty
-    pool, parameters = page.pool, page.parameters
-    screening = Screening(viewers, parameters, pool.bits, pool.popularity)
-    prepared = screening.prepare(Segment.of(changed, page.now, parameters, pool.bits, pool.popularity))
-    rows, found = np.arange(len(viewers)), [empty]
-    for start in range(0, len(changed), CHUNK_USERS):
-        columns = slice(start, min(start + CHUNK_USERS, len(changed)))
-        themselves = np.nonzero(viewers.ids[:, None] == changed.ids[columns])
-        question = Question.about(rows, columns, (themselves[0], themselves[1]))
-        pairs = screening.resolved(screening.above_threshold(question, prepared, threshold), prepared)
-        pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
-        found.append((pairs.viewer, pairs.candidate))
-    viewer, candidate = (np.concatenate(column) for column in zip(*found, strict=True))
-    return viewer, candidate
+    basis = page.open_basis()
+    if basis is None:
+        return _Refresh(page, viewers, changes, None).run()
+    rows, entering = concerned(page, basis, viewers, changes)
+    found = _Refresh(page, viewers.take(rows), changes, entering).run()
+    return replace(found, again=rows[found.again])

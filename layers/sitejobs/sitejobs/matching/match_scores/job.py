@@ -12,6 +12,7 @@ from sitejobs.jobs.keyed import COUNT_USERS
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import (
     Base,
+    are_few,
     find_base,
     find_changes,
     pages_of,
@@ -138,6 +139,8 @@ def _taken(
     context = begun | {"snapshot": stored.key, "users": stored.users + stored.without_profile}
     if parts:
         context["parts"] = parts
+    # A run for everybody compares all lists; after an incremental one some are as an earlier run left them.
+    context["leftWithin"] = max(options.rewrite_epsilon, base.left_within if base else 0)
     short = "; ".join(begun.get("tooSmall", ())) or None
     if not options.incremental:
         return context, short
@@ -147,6 +150,8 @@ def _taken(
     changes = find_changes(resources.database.connection(), base, parameters, stored)
     context["changes"] = f"{stored.key}.changes"
     store_changes(resources, context["changes"], changes)
+    if are_few(changes, stored.users, parameters.top_k + parameters.spares):
+        context["basis"] = {"snapshot": base.snapshot.key, "leftWithin": base.left_within}
     return context, _joined(None if changes.any else "nothing has changed since the last run", short)
 
 

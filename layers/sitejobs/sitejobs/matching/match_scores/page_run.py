@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
@@ -18,6 +19,17 @@ from sitejobs.matching.topk.pool import CandidatePool
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What an incremental run compared with.
+
+    left_within : lists that were left as they were hold scores that are off by less.
+    """
+
+    snapshot: StoredSnapshot
+    left_within: float
+
+
+@dataclass(frozen=True)
 class PageRun:
     """What a page works with.
 
@@ -25,6 +37,7 @@ class PageRun:
     rewrite_epsilon : a stored list whose scores newness alone has moved by less stays.
     dry_run : whether lists are compared with the stored ones instead of written.
     open_pool : the snapshot's candidates, read on first use and kept for the run's next page.
+    open_basis : what few changed candidates are looked for with; None when lists are to be read whole.
     """
 
     connection: Connection
@@ -35,6 +48,7 @@ class PageRun:
     rewrite_epsilon: float
     dry_run: bool
     open_pool: Callable[[], CandidatePool]
+    open_basis: Callable[[], Basis | None]
 
     @property
     def now(self) -> float:
@@ -84,6 +98,13 @@ def page_run(resources: Resources, run: Run, options: MatchScoresOptions) -> Pag
             lambda: open_pool(snapshot, run.started_at.timestamp(), parameters),
         )
 
+    def basis() -> Basis | None:
+        given = run.context.get("basis")
+        try:
+            return given and Basis(work_files.opened_before(resources, given["snapshot"]), given["leftWithin"])
+        except DataUnavailable:  # lists read whole tell the same
+            return None
+
     connection = resources.database.connection()
     epsilon, dry_run = options.rewrite_epsilon, options.dry_run
-    return PageRun(connection, run.id, run.started_at, parameters, snapshot, epsilon, dry_run, pool)
+    return PageRun(connection, run.id, run.started_at, parameters, snapshot, epsilon, dry_run, pool, basis)

@@ -24,7 +24,7 @@ from sitejobs.matching.scoring.pair_scores import SECONDS_A_DAY
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.topk.keys import tier_step
-from sitejobs.postgres.columns import Arrays, fetch_lists
+from sitejobs.postgres.columns import Arrays, fetch_columns, fetch_lists
 
 _READ_LISTS: Final[LiteralString] = """
 SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt", l."tierA",
@@ -52,6 +52,27 @@ _TYPES: Final = {
     "changedScore": "float4",
 }
 
+_READ_ENDS: Final[LiteralString] = """
+SELECT l."userId", (extract(epoch FROM l."scoredAt") * 1000000)::int8 AS "scoredAt",
+       CASE WHEN l."spareUserId" IS NULL THEN COALESCE(l."candidateUserId"[%(top_k)s], -1)
+            ELSE l."spareUserId"[cardinality(l."spareUserId")] END AS "lastUserId",
+       CASE WHEN l."spareUserId" IS NULL THEN COALESCE(l."score"[%(top_k)s], 0)
+            ELSE l."spareScore"[cardinality(l."spareUserId")] END AS "lastScore",
+       CASE WHEN l."spareUserId" IS NULL THEN %(top_k)s <= l."tierA"
+            ELSE cardinality(l."spareUserId") <= l."spareTierA" END::int AS "lastTierA"
+FROM "MatchList" l WHERE l."userId" = ANY((SELECT %(ids)s)::bigint[])
+"""
+"""Reads who is the last of each full list, -1 of others. Of lists with spares no long array is looked at."""
+
+_TYPES_OF_ENDS: Final = {
+    "userId": "int8",
+    "scoredAt": "int8",
+    "lastUserId": "int8",
+    "lastScore": "float4",
+    "lastTierA": "int2",
+}
+
+NOBODY: Final = -1
 
 StoredWorth = Callable[[Floats, Indices], Floats]
 """Stored scores and ids of candidates -> what these are worth (`PageRun.stored_worth`)."""
@@ -72,28 +93,17 @@ class Members:
 
 
 @dataclass(frozen=True)
-class StoredLists:
-    """The stored lists of v viewers.
+class Ends:
+    """Where the stored lists of v viewers end.
 
     microseconds : (v,) time of the list since 1970, -1 without one.
     last : (v,) key of the last spare of a full list. Others hold every candidate: -inf.
-    full : (v,) whether the list has as many matches as it may.
-    members : matches of the lists, in their order, each list's before its spares. changes: those stored beside them.
-    spares : (v,) how many spares there are.
+    id : (v,) who that is, -1 for nobody.
     """
 
     microseconds: Indices
     last: Floats
-    full: Flags
-    members: Members
-    changes: Members
-    spares: Indices
-
-    @property
-    def is_spare(self) -> Flags:
-        """(members,) which are spares."""
-        sizes = np.bincount(self.members.row, minlength=len(self.spares))
-        return np.asarray(_within(sizes) >= np.repeat(sizes - self.spares, sizes))
+    id: Indices
 
     @property
     def seconds(self) -> Floats:
@@ -106,6 +116,41 @@ class StoredLists:
         weight = parameters.weights.newness if parameters.model is None else 0.0
         moved = weight * (1 - 0.5 ** (np.maximum(days, 0) / parameters.half_life_days))
         return np.where((self.microseconds < 0) | (days < 0), np.inf, moved)
+
+
+@dataclass(frozen=True)
+class StoredLists(Ends):
+    """The stored lists of v viewers.
+
+    full : (v,) whether the list has as many matches as it may.
+    members : matches of the lists, in their order, each list's before its spares. changes: those stored beside them.
+    spares : (v,) how many spares there are.
+    """
+
+    full: Flags
+    members: Members
+    changes: Members
+    spares: Indices
+
+    @property
+    def is_spare(self) -> Flags:
+        """(members,) which are spares."""
+        sizes = np.bincount(self.members.row, minlength=len(self.spares))
+        return np.asarray(_within(sizes) >= np.repeat(sizes - self.spares, sizes))
+
+
+def read_ends(connection: Connection, viewers: Users, parameters: Parameters, worth: StoredWorth) -> Ends:
+    """Where the lists of the viewers end, as `read_lists` says it."""
+    found = fetch_columns(connection, _READ_ENDS, {"ids": viewers.ids, "top_k": parameters.top_k}, _TYPES_OF_ENDS)
+    ids, by_id = viewers.by_id
+    rows = by_id[np.searchsorted(ids, found["userId"])]
+    full = found["lastUserId"] != NOBODY
+    microseconds, who = np.full((2, len(viewers)), NOBODY)
+    last = np.full(len(viewers), -np.inf)
+    microseconds[rows], who[rows] = found["scoredAt"], found["lastUserId"]
+    key = worth(found["lastScore"].astype(np.float64), found["lastUserId"]) + tier_step(parameters) * found["lastTierA"]
+    last[rows] = np.where(full, key, -np.inf)
+    return Ends(microseconds, last, who)
 
 
 def read_lists(connection: Connection, viewers: Users, parameters: Parameters, worth: StoredWorth) -> StoredLists:
@@ -121,12 +166,14 @@ def read_lists(connection: Connection, viewers: Users, parameters: Parameters, w
     microseconds[rows] = found["scoredAt"].joined()
     full[rows] = sizes - spares >= parameters.top_k
     members = _members(rows, found, step, worth)
-    ends = np.cumsum(sizes) - 1
-    last[rows] = np.where(full[rows], members.key[ends] if len(members.key) else -np.inf, -np.inf)
+    ends, who = np.cumsum(sizes) - 1, np.full(len(viewers), NOBODY)
+    if len(members.key):
+        last[rows] = np.where(full[rows], members.key[ends], -np.inf)
+        who[rows] = np.where(full[rows], members.id[ends], NOBODY)
     of_viewers = np.zeros(len(viewers), np.int64)
     of_viewers[rows] = spares
     placed = _placed(members, _changes(rows, found, step, worth), parameters.top_k)
-    return StoredLists(microseconds, last, full, *placed, of_viewers)
+    return StoredLists(microseconds, last, who, full, *placed, of_viewers)
 
 
 def _members(rows: Indices, found: dict[str, Arrays], step: float, worth: StoredWorth) -> Members:
