@@ -112,7 +112,8 @@ def context() -> JsonObject:
     third = 1 / 3
     parameters = Parameters(Weights(third, third, third, third, third, third), third, third, 3, 1000, "v" * 40)
     key = f"snapshots/match-scores-{2**63 - 1}.snap"
-    return {"snapshot": key, "users": USERS, "parameters": parameters.to_json()}
+    compared = {"changes": f"{key}.changes", "leftWithin": third, "basis": {"snapshot": key, "leftWithin": third}}
+    return {"snapshot": key, "users": USERS, "parameters": parameters.to_json(), **compared}
 
 
 @pytest.fixture(scope="module")

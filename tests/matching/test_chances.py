@@ -148,6 +148,23 @@ def test_who_likes_the_viewer_already_comes_first(site: Connection, site_url: st
     assert 6 not in [item.row.candidate_id for item in ranked[2]]
 
 
+def test_who_likes_the_viewer_and_hides_is_found_although_worth_less_without_that(
+    site: Connection, site_url: str, tmp_path: Path
+) -> None:
+    load(site, SiteRows([someone(number) for number in range(1, 31)], set()))
+    store_model(site, 3, "flat")
+    site.execute("""DELETE FROM "UserMatchEffect" """)
+    site.execute("""INSERT INTO "UserMatchEffect" ("modelId", "userId", "selectivity", "appeal", "price")
+                    SELECT "id", 20, 0, -0.5, 0 FROM "MatchModel" """)
+    site.execute("""INSERT INTO "Like" VALUES (20, 1, 'LIKE')""")
+    machine = Site(site_url, tmp_path)
+    machine.run(NOW, {"topK": 3})
+    assert [item.row.candidate_id for item in stored_rows(site)[1]] == [20, 2, 3]
+    site.execute("""UPDATE "Profile" SET "isVisible" = false WHERE "userId" = 20""")
+    machine.run(NOW + SECOND, {"topK": 3, "incremental": True})
+    assert [item.row.candidate_id for item in stored_rows(site)[1]] == [2, 3, 4]
+
+
 def test_suggestions_that_a_model_ranked_have_the_chance_that_both_say_yes(
     site: Connection, site_url: str, tmp_path: Path
 ) -> None:

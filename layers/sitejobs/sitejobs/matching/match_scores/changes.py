@@ -117,10 +117,11 @@ def find_changes(connection: Connection, base: Base, parameters: Parameters, sto
     """Compare with the last run's snapshot."""
     before, after = base.snapshot.index(), stored.index()
     changes = compare(before, base.snapshot.candidates, after, stored.candidates)
+    likers = np.union1d(after["ids"][changes.candidates], changes.left)
     again = np.concatenate(
         [
             *(_failed(connection, base.run_id, before), _written_since(connection, base.run_id)),
-            *(_without_list(connection), _liked(connection, parameters, after["ids"][changes.candidates])),
+            *(_without_list(connection), _liked(connection, parameters, likers)),
         ]
     )
     ids = np.concatenate([after["ids"], after["without_profile"]])
@@ -213,7 +214,7 @@ def _without_list(connection: Connection) -> Indices:
 
 
 def _liked(connection: Connection, parameters: Parameters, candidates: Indices) -> Indices:
-    """Viewers of whom a changed candidate is an admirer: such pairs are scored by the page that computes all."""
+    """Viewers of whom a changed or former candidate is an admirer: the page that computes all knows of such pairs."""
     if parameters.model is None or not len(candidates):
         return np.empty(0, np.int64)
     given = {"ids": candidates, "repeat": parameters.repeat_days is not None}

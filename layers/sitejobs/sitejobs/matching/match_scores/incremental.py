@@ -188,5 +188,7 @@ def refresh(page: PageRun, viewers: Users, changes: Changes) -> Refreshed:
     if basis is None:
         return _Refresh(page, viewers, changes, None).run()
     rows, entering = concerned(page, basis, viewers, changes)
+    if not len(rows):
+        return Refreshed([], rows, 0)
     found = _Refresh(page, viewers.take(rows), changes, entering).run()
     return replace(found, again=rows[found.again])

@@ -1,5 +1,6 @@
 """The numbers that match-scores is made of, with the defaults of the site's algorithm."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Final, Literal
@@ -88,7 +89,9 @@ class Parameters:
         return self.weights, self.half_life_days, self.min_ratings, self.model
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What a run's context gives back, lists instead of tuples: the two are compared."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return found
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Parameters":
