@@ -98,6 +98,7 @@ def merged(viewers: list[Viewer], active: Flags) -> tuple[StoredLists, Order, Fl
     lists = StoredLists(
         microseconds=np.zeros(len(viewers), np.int64),
         last=np.full(len(viewers), -np.inf),
+        id=np.full(len(viewers), -1),
         full=np.zeros(len(viewers), bool),
         members=members([it.listed for it in viewers]),
         changes=members([it.beside for it in viewers]),

@@ -36,9 +36,12 @@ class Paging:
     def incremental(self, keys: int, changed: float) -> int:
         """Pages of an incremental run, of whose keys the share `changed` has changed."""
         if self.entry.name == "match-scores":
-            from sitejobs.matching.match_scores.changes import UNCHANGED_A_PAGE
+            from sitejobs.matching.match_scores.changes import fill_few, unchanged_a_page
+            from sitejobs.matching.scoring.parameters import STANDARD
 
-            return math.ceil(keys * (changed + (1 - changed) / UNCHANGED_A_PAGE) / self.size) if changed else 0
+            few = fill_few(round(keys * changed), keys, STANDARD.top_k + STANDARD.spares)
+            unchanged = unchanged_a_page(self.size, few=few)
+            return math.ceil(keys * (changed + (1 - changed) / unchanged) / self.size) if changed else 0
         looked_at = most_looked_at(self.entry, self.size)
         grain = max(self.size, min(LOOK, looked_at))
         ranges = math.ceil(keys / grain)

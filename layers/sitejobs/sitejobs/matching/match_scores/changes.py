@@ -19,8 +19,14 @@ from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
 
-UNCHANGED_A_PAGE = 20
-"""Unchanged viewers who cost a page as much as one viewer to compute."""
+UNCHANGED_A_PAGE, MOST_UNCHANGED = 20, 100
+"""Unchanged viewers who cost a page as much as one viewer to compute, and the most in place of one in a small page."""
+
+MOST_A_PAGE, MOST_OF_FEW = 5_000, 10_000
+"""Viewers up to which a page grows: a search for a few viewers is dear, and each page has one.
+
+The latter where few changed and most lists are not read.
+"""
 
 COMPARED_AT_ONCE = 1_000_000
 """Users compared in one step: what a step needs does not grow with the site."""
@@ -146,9 +152,9 @@ def compare(
     )
 
 
-def are_few(changes: Changes, users: int, length: int) -> bool:
-    """Whether most lists, of so many entries, hold none of those who changed, on a site that memory holds twice."""
-    return users <= READY_USERS and len(changes.left) * length < users
+def fill_few(changed: int, users: int, length: int) -> bool:
+    """Whether most lists, of so many entries, hold nobody of those who changed, on a site that memory holds twice."""
+    return users <= READY_USERS and changed * length < users
 
 
 def store_changes(resources: Resources, key: str, changes: Changes) -> None:
@@ -168,14 +174,21 @@ def stored_changes(resources: Resources, key: str) -> Changes:
     return resources.memory.kept(Changes, key, read)
 
 
-def pages_of(changes: Changes, batch_size: int) -> list[tuple[int, int]]:
+def unchanged_a_page(batch_size: int, *, few: bool) -> int:
+    """Unchanged viewers whom a page looks at in place of one whom it computes. `few`: as `fill_few` says."""
+    most = MOST_OF_FEW if few else MOST_A_PAGE
+    return max(UNCHANGED_A_PAGE, min(most // batch_size, MOST_UNCHANGED))
+
+
+def pages_of(changes: Changes, batch_size: int, *, few: bool) -> list[tuple[int, int]]:
     """Ranges of positions: each has at most `batch_size` viewers to compute, and some to look at.
 
     When no candidate changed, nobody else needs a look, and ranges without a changed viewer are left out.
     """
     look = len(changes.candidates) > 0 or len(changes.left) > 0
-    cost = np.where(changes.viewers, UNCHANGED_A_PAGE, 1 if look else 0)
-    page = (np.cumsum(cost) - cost) // (batch_size * UNCHANGED_A_PAGE)
+    share = unchanged_a_page(batch_size, few=few)
+    cost = np.where(changes.viewers, share, 1 if look else 0)
+    page = (np.cumsum(cost) - cost) // (batch_size * share)
     wanted = np.flatnonzero(changes.viewers | look)
     if not len(wanted):
         return []

@@ -41,7 +41,7 @@ def concerned(page: PageRun, basis: Basis, viewers: Users, changes: Changes) -> 
         np.concatenate(
             [
                 found.row,
-                _holding(page, basis, viewers, changes, ends),
+                _holding(page, basis, viewers, ends),
                 # By a model the end is told by a price that may have changed.
                 np.flatnonzero(np.isin(ends.id, changes.left)),
             ]
@@ -57,19 +57,17 @@ def find_entering(page: PageRun, viewers: Users, changes: Changes, ends: Ends) -
     return Entering(*_reaching(viewers, changed, threshold, page.now, page.parameters, pool.bits, pool.popularity))
 
 
-def _holding(page: PageRun, basis: Basis, viewers: Users, changes: Changes, ends: Ends) -> Indices:
+def _holding(page: PageRun, basis: Basis, viewers: Users, ends: Ends) -> Indices:
     """Rows of the viewers whose lists may hold one of those who changed or left, each as it was."""
     before = basis.snapshot
     ids, positions = before.everybody_by_id
     at = positions[np.searchsorted(ids, viewers.ids)]
     order = np.argsort(at)
-    known, places = before.candidates_by_id
-    former = before.users_at(np.sort(places[np.searchsorted(known, changes.left)]))
     # A list that was left as it was may hold a score that is off by so much.
     threshold = (_lowered(page, ends) - np.float32(basis.left_within))[order]
     bits, popularity = vocabulary_of(before.dictionaries), before.dictionaries.popularity
     them = before.users_at(at[order])
-    return order[_reaching(them, former, threshold, page.now, page.parameters, bits, popularity)[0]]
+    return order[_reaching(them, basis.former, threshold, page.now, page.parameters, bits, popularity)[0]]
 
 
 def _lowered(page: PageRun, ends: Ends) -> Singles:

@@ -12,7 +12,7 @@ from sitejobs.jobs.keyed import COUNT_USERS
 from sitejobs.jobs.losses import Loss, guard
 from sitejobs.matching.match_scores.changes import (
     Base,
-    are_few,
+    fill_few,
     find_base,
     find_changes,
     pages_of,
@@ -68,7 +68,7 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
         context, message = _taken(resources, options, begun, stored, base, parts_before(cursor))
     if "changes" in context:
         changes = stored_changes(resources, context["changes"])
-        ranges = pages_of(changes, options.batch_size)
+        ranges = pages_of(changes, options.batch_size, few="basis" in context)
     else:
         users = int(context["users"])
         size = viewers_a_page(users, options.batch_size, options.max_concurrency)
@@ -150,7 +150,7 @@ def _taken(
     changes = find_changes(resources.database.connection(), base, parameters, stored)
     context["changes"] = f"{stored.key}.changes"
     store_changes(resources, context["changes"], changes)
-    if are_few(changes, stored.users, parameters.top_k + parameters.spares):
+    if fill_few(len(changes.left), stored.users, parameters.top_k + parameters.spares):
         context["basis"] = {"snapshot": base.snapshot.key, "leftWithin": base.left_within}
     return context, _joined(None if changes.any else "nothing has changed since the last run", short)
 

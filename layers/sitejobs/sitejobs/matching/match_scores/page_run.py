@@ -7,11 +7,14 @@ from datetime import datetime
 import numpy as np
 from psycopg import Connection
 
+from sitejobs.aliases import JsonObject
 from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
+from sitejobs.matching.match_scores.changes import stored_changes
 from sitejobs.matching.options import MatchScoresOptions
 from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.scoring.users import Users
 from sitejobs.matching.snapshot import work_files
 from sitejobs.matching.snapshot.candidates import open_pool
 from sitejobs.matching.snapshot.file import StoredSnapshot
@@ -22,10 +25,12 @@ from sitejobs.matching.topk.pool import CandidatePool
 class Basis:
     """What an incremental run compared with.
 
+    former : the candidates who changed or left, as they were.
     left_within : lists that were left as they were hold scores that are off by less.
     """
 
     snapshot: StoredSnapshot
+    former: Users
     left_within: float
 
 
@@ -99,12 +104,21 @@ def page_run(resources: Resources, run: Run, options: MatchScoresOptions) -> Pag
         )
 
     def basis() -> Basis | None:
-        given = run.context.get("basis")
+        if "basis" not in run.context:
+            return None
         try:
-            return given and Basis(work_files.opened_before(resources, given["snapshot"]), given["leftWithin"])
+            return resources.memory.kept(Basis, run.id, lambda: _basis(resources, run.context))
         except DataUnavailable:  # lists read whole tell the same
             return None
 
     connection = resources.database.connection()
     epsilon, dry_run = options.rewrite_epsilon, options.dry_run
     return PageRun(connection, run.id, run.started_at, parameters, snapshot, epsilon, dry_run, pool, basis)
+
+
+def _basis(resources: Resources, context: JsonObject) -> Basis:
+    before = StoredSnapshot(resources.work, context["basis"]["snapshot"])
+    ids, positions = before.candidates_by_id
+    left = stored_changes(resources, context["changes"]).left
+    former = before.users_at(np.sort(positions[np.searchsorted(ids, left)]))
+    return Basis(before, former, context["basis"]["leftWithin"])

@@ -107,15 +107,6 @@ def opened(resources: Resources, key: str) -> StoredSnapshot:
     return resources.memory.kept(StoredSnapshot, key, lambda: StoredSnapshot(resources.work, key))
 
 
-class _Before(StoredSnapshot):
-    """The snapshot of an earlier run, beside that of this one."""
-
-
-def opened_before(resources: Resources, key: str) -> StoredSnapshot:
-    """The snapshot that an incremental run compares with; it stays open for the next page."""
-    return resources.memory.kept(_Before, key, lambda: _Before(resources.work, key))
-
-
 def part_users(environment: Mapping[str, str]) -> int:
     """Most users of a part."""
     return read_environment(SnapshotVariables, environment).part_users
