@@ -112,7 +112,7 @@ def context() -> JsonObject:
     third = 1 / 3
     parameters = Parameters(Weights(third, third, third, third, third, third), third, third, 3, 1000, "v" * 40)
     key = f"snapshots/match-scores-{2**63 - 1}.snap"
-    compared = {"changes": f"{key}.changes", "leftWithin": third, "basis": {"snapshot": key, "leftWithin": third}}
+    compared = {"leftWithin": third, "basis": {"snapshot": key, "leftWithin": third}}
     return {"snapshot": key, "users": USERS, "parameters": parameters.to_json(), **compared}
 
 
