@@ -28,6 +28,7 @@ LONGEST = (  # begun first: a worker that begins one of them last works alone at
     *("tests/test_new_job.py", "tests/test_benchmarks.py", "tests/local/test_cli_runs.py", "tests/test_docs.py"),
     *("tests/test_environment.py", "tests/media/test_runs.py", "tests/cost/", "tests/local/test_versions.py"),
     *("tests/test_payloads.py", "tests/feed/test_runs.py", "tests/search/test_command.py", "tests/failure/"),
+    *("tests/workflows/", "tests/matching/learning/", "tests/test_vanished_host.py"),
 )
 MEMORY_DISK = Path("/dev/shm")
 MEMORY_NEEDED = 4 << 30  # bytes; Docker gives 64 MB there

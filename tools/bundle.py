@@ -11,6 +11,7 @@ the Python that the functions run on.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -89,12 +90,15 @@ def tool_environment(name: str, requirements: str, python: Path, *options: str) 
     wanted = f"{folder} {python} {(ROOT / 'tools' / requirements).read_text()}"  # its programs name their folder
     digest = hashlib.sha256(wanted.encode()).hexdigest()
     stamp = folder / "made-from"
-    if not stamp.is_file() or stamp.read_text() != digest:
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([str(python), "-m", "venv", str(folder)], check=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, *options, "--requirement", str(ROOT / "tools" / requirements)], check=True)
-        stamp.write_text(digest)
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making it
+        if not stamp.is_file() or stamp.read_text() != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([str(python), "-m", "venv", str(folder)], check=True)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+            subprocess.run([*pip, *options, "--requirement", str(ROOT / "tools" / requirements)], check=True)
+            stamp.write_text(digest)
     return folder / "bin"
 
 
