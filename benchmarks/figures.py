@@ -1,6 +1,6 @@
 """What is measured, as plain data that goes through JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -109,15 +109,37 @@ class PhasedRun:
 
 @dataclass(frozen=True)
 class Millions:
-    """Runs on large sites. `machine` by parts: of the last one; `beside`: what else it did."""
+    """Runs on large sites. `machine` by parts: of the last one; `beside`: what else it did.
+
+    samples : newer than the run of the same size.
+    """
 
     machine: dict[str, str]
     beside: str
     runs: list[PhasedRun]
+    samples: list[PhasedRun] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Millions":
-        return cls(value["machine"], value["beside"], [PhasedRun.from_json(run) for run in value["runs"]])
+        runs, samples = ([PhasedRun.from_json(run) for run in value.get(name, [])] for name in ("runs", "samples"))
+        return cls(value["machine"], value["beside"], runs, samples)
+
+    @property
+    def newest(self) -> list[PhasedRun]:
+        """Of each size the sample, if there is one, else the run; by size."""
+        found = {run.users: run for run in (*self.runs, *self.samples)}
+        return [found[users] for users in sorted(found)]
+
+    def with_run(self, run: PhasedRun) -> "Millions":
+        """The same with this run, which takes the place of those of its size: a sample only that of an older sample."""
+        others = [sample for sample in self.samples if sample.users != run.users]
+        if run.sampled_pages:
+            return replace(self, samples=_by_size([*others, run]))
+        return replace(self, runs=_by_size([*(it for it in self.runs if it.users != run.users), run]), samples=others)
+
+
+def _by_size(runs: list[PhasedRun]) -> list[PhasedRun]:
+    return sorted(runs, key=lambda run: run.users)
 
 
 @dataclass(frozen=True)

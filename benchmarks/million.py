@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.command import KEPT, add_sites, command_parser, note, tell
@@ -47,16 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.render:
         return _tell(kept_runs(), keep=True)
     keep = given.keep or tuple(given.users) == SIZES
-    found = {run.users: run for run in kept_runs().runs} if keep else {}
+    figures = kept_runs() if keep else Millions({}, "nothing", [])
     for users in given.users:
         note(f"{users:,} users")
         with _site(given.home, given.folder, users, given.seed) as site:
             options = scheduled_options()
             if given.pages:
-                found[users] = sampled_run(site.url, site.environ, users, options, given.pages, given.folder)
+                run = sampled_run(site.url, site.environ, users, options, given.pages, given.folder)
             else:
-                found[users] = phased_run(site.environ, users, options)
-    figures = Millions(describe_machine(), given.beside, [found[users] for users in sorted(found)])
+                run = phased_run(site.environ, users, options)
+        figures = replace(figures.with_run(run), machine=describe_machine(), beside=given.beside)
     if keep:
         FILE.write_text(json.dumps(asdict(figures), indent=1) + "\n")
     return _tell(figures, keep=keep)
@@ -91,19 +91,19 @@ def shown(figures: Millions) -> str:
             f"{it.peak_mb:,.0f} MB",
             f"{it.own_mb:,.0f} MB",
         )
-        for run in figures.runs
+        for run in (*figures.runs, *figures.samples)
         for name, it in run.phases.items()
     ]
     whole = (
         "users", "whole run", "viewers with matches", "rows", "write-ahead log", "tables of match-scores",
         "whole database", "snapshot", "the server's memory",
     )  # fmt: skip
-    if not figures.runs:
+    if not figures.newest:
         return "None is kept."
     machine = f"{figures.machine['processor']}, {figures.machine['memory']}, {figures.machine['date']}"
     return "\n\n".join(
         [
-            table(whole, [_whole(run) for run in figures.runs]),
+            table(whole, [_whole(run) for run in (*figures.runs, *figures.samples)]),
             table(head, phases),
             f"The last one on {machine}. What else it did meanwhile: {figures.beside}.",
         ]
@@ -130,9 +130,10 @@ def _time(seconds: float) -> str:
 
 def _projection(figures: Millions) -> str:
     """Millions of users on AWS."""
-    if len(figures.runs) < 2 or "parts" not in figures.runs[-1].phases:
+    runs = figures.newest
+    if len(runs) < 2 or "parts" not in runs[-1].phases:
         return "There is no projection: it takes two runs, the larger one with its snapshot made of parts."
-    return projected(figures.runs, kept_merges())
+    return projected(runs, kept_merges())
 
 
 PARTS: dict[str, Callable[[Millions], str]] = {"million": shown, "projection": _projection}

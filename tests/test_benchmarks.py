@@ -139,7 +139,11 @@ def test_a_sample_of_pages_counts_for_all() -> None:
     assert (calls["parts"], calls["merge"], calls["pages"]) == (2, 1, 6)
     assert found.viewers == pytest.approx(3 * taken, rel=0.05)  # a user without a profile is no viewer
     assert found.sampled_pages == 2
-    assert "2 pages of it" in million.shown(Millions({"processor": "", "memory": "", "date": ""}, "nothing", [found]))
+    whole = replace(found, sampled_pages=0)
+    kept = Millions({"processor": "", "memory": "", "date": ""}, "nothing", []).with_run(whole).with_run(found)
+    assert "2 pages of it" in million.shown(kept)
+    assert (kept.runs, kept.samples, kept.newest) == ([whole], [found], [found])
+    assert kept.with_run(whole).newest == [whole]
 
 
 def test_a_larger_merge_begins_with_the_parts_of_the_one_before(tmp_path: Path) -> None:
