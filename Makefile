@@ -31,8 +31,9 @@ format: dev ## format the code and mend what the linter can
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
 
+# Pages taken in a benchmark's own process multiply matrices in one thread, as functions do: else two count for one.
 bench: dev ## how long the jobs take, beside what the machine can do
-	@$(RUN) -m benchmarks $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(RUN) -m benchmarks $(ARGS)
 
 build: dev ## the serverless bundle, checked and measured, in .aws-sam/build; needs python3.13
 	@$(RUN) tools/bundle.py validate

@@ -181,7 +181,7 @@ def test_aws_knows_the_call_and_the_job_its_input(line: Line) -> None:
 def test_a_variable_in_front_of_a_command_is_one_that_something_reads(variable: str) -> None:
     functions = load_template(ROOT / "template.yaml").functions.values()
     read = {*NAMES} | {name for function in functions for name in function.environment}
-    assert variable in read | {"DATABASE_URL", "MEDIA_FOLDER", "CHECK_SILENCE", "PYTHON", "OPENBLAS_NUM_THREADS"}
+    assert variable in read | {"DATABASE_URL", "MEDIA_FOLDER", "CHECK_SILENCE", "PYTHON"}
 
 
 def test_the_commands_that_are_carried_out_here_stand_in_the_documentation() -> None:
