@@ -29,6 +29,7 @@ def random_columns(first: int, count: int) -> Population:
             "userId": np.repeat(ids, len(_QUIZZES)),
             "quizId": np.tile(_QUIZZES, count),
             "updatedAt": _NOW + rng.random(len(_QUIZZES) * count) * 1e7,
+            "hash": rng.integers(2**62, size=len(_QUIZZES) * count),
         },
         vectors={
             "userId": np.repeat(ids, _VECTOR),
