@@ -81,7 +81,7 @@ def shown(figures: Millions) -> str:
     )  # fmt: skip
     phases = [
         (
-            f"{run.users:,}",
+            _size(run),
             _PHASES[name],
             f"{it.calls:,}",
             _time(it.seconds),
@@ -112,7 +112,7 @@ def shown(figures: Millions) -> str:
 
 def _whole(run: PhasedRun) -> tuple[str, ...]:
     return (
-        f"{run.users:,}",
+        _size(run),
         f"not run: {run.sampled_pages} pages of it" if run.sampled_pages else _time(run.seconds),
         f"{run.viewers:,}",
         f"{run.rows:,}",
@@ -122,6 +122,10 @@ def _whole(run: PhasedRun) -> tuple[str, ...]:
         f"{run.snapshot_bytes / 1e6:,.0f} MB",
         f"{run.server_mb:,.0f} MB",
     )
+
+
+def _size(run: PhasedRun) -> str:
+    return f"{run.users:,}{', a sample' if run.sampled_pages else ''}"
 
 
 def _time(seconds: float) -> str:
