@@ -87,8 +87,9 @@ def postgres_server() -> Iterator[Server]:
     home = make_home()
     with running_postgres(home) as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
-            for setting in ("fsync", "full_page_writes"):  # nothing here has to outlive the machine
-                connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            # Nothing here has to outlive the machine.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server
     remove_home(home)

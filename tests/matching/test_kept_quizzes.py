@@ -28,6 +28,9 @@ from tests.matching.site_loading import load
 NOBODY = np.empty(0, np.int64)
 PARAMETERS = Parameters()
 OF_QUIZZES = (take_a_quiz, forget_a_quiz, look_at_an_old_quiz_again, score_a_quiz_anew, answer_differently)
+SOMEBODY = """
+SELECT min("userId") FROM "QuizResult" WHERE "userId" IN (SELECT "userId" FROM "Profile" WHERE "deletedAt" IS NULL)
+"""
 ANSWER = """UPDATE "QuizResult" SET "answers" = %s WHERE "userId" = %s"""
 
 
@@ -62,9 +65,8 @@ def test_only_the_answers_of_changed_results_are_read(site: Connection, tmp_path
     load(site, draw(71, 60, "one city"))
     taken(site, tmp_path, "base")
     kept = quizzes(tmp_path, "base")
-    with_profile = """ AND "userId" IN (SELECT "userId" FROM "Profile" WHERE "deletedAt" IS NULL)"""
     assert not read(site, kept) & set(kept.ids.tolist())
-    row = site.execute(f"""SELECT min("userId") FROM "QuizResult" WHERE true {with_profile}""").fetchone()
+    row = site.execute(SOMEBODY).fetchone()
     assert row is not None
     site.execute(ANSWER, ['{"1": "changed"}', row[0]])
     assert read(site, kept) & set(kept.ids.tolist()) == {row[0]}

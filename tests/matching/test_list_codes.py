@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from sitejobs.matching.match_scores.list_columns import AVERAGES, CODED_ONE, CODES, HALVES, PARTS, coded, halves_of
+from tests.match_lists import store_lists
 from tests.matching.comparing import stored_rows
 from tests.matching.random_sites import NOW, draw
 from tests.matching.running import Site
@@ -29,7 +30,6 @@ FROM (SELECT "userId", {arrays} FROM "MatchScore" GROUP BY 1) m WHERE m."userId"
     arrays=", ".join(f'array_agg("{name}" ORDER BY "rank") AS "{name}"' for name in (*PARTS, *AVERAGES)),
 )
 _NEITHER = " OR ".join(f'"{name}" IS NOT NULL' for name in (*PARTS, *AVERAGES))
-_SHOWN = """SELECT ((x + 32760) / 65520.0::float8)::real FROM unnest(%s::smallint[]) x"""
 
 
 @pytest.fixture
@@ -70,7 +70,10 @@ def test_ratings_finer_than_halves_and_thousands_are_told_by_averages(average: f
 @pytest.mark.parametrize("parts_of_one", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16])
 def test_the_view_shows_shares_of_a_few_as_they_are(site: Connection, parts_of_one: int) -> None:
     shares = np.arange(parts_of_one + 1) / parts_of_one
-    shown = site.execute(_SHOWN, [coded(shares).tolist()]).fetchall()
+    with site.cursor() as cursor:
+        store_lists(cursor, {1: [(2 + at, 0.5) for at in range(len(shares))]}, NOW)
+    site.execute("""UPDATE "MatchList" SET "quizCode" = %s""", [coded(shares).tolist()])
+    shown = site.execute("""SELECT "scoreQuiz" FROM "MatchScore" ORDER BY "rank" """).fetchall()
     assert [np.float32(value) for (value,) in shown] == shares.astype(np.float32).tolist()
 
 

@@ -70,6 +70,7 @@ class Parameters:
     default_radius_km: float = 100.0
     half_life_days: float = 30.0
     min_ratings: int = 3
+    """The view "MatchScore" has this number, too: it tells the quality of ratings from a list's averages."""
     top_k: int = 200
     algorithm_version: str = "v1"
     tiers: Tiers = MUTUAL
