@@ -18,7 +18,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.pair_scores import Pairs, joined_pairs
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.exclusions import excluded
+from sitejobs.matching.snapshot.exclusions import barred
 from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.search import Matches
 
@@ -125,19 +125,16 @@ class _Refresh:
 
     def _without_excluded(self, found: _Found) -> _Found:
         """Those found who are still candidates; viewers with others than at the snapshot are scored anew."""
-        rows = np.flatnonzero(self._active)
+        page, rows = self._page, np.flatnonzero(self._active)
         rows = rows[np.argsort(self._viewers.ids[rows])]
-        ids = self._viewers.ids[rows]
-        barred = excluded(self._page.connection, ids, self._page.parameters, self._page.started_at)
-        self._again[rows[barred.hash != self._viewers.excluded_hash[rows]]] = True
-        position, known = self._page.at(barred.other)
-        if not known.any():
-            return found.take(self._active[found.row])
-        users = self._page.snapshot.users
-        left_out = np.sort((position + rows[np.searchsorted(ids, barred.user)] * users)[known])
-        pair = found.position + found.row * users
-        at = np.minimum(np.searchsorted(left_out, pair), len(left_out) - 1)
-        return found.take(self._active[found.row] & (left_out[at] != pair))
+        ids, (known_ids, positions) = self._viewers.ids[rows], page.snapshot.candidates_by_id
+        others = known_ids[np.isin(positions, found.position)]
+        left_out = barred(page.connection, ids, others, page.parameters, page.started_at)
+        self._again[rows[left_out.hash != self._viewers.excluded_hash[rows]]] = True
+        found = found.take(self._active[found.row])
+        users, (position, _) = page.snapshot.users, page.at(left_out.other)
+        pairs = position + rows[np.searchsorted(ids, left_out.user)] * users
+        return found.take(~np.isin(found.position + found.row * users, pairs))
 
     def _scored(self, found: _Found) -> tuple[Users, Pairs, Indices]:
         """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""

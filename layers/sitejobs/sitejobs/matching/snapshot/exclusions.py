@@ -15,7 +15,7 @@ from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.codes import rows_of
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.hashing import Hash, summed
-from sitejobs.postgres.columns import Column, fetch_columns
+from sitejobs.postgres.columns import Column, fetch_columns, fetch_lists
 
 BLOCK: Final = 0
 """The kind of a block; the other kinds are decisions, but for an admirer's."""
@@ -62,13 +62,27 @@ FROM ({_PAIRS.replace("<users>", "BETWEEN %(first)s AND %(last)s")}) AS e GROUP 
 """
 """For each user of a key range who has some pairs: a hash of them all."""
 
+_OF_IDS: Final[LiteralString] = _PAIRS.replace("<users>", "= ANY((SELECT %(ids)s)::bigint[])")
+
 _READ_PAIRS: Final[LiteralString] = f"""
 SELECT e."userId", e."otherId", e."kind", {_HASH} AS "hash"
-FROM ({_PAIRS.replace("<users>", "= ANY((SELECT %(ids)s)::bigint[])")}) AS e
+FROM ({_OF_IDS}) AS e
 """
 """Reads the pairs of some users. The sum of a user's hashes is that of `HASHES_IN_RANGE`.
 
 The SELECT about the ids hides them from the planner, which would weigh each of them nine times.
+"""
+
+_READ_BARRED: Final[LiteralString] = f"""
+SELECT e."userId"::bigint AS "userId", sum({_HASH})::int8 AS "hash",
+       COALESCE(array_agg(e."otherId"::bigint) FILTER (
+           WHERE e."kind" <> {ADMIRER} AND e."otherId" = ANY(%(others)s::bigint[])), '{{}}') AS "others"
+FROM ({_OF_IDS}) AS e GROUP BY e."userId"
+"""
+"""For each of some users who has pairs: the hash of them all, and those of some others who are no candidates of it.
+
+A row a user is quicker to send and to read than one a pair. Unlike the ids, these others must be seen by the planner:
+only of a constant it makes a hash table, and would else have each pair compared with all of them.
 """
 
 _TYPES: Final = {"userId": "int8", "otherId": "int8", "kind": "int2", "hash": "int8"}
@@ -107,6 +121,30 @@ def excluded(connection: Connection, ids: Indices, parameters: Parameters, now: 
         hash=hashes,
         admired=admirers["userId"],
         admirer=admirers["otherId"],
+    )
+
+
+@dataclass(frozen=True)
+class Barred:
+    """Pairs, by id, of some users and those of some others who are no candidates of them.
+
+    hash : for each of the users asked for, as `Excluded.hash`.
+    """
+
+    user: Indices
+    other: Indices
+    hash: Hash
+
+
+def barred(connection: Connection, ids: Indices, others: Indices, parameters: Parameters, now: datetime) -> Barred:
+    """Which of the others are no candidates of these users, as of now. `ids` ascend."""
+    asked = {"ids": ids, "others": others} | given(parameters, now)
+    found = fetch_lists(connection, _READ_BARRED, asked, {"userId": "int8", "hash": "int8", "others": "int8"})
+    users, hashes = found["userId"].joined(), found["hash"].joined()
+    return Barred(
+        user=np.repeat(users, found["others"].sizes()),
+        other=found["others"].joined(),
+        hash=hashes_of({"userId": users, "hash": hashes}, ids),
     )
 
 
