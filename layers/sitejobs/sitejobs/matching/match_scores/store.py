@@ -66,6 +66,9 @@ _COPY_CHANGES: Final = sql.SQL('COPY "MatchListChange" ({}) FROM STDIN (FORMAT B
     sql.SQL(", ").join(map(sql.Identifier, CHANGE_COLUMNS))
 )
 
+_ROWS_AT_ONCE: Final = 64
+"""Rows that are sent with one call: a few hundred KB of lists, and some KB of changes."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -157,8 +160,8 @@ def write_page(
 
 def _put(copy: Copy, rows: Sequence[bytes]) -> None:
     copy.write(COPY_HEADER)
-    for row in rows:
-        copy.write(row)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        copy.write(b"".join(rows[start : start + _ROWS_AT_ONCE]))
     copy.write(COPY_TRAILER)
 
 
