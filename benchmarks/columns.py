@@ -39,6 +39,7 @@ def random_columns(first: int, count: int) -> Population:
         },
         answers=_answers(rng, ids),
         excluded={"userId": ids[: count // 20], "hash": rng.integers(-(2**62), 2**62, count // 20)},
+        liked={name: np.empty(0, np.int64) for name in ("userId", "hash")},
         effects={name: np.empty(0, kind) for name, kind in _EFFECTS.items()},
     )
 

@@ -23,7 +23,7 @@ from sitejobs.jobs.keyed import KeyedJob
 from sitejobs.jobs.losses import Loss
 from sitejobs.matching import passed_over
 from sitejobs.matching.compatibility import inputs, people
-from sitejobs.matching.snapshot import population
+from sitejobs.matching.snapshot import kept_rows, population_sql
 from sitejobs.postgres import columns
 from sitejobs.postgres.connection import SESSION_SETTINGS
 from sitejobs.postgres.shared_session import set_local
@@ -58,18 +58,30 @@ class _OneRow:
 def _population() -> Texts:
     found = {}
     for unique in (True, False):
-        for name, text in population._queries(cast(Connection, _OneRow(unique))).items():
+        for name, text in population_sql.queries(cast(Connection, _OneRow(unique))).items():
             case = "rows unique" if unique else "rows repeated"
-            found[f"{name}, {case}"] = _wrapped(text, population._TYPES[name])
+            found[f"{name}, {case}"] = _wrapped(text, population_sql.TYPES[name])
     return found
 
 
 def _population_by_ids() -> Texts:
     return {
-        name: text.replace(population._IN_RANGE, population._IN_LIST)
-        for name, text in {"users": population.READ_USERS, **_population()}.items()
-        if not name.startswith(("excluded", "effects"))
+        name: text.replace(population_sql.IN_RANGE, population_sql.IN_LIST)
+        for name, text in {"users": population_sql.READ_USERS, **_population()}.items()
+        if not name.startswith(("liked", "excluded", "effects"))
     }
+
+
+def _kept_by_ids() -> Texts:
+    return {
+        name: text.replace(population_sql.IN_RANGE, population_sql.IN_LIST)
+        for name, text in _population().items()
+        if name.startswith("liked")
+    }
+
+
+def _versions() -> Texts:
+    return {table.name: table.statement for table in (*kept_rows.ROWS.values(), *kept_rows.SUMMED)}
 
 
 def _passed_over() -> Texts:
@@ -114,6 +126,10 @@ def _local_settings() -> Texts:
 COMPOSED: Mapping[str, Callable[[], Texts]] = {
     "sitejobs.matching.snapshot.population._read_ranges": _population,
     "sitejobs.matching.snapshot.population.read_users": _population_by_ids,
+    "sitejobs.matching.snapshot.kept_rows._of_other_counts": lambda: dict(kept_rows.COUNTS),
+    "sitejobs.matching.snapshot.kept_rows._all": dict,  # these two send what `_read_ranges` does, or of fewer users
+    "sitejobs.matching.snapshot.kept_rows._of": _kept_by_ids,
+    "sitejobs.matching.snapshot.row_versions.count_rows": _versions,
     "sitejobs.matching.passed_over.count_passed_over": _passed_over,
     "sitejobs.matching.compatibility.inputs.renew_range": _renewals("_RENEW_RANGE"),
     "sitejobs.matching.compatibility.inputs.renew": _renewals("_RENEW_LIST"),

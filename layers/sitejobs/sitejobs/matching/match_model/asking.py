@@ -13,7 +13,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices, Singles
 from sitejobs.matching.scoring.codes import directions
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.scoring.users import MISSING
-from sitejobs.matching.snapshot.population import GENDERS, GENDERS_GIVEN
+from sitejobs.matching.snapshot.population_sql import GENDERS, GENDERS_GIVEN
 
 PRICED = "v2 priced"
 """The order of v2 where prices are taken."""

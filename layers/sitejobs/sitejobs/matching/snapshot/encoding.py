@@ -131,7 +131,7 @@ def _hashes(
 ) -> dict[str, Any]:
     """The hashes of `Users`. `both`: of what either side of a score reads."""
     wishes = mixed(users["wants"], users["ageMin"], users["ageMax"], users["distance"])
-    excluded = hashes_of(population.excluded, users["id"])
+    excluded = hashes_of(population.excluded, users["id"]) + hashes_of(population.liked, users["id"])
     lasting = mixed(both, users["gender"], users["age"], users["visible"], received)
     viewer = mixed(both, wishes, excluded, given)
     if parameters.mutual or parameters.model:

@@ -56,11 +56,16 @@ A pair that several rows tell of is there several times. People passed over retu
 _HASH: Final[LiteralString] = """(hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775)"""
 """A number of 40 bits for each row: eight million of them can be summed in 64."""
 
-HASHES_IN_RANGE: Final[LiteralString] = f"""
+_HASHES: Final[LiteralString] = f"""
 SELECT e."userId", sum({_HASH})::int8 AS "hash"
-FROM ({_PAIRS.replace("<users>", "BETWEEN %(first)s AND %(last)s")}) AS e GROUP BY e."userId"
+FROM ({_PAIRS.replace("<users>", "BETWEEN %(first)s AND %(last)s")}) AS e WHERE e."kind" <kinds> GROUP BY e."userId"
 """
-"""For each user of a key range who has some pairs: a hash of them all."""
+
+LIKES_IN_RANGE: Final[LiteralString] = _HASHES.replace("<kinds>", "IN (1, 2, 5)")
+"""For each user of a key range whom likes or dislikes tell of: a hash of these pairs."""
+
+OTHERS_IN_RANGE: Final[LiteralString] = _HASHES.replace("<kinds>", "NOT IN (1, 2, 5)")
+"""The same of the other pairs."""
 
 _OF_IDS: Final[LiteralString] = _PAIRS.replace("<users>", "= ANY((SELECT %(ids)s)::bigint[])")
 
@@ -68,7 +73,7 @@ _READ_PAIRS: Final[LiteralString] = f"""
 SELECT e."userId", e."otherId", e."kind", {_HASH} AS "hash"
 FROM ({_OF_IDS}) AS e
 """
-"""Reads the pairs of some users. The sum of a user's hashes is that of `HASHES_IN_RANGE`.
+"""Reads the pairs of some users. The sum of a user's hashes is those of `LIKES_IN_RANGE` and `OTHERS_IN_RANGE`.
 
 The SELECT about the ids hides them from the planner, which would weigh each of them nine times.
 """
