@@ -200,6 +200,18 @@ def test_another_table_of_that_name(site: Connection, steps: Steps) -> None:
     steps.take()
 
 
+@pytest.mark.parametrize("table", ["Like", "ProfileRating", "UserTrait", "UserInterest", "QuizResult"])
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_view_in_a_table_s_place(site: Connection, steps: Steps, table: str, from_the_start: bool) -> None:
+    if not from_the_start:
+        steps.take()
+    site.execute(f'ALTER TABLE "{table}" RENAME TO "Its"')
+    site.execute(f'CREATE VIEW "{table}" AS SELECT * FROM "Its"')
+    for seed in range(2):
+        steps.take()
+        say(site, Random(seed))
+
+
 def test_frozen_and_rewritten_rows_stay(site: Connection, steps: Steps) -> None:
     steps.take()
     site.execute('VACUUM (FULL, FREEZE) "UserTrait"')

@@ -139,14 +139,19 @@ def read_since(
             return read_as_seen(connection, now, MIN_ID, MAX_ID, parameters, quizzes), None
         if earlier is None or earlier.moment.server != moment.server:
             population = read_as_seen(connection, now, MIN_ID, MAX_ID, parameters, quizzes)
-            counted = {table.name: count_rows(connection, table, moment, moment) for table in SUMMED}
+            counted = {table.name: count_rows(connection, table, moment, moment) for table in _plain(moment)}
         else:
             population, counted = _Reading(connection, now, parameters, quizzes, earlier, moment).run()
     profiles = {name: population.users[name] for name in ("id", "hasProfile", "profileId")}
-    unsettled = {name: them for table in SUMMED for name, them in _named(table, counted[table.name].unsettled)}
+    unsettled = {name: them for table in _plain(moment) for name, them in _named(table, counted[table.name].unsettled)}
     past = {name: rows.over for name, rows in counted.items()}
     fields = {name: getattr(population, name) for name in _KEPT}
     return population, KeptRows(replace(moment, past=past), profiles, unsettled, fields)
+
+
+def _plain(moment: Moment) -> Iterator[Table]:
+    """The summed tables whose rows have versions: a view's have none."""
+    return (table for table in SUMMED if table.name in moment.tables)
 
 
 def _named(table: Table, owners: Iterable[Indices]) -> Iterator[tuple[str, Indices]]:
@@ -173,10 +178,10 @@ class _Reading:
 
     def run(self) -> tuple[Population, dict[str, Rows]]:
         """The population, and what was found in the summed tables."""
-        counted = {table.name: self._count(table) for table in SUMMED}
+        counted = {table.name: self._count(table) for table in _plain(self._moment)}
         fields = {name: self._rows(name, table) for name, table in ROWS.items()}
-        fields |= self._ratings(counted[RATINGS.name])
-        fields["liked"] = self._likes(counted[LIKES.name])
+        fields |= self._ratings(counted.get(RATINGS.name))
+        fields["liked"] = self._likes(counted.get(LIKES.name))
         fields |= {name: self._all(name) for name in ("excluded", "effects")}
         them = not_kept(fields["results"], self._quizzes) if self._quizzes else None
         fields |= {name: self._all(name) if them is None else self._of(name, them) for name in OF_RESULTS}
@@ -206,14 +211,15 @@ class _Reading:
         same = known & (now["count"][order][at] == counts) if len(order) else known
         return np.concatenate([before[~same], np.setdiff1d(now["userId"], before)])
 
-    def _ratings(self, found: Rows) -> dict[str, Columns]:
-        fields, other = {}, self._with_other_profile()
-        for name, profiles in zip(("given", "received"), self._written(RATINGS, found), strict=True):
-            changed = np.isin(self._users["profileId"], profiles) & (self._users["hasProfile"] == 1) | other
-            whole = not self._complete(RATINGS, found)
-            rows = self._all(name) if whole else self._again(name, self._users["id"][changed], lambda _: True)[0]
-            fields[name] = of_these_profiles(rows, self._users)
-        return fields
+    def _ratings(self, found: Rows | None) -> dict[str, Columns]:
+        if found is None or not self._complete(RATINGS, found):
+            fields = {name: self._all(name) for name in ("given", "received")}
+        else:
+            fields, other = {}, self._with_other_profile()
+            for name, profiles in zip(("given", "received"), self._written(RATINGS, found), strict=True):
+                changed = np.isin(self._users["profileId"], profiles) & (self._users["hasProfile"] == 1) | other
+                fields[name] = self._again(name, self._users["id"][changed], lambda _: True)[0]
+        return {name: of_these_profiles(rows, self._users) for name, rows in fields.items()}
 
     def _written(self, table: Table, found: Rows) -> list[Indices]:
         """For each column of owners whose rows may be others than at the earlier moment, while it is complete."""
@@ -229,9 +235,9 @@ class _Reading:
         same = [self._users[name] == before[name][at] for name in ("hasProfile", "profileId")]
         return np.asarray(~(known & same[0] & same[1]))
 
-    def _likes(self, found: Rows) -> Columns:
+    def _likes(self, found: Rows | None) -> Columns:
         # Dislikes that count for some days end without being written.
-        if self._parameters.repeat_days is not None or not self._complete(LIKES, found):
+        if found is None or self._parameters.repeat_days is not None or not self._complete(LIKES, found):
             return self._all("liked")
         return self._again("liked", np.union1d(*self._written(LIKES, found)), lambda _: True)[0]
 

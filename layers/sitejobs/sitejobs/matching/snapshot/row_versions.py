@@ -17,9 +17,9 @@ from psycopg.errors import Error
 from sitejobs.matching.scoring.arrays import Indices
 
 _READ_MOMENT: Final[LiteralString] = """
-SELECT (SELECT system_identifier FROM pg_control_system())::text || '/'
-           || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+SELECT c."server"::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
        pg_snapshot_xmin(pg_current_snapshot())::xid::text
+FROM pg_control_system() AS c ("control", "catalog", "server")
 """
 """Reads which server this is, with its timeline, and the transaction's horizon."""
 
