@@ -8,60 +8,53 @@ SELECT given."name", c."oid"::bigint FROM unnest(%(names)s::text[]) AS given ("n
 JOIN pg_class c ON c."oid" = to_regclass(format('%%I', given."name")) AND c."relkind" = 'r' AND NOT c."relhassubclass";
 
 -- count_rows: UserTrait
-SELECT count(*) FILTER (WHERE r."counts") AS "rows", count(*) FILTER (WHERE r."past") AS "past",
-       count(*) FILTER (WHERE r."over") AS "over",
-array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."past" AND r."userId" IS NOT NULL),
+WITH recent AS MATERIALIZED (
+    SELECT "userId", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
+    FROM "UserTrait" WHERE age("xmin") <= (SELECT age(%(since)s::xid))
+)
+SELECT (SELECT count(*) FROM "UserTrait" WHERE "value" <> 'NaN' AND "userId" IS NOT NULL) AS "rows",
+       count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", array_agg(DISTINCT r."userId") FILTER (WHERE r."userId" IS NOT NULL),
 array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."over" AND r."userId" IS NOT NULL)
-FROM (
-    SELECT "userId", ("value" <> 'NaN' AND "userId" IS NOT NULL) AS "counts",
-           age("xmin") > (SELECT age(%(since)s::xid)) AS "past", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
-    FROM "UserTrait"
-) AS r;
+FROM recent r;
 
 -- count_rows: UserInterest
-SELECT count(*) FILTER (WHERE r."counts") AS "rows", count(*) FILTER (WHERE r."past") AS "past",
-       count(*) FILTER (WHERE r."over") AS "over",
-array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."past" AND r."userId" IS NOT NULL),
+WITH recent AS MATERIALIZED (
+    SELECT "userId", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
+    FROM "UserInterest" WHERE age("xmin") <= (SELECT age(%(since)s::xid))
+)
+SELECT (SELECT count(*) FROM "UserInterest" WHERE "subjectId" IS NOT NULL AND "interestId" IS NOT NULL AND "userId" IS NOT NULL) AS "rows",
+       count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", array_agg(DISTINCT r."userId") FILTER (WHERE r."userId" IS NOT NULL),
 array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."over" AND r."userId" IS NOT NULL)
-FROM (
-    SELECT "userId", ("subjectId" IS NOT NULL AND "interestId" IS NOT NULL AND "userId" IS NOT NULL) AS "counts",
-           age("xmin") > (SELECT age(%(since)s::xid)) AS "past", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
-    FROM "UserInterest"
-) AS r;
+FROM recent r;
 
 -- count_rows: QuizResult
-SELECT count(*) FILTER (WHERE r."counts") AS "rows", count(*) FILTER (WHERE r."past") AS "past",
-       count(*) FILTER (WHERE r."over") AS "over",
-array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."past" AND r."userId" IS NOT NULL),
+WITH recent AS MATERIALIZED (
+    SELECT "userId", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
+    FROM "QuizResult" WHERE age("xmin") <= (SELECT age(%(since)s::xid))
+)
+SELECT (SELECT count(*) FROM "QuizResult" WHERE "quizId" IS NOT NULL AND "userId" IS NOT NULL) AS "rows",
+       count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", array_agg(DISTINCT r."userId") FILTER (WHERE r."userId" IS NOT NULL),
 array_agg(DISTINCT r."userId") FILTER (WHERE NOT r."over" AND r."userId" IS NOT NULL)
-FROM (
-    SELECT "userId", ("quizId" IS NOT NULL AND "userId" IS NOT NULL) AS "counts",
-           age("xmin") > (SELECT age(%(since)s::xid)) AS "past", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
-    FROM "QuizResult"
-) AS r;
+FROM recent r;
 
 -- count_rows: Like
-SELECT count(*) FILTER (WHERE r."counts") AS "rows", count(*) FILTER (WHERE r."past") AS "past",
-       count(*) FILTER (WHERE r."over") AS "over",
-array_agg(DISTINCT r."fromUserId") FILTER (WHERE NOT r."past" AND r."fromUserId" IS NOT NULL),
-array_agg(DISTINCT r."toUserId") FILTER (WHERE NOT r."past" AND r."toUserId" IS NOT NULL),
+WITH recent AS MATERIALIZED (
+    SELECT "fromUserId", "toUserId", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
+    FROM "Like" WHERE age("xmin") <= (SELECT age(%(since)s::xid))
+)
+SELECT (SELECT count(*) FROM "Like" WHERE true) AS "rows",
+       count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", array_agg(DISTINCT r."fromUserId") FILTER (WHERE r."fromUserId" IS NOT NULL), array_agg(DISTINCT r."toUserId") FILTER (WHERE r."toUserId" IS NOT NULL),
 array_agg(DISTINCT r."fromUserId") FILTER (WHERE NOT r."over" AND r."fromUserId" IS NOT NULL),
 array_agg(DISTINCT r."toUserId") FILTER (WHERE NOT r."over" AND r."toUserId" IS NOT NULL)
-FROM (
-    SELECT "fromUserId", "toUserId", (true) AS "counts",
-           age("xmin") > (SELECT age(%(since)s::xid)) AS "past", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
-    FROM "Like"
-) AS r;
+FROM recent r;
 
 -- count_rows: ProfileRating
-SELECT count(*) FILTER (WHERE r."counts") AS "rows", count(*) FILTER (WHERE r."past") AS "past",
-       count(*) FILTER (WHERE r."over") AS "over",
-array_agg(DISTINCT r."raterProfileId") FILTER (WHERE NOT r."past" AND r."raterProfileId" IS NOT NULL),
-array_agg(DISTINCT r."targetProfileId") FILTER (WHERE NOT r."past" AND r."targetProfileId" IS NOT NULL),
+WITH recent AS MATERIALIZED (
+    SELECT "raterProfileId", "targetProfileId", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
+    FROM "ProfileRating" WHERE age("xmin") <= (SELECT age(%(since)s::xid))
+)
+SELECT (SELECT count(*) FROM "ProfileRating" WHERE true) AS "rows",
+       count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", array_agg(DISTINCT r."raterProfileId") FILTER (WHERE r."raterProfileId" IS NOT NULL), array_agg(DISTINCT r."targetProfileId") FILTER (WHERE r."targetProfileId" IS NOT NULL),
 array_agg(DISTINCT r."raterProfileId") FILTER (WHERE NOT r."over" AND r."raterProfileId" IS NOT NULL),
 array_agg(DISTINCT r."targetProfileId") FILTER (WHERE NOT r."over" AND r."targetProfileId" IS NOT NULL)
-FROM (
-    SELECT "raterProfileId", "targetProfileId", (true) AS "counts",
-           age("xmin") > (SELECT age(%(since)s::xid)) AS "past", age("xmin") > (SELECT age(%(until)s::xid)) AS "over"
-    FROM "ProfileRating"
-) AS r;
+FROM recent r;
