@@ -23,7 +23,7 @@ from sitejobs.jobs.keyed import KeyedJob
 from sitejobs.jobs.losses import Loss
 from sitejobs.matching import passed_over
 from sitejobs.matching.compatibility import inputs, people
-from sitejobs.matching.snapshot import kept_rows, population_sql
+from sitejobs.matching.snapshot import exclusions, kept_rows, population_sql
 from sitejobs.postgres import columns
 from sitejobs.postgres.connection import SESSION_SETTINGS
 from sitejobs.postgres.shared_session import set_local
@@ -66,18 +66,15 @@ def _population() -> Texts:
 
 def _population_by_ids() -> Texts:
     return {
-        name: text.replace(population_sql.IN_RANGE, population_sql.IN_LIST)
+        name: text.replace(exclusions.IN_RANGE, population_sql.IN_LIST)
         for name, text in {"users": population_sql.READ_USERS, **_population()}.items()
         if not name.startswith(("liked", "excluded", "effects"))
     }
 
 
 def _kept_by_ids() -> Texts:
-    return {
-        name: text.replace(population_sql.IN_RANGE, population_sql.IN_LIST)
-        for name, text in _population().items()
-        if name.startswith("liked")
-    }
+    text = _population()["liked, rows unique"]
+    return {"liked": text.replace(exclusions.IN_RANGE, population_sql.IN_LIST)}
 
 
 def _versions() -> Texts:

@@ -7,14 +7,6 @@ WHERE "blockerId" = ANY((SELECT %(ids)s)::bigint[]) AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" = ANY((SELECT %(ids)s)::bigint[]) AND "blockerId" IS NOT NULL
 UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
-WHERE l."fromUserId" = ANY((SELECT %(ids)s)::bigint[]) AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
-    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
-UNION ALL
 SELECT "userAId", "userBId", 3 FROM "Match"
 WHERE "userAId" = ANY((SELECT %(ids)s)::bigint[]) AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
 UNION ALL
@@ -24,6 +16,14 @@ UNION ALL
 SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" = ANY((SELECT %(ids)s)::bigint[]) AND "userBId" IS NOT NULL
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" = ANY((SELECT %(ids)s)::bigint[]) AND "userAId" IS NOT NULL
+UNION ALL
+SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
+WHERE l."fromUserId" = ANY((SELECT %(ids)s)::bigint[]) AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
 SELECT "toUserId", "fromUserId", 5 FROM "Like"
 WHERE %(admirers)s::boolean AND "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
@@ -40,14 +40,6 @@ WHERE "blockerId" = ANY((SELECT %(ids)s)::bigint[]) AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" = ANY((SELECT %(ids)s)::bigint[]) AND "blockerId" IS NOT NULL
 UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
-WHERE l."fromUserId" = ANY((SELECT %(ids)s)::bigint[]) AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
-    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
-UNION ALL
 SELECT "userAId", "userBId", 3 FROM "Match"
 WHERE "userAId" = ANY((SELECT %(ids)s)::bigint[]) AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
 UNION ALL
@@ -57,6 +49,14 @@ UNION ALL
 SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" = ANY((SELECT %(ids)s)::bigint[]) AND "userBId" IS NOT NULL
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" = ANY((SELECT %(ids)s)::bigint[]) AND "userAId" IS NOT NULL
+UNION ALL
+SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
+WHERE l."fromUserId" = ANY((SELECT %(ids)s)::bigint[]) AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
+    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
+UNION ALL
+SELECT "toUserId", "fromUserId", 2 FROM "Like"
+WHERE "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
 SELECT "toUserId", "fromUserId", 5 FROM "Like"
 WHERE %(admirers)s::boolean AND "toUserId" = ANY((SELECT %(ids)s)::bigint[]) AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'

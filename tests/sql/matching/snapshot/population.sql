@@ -347,14 +347,8 @@ WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND j
 
 -- _read_ranges: liked, rows unique
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
-SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
-FROM (
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
-WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
-UNION ALL
-SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
-UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
+SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
 WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
     l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
     OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
@@ -362,37 +356,18 @@ UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
-SELECT "userAId", "userBId", 3 FROM "Match"
-WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
-UNION ALL
-SELECT "userBId", "userAId", 3 FROM "Match"
-WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
-UNION ALL
-SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
-UNION ALL
-SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
-UNION ALL
 SELECT "toUserId", "fromUserId", 5 FROM "Like"
 WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e WHERE e."kind" IN (1, 2, 5) GROUP BY e."userId"
+) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: excluded, rows unique
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
-SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
-FROM (
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
 WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
-UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
-WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
-    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
 SELECT "userAId", "userBId", 3 FROM "Match"
 WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
@@ -403,10 +378,7 @@ UNION ALL
 SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e WHERE e."kind" NOT IN (1, 2, 5) GROUP BY e."userId"
+) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: effects, rows unique
@@ -512,14 +484,8 @@ WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND j
 
 -- _read_ranges: liked, rows repeated
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
-SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
-FROM (
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
-WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
-UNION ALL
-SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
-UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
+SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
 WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
     l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
     OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
@@ -527,37 +493,18 @@ UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
-SELECT "userAId", "userBId", 3 FROM "Match"
-WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
-UNION ALL
-SELECT "userBId", "userAId", 3 FROM "Match"
-WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL AND "state"::text = 'ACTIVE'
-UNION ALL
-SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
-UNION ALL
-SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
-UNION ALL
 SELECT "toUserId", "fromUserId", 5 FROM "Like"
 WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e WHERE e."kind" IN (1, 2, 5) GROUP BY e."userId"
+) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: excluded, rows repeated
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
-SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash"
-FROM (
+SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
 WHERE "blockerId" BETWEEN %(first)s AND %(last)s AND "blockedId" IS NOT NULL
 UNION ALL
 SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" BETWEEN %(first)s AND %(last)s AND "blockerId" IS NOT NULL
-UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
-WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
-    l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
-    OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
 UNION ALL
 SELECT "userAId", "userBId", 3 FROM "Match"
 WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
@@ -568,10 +515,7 @@ UNION ALL
 SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" BETWEEN %(first)s AND %(last)s AND "userBId" IS NOT NULL
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" BETWEEN %(first)s AND %(last)s AND "userAId" IS NOT NULL
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e WHERE e."kind" NOT IN (1, 2, 5) GROUP BY e."userId"
+) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: effects, rows repeated

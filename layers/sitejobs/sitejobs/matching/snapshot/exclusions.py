@@ -23,17 +23,26 @@ BLOCK: Final = 0
 ADMIRER: Final = 5
 """The kind of somebody who likes the user. Read only where that counts, and no reason to leave somebody out."""
 
-_PAIRS: Final[LiteralString] = f"""
-SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
-WHERE "blockerId" <users> AND "blockedId" IS NOT NULL
-UNION ALL
-SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" <users> AND "blockerId" IS NOT NULL
-UNION ALL
-SELECT l."fromUserId", l."toUserId", 1 FROM "Like" l
+_PAIRS_OF_LIKES: Final[LiteralString] = f"""
+SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
 WHERE l."fromUserId" <users> AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND {STILL_COUNTS}
 UNION ALL
 SELECT "toUserId", "fromUserId", 2 FROM "Like"
 WHERE "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+UNION ALL
+SELECT "toUserId", "fromUserId", 5 FROM "Like"
+WHERE %(admirers)s::boolean AND "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+"""
+"""Pairs of a user of the condition `<users>` and another one, each with the kind of what stands between them: of likes.
+
+People passed over return after `repeat_days`, if given.
+"""
+
+_OTHER_PAIRS: Final[LiteralString] = """
+SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
+WHERE "blockerId" <users> AND "blockedId" IS NOT NULL
+UNION ALL
+SELECT "blockedId", "blockerId", 0 FROM "UserBlock" WHERE "blockedId" <users> AND "blockerId" IS NOT NULL
 UNION ALL
 SELECT "userAId", "userBId", 3 FROM "Match"
 WHERE "userAId" <users> AND "userBId" IS NOT NULL AND "state"::text = 'ACTIVE'
@@ -44,27 +53,24 @@ UNION ALL
 SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" <users> AND "userBId" IS NOT NULL
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" <users> AND "userAId" IS NOT NULL
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
 """
-"""Pairs of a user of the condition `<users>` and another one, each with the kind of what stands between them.
+"""The other pairs."""
 
-A pair that several rows tell of is there several times. People passed over return after `repeat_days`, if given.
-"""
+_PAIRS: Final[LiteralString] = f"""{_OTHER_PAIRS}UNION ALL{_PAIRS_OF_LIKES}"""
+"""All of them. A pair that several rows tell of is there several times."""
 
 _HASH: Final[LiteralString] = """(hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775)"""
 """A number of 40 bits for each row: eight million of them can be summed in 64."""
 
-_HASHES: Final[LiteralString] = f"""
-SELECT e."userId", sum({_HASH})::int8 AS "hash"
-FROM ({_PAIRS.replace("<users>", "BETWEEN %(first)s AND %(last)s")}) AS e WHERE e."kind" <kinds> GROUP BY e."userId"
+_HASHES_IN_RANGE: Final[LiteralString] = f"""
+SELECT e."userId", sum({_HASH})::int8 AS "hash" FROM (<pairs>) AS e GROUP BY e."userId"
 """
+IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
 
-LIKES_IN_RANGE: Final[LiteralString] = _HASHES.replace("<kinds>", "IN (1, 2, 5)")
+LIKES_IN_RANGE: Final[LiteralString] = _HASHES_IN_RANGE.replace("<pairs>", _PAIRS_OF_LIKES).replace("<users>", IN_RANGE)
 """For each user of a key range whom likes or dislikes tell of: a hash of these pairs."""
 
-OTHERS_IN_RANGE: Final[LiteralString] = _HASHES.replace("<kinds>", "NOT IN (1, 2, 5)")
+OTHERS_IN_RANGE: Final[LiteralString] = _HASHES_IN_RANGE.replace("<pairs>", _OTHER_PAIRS).replace("<users>", IN_RANGE)
 """The same of the other pairs."""
 
 _OF_IDS: Final[LiteralString] = _PAIRS.replace("<users>", "= ANY((SELECT %(ids)s)::bigint[])")

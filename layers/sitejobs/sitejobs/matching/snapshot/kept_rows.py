@@ -7,7 +7,7 @@ there are few of them, or they change all the time.
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from sitejobs.errors import DataUnavailable
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.codes import rows_of
 from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot.exclusions import IN_RANGE
 from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes
 from sitejobs.matching.snapshot.population import (
     OF_RESULTS,
@@ -34,7 +35,6 @@ from sitejobs.matching.snapshot.population import (
 )
 from sitejobs.matching.snapshot.population_sql import (
     IN_LIST,
-    IN_RANGE,
     TYPES,
     USABLE_INTEREST,
     USABLE_RESULT,
@@ -51,32 +51,23 @@ FORMAT: Final = 1
 MOST_READ_AGAIN: Final = 4
 """With changes of more than one user in so many all is read: finding rows of a user each takes longer."""
 
+_USABLE: Final[Mapping[str, tuple[LiteralString, LiteralString]]] = {
+    "traits": ("UserTrait", f'{USABLE_TRAIT} AND "userId" IS NOT NULL'),
+    "interests": ("UserInterest", f'{USABLE_INTEREST} AND "userId" IS NOT NULL'),
+    "results": ("QuizResult", f'{USABLE_RESULT} AND "userId" IS NOT NULL'),
+}
+"""Fields of which each row is kept as it was read, with their tables and the condition for rows that count."""
+
 _COUNT_A_USER: Final[LiteralString] = """
-SELECT "userId", count(*) AS "count" FROM <table> WHERE <usable> AND "userId" IS NOT NULL GROUP BY "userId"
+SELECT "userId", count(*) AS "count" FROM <table> WHERE <usable> GROUP BY "userId"
 """
-"""Counts the rows of each user."""
 
-
-def _counts(table: LiteralString, usable: LiteralString) -> LiteralString:
-    return _COUNT_A_USER.replace("<table>", f'"{table}"').replace("<usable>", usable)
-
-
-def _of_users(table: LiteralString, usable: LiteralString) -> Table:
-    return Table.of(table, ("userId",), f'{usable} AND "userId" IS NOT NULL')
-
-
-ROWS: Final[Mapping[str, Table]] = {
-    "traits": _of_users("UserTrait", USABLE_TRAIT),
-    "interests": _of_users("UserInterest", USABLE_INTEREST),
-    "results": _of_users("QuizResult", USABLE_RESULT),
-}
-"""Fields of which each row is kept as it was read, with their tables."""
-
+ROWS: Final = {name: Table.of(table, ("userId",), usable) for name, (table, usable) in _USABLE.items()}
 COUNTS: Final[Mapping[str, LiteralString]] = {
-    "traits": _counts("UserTrait", USABLE_TRAIT),
-    "interests": _counts("UserInterest", USABLE_INTEREST),
-    "results": _counts("QuizResult", USABLE_RESULT),
+    name: _COUNT_A_USER.replace("<table>", f'"{table}"').replace("<usable>", usable)
+    for name, (table, usable) in _USABLE.items()
 }
+"""Count the rows of each user."""
 
 LIKES: Final = Table.of("Like", ("fromUserId", "toUserId"))
 RATINGS: Final = Table.of("ProfileRating", ("raterProfileId", "targetProfileId"))
@@ -194,22 +185,20 @@ class _Reading:
         if not self._earlier.moment.knows(self._moment, table.name):
             return self._all(name)
         found = self._count(table)
-        rows, complete = self._again(name, found.newer[0], lambda read: read == found.rows)
-        if complete:
+        rows = self._again(name, found.newer[0])
+        if len(rows["userId"]) == found.rows:
             return rows
         # Somebody else's rows have gone.
-        lost = self._of_other_counts(name)
-        return self._again(name, np.union1d(found.newer[0], lost), lambda _: True)[0]
+        return self._again(name, np.union1d(found.newer[0], self._of_other_counts(name)))
 
     def _of_other_counts(self, name: str) -> Indices:
-        """Users who have another number of rows than at the earlier moment."""
-        types = {"userId": "int8", "count": "int8"}
-        now = fetch_columns(self._connection, COUNTS[name], {}, types)
-        before, counts = np.unique(self._earlier.fields[name]["userId"], return_counts=True)
-        at, known = rows_of(before, np.sort(now["userId"]))
+        """Users who had another number of rows at the earlier moment."""
+        now = fetch_columns(self._connection, COUNTS[name], {}, {"userId": "int8", "count": "int8"})
         order = np.argsort(now["userId"])
+        before, counts = np.unique(self._earlier.fields[name]["userId"], return_counts=True)
+        at, known = rows_of(before, now["userId"][order])
         same = known & (now["count"][order][at] == counts) if len(order) else known
-        return np.concatenate([before[~same], np.setdiff1d(now["userId"], before)])
+        return before[~same]
 
     def _ratings(self, found: Rows | None) -> dict[str, Columns]:
         if found is None or not self._complete(RATINGS, found):
@@ -218,7 +207,7 @@ class _Reading:
             fields, other = {}, self._with_other_profile()
             for name, profiles in zip(("given", "received"), self._written(RATINGS, found), strict=True):
                 changed = np.isin(self._users["profileId"], profiles) & (self._users["hasProfile"] == 1) | other
-                fields[name] = self._again(name, self._users["id"][changed], lambda _: True)[0]
+                fields[name] = self._again(name, self._users["id"][changed])
         return {name: of_these_profiles(rows, self._users) for name, rows in fields.items()}
 
     def _written(self, table: Table, found: Rows) -> list[Indices]:
@@ -239,21 +228,20 @@ class _Reading:
         # Dislikes that count for some days end without being written.
         if found is None or self._parameters.repeat_days is not None or not self._complete(LIKES, found):
             return self._all("liked")
-        return self._again("liked", np.union1d(*self._written(LIKES, found)), lambda _: True)[0]
+        return self._again("liked", np.union1d(*self._written(LIKES, found)))
 
     def _complete(self, table: Table, found: Rows) -> bool:
         """Whether all rows from before the earlier moment's horizon are still there."""
         before = self._earlier.moment
         return before.knows(self._moment, table.name) and before.past.get(table.name) == found.past
 
-    def _again(self, name: str, ids: Indices, complete: Callable[[int], bool]) -> tuple[Columns, bool]:
-        """A field with the rows of these users read again, and whether the number of its rows is `complete`."""
+    def _again(self, name: str, ids: Indices) -> Columns:
+        """A field with the rows of these users read again."""
         if len(ids) * MOST_READ_AGAIN > len(self._users["id"]):
-            return self._all(name), True
+            return self._all(name)
         kept = self._earlier.fields[name]
         stay = ~np.isin(kept["userId"], ids)
-        rows = joined([{column: values[stay] for column, values in kept.items()}, self._of(name, ids)])
-        return rows, complete(len(rows["userId"]))
+        return joined([{column: values[stay] for column, values in kept.items()}, self._of(name, ids)])
 
     def _all(self, name: str) -> Columns:
         given = self._given | {"first": MIN_ID, "last": MAX_ID}

@@ -15,13 +15,13 @@ from psycopg import Connection
 from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.chances import MOST_EFFECT, MOST_PRICE
 from sitejobs.matching.scoring.parameters import STANDARD, Parameters
+from sitejobs.matching.snapshot.exclusions import IN_RANGE
 from sitejobs.matching.snapshot.exclusions import given as given_about_pairs
 from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes, hashes_of_users
 from sitejobs.matching.snapshot.population_sql import (
     GENDERS,
     GENDERS_GIVEN,
     IN_LIST,
-    IN_RANGE,
     READ_USERS,
     TYPES,
     USER_TYPES,

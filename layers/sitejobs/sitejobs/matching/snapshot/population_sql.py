@@ -4,7 +4,7 @@ from typing import Final, LiteralString
 
 from psycopg import Connection
 
-from sitejobs.matching.snapshot.exclusions import LIKES_IN_RANGE, OTHERS_IN_RANGE
+from sitejobs.matching.snapshot.exclusions import IN_RANGE, LIKES_IN_RANGE, OTHERS_IN_RANGE
 from sitejobs.matching.usable_rows import (
     INTEREST_KEY,
     RATED,
@@ -26,7 +26,6 @@ USABLE_INTEREST: Final[LiteralString] = """"subjectId" IS NOT NULL AND "interest
 USABLE_RESULT: Final[LiteralString] = """"quizId" IS NOT NULL"""
 """Conditions for rows that count."""
 
-IN_RANGE: Final[LiteralString] = """BETWEEN %(first)s AND %(last)s"""
 IN_LIST: Final[LiteralString] = """= ANY(%(ids)s)"""
 
 READ_USERS: Final[LiteralString] = f"""

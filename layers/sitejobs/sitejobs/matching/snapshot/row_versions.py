@@ -38,7 +38,7 @@ SELECT (SELECT count(*) FROM <table> WHERE <usable>) AS "rows",
        count(*) AS "newer", count(*) FILTER (WHERE NOT r."over") AS "unsettled", <newer>, <unsettled>
 FROM recent r
 """
-"""Counts a table's rows that count, and those beyond the horizons `since` and `until`; reads whose the latter are.
+"""Counts a table's rows that count, and those beyond the horizons `since` and `until`; reads whose these are.
 
 The table is gone through twice, each time with little to do for a row: one pass with all of it takes twice as long.
 """
@@ -52,7 +52,7 @@ array_agg(DISTINCT r.<column>) FILTER (WHERE NOT r."over" AND r.<column> IS NOT 
 class Table:
     """A table whose rows are told apart by their versions.
 
-    owners : columns that say whose a row is. usable: condition for rows that count.
+    owners : columns that say whose a row is. statement: what `count_rows` sends.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Table:
 
     @classmethod
     def of(cls, name: LiteralString, owners: tuple[LiteralString, ...], usable: LiteralString = "true") -> "Table":
-        """A table by its name, as it stands between quotes, with columns that need none but these."""
+        """`usable`: condition for rows that count."""
         columns: LiteralString = ", ".join([f'"{owner}"' for owner in owners])
         newer, unsettled = (
             ", ".join([text.replace("<column>", f'"{owner}"') for owner in owners]) for text in (_NEWER, _UNSETTLED)
@@ -87,8 +87,8 @@ class Moment:
         return vars(self)
 
     def knows(self, other: "Moment", table: str) -> bool:
-        """Whether a table is the same at the other moment, so that its rows may be compared."""
-        return self.server == other.server and self.tables.get(table, 0) == other.tables.get(table, -1)
+        """Whether a table is the same at the other moment of the server, so that its rows may be compared."""
+        return self.tables.get(table, 0) == other.tables.get(table, -1)
 
 
 @dataclass(frozen=True)

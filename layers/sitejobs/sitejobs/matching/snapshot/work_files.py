@@ -16,10 +16,11 @@ from sitejobs.matching.scoring.arrays import Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.candidates import READY_USERS
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole, write_snapshot
+from sitejobs.matching.snapshot.kept_quizzes import KeptQuizzes
 from sitejobs.matching.snapshot.kept_rows import KeptRows, read_since
 from sitejobs.matching.snapshot.merging import merge_parts
 from sitejobs.matching.snapshot.parts import store_part
-from sitejobs.matching.snapshot.population import read_range
+from sitejobs.matching.snapshot.population import Population, read_population, read_range
 from sitejobs.matching.snapshot.snapshot import take_snapshot
 from sitejobs.postgres.columns import fetch_columns
 from sitejobs.variables import read_environment
@@ -46,18 +47,10 @@ ORDER BY "startedAt" DESC, "id" DESC LIMIT 3
 def take(
     resources: Resources, run: Run, parameters: Parameters, block_size: int, base: StoredSnapshot | None = None
 ) -> StoredSnapshot:
-    """Read the population and store its snapshot under the run's id, with the rows that a later run may keep.
-
-    `base`: has what need not be read again.
-    """
+    """Read the population and store its snapshot under the run's id. `base`: has what need not be read again."""
     connection = resources.database.connection()
     kept = base.quizzes() if base else None
-    earlier = _kept_rows(resources.work, base.key) if base else None
-    population, rows = read_since(connection, run.started_at, parameters, kept, earlier)
-    if rows and run.job == MATCH_SCORES.name and len(population.users["id"]) <= READY_USERS:
-        with put(resources.work, _rows_key(_key(run))) as path:
-            rows.write(path)
-    del earlier, rows
+    population = _population(resources, run, parameters, kept, base)
     now, gone = run.started_at.timestamp(), _former_viewers(run, connection)
     snapshot = take_snapshot(population, gone, now, parameters, block_size, kept)
     with put(resources.work, _key(run)) as path:
@@ -139,6 +132,21 @@ def put(store: WorkStore, key: str) -> Iterator[Path]:
 
 def _key(run: Run) -> str:
     return f"snapshots/{run.job}-{run.id}.snap"
+
+
+def _population(
+    resources: Resources, run: Run, parameters: Parameters, quizzes: KeptQuizzes | None, base: StoredSnapshot | None
+) -> Population:
+    """All users. Beside match-scores' snapshots stand the rows that a later run may keep."""
+    connection = resources.database.connection()
+    if run.job != MATCH_SCORES.name:
+        return read_population(connection, run.started_at, parameters=parameters, kept=quizzes)
+    earlier = _kept_rows(resources.work, base.key) if base else None
+    population, rows = read_since(connection, run.started_at, parameters, quizzes, earlier)
+    if rows and len(population.users["id"]) <= READY_USERS:
+        with put(resources.work, _rows_key(_key(run))) as path:
+            rows.write(path)
+    return population
 
 
 def _rows_key(key: str) -> str:
