@@ -5,7 +5,9 @@ FROM pg_control_system() AS c ("control", "catalog", "server");
 
 -- _READ_TABLES
 SELECT given."name", c."oid"::bigint FROM unnest(%(names)s::text[]) AS given ("name")
-JOIN pg_class c ON c."oid" = to_regclass(format('%%I', given."name")) AND c."relkind" = 'r' AND NOT c."relhassubclass";
+JOIN pg_class c ON c."oid" = to_regclass(format('%%I', given."name")) AND c."relkind" = 'r' AND NOT c."relhassubclass"
+JOIN pg_attribute a ON a."attrelid" = c."oid" AND a."attname" = 'xmin'
+WHERE has_column_privilege(c."oid", a."attnum", 'SELECT');
 
 -- count_rows: UserTrait
 WITH recent AS MATERIALIZED (

@@ -109,7 +109,7 @@ class KeptRows:
         for name, values in arrays.items():
             field, column = name.split(".")
             fields.setdefault(field, {})[column] = values
-        return cls(Moment(**meta["moment"]), fields.pop("profiles"), fields.pop("unsettled"), fields)
+        return cls(Moment(**meta["moment"]), fields.pop("profiles"), fields.pop("unsettled", {}), fields)
 
 
 def read_since(

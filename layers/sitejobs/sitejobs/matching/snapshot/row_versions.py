@@ -26,8 +26,13 @@ FROM pg_control_system() AS c ("control", "catalog", "server")
 _READ_TABLES: Final[LiteralString] = """
 SELECT given."name", c."oid"::bigint FROM unnest(%(names)s::text[]) AS given ("name")
 JOIN pg_class c ON c."oid" = to_regclass(format('%%I', given."name")) AND c."relkind" = 'r' AND NOT c."relhassubclass"
+JOIN pg_attribute a ON a."attrelid" = c."oid" AND a."attname" = 'xmin'
+WHERE has_column_privilege(c."oid", a."attnum", 'SELECT')
 """
-"""Reads the identity of tables: of plain ones, whose rows come and go by statements alone."""
+"""Reads the identity of tables: of plain ones, whose rows come and go by statements alone.
+
+Who is granted single columns of a table may not read `xmin` unless it is one of them.
+"""
 
 COUNT_ROWS: Final[LiteralString] = """
 WITH recent AS MATERIALIZED (
