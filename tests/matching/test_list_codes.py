@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -9,8 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from sitejobs.matching.match_scores.list_columns import AVERAGES, CODED_ONE, CODES, HALVES, PARTS, coded, halves_of
+from sitejobs.matching.match_scores.list_columns import (
+    AVERAGES,
+    CHANGE_ARRAYS,
+    CODED_ONE,
+    CODES,
+    HALVES,
+    LIST_ARRAYS,
+    PARTS,
+    coded,
+    halves_of,
+)
 from tests.match_lists import store_lists
+from tests.matching.changes import move, touch
 from tests.matching.comparing import stored_rows
 from tests.matching.random_sites import NOW, draw
 from tests.matching.running import Site
@@ -20,6 +32,20 @@ from tests.matching.test_lists import HOUR
 
 MOST_OFF = 8e-6
 
+_GROUPS = {group: names for group, (_, names) in CHANGE_ARRAYS.items() if len(names) > 1}
+_KINDS = {">f4": "real", ">i4": "integer", ">i2": "smallint", "?": "boolean", ">i8": "bigint"}
+
+
+def _beside() -> list[tuple[str, str, int, int, str]]:
+    """Each value of a candidate beside a list: its name, group, place in the group of so many, and type of before."""
+    types = LIST_ARRAYS | dict.fromkeys(PARTS, ">f4")
+    return [
+        (name, group, at, len(names), _KINDS[types[name]])
+        for group, names in _GROUPS.items()
+        for at, name in enumerate(names)
+    ]
+
+
 # The layout of before: parts as they are, and no codes. What tells whether a list differs was another hash, too.
 _AS_BEFORE = """
 UPDATE "MatchList" l SET {parts}, {codes}, "fingerprint" = "fingerprint" - 1
@@ -28,6 +54,22 @@ FROM (SELECT "userId", {arrays} FROM "MatchScore" GROUP BY 1) m WHERE m."userId"
     parts=", ".join(f'"{name}" = m."{name}"' for name in (*PARTS, *AVERAGES)),
     codes=", ".join(f'"{name}" = NULL' for name in (*CODES, *HALVES)),
     arrays=", ".join(f'array_agg("{name}" ORDER BY "rank") AS "{name}"' for name in (*PARTS, *AVERAGES)),
+)
+# What stood beside lists before: an array for each value of a candidate.
+_CHANGES_AS_BEFORE = """
+UPDATE "MatchListChange" c SET {beside}, {groups}
+FROM (
+    SELECT k."userId", {arrays}
+    FROM "MatchListChange" k CROSS JOIN LATERAL unnest(k."candidateUserId") WITH ORDINALITY AS o ("id", "place")
+    GROUP BY 1
+) m WHERE m."userId" = c."userId"
+""".format(
+    beside=", ".join(f'"{name}" = m."{name}"' for name, *_ in _beside()),
+    groups=", ".join(f'"{name}" = NULL' for name in _GROUPS),
+    arrays=", ".join(
+        f'''array_agg((k."{group}"[{size} * o."place" - {size - 1 - at}])::{kind} ORDER BY o."place") AS "{name}"'''
+        for name, group, at, size, kind in _beside()
+    ),
 )
 _NEITHER = " OR ".join(f'"{name}" IS NOT NULL' for name in (*PARTS, *AVERAGES))
 
@@ -116,3 +158,22 @@ def test_changes_stand_beside_a_list_of_before_too(site: Connection, machine: Si
     machine.run(NOW + HOUR / 3600, {"topK": 9, "incremental": True})
     assert site.execute('SELECT count(*) > 0 FROM "MatchListChange"').fetchone() == (True,)
     assert_as_a_full_run(site, NOW + HOUR / 3600, 9)
+
+
+def test_changes_of_before_are_shown_and_stay_until_they_change(site: Connection, machine: Site) -> None:
+    load(site, draw(68, 60, "one city"))
+    machine.run(NOW, {"topK": 9})
+    random = Random(68)
+    for change in (move, touch, move):
+        change(site, random)
+    machine.run(NOW + HOUR / 3600, {"topK": 9, "incremental": True})
+    now = stored_rows(site)
+    changed = site.execute(_CHANGES_AS_BEFORE).rowcount
+    assert changed > 10
+    assert stored_rows(site) == now
+    move(site, random)
+    machine.run(NOW + 2 * HOUR / 3600, {"topK": 9, "incremental": True})
+    for column in ("parts", "scoreNew"):
+        stored = site.execute(f'SELECT count(*) > 0 FROM "MatchListChange" WHERE "{column}" IS NOT NULL'.encode())
+        assert stored.fetchone() == (True,)
+    assert_as_a_full_run(site, NOW + 2 * HOUR / 3600, 9)

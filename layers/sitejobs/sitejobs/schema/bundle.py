@@ -145,7 +145,7 @@ BUNDLE_TABLES: tuple[Table, ...] = (
             sharedInterestCount smallint[]; commonTraits smallint[]; candidateTraits smallint[]; genderOk boolean[];
             ageOk boolean[]; distanceOk boolean[]; sharedInterestId1 bigint[]; sharedInterestId2 bigint[];
             sharedInterestId3 bigint[]; sharedInterestId4 bigint[]; sharedInterestId5 bigint[]; scoreLike real[];
-            scoreBack real[]"""
+            scoreBack real[]; parts real[]; counts integer[]; sharedInterestIds bigint[]"""
         ),
         indexes=(Index(("userId",), unique=True),),
         owned=True,

@@ -13,7 +13,7 @@ WHERE v."userId" = ANY(%(ids)s) AND c."userId" = v."userId" AND NOT EXISTS (
 COPY "MatchList" ("userId", "scoredAt", "algorithmVersion", "fingerprint", "viewerTraits", "tierA", "score", "newCode", "candidateUserId", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "quizCode", "interestsCode", "ratingsFitCode", "nearbyCode", "attractiveHalves", "smartHalves", "funnyHalves", "interestingHalves", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "distanceKm", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack", "spareUserId", "spareScore", "spareTierA") FROM STDIN (FORMAT BINARY);
 
 -- _COPY_CHANGES
-COPY "MatchListChange" ("userId", "listScoredAt", "scoredAt", "tierA", "rank", "score", "candidateUserId", "distanceKm", "ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk", "sharedInterestId1", "sharedInterestId2", "sharedInterestId3", "sharedInterestId4", "sharedInterestId5", "scoreLike", "scoreBack", "avgAttractive", "avgSmart", "avgFunny", "avgInteresting", "scoreQuiz", "scoreInterests", "scoreRatingsQuality", "scoreRatingsFit", "scoreNew", "scoreNearby") FROM STDIN (FORMAT BINARY);
+COPY "MatchListChange" ("userId", "listScoredAt", "scoredAt", "tierA", "rank", "candidateUserId", "score", "parts", "counts", "sharedInterestIds") FROM STDIN (FORMAT BINARY);
 
 -- _READ_STORED
 SELECT l."userId", l."fingerprint", l."score" || l."spareScore" AS "score" FROM "MatchList" l

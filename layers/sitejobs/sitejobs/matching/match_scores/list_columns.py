@@ -49,7 +49,7 @@ _BOTH: Final = {
     "scoreBack": ">f4",
     **dict.fromkeys(AVERAGES, ">f4"),
 }
-"""Columns of arrays that both tables have, and what is in the arrays."""
+"""Values that both tables have, and what is in the arrays of a list."""
 
 SOMETIMES: Final = ("genderOk", "ageOk", "distanceOk", "scoreLike", "scoreBack")
 """Columns that all of a viewer's matches have or none."""
@@ -72,7 +72,21 @@ SPARES: Final = ("spareUserId", "spareScore", "spareTierA")
 COPY_COLUMNS: Final = (*HEAD, *AGEING, *PLAIN, *HALVES, *AVERAGES, *WITH_NULLS, *SOMETIMES, *SPARES)
 """Those of "MatchList", as they are written. Of HALVES and AVERAGES a list has the one or the other."""
 
-CHANGE_ARRAYS: Final = {"score": ">f4"} | _BOTH | dict.fromkeys(PARTS, ">f4")
+CHANGE_ARRAYS: Final = {
+    "candidateUserId": (">i8", ("candidateUserId",)),
+    "score": (">f4", ("score",)),
+    "parts": (">f4", (*PARTS, "distanceKm", *AVERAGES, "scoreLike", "scoreBack")),
+    "counts": (
+        ">i4",
+        ("ratingCount", "sharedInterestCount", "commonTraits", "candidateTraits", "genderOk", "ageOk", "distanceOk"),
+    ),
+    "sharedInterestIds": (">i8", tuple(name for name in _BOTH if "InterestId" in name)),
+}
+"""The arrays of "MatchListChange", what is in them, and the values that each candidate has there, one after the other.
+
+There are few candidates, so an array for each value would be mostly headers.
+"""
+
 CHANGE_COLUMNS: Final = ("userId", "listScoredAt", "scoredAt", "tierA", "rank", *CHANGE_ARRAYS)
 """Those of "MatchListChange", in the order in which they are written."""
 

@@ -196,8 +196,7 @@ def encode_changes(
     values = _columns(matches, viewers, interest_ids) | parts
     everybody = np.arange(len(viewers) + 1)
     edges, member_edges = (np.searchsorted(them, everybody) for them in (matches.pairs.viewer, lists.members.row))
-    columns = (ArrayColumn(kind, values[name], nullable=name in NULLABLE) for name, kind in CHANGE_ARRAYS.items())
-    arrays = list(zip(*(column.fields(edges) for column in columns), strict=True))
+    arrays = list(zip(*_change_fields(values, edges), strict=True))
     # The ranks of the list's matches, then those of the candidates, then those of the spares, viewer by viewer.
     owners = matches.pairs.viewer
     ranks = np.insert(order.members, member_edges[owners + 1] - lists.spares[owners], order.pairs)
@@ -209,6 +208,20 @@ def encode_changes(
         keys = field(struct.pack("!q", ids[at])), field(struct.pack("!q", of_lists[at])), moment
         tier = field(struct.pack("!h", tier_a[at]))
         yield EncodedChange(ids[at], counts[at], row([*keys, tier, rank[at], *arrays[at]]))
+
+
+def _change_fields(values: dict[str, Values], edges: Indices) -> Iterator[list[bytes]]:
+    """For each of `CHANGE_ARRAYS` the arrays of all viewers, whose candidates are those between these edges."""
+    for kind, names in CHANGE_ARRAYS.values():
+        columns = [values[name] for name in names]
+        everything = np.stack([np.asarray(it.values, kind) for it in columns], axis=1)
+        present = np.ones(everything.shape, bool)
+        for at, it in enumerate(columns):
+            if it.present is not None:
+                present[:, at] = it.present
+        whole = Values(everything.ravel(), None if present.all() else present.ravel())
+        column = ArrayColumn(kind, whole, nullable=True)
+        yield column.fields(edges * len(names))
 
 
 def are_finite(matches: Matches) -> NDArray[np.bool_]:
