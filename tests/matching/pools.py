@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from sitejobs.matching.scoring.parameters import MUTUAL, Learned, Parameters, Ti
 from sitejobs.matching.scoring.users import Users, concatenate
 from sitejobs.matching.snapshot.population import read_population
 from sitejobs.matching.snapshot.snapshot import Snapshot, take_snapshot, vocabulary_of
+from sitejobs.matching.topk.bounds import UpperBounds, upper_bounds_of
+from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.pool import CandidatePool
 from sitejobs.matching.topk.segment import Segment
 from tests.matching.random_sites import NOW
@@ -46,6 +48,21 @@ class Opened:
         users = self.candidates.take(positions)
         viewer, candidate = all_pairs(len(self.viewers), len(users))
         return judge_pairs(self.viewers, users, viewer, candidate, self.now, self.parameters)
+
+    @cached_property
+    def upper(self) -> UpperBounds:
+        """Bounds of all viewers and blocks."""
+        return upper_bounds_of(self.viewers, self.pool.bounds, self.parameters)
+
+    def keys_of(self, blocks: range) -> NDArray[np.float64]:
+        """(v, n) exact keys of all viewers and the members of these blocks; -inf for who must not be matched."""
+        return self._keys[:, self.pool.starts[blocks.start] : self.pool.starts[blocks.stop]]
+
+    @cached_property
+    def _keys(self) -> NDArray[np.float64]:
+        pairs = self.exact(np.arange(self.pool.starts[len(self.blocks)]))
+        keys = np.where(pairs.barred, -np.inf, pairs.worth + tier_step(self.parameters) * pairs.tier_a)
+        return keys.reshape(len(self.viewers), -1)
 
 
 def all_pairs(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

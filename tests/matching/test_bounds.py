@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from psycopg import Connection
 
-from sitejobs.matching.topk.bounds import SLACK, proximity_radius, upper_bounds_of
+from sitejobs.matching.topk.bounds import SLACK, proximity_radius
 from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
 from sitejobs.matching.topk.segment import Segment
 from sitejobs.matching.topk.sieve import Page, Question, Sieve
+from sitejobs.postgres.connection import connect
+from sitejobs_local.database.postgres import Server
+from tests.databases import site_database
 from tests.matching.models import store_model
 from tests.matching.pools import LATER, Opened, open_site
 from tests.matching.random_sites import FLAVOURS, draw
@@ -20,6 +22,7 @@ from tests.matching.site_loading import load
 
 
 @pytest.fixture(
+    scope="module",
     params=[
         *((flavour, "mutual", None) for flavour in FLAVOURS),
         *((flavour, "viewer", None) for flavour in ("mixed", "one city")),
@@ -29,13 +32,14 @@ from tests.matching.site_loading import load
     ],
     ids=str,
 )
-def pools(request: pytest.FixtureRequest, site: Connection) -> list[Opened]:
+def pools(request: pytest.FixtureRequest, postgres_server: Server) -> list[Opened]:
     """A site of each kind, cut into blocks of different sizes; at the run's start and some days later."""
     flavour, tiers, kind = request.param
-    load(site, draw(1, 80, flavour))
-    model = store_model(site, 1, kind) if kind else None
-    later = open_site(site, 7, later=LATER, tiers=tiers, model=model)
-    return [*(open_site(site, size, tiers=tiers, model=model) for size in (1, 7, 50)), later]
+    with site_database(postgres_server) as url, connect(url) as site:
+        load(site, draw(1, 80, flavour))
+        model = store_model(site, 1, kind) if kind else None
+        later = open_site(site, 7, later=LATER, tiers=tiers, model=model)
+        return [*(open_site(site, size, tiers=tiers, model=model) for size in (1, 7, 50)), later]
 
 
 def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
@@ -54,7 +58,7 @@ def screening_of(opened: Opened, sieve: Callable[[Page], Sieve]) -> Screening:
 
 def test_no_member_of_a_block_exceeds_the_blocks_upper_bound(pools: list[Opened]) -> None:
     for opened in pools:
-        upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
+        upper = opened.upper
         radius = proximity_radius(opened.viewers, opened.parameters)
         shape = (len(opened.viewers), -1)
         for block in opened.blocks:
@@ -77,7 +81,7 @@ def test_keys_are_within_the_margin_of_the_exact_ones(
         rows = np.arange(0, len(opened.viewers), step)
         for segment, columns, blocks in chunks(opened):
             viewer, candidate, keys = above_threshold(screening, opened, rows, segment, columns, blocks, threshold)
-            exact = exact_keys(opened, blocks)
+            exact = opened.keys_of(blocks)
             assert len(keys) == np.isfinite(exact[rows]).sum()
             assert_within_margin(keys, exact[viewer, candidate - columns.start], key_margin(opened.parameters))
 
@@ -86,7 +90,7 @@ def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened], sieve: 
     for opened in pools:
         screening, rows = screening_of(opened, sieve), np.arange(len(opened.viewers))
         for segment, columns, blocks in chunks(opened):
-            exact = exact_keys(opened, blocks)
+            exact = opened.keys_of(blocks)
             for threshold in (
                 exact.max(axis=1),
                 np.median(exact, axis=1),
@@ -111,8 +115,7 @@ def above_threshold(
     threshold: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Viewers, rows in the segment and keys of the pairs that reach the threshold."""
-    upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
-    near = bool(upper.near[rows, blocks.start : blocks.stop].any())
+    near = bool(opened.upper.near[rows, blocks.start : blocks.stop].any())
     prepared = screening.prepare(segment)
     question = Question.about(rows, columns, near=near)
     pairs = screening.resolved(screening.above_threshold(question, prepared, threshold), prepared)
@@ -120,17 +123,9 @@ def above_threshold(
     return pairs.viewer, pairs.candidate, pairs.key
 
 
-def exact_keys(opened: Opened, blocks: range) -> NDArray[np.float64]:
-    """(v, n) of all viewers and the members of these blocks; -inf for who wants other genders than the viewer's."""
-    positions = np.arange(opened.pool.starts[blocks.start], opened.pool.starts[blocks.stop])
-    pairs = opened.exact(positions)
-    keys = np.where(pairs.barred, -np.inf, pairs.worth + tier_step(opened.parameters) * pairs.tier_a)
-    return keys.reshape(len(opened.viewers), -1)
-
-
 def test_pairs_in_blocks_that_are_not_near_have_no_proximity_but_by_the_name_of_a_place(pools: list[Opened]) -> None:
     for opened in pools:
-        upper = upper_bounds_of(opened.viewers, opened.pool.bounds, opened.parameters)
+        upper = opened.upper
         anywhere = np.isnan(opened.viewers.distance)
         for block in opened.blocks:
             pairs = opened.exact(opened.positions_of(block))
