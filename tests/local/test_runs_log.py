@@ -14,6 +14,8 @@ from moto.server import ThreadedMotoServer
 from sitejobs.jobs import runs
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
+from sitejobs_local.database.target import open_target
+from sitejobs_local.runs.runner import folder_of
 from tests.databases import site_database
 from tests.job_runs import opened
 from tests.local.command import environment, sitejobs
@@ -39,10 +41,10 @@ def line(message: str, at: datetime, **facts: Any) -> str:
 
 def lines_of(run_id: str) -> list[str]:
     """Three lines of the run, newest first, among some that are another's or another time's."""
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(microsecond=400_000)  # all within one second
     return [
-        line("run closed", now + timedelta(seconds=2), runId=run_id, service="runs", job="trending", pages=4),
-        line("page failed", now + timedelta(seconds=1), run_id=run_id, page=3, level="WARNING"),
+        line("run closed", now + timedelta(milliseconds=3), runId=run_id, service="runs", job="trending", pages=4),
+        line("page failed", now + timedelta(milliseconds=2), run_id=run_id, page=3, level="WARNING"),
         line("planned", now, run_id=run_id, chapter=1, pages=4),
         line("planned", now, run_id=f"{run_id}1"),
         line("planned", now, run_id=run_id, service="affinity"),
@@ -65,16 +67,22 @@ EXPECTED = [
 
 def test_lines_of_a_run_are_found_in_the_logs_of_this_machine(site: tuple[str, str], tmp_path: Path) -> None:
     url, run_id = site
-    (tmp_path / "logs").mkdir()
-    first, *rest = lines_of(run_id)
-    (tmp_path / "logs" / "trending.log").write_text("\n".join(rest) + "\n")
-    (tmp_path / "logs" / "all.log").write_text(first + "\n")  # a job of a workflow logs there
     env = environment(DATABASE_URL=url, SITEJOBS_HOME=str(tmp_path))
+    with open_target(env) as target:
+        logs = folder_of(target, env, "logs")
+    # A run of the embedded database, and one of another, have this one's id.
+    for other in (tmp_path / "logs", tmp_path / "logs-0123456789ab"):
+        other.mkdir()
+        (other / "trending.log").write_text("\n".join(lines_of(run_id)) + "\n")
+    logs.mkdir()
+    first, *rest = lines_of(run_id)
+    (logs / "trending.log").write_text("\n".join(rest) + "\n")
+    (logs / "all.log").write_text(first + "\n")  # a job of a workflow logs there
     shown = sitejobs("runs", run_id, "--log", env=env)
     assert shown.returncode == 0, shown.stderr
     assert told(shown.stdout) == EXPECTED
-    (tmp_path / "logs" / "trending.log").unlink()
-    (tmp_path / "logs" / "all.log").unlink()
+    (logs / "trending.log").unlink()
+    (logs / "all.log").unlink()
     none = sitejobs("runs", run_id, "--log", env=env)
     assert (none.stdout, f"nothing of run {run_id} is in" in none.stderr) == ("", True)
 

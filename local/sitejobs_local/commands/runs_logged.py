@@ -23,29 +23,24 @@ _LEFT_OUT: Final = {
 def print_log(run_id: int, stack: str | None) -> None:
     """Print a line for each that the run's functions logged, oldest first."""
     from sitejobs_local.runs.recorded import overview
+    from sitejobs_local.runs.runner import folder_of
 
-    with prepared() as (_, connection):
-        run = overview(connection, run_id)
+    with prepared() as (target, connection):
+        run, folder = overview(connection, run_id), folder_of(target, os.environ, "logs")
     until = (run["finishedAt"] or datetime.now(UTC)) + _SPARE
     since = run["startedAt"] - _SPARE
-    found = _of_this_machine(since, until) if stack is None else _of_aws(stack, run["job"], since, until)
-    lines = sorted(filter(None, (_line(text, str(run_id), run["job"], since, until) for text in found)))
-    for line in lines:
+    found = _of_this_machine(folder, since, until) if stack is None else _of_aws(stack, run["job"], since, until)
+    lines = list(filter(None, (_line(text, str(run_id), run["job"], since, until) for text in found)))
+    for _, line in sorted(lines, key=lambda line: line[0]):  # those of one moment stay as they were written
         click.echo(line)
     if not lines:
-        where = f"the log group of {run['job']} in stack {stack}" if stack else f"{_folder()} on this machine"
+        where = f"the log group of {run['job']} in stack {stack}" if stack else f"{folder} on this machine"
         notes().print(f"nothing of run {run_id} is in {where}", markup=False, highlight=False)
 
 
-def _folder() -> Path:
-    from sitejobs_local.database.postgres import default_home
-
-    return default_home(os.environ) / "logs"
-
-
-def _of_this_machine(since: datetime, until: datetime) -> Iterator[str]:
+def _of_this_machine(folder: Path, since: datetime, until: datetime) -> Iterator[str]:
     """Lines of all logs that were written to since then: a workflow's jobs are in the workflow's."""
-    for file in sorted(_folder().glob("*.log")):
+    for file in sorted(folder.glob("*.log")):
         if file.stat().st_mtime >= since.timestamp():
             with file.open(encoding="utf-8", errors="replace") as opened:
                 yield from opened
@@ -71,8 +66,8 @@ def _of_aws(stack: str, job: str, since: datetime, until: datetime) -> Iterator[
             raise InvalidInput(f"there is no log group {group} in this account and region") from None
 
 
-def _line(text: str, run_id: str, job: str, since: datetime, until: datetime) -> str | None:
-    """A line for a person, if the run's functions logged it; runs of another database may have the same id."""
+def _line(text: str, run_id: str, job: str, since: datetime, until: datetime) -> tuple[datetime, str] | None:
+    """When it was logged, and a line for a person, if the run's functions logged it."""
     if f'"{run_id}"' not in text:
         return None
     try:
@@ -85,7 +80,7 @@ def _line(text: str, run_id: str, job: str, since: datetime, until: datetime) ->
     if not (of_run and of_job and since <= at <= until):
         return None
     facts = " ".join(f"{name}={_short(value)}" for name, value in logged.items() if name not in _LEFT_OUT)
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} {logged['level']} {logged['message']} {facts}".rstrip()
+    return at, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} {logged['level']} {logged['message']} {facts}".rstrip()
 
 
 def _short(value: Any) -> str:

@@ -70,6 +70,14 @@ class Workshop:
     media: MediaPlace
 
 
+def folder_of(target: "Target", environ: Mapping[str, str], name: str) -> Path:
+    """A folder of this database alone: runs of another one have the same ids."""
+    from sitejobs_local.database.postgres import default_home
+
+    own = "" if target.embedded else "-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
+    return default_home(environ) / f"{name}{own}"
+
+
 def workshop_of(target: "Target", environ: Mapping[str, str], job: str, jobs: Collection[str] = ()) -> Workshop:
     """Where a job's files go: the embedded database's beside it, those of another database under a name of its own.
 
@@ -79,14 +87,11 @@ def workshop_of(target: "Target", environ: Mapping[str, str], job: str, jobs: Co
     ------
     InvalidInput : one of them reads uploads, and it is not said where these are.
     """
-    from sitejobs_local.database.postgres import default_home
-
-    home = default_home(environ)
-    name = "work" if target.embedded else "work-" + hashlib.sha256(target.label.encode()).hexdigest()[:12]
-    own_media = home / f"{name}-media"
+    work = folder_of(target, environ, "work")
+    own_media = work.with_name(f"{work.name}-media")
     workshop = Workshop(
-        log_file=home / "logs" / f"{job}.log",
-        work_folder=home / name,
+        log_file=folder_of(target, environ, "logs") / f"{job}.log",
+        work_folder=work,
         media=media_place(own_media, environ, (job, *jobs), embedded=target.embedded),
     )
     for folder in (workshop.log_file.parent, workshop.work_folder, own_media):
