@@ -153,6 +153,13 @@ def _create_rules(template: Template) -> None:
         backend.put_targets(rule.name, None, targets)
 
 
+class _Silent(MotoRequestHandler):
+    """Logs no request: one that ends after the server was closed would tell the terminal."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing is logged."""
+
+
 @contextmanager
 def _server(listener: socket.socket) -> Iterator[None]:
     host, port = listener.getsockname()
@@ -161,7 +168,7 @@ def _server(listener: socket.socket) -> Iterator[None]:
         port,
         DomainDispatcherApplication(create_backend_app),
         threaded=True,
-        request_handler=MotoRequestHandler,
+        request_handler=_Silent,
         fd=listener.fileno(),
     )
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
