@@ -115,10 +115,15 @@ def fork(worker: Any, connection: socket.socket) -> Child:
     files = array.array("i")
     files.frombytes(ancillary[0][2])
     request = connection.recv(int.from_bytes(header, "big"), socket.MSG_WAITALL)
+    begun, begin = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.setsid()
+        os.close(begin)
         become(worker, json.loads(request), *files)
-    for file in files:
+    os.close(begin)
+    os.read(begun, 1)  # whoever knows its id kills the group of that id: there must be one, or it lives on
+    for file in (begun, *files):
         os.close(file)
     _send_number(connection, pid)
     return Child(pid, connection)
@@ -128,7 +133,6 @@ def become(worker: Any, request: list[Any], channel: int, lifeline: int, log: in
     """In the new process: what `subprocess` and Python's start do, and the worker. Never returns."""
     status = 1
     try:
-        os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
