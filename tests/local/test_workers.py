@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sitejobs_local.aws.environment import own_python
+from sitejobs_local.aws.environment import Environment, own_python
 from sitejobs_local.aws.workers import Invocation, PayloadTooLarge, PoolClosed, UnknownFunction, WorkerPool
 from sitejobs_local.template.template import load_template
 from tests import forks
@@ -287,7 +287,7 @@ PARENT = """
 import json, sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.template import load_template
-from sitejobs_local.aws.environment import own_python
+from sitejobs_local.aws.environment import Environment, own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 template, folder = Path(sys.argv[1]), Path(sys.argv[2])
@@ -308,7 +308,7 @@ STUCK_PARENT = """
 import sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.resources import Function
-from sitejobs_local.aws.environment import own_python
+from sitejobs_local.aws.environment import Environment, own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 folder = Path(sys.argv[1])
@@ -364,3 +364,23 @@ def test_a_retired_functions_idle_environments_end_and_the_next_event_gets_a_new
     assert not alive(first)
     assert alive(other)
     assert pool.invoke("toy-echo", "{}").cold
+
+
+def test_a_forked_environment_that_is_killed_at_once_ends(log: Path) -> None:
+    function = next(iter(TEMPLATE.functions.values()))
+    ended = []
+
+    def start_and_end() -> None:
+        with forks.used(forks.forking(every=True)), log.open("a") as opened:
+            for _ in range(100):
+                lifeline, other = os.pipe()
+                environment = Environment(function, {}, lifeline, opened.fileno())
+                ended.append(environment.end())
+                environment.close()
+                os.close(lifeline)
+                os.close(other)
+
+    thread = threading.Thread(target=start_and_end, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert ended == [-signal.SIGKILL] * 100
