@@ -287,7 +287,7 @@ PARENT = """
 import json, sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.template import load_template
-from sitejobs_local.aws.environment import Environment, own_python
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 template, folder = Path(sys.argv[1]), Path(sys.argv[2])
@@ -308,7 +308,7 @@ STUCK_PARENT = """
 import sys, threading, time
 from pathlib import Path
 from sitejobs_local.template.resources import Function
-from sitejobs_local.aws.environment import Environment, own_python
+from sitejobs_local.aws.environment import own_python
 from sitejobs_local.aws.workers import WorkerPool
 
 folder = Path(sys.argv[1])

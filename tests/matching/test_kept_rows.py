@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from sitejobs.errors import DataUnavailable
 from sitejobs.matching.scoring.parameters import Parameters
@@ -142,9 +142,10 @@ def test_only_the_rows_of_those_who_changed_are_read(site: Connection, steps: St
 def reader(site: Connection) -> Iterator[str]:
     """The session's role, which may read tables only as the test grants it."""
     name = f"reader_{uuid.uuid4().hex[:8]}"
-    site.execute(f"CREATE ROLE {name}".encode())
+    role = sql.Identifier(name)
+    site.execute(sql.SQL("CREATE ROLE {}").format(role))
     yield name
-    site.execute(f"RESET ROLE; DROP OWNED BY {name}; DROP ROLE {name}".encode())
+    site.execute(sql.SQL("RESET ROLE; DROP OWNED BY {0}; DROP ROLE {0}").format(role))
 
 
 @pytest.mark.parametrize("granted", [False, True])
@@ -153,8 +154,9 @@ def test_versions_are_asked_for_where_they_may_be_read(site: Connection, reader:
     everybody = read_population(site, NOW, parameters=PARAMETERS)
     site.execute(role_script(reader, ["match-scores"], by_column=True).encode())
     if granted:
-        site.execute(f'GRANT SELECT ("xmin") ON "Like", "QuizResult" TO {reader}'.encode())
-    site.execute(f"SET ROLE {reader}".encode())
+        grant = sql.SQL('GRANT SELECT ("xmin") ON "Like", "QuizResult" TO {}')
+        site.execute(grant.format(sql.Identifier(reader)))
+    site.execute("SELECT set_config('role', %s, false)", [reader])
     _, first = read_since(site, NOW, PARAMETERS)
     assert first is not None
     own = {"UserTrait"}
