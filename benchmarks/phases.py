@@ -20,7 +20,7 @@ from psycopg import Connection
 from benchmarks.figures import PhasedRun, PhaseFigures, SearchFigures
 from benchmarks.hourly import busy_seconds, server_process, wal_bytes
 from benchmarks.site import in_one_thread
-from benchmarks.watching import status_mb
+from benchmarks.watching import handler_of, status_mb
 from sitejobs.matching.match_scores.job import JOB as MATCH_SCORES
 from sitejobs.matching.match_scores.paging import viewers_a_page
 from sitejobs.options import parse_options
@@ -37,7 +37,6 @@ PLAN, PARTS, MERGE, PAGES = "plan", "parts", "merge", "pages"
 TABLES = ("MatchList", "MatchListChange", "MatchScoreViewer")
 _FUNCTIONS = {PLAN: "plan", PARTS: "batch", MERGE: "plan", PAGES: "batch"}
 _LOOK_SECONDS = 1.0
-_WORKER = "lambda_worker.py"
 
 EMPTY: Final[LiteralString] = """TRUNCATE "MatchList", "MatchListChange", "MatchScoreViewer" """
 _STORED: Final[LiteralString] = """
@@ -172,24 +171,29 @@ def _watched(connection: Connection) -> Iterator[list[_Look]]:
 
 
 def _look(server: psutil.Process) -> _Look:
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = ended.ru_utime + ended.ru_stime
-    own: dict[str, float] = {}
-    for process, function in _workers():
-        used = process.cpu_times()
-        busy += used.user + used.system
-        own[function] = max(own.get(function, 0.0), status_mb(process, "RssAnon"))
+    busy, own = functions_so_far()
     return _Look(time.perf_counter(), busy, busy_seconds(server), own, together_mb(server))
 
 
-def _workers() -> Iterator[tuple[psutil.Process, str]]:
-    """This process's environments of functions, and which function of its module each runs."""
+def functions_so_far() -> tuple[float, dict[str, float]]:
+    """Seconds of processor time of the functions' processes, and of each function the most memory of its own in MB.
+
+    Every process that has ended counts, as the system counts those that were waited for: seldom is it no function's.
+    """
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = ended.ru_utime + ended.ru_stime
+    own: dict[str, float] = {}
     for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            command = process.cmdline()
-            handler = next((word for word in command if ".app." in word), None)
-            if handler is not None and any(word.endswith(_WORKER) for word in command):
-                yield process, handler.rpartition(".")[2]
+        with suppress(psutil.Error, OSError):
+            has_ended = process.status() == psutil.STATUS_ZOMBIE
+            handler = None if has_ended else handler_of(process)
+            if handler is not None:
+                function = handler.rpartition(".")[2]
+                own[function] = max(own.get(function, 0.0), status_mb(process, "RssAnon"))
+            if has_ended or handler is not None:
+                used = process.cpu_times()
+                busy += used.user + used.system
+    return busy, own
 
 
 def together_mb(server: psutil.Process) -> float:
@@ -218,8 +222,12 @@ def _figures(name: str, calls: Sequence[_Call], looks: Sequence[_Look]) -> Phase
 
 
 def _between(started: float, ended: float, looks: Sequence[_Look], values: Sequence[float]) -> float:
-    """What a growing value grew by, with lines between the looks."""
-    low, high = np.interp([started, ended], [look.at for look in looks], values)
+    """What a growing value grew by, with lines between the looks.
+
+    An environment that is waited for during a look may be missing in it: its time so far counts on.
+    """
+    grown = np.maximum.accumulate(values)
+    low, high = np.interp([started, ended], [look.at for look in looks], grown)
     return float(high - low)
 
 

@@ -176,11 +176,17 @@ def _dollars(parts: int, part: Call, merge: Call, pages: int, page: Call, fetchi
 
 
 def _grown(known: Sequence[PhasedRun], value: Callable[[PhasedRun], float], users: int) -> Range:
-    """From growth as a power of the users to growth along a line, in either order; as measured where it was."""
+    """From growth as a power of the users to growth along a line, in either order; as measured where it was.
+
+    A value too small for the processor's clock was measured as nothing, which has no power: the line alone is left.
+    """
     if users == known[-1].users:
         return _just(value(known[-1]))
     large = [run for run in known if run.users >= LARGE] if len(known) > 2 else known
-    return Range(*sorted((_power(large, value, users), _line(large, value, users))))
+    line = _line(large, value, users)
+    if any(value(run) <= 0 for run in large):
+        return _just(line)
+    return Range(*sorted((_power(large, value, users), line)))
 
 
 def _power(known: Sequence[PhasedRun], value: Callable[[PhasedRun], float], users: int) -> float:

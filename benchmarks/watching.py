@@ -44,10 +44,16 @@ class Watch:
 
     def _look_at(self, process: psutil.Process) -> None:
         with suppress(psutil.Error, OSError):
-            command = process.cmdline()
-            handler = next((word for word in command if ".app." in word), None)
-            if handler is not None and any(word.endswith(_WORKER) for word in command):
+            handler = handler_of(process)
+            if handler is not None:
                 self._peaks[handler] = max(self._peaks.get(handler, 0), _peak_kb(process))
+
+
+def handler_of(process: psutil.Process) -> str | None:
+    """Which handler an environment of a function runs; None for another process."""
+    command = process.cmdline()
+    handler = next((word for word in command if ".app." in word), None)
+    return handler if any(word.endswith(_WORKER) for word in command) else None
 
 
 def own_peak_mb() -> float:

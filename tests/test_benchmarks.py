@@ -1,7 +1,10 @@
 """The benchmark measures what it says and fills its tables. No test looks at a time."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -13,7 +16,7 @@ from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, merging,
 from benchmarks.command import PAGE
 from benchmarks.figures import Figures, MergeFigures, Millions, PhasedRun, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
-from benchmarks.phases import scheduled_options, stored_sizes
+from benchmarks.phases import functions_so_far, scheduled_options, stored_sizes
 from benchmarks.projection import Projection, project
 from benchmarks.projection_table import LAMBDA_MB, LAMBDA_SECONDS, projected
 from benchmarks.report import PARTS
@@ -129,6 +132,19 @@ def test_a_run_is_measured_phase_by_phase(figures: Figures) -> None:
     assert million.shown(kept).count(f"| {USERS} |") == 1 + len(found.phases)
 
 
+def test_the_time_of_a_process_that_nobody_waited_for_yet_counts() -> None:
+    before, _ = functions_so_far()
+    burning = "import time\nwhile time.process_time() < 0.5: pass"
+    with subprocess.Popen([sys.executable, "-c", burning], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.read()  # ends with the process
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        unwaited, _ = functions_so_far()
+    waited, _ = functions_so_far()
+    assert unwaited - before > 0.4
+    assert waited == pytest.approx(unwaited, abs=0.1)
+
+
 def test_a_sample_of_pages_counts_for_all() -> None:
     folder = Path(folder_parent() or tempfile.gettempdir())
     with bench_site(folder, 60, 1) as site:
@@ -201,6 +217,15 @@ def test_a_projection_costs_at_least_its_processor_time(runs: list[PhasedRun]) -
 def test_fewer_pages_in_flight_take_longer(runs: list[PhasedRun]) -> None:
     fewer, more = (_projected(runs, 10_000_000, concurrency) for concurrency in (100, 200))
     assert fewer.lambda_seconds.low > 1.5 * more.lambda_seconds.low
+
+
+def test_a_time_below_the_clocks_resolution_grows_along_the_line(runs: list[PhasedRun]) -> None:
+    small, large = runs
+    unmeasured = replace(small, phases={**small.phases, "pages": replace(small.pages, functions=0.0)})
+    measured = replace(large, phases={**large.phases, "pages": replace(large.pages, functions=2.0)})
+    found = _projected([unmeasured, measured], large.users * 2)
+    a_viewer = 2.0 / large.users * (1 + large.users / (large.users - small.users))
+    assert found.page.functions.low == found.page.functions.high == pytest.approx(a_viewer * found.page_viewers)
 
 
 def test_a_figure_beyond_a_limit_is_marked(runs: list[PhasedRun]) -> None:
