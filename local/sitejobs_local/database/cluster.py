@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,29 @@ def lock(path: Path, kind: int) -> int | None:
 
 def try_lock(path: Path) -> int | None:
     return lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def alone_or_refused(clients: Path, take: Callable[[Path, int], int | None] = lock) -> int | None:
+    """Take the clients' lock for ourselves; None while a supervisor has it, who is stopping the server.
+
+    take : opens and locks, as `lock` does.
+
+    Raises DatabaseInUse beside clients.
+    """
+    alone = take(clients, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if alone is not None:
+        return alone
+    # Shared it can be had beside clients, but not beside a supervisor.
+    shared = take(clients, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    if shared is None:
+        return None
+    os.close(shared)
+    alone = take(clients, fcntl.LOCK_EX | fcntl.LOCK_NB)  # to be had now if it was a supervisor's, who has ended since
+    if alone is None:
+        raise DatabaseInUse(
+            f"the database in {clients.parent} is in use: end the other sitejobs commands and shells first"
+        )
+    return alone
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from sitejobs_local.database.cluster import (
     Cluster,
     DatabaseInUse,
     PostgresError,
-    lock,
+    alone_or_refused,
     locked,
     log_tail,
     try_lock,
@@ -303,16 +303,8 @@ def _claim_unused(cluster: Cluster) -> list[int]:
     """Wait until the server has stopped for lack of clients; returns the locks of the clients and the supervisor."""
     end = time.monotonic() + RESET_LIMIT_S
     while True:
-        clients = try_lock(cluster.clients_lock)
-        if clients is None:
-            # A shared lock can be had beside clients, but not beside a supervisor that is stopping the server.
-            shared = lock(cluster.clients_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if shared is not None:
-                os.close(shared)
-                raise DatabaseInUse(
-                    f"the database in {cluster.folder} is in use: end the other sitejobs commands and shells first"
-                )
-        else:
+        clients = alone_or_refused(cluster.clients_lock)
+        if clients is not None:
             supervisor = try_lock(cluster.supervisor_lock)
             if supervisor is not None:
                 return [clients, supervisor]

@@ -56,12 +56,15 @@ class _Jobs:
         self._at_work: dict[str, _AtWork] = {}
 
     def again(self) -> None:
-        """Tell the progress the jobs' present states."""
+        """Tell the progress the jobs' present states, those of jobs that followed on others included."""
         if not self._progress.jobs:
             self._read_plan()
-        for job, at_work in list(self._at_work.items()):
-            with if_begun():
-                self._look_at(job, at_work)
+        looked_at: set[str] = set()
+        while unseen := [job for job in self._at_work if job not in looked_at]:
+            looked_at.update(unseen)
+            for job in unseen:
+                with if_begun():
+                    self._look_at(job, self._at_work[job])
 
     def at_last(self) -> None:
         """Tell what Finish returned: the summary, which includes jobs whose end was not seen."""
@@ -77,12 +80,12 @@ class _Jobs:
                 return
 
     def _look_at(self, job: str, at_work: _AtWork) -> None:
-        for answer in answers(self._client, at_work.around):
-            if "ended" in answer:
-                del self._at_work[job]
-                self._tell(answer)
-                return
-        at_work.pages.again()
+        ended = next((answer for answer in answers(self._client, at_work.around) if "ended" in answer), None)
+        with if_begun():  # once more after the end: since the last look it may have begun, and all its pages passed
+            at_work.pages.again()
+        if ended is not None:
+            del self._at_work[job]
+            self._tell(ended)
 
     def _tell(self, answer: Mapping[str, Any]) -> None:
         self._progress.step(answer)
