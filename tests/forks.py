@@ -1,7 +1,7 @@
 """Execution environments forked from one process that has imported what all of them import.
 
 To import is most of what a start takes. The environments of the bundle's own functions are forked; all others get a
-Python of their own, as at home. numpy is left out of what is imported before: it reads a function's variables.
+Python of their own, as at home. numpy reads a variable when it is imported: it has one thread in all of them.
 `tests/local/test_workers.py` tests both.
 """
 
@@ -75,7 +75,7 @@ def _address() -> str:
     process = subprocess.Popen(
         [sys.executable, "-P", str(SERVER), where, str(lambda_worker.__file__)],
         cwd="/",
-        env={**kept, "LANG": "C.UTF-8", "TZ": "UTC"},
+        env={**kept, "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -35,6 +35,11 @@ IMPORTED: Final = (
     # Of the bundle what reads no variables.
     *("sitejobs.catalog", "sitejobs.workflows.catalog", "sitejobs.postgres.connection", "sitejobs.jobs.runs"),
     *("sitejobs.jobs.keyed", "sitejobs.jobs.retries", "sitejobs.jobs.row_security", "sitejobs.jobs.tables"),
+    # The jobs, and numpy with them: in one thread, as a fork leaves no other.
+    *("sitejobs.feed.affinity", "sitejobs.feed.content_features", "sitejobs.feed.feed_presort"),
+    *("sitejobs.feed.trending", "sitejobs.matching.compatibility.job", "sitejobs.matching.match_model.job"),
+    *("sitejobs.matching.match_scores.job", "sitejobs.media.uploads", "sitejobs.search.profile_search_index"),
+    *("sitejobs.search.searchable_user", "sitejobs.traits.build_user_traits", "sitejobs.traits.user_interest_sets"),
 )
 NUMBER_BYTES: Final = 8
 

@@ -14,6 +14,8 @@ def normalise() -> None:
         if name in _NAMES or name.startswith(_BEGINNINGS):
             del os.environ[name]
     os.environ |= {"TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    # A second thread of numpy's, of as many test processes as there are processors, waits in a loop for work.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     os.umask(0o022)
     # A shell starts what runs in its background deaf to Ctrl-C, and whatever the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,5 +1,6 @@
 """Sites for the promises, made once."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,11 +9,14 @@ import pytest
 
 from sitejobs.media.parser_host import ParserHost
 from sitejobs_local.database.postgres import Server
+from tests.promises import promises
+from tests.promises.described import described
 from tests.promises.poison import poisoned
 from tests.promises.site import PromiseSite, copied, first_site
 
 Copy = Callable[[], PromiseSite]
 PoisonedCopy = Callable[[str], PromiseSite]
+CleanRows = Callable[[str], promises.Rows]
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,18 @@ def copy(postgres_server: Server, whole: PromiseSite, tmp_path: Path) -> Iterato
             return made[-1]
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def clean(postgres_server: Server, whole: PromiseSite, tmp_path_factory: pytest.TempPathFactory) -> CleanRows:
+    """The results of a job's run on a copy of it, taken once."""
+
+    @functools.cache
+    def rows(job: str) -> promises.Rows:
+        with copied(postgres_server, whole, tmp_path_factory.mktemp("clean")) as site:
+            return promises.rows_of_a_run(site, described(job))
+
+    return rows
 
 
 @pytest.fixture(scope="session")

@@ -182,10 +182,14 @@ def _moved(moved: Mapping[str, Mapping[int, int]], name: str, value: Any) -> Any
     return moved[ENTITIES[name]].get(value, value) if name in ENTITIES else value
 
 
-def poison_spoils_nobody_else(site: PromiseSite, poisoned: PromiseSite, of: Described) -> None:
-    """A poisoned site's runs succeed, and others' rows are as without the poison."""
+def rows_of_a_run(site: PromiseSite, of: Described) -> Rows:
+    """A job's results on a site without poison."""
     site.run(of, NOW)
-    before = site.rows(of)
+    return site.rows(of)
+
+
+def poison_spoils_nobody_else(before: Rows, poisoned: PromiseSite, of: Described) -> None:
+    """A poisoned site's runs succeed, and others' rows are as without the poison: `before`."""
     with succeeding():
         for job in of.before:
             poisoned.run(described(job), NOW)

@@ -4,7 +4,7 @@ import pytest
 
 from sitejobs.catalog import JOBS
 from tests.promises import promises
-from tests.promises.conftest import Copy, PoisonedCopy
+from tests.promises.conftest import CleanRows, Copy, PoisonedCopy
 from tests.promises.described import described
 from tests.promises.poison import ALL_KINDS
 
@@ -50,8 +50,8 @@ def test_any_bigint_is_an_id(copy: Copy, job: str) -> None:
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @of_every_job
-def test_poison_spoils_nobody_else(copy: Copy, copy_of_kind: PoisonedCopy, job: str, kind: str) -> None:
-    promises.poison_spoils_nobody_else(copy(), copy_of_kind(kind), described(job))
+def test_poison_spoils_nobody_else(clean: CleanRows, copy_of_kind: PoisonedCopy, job: str, kind: str) -> None:
+    promises.poison_spoils_nobody_else(clean(job), copy_of_kind(kind), described(job))
 
 
 @of_jobs_with_keys

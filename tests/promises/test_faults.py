@@ -21,7 +21,7 @@ def keeps(copy: Copy, copy_of_kind: PoisonedCopy, tmp_path: Path) -> dict[str, K
 
     def poison(kind: str) -> Keep:
         return lambda of: promises.poison_spoils_nobody_else(
-            toy.placed_on(copy()), toy.placed_on(copy_of_kind(kind)), of
+            promises.rows_of_a_run(toy.placed_on(copy()), of), toy.placed_on(copy_of_kind(kind)), of
         )
 
     def event(of: Described) -> None:
