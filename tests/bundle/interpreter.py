@@ -58,13 +58,10 @@ class Interpreter:
         name = f"test-{next(self.numbers)}"
         started = self.client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(given))
         began = time.monotonic()
-        while (ended := self.client.describe_execution(**_of(started)))["status"] == "RUNNING":
+        while not _is_over(ended := self.client.describe_execution(**_of(started))):
             passed = time.monotonic() - began
             assert passed < PATIENCE_S, f"still running after {PATIENCE_S} s"
             time.sleep(0.01 + passed / 20)  # to ask takes moto 10 ms
-        if ended["status"] == "SUCCEEDED" and "output" not in ended:
-            time.sleep(0.2)  # moto sets the output a moment after the status
-            ended = self.client.describe_execution(**_of(started))
         output = json.loads(ended["output"]) if ended["status"] == "SUCCEEDED" else None
         states = self._states(started) if history else []
         return Execution(ended["status"], output, ended.get("error"), ended.get("cause"), states)
@@ -114,6 +111,11 @@ def interpreted(definition: str, functions: Mapping[str, Handler], patch: pytest
 
         patch.setattr(LambdaFunction, "_invoke_lambda", invoke)  # moto's own would start Docker
         yield interpreter
+
+
+def _is_over(described: JsonObject) -> bool:
+    """Whether an execution has ended: moto sets its output a moment after its status."""
+    return described["status"] != "RUNNING" and (described["status"] != "SUCCEEDED" or "output" in described)
 
 
 def _of(started: Mapping[str, Any]) -> dict[str, str]:
