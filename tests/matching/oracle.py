@@ -102,10 +102,10 @@ def decided(site: Site, viewer_id: int, now: datetime, rules: Rules) -> set[int]
 
 def why_none(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> str | None:
     """Why a viewer has no match, if it has none."""
-    if score_viewer(site, viewer_id, now, rules):
+    if asked_about(site, viewer_id, now, rules):
         return None
-    undecided = Site(site.people, site.blocks)  # and so without admirers, who change no tier
-    return "all-decided" if score_viewer(undecided, viewer_id, now, rules) else "no-candidates"
+    undecided = Site(site.people, site.blocks)
+    return "all-decided" if asked_about(undecided, viewer_id, now, rules) else "no-candidates"
 
 
 def score_everyone(site: Site, now: datetime, rules: Rules = STANDARD) -> dict[int, list[Row]]:
@@ -116,14 +116,18 @@ def score_everyone(site: Site, now: datetime, rules: Rules = STANDARD) -> dict[i
 def score_viewer(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> list[Row]:
     """Every candidate of a viewer, best first."""
     viewer = site.people[viewer_id]
-    done = decided(site, viewer_id, now, rules)
-    others = [site.people[other] for other in candidates(site, viewer_id) if other not in done]
     admirers = {like.by for like in site.likes if like.of == viewer_id and like.action == "LIKE"}
     return in_order(
         score_pair(viewer, other, now, rules, admirer=other.user_id in admirers)
-        for other in others
-        if not bars(other, viewer, rules)
+        for other in asked_about(site, viewer_id, now, rules)
     )
+
+
+def asked_about(site: Site, viewer_id: int, now: datetime, rules: Rules = STANDARD) -> list[Person]:
+    """Whom a viewer's list is chosen from: no candidate decided about, nobody who wants others than the viewer."""
+    viewer, done = site.people[viewer_id], decided(site, viewer_id, now, rules)
+    others = [site.people[other] for other in candidates(site, viewer_id) if other not in done]
+    return [other for other in others if not bars(other, viewer, rules)]
 
 
 def bars(candidate: Person, viewer: Person, rules: Rules = STANDARD) -> bool:
