@@ -1,7 +1,9 @@
 """Databases on the tests' server that live longer than a test, or are copies of one another."""
 
+import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,12 +11,15 @@ from functools import cache
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
-from sitejobs.postgres.connection import connect
+from sitejobs.postgres.connection import Database, connect
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 
+_WARM: defaultdict[str, list[Database]] = defaultdict(list)
+_LOCK = threading.Lock()
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
 EMPTY_SITE = "empty_site"
 
@@ -24,6 +29,7 @@ def temporary_database(server: Server, template: str = "template0", name: str | 
     """The URL of a database made from a template, dropped at the end along with the connections left to it."""
     name = name or f"test_{uuid.uuid4().hex}"
     values = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    close_warm(template)  # nobody else may use what is copied
     with psycopg.connect(server.database_url("postgres"), autocommit=True) as administrator:
         # To copy the files takes half of the time that it takes to log each block, where nothing is flushed to a disk.
         strategy = sql.SQL(" STRATEGY file_copy" if administrator.info.server_version >= 150_000 else "")
@@ -31,8 +37,36 @@ def temporary_database(server: Server, template: str = "template0", name: str | 
         try:
             yield server.database_url(name)
         finally:
+            close_warm(name)
             wait_for_closed_sessions(administrator, name)
             administrator.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**values))
+
+
+@contextmanager
+def warm_database(url: str) -> Iterator[Database]:
+    """One that nobody uses at the moment, as an environment of functions has it: its session is kept for later runs.
+
+    A new session costs the server more than most statements on a small site: it knows none of the tables.
+    """
+    with _LOCK:
+        free = _WARM[url]
+        database = free.pop() if free else Database(url)
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
+    with _LOCK:
+        _WARM[url].append(database)
+
+
+def close_warm(name: str) -> None:
+    """End the sessions that are kept of a database, whosever they are."""
+    with _LOCK:
+        urls = [url for url in _WARM if conninfo_to_dict(url).get("dbname") == name]
+        ended = [database for url in urls for database in _WARM.pop(url)]
+    for database in ended:
+        database.close()
 
 
 def wait_for_closed_sessions(administrator: psycopg.Connection, database: str) -> None:

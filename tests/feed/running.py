@@ -14,7 +14,7 @@ from psycopg import Connection
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs.job import PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
-from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 
 NO_FILES = Path("nowhere")
@@ -49,11 +49,11 @@ def run(
 ) -> Finished:
     """Run the job at `at`; `meanwhile` is called between the last Plan and the first Batch."""
     parsed = parse_options(job.options, options)
-    resources = Resources(Database(url), FolderWorkStore(NO_FILES), environment)
     started = Run("1", job.entry.name, at, options)
     finished = Finished()
     cursor: Any = None
-    try:
+    with warm_database(url) as database:
+        resources = Resources(database, FolderWorkStore(NO_FILES), environment)
         while not finished.chapters or cursor is not None:
             chapter = job.plan(resources, started, parsed, cursor)
             if cursor is None:
@@ -66,8 +66,6 @@ def run(
         for page in finished.pages:
             summary = job.batch(resources, started, parsed, page)
             add(finished, summary)
-    finally:
-        resources.database.close()
     return finished
 
 

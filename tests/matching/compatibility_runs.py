@@ -18,6 +18,7 @@ from sitejobs.jobs.job import Resources, Run, scope_of
 from sitejobs.matching.compatibility.job import JOB
 from sitejobs.options import MAX_ID, MIN_ID, parse_options
 from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 from tests.match_lists import store_lists
 from tests.matching.compatibility_oracle import Pair
@@ -59,11 +60,9 @@ def run(
     """
     given = options or {}
     parsed = parse_options(JOB.options, given)
-    resources = Resources(Database(url), FolderWorkStore(Path("/nonexistent")), {"COMPATIBILITY_ALGO_VERSION": version})
-    try:
+    with warm_database(url) as database:
+        resources = Resources(database, FolderWorkStore(Path("/nonexistent")), {"COMPATIBILITY_ALGO_VERSION": version})
         return _run(resources, at, given, parsed, twice, meanwhile)
-    finally:
-        resources.database.close()
 
 
 def _run(

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -18,6 +19,7 @@ from sitejobs.jobs.job import Resources, Run, scope_of
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 
 Order = Callable[[list[JsonObject]], list[JsonObject]]
@@ -77,12 +79,10 @@ class Site:
         """
         given = dict(options or {})
         parsed = parse_options(JOB.options, given)
-        places = [self.resources() for _ in range(environments)]
-        try:
+        with ExitStack() as stack:
+            warm = [stack.enter_context(warm_database(self.url)) for _ in range(environments)]
+            places = [Resources(database, self.work, self.environment) for database in warm]
             return self._run(places, at, given, parsed, order, meanwhile, failed)
-        finally:
-            for place in places:
-                place.database.close()
 
     def resources(self) -> Resources:
         return Resources(Database(self.url), self.work, self.environment)

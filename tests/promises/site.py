@@ -20,12 +20,12 @@ from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
-from sitejobs.postgres.connection import Database, connect
+from sitejobs.postgres.connection import connect
 from sitejobs.workflows.graph import STEPS
 from sitejobs_local.database.migrations import apply, apply_site_schema
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
-from tests.databases import site_database, temporary_database
+from tests.databases import site_database, temporary_database, warm_database
 from tests.fakes import FolderWorkStore
 from tests.keyed_runs import through_json
 from tests.media.sources import Bucket, content
@@ -76,11 +76,8 @@ class PromiseSite:
         url = make_conninfo(self.url, user=user) if user else self.url
         given = {**(of.options if options is None else options), **more}
         memory = Memory(Checker(_bucket(), self.parser, read_rules({}), prefix="media/"))
-        resources = Resources(Database(url), FolderWorkStore(self.folder), {}, memory)
-        try:
-            return _run(resources, of, at, given)
-        finally:
-            resources.database.close()
+        with warm_database(url) as database:
+            return _run(Resources(database, FolderWorkStore(self.folder), {}, memory), of, at, given)
 
     def rows(self, of: Described) -> dict[tuple[Any, ...], dict[str, Any]]:
         """The job's results: table and keys -> the row."""

@@ -12,7 +12,7 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.options import parse_options
-from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 
 _EXECUTIONS = count(1)
@@ -41,11 +41,8 @@ def run(
     environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Run a job from `at` on, page by page."""
-    database = Database(url)
-    try:
+    with warm_database(url) as database:
         return _run(Resources(database, FolderWorkStore(Path("unused")), environment or {}), job, at, options or {})
-    finally:
-        database.close()
 
 
 def _run(resources: Resources, job: PagedJob, at: datetime, given: JsonObject) -> Finished:

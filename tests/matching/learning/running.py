@@ -13,7 +13,7 @@ from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
 from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
 from sitejobs.options import parse_options
-from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 
 _EXECUTIONS = count(1)
@@ -42,12 +42,9 @@ def run_job(
     before_page: Callable[[JsonObject], object] = lambda page: None,
 ) -> Done:
     """Run the job over a site's database as of `at`; `folder` has its work files, `before_page` comes before each."""
-    database = Database(url)
-    try:
+    with warm_database(url) as database:
         resources = Resources(database, FolderWorkStore(folder), environment or {})
         return _run(job, resources, at, dict(options or {}), before_page)
-    finally:
-        database.close()
 
 
 def _run(
