@@ -11,7 +11,6 @@ from functools import cache
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from sitejobs.postgres.connection import Database, connect
 from sitejobs_local.database.migrations import apply, apply_site_schema
@@ -61,9 +60,12 @@ def warm_database(url: str) -> Iterator[Database]:
 
 
 def close_warm(name: str) -> None:
-    """End the sessions that are kept of a database, whosever they are."""
+    """End the sessions that are kept of a database, whosever they are.
+
+    Its name is looked for in the whole address: not all addresses that functions take are libpq's.
+    """
     with _LOCK:
-        urls = [url for url in _WARM if conninfo_to_dict(url).get("dbname") == name]
+        urls = [url for url in _WARM if name in url]
         ended = [database for url in urls for database in _WARM.pop(url)]
     for database in ended:
         database.close()
