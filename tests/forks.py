@@ -24,6 +24,7 @@ from sitejobs_local.aws import lambda_worker
 from sitejobs_local.aws.environment import Environment, Process, Start, own_python
 from sitejobs_local.places import REPOSITORY
 from sitejobs_local.template.resources import Function
+from tests.surroundings import ONE_THREAD
 
 LAYER: Final = REPOSITORY / "layers" / "sitejobs"
 SERVER: Final = Path(__file__).with_name("forks_server.py")
@@ -75,7 +76,7 @@ def _address() -> str:
     process = subprocess.Popen(
         [sys.executable, "-P", str(SERVER), where, str(lambda_worker.__file__)],
         cwd="/",
-        env={**kept, "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        env={**kept, "LANG": "C.UTF-8", "TZ": "UTC", **ONE_THREAD},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -64,7 +64,7 @@ class _Jobs:
             looked_at.update(unseen)
             for job in unseen:
                 with if_begun():
-                    self._look_at(job, self._at_work[job])
+                    self._look_at(job)
 
     def at_last(self) -> None:
         """Tell what Finish returned: the summary, which includes jobs whose end was not seen."""
@@ -79,7 +79,8 @@ class _Jobs:
                 self._tell(answer)
                 return
 
-    def _look_at(self, job: str, at_work: _AtWork) -> None:
+    def _look_at(self, job: str) -> None:
+        at_work = self._at_work[job]
         ended = next((answer for answer in answers(self._client, at_work.around) if "ended" in answer), None)
         with if_begun():  # once more after the end: since the last look it may have begun, and all its pages passed
             at_work.pages.again()
