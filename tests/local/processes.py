@@ -8,9 +8,13 @@ from tests.limits import PATIENCE_S
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but was not waited for does not."""
+    """Whether a process runs; one that has ended but was not waited for does not.
+
+    While others of its threads are still ending (`l`), its files are open.
+    """
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(shown.stdout.strip()) and not shown.stdout.strip().startswith("Z")
+    state = shown.stdout.strip()
+    return bool(state) and (not state.startswith("Z") or "l" in state)
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
