@@ -172,13 +172,16 @@ def test_a_larger_merge_begins_with_the_parts_of_the_one_before(tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def runs(figures: Figures) -> list[PhasedRun]:
-    """The run of the tiny site, and one on a site of ten times the users, whose pages take twice as much a viewer."""
+    """The run of the tiny site, and one on a site of ten times the users, whose pages take twice as much a viewer.
+
+    The seconds are given: the tiny site's are near nothing, and others each time.
+    """
     small = figures.sizes[0].scheduled
-    pages = small.phases["pages"]
+    timed = {name: replace(phase, functions=0.4, server=0.1) for name, phase in small.phases.items()}
+    pages = replace(timed["pages"], functions=0.4 * 20, server=0.1 * 10)
     counts = ("users", "viewers", "rows", "wal_bytes", "table_bytes", "database_bytes", "snapshot_bytes")
     larger = {name: getattr(small, name) * 10 for name in counts}
-    pages = replace(pages, functions=pages.functions * 20, server=pages.server * 10)
-    return [small, replace(small, **larger, phases={**small.phases, "pages": pages})]
+    return [replace(small, phases=timed), replace(small, **larger, phases={**timed, "pages": pages})]
 
 
 MERGES = [
