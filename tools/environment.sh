@@ -114,12 +114,15 @@ steps() {
 }
 
 # Uncompiled: most modules of these packages are never imported, and those that are get compiled then.
+install() {
+    PYTHONUNBUFFERED=1 "$folder/bin/python" -m pip --disable-pip-version-check install --no-color --progress-bar off \
+        --no-compile --constraint constraints.txt "$@"
+}
+
+# First pip itself: the one that Python brings takes twice as long to look through the index.
 failed="$folder/failed"
 rm -f "$failed"
-{
-    PYTHONUNBUFFERED=1 "$folder/bin/python" -m pip --disable-pip-version-check install --no-color --progress-bar off \
-        --no-compile --constraint constraints.txt --editable ".[$extras]" || : >"$failed"
-} | steps
+{ { install --quiet pip && install --editable ".[$extras]"; } || : >"$failed"; } | steps
 if [ -e "$failed" ]; then
     rm -f "$failed"
     echo "the packages could not be installed: pip says above why (they come from PyPI, so it must be reached)" >&2
