@@ -112,6 +112,7 @@ def load(connection: Connection, dates: Evenings, known: NDArray[np.bool_], *, p
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in values:
                     copy.write_row(row)
+    connection.execute("ANALYZE")  # as the server does by itself after some time: without, a run takes a third longer
 
 
 def _likes(dates: Evenings, known: NDArray[np.bool_]) -> list[Any]:
