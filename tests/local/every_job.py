@@ -15,6 +15,7 @@ from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
+from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
 from tests.jobs import JOBS_IN_ORDER
 from tests.media.sources import Bucket
@@ -31,42 +32,40 @@ def modes_of(job: PagedJob) -> list[dict[str, bool]]:
 
 def run_job(url: str, job: PagedJob, folder: Path, parser: ParserHost, **options: Any) -> Counter[str]:
     """Run a job to its end as the role of the URL; the summed counters. An error of a page is raised."""
-    database = Database(url)
-    given: JsonObject = dict(options)
+    with warm_database(url) as database:
+        return _run(database, job, folder, parser, dict(options))
+
+
+def _run(database: Database, job: PagedJob, folder: Path, parser: ParserHost, given: JsonObject) -> Counter[str]:
+    connection, name = database.connection(), job.entry.name
     if job is media_metadata.JOB:
-        row = database.connection().execute('SELECT max("id") FROM "Media"').fetchone()
+        row = connection.execute('SELECT max("id") FROM "Media"').fetchone()
         given["mediaId"] = row[0] if row else None
     parsed = parse_options(job.options, given)
     checker = Checker(Bucket(), parser, read_rules({}), prefix="")
     resources = Resources(database, FolderWorkStore(folder), {}, Memory(checker))
     counts: Counter[str] = Counter()
-    try:
-        connection = database.connection()
-        name = job.entry.name
-        execution = f"{name} {datetime.now(UTC).isoformat()}"
-        opened = runs.open_run(
-            connection,
-            job=name,
-            scope=scope_of(parsed),
-            execution=execution,
-            trigger="cli",
-            options=given,
-            stale_seconds=60,
-        )
-        assert isinstance(opened, runs.OpenRun)
-        run = Run(opened.id, name, opened.started_at, given, opened.context)
-        cursor, first = None, True
-        while first or cursor is not None:
-            chapter = job.plan(resources, run, parsed, cursor)
-            if first:
-                run = Run(run.id, name, run.started_at, given, chapter.context)
-                runs.set_context(connection, run.id, chapter.context)
-            first, cursor = False, chapter.cursor
-            run = Run.from_json(json.loads(json.dumps(run.to_json())))
-            for page in json.loads(json.dumps(chapter.pages)):
-                summary = job.batch(resources, run, parsed, page)
-                counts.update({counter: getattr(summary, counter) for counter in runs.COUNTERS})
-        runs.close_run(connection, run.id, None)
-    finally:
-        database.close()
+    opened = runs.open_run(
+        connection,
+        job=name,
+        scope=scope_of(parsed),
+        execution=f"{name} {datetime.now(UTC).isoformat()}",
+        trigger="cli",
+        options=given,
+        stale_seconds=60,
+    )
+    assert isinstance(opened, runs.OpenRun)
+    run = Run(opened.id, name, opened.started_at, given, opened.context)
+    cursor, first = None, True
+    while first or cursor is not None:
+        chapter = job.plan(resources, run, parsed, cursor)
+        if first:
+            run = Run(run.id, name, run.started_at, given, chapter.context)
+            runs.set_context(connection, run.id, chapter.context)
+        first, cursor = False, chapter.cursor
+        run = Run.from_json(json.loads(json.dumps(run.to_json())))
+        for page in json.loads(json.dumps(chapter.pages)):
+            summary = job.batch(resources, run, parsed, page)
+            counts.update({counter: getattr(summary, counter) for counter in runs.COUNTERS})
+    runs.close_run(connection, run.id, None)
     return counts
