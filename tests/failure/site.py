@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.rows import dict_row
 
 from sitejobs.aliases import JsonObject
 from sitejobs.postgres.connection import connect
@@ -28,10 +29,10 @@ OPTIONS: JsonObject = {"batchSize": 40, "pauseMs": 0, "topK": 20, "maxConcurrenc
 """About eight pages, two at a time."""
 
 
-Rows = dict[tuple[int, int], str]
+Rows = dict[tuple[int, int], dict[str, Any]]
 Listener = Callable[[Event], None]
 
-_ROWS = """SELECT "userId", "candidateUserId", (to_jsonb(m) - 'scoredAt')::text FROM "MatchScore" m"""
+_ROWS = """SELECT * FROM "MatchScore" """
 _VIEWERS_OFF = """
 SELECT v."userId" FROM "MatchScoreViewer" v
 LEFT JOIN LATERAL (
@@ -161,10 +162,14 @@ class Site:
 
     def rows(self) -> Rows:
         """Every stored match, all columns but scoredAt."""
-        return {(viewer, candidate): text for viewer, candidate, text in self.query(_ROWS)}
+        with connect(self.url) as connection:
+            found = connection.cursor(binary=True, row_factory=dict_row).execute(_ROWS).fetchall()
+        for row in found:
+            del row["scoredAt"]
+        return {(row["userId"], row["candidateUserId"]): row for row in found}
 
     def rows_of(self, viewer: int) -> Rows:
-        return {key: text for key, text in self.rows().items() if key[0] == viewer}
+        return {key: row for key, row in self.rows().items() if key[0] == viewer}
 
     def assert_whole(self) -> None:
         """Check that no viewer has rows of two runs, more or fewer rows than were written, or a rank twice."""

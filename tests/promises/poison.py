@@ -94,6 +94,7 @@ class Poisoner:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._known: dict[str, list[str]] = {}
         self.fresh = count(FIRST_FRESH)
         self.second = self.person()
         self.shared = {name: next(self.fresh) for name in dict.fromkeys(_OTHERS.values())}
@@ -109,8 +110,7 @@ class Poisoner:
 
     def insert(self, table: str, changes: dict[str, Any]) -> None:
         """A copy of an existing row with some columns changed."""
-        columns = [str(name) for (name,) in self.connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table])]  # fmt: skip
+        columns = self._columns(table)
         kept = {name: value for name, value in changes.items() if name in columns}
         names = ", ".join(f'"{name}"' for name in columns)
         values = ", ".join(f"%({name})s" if name in kept else f'base."{name}"' for name in columns)
@@ -118,6 +118,14 @@ class Poisoner:
             f'(SELECT * FROM "{table}" LIMIT 1) AS base ON true'
         )
         self.connection.execute(query.encode(), kept)
+
+    def _columns(self, table: str) -> list[str]:
+        if table not in self._known:
+            found = self.connection.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table]
+            ).fetchall()
+            self._known[table] = [name for (name,) in found]
+        return self._known[table]
 
     def poison(self, kind: str) -> None:
         """For each column a row with each of the kind's values."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
@@ -83,7 +84,8 @@ class PromiseSite:
         """The job's results: table and keys -> the row."""
         found = {}
         for table, keys in of.tables.items():
-            for (row,) in self.connection.execute(f'SELECT to_jsonb(t) FROM "{table}" t'.encode()).fetchall():
+            cursor = self.connection.cursor(binary=True, row_factory=dict_row)
+            for row in cursor.execute(f'SELECT * FROM "{table}"'.encode()).fetchall():
                 found[table, *(row[key] for key in keys)] = row
         return found
 
