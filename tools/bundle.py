@@ -213,7 +213,7 @@ def _add_bytecode(folder: Path, runtime: Path) -> None:
     subprocess.run([runtime, "-m", "compileall", *options, folder], stdout=subprocess.DEVNULL)
 
 
-def _content(template: dict[str, Any], layer: str) -> str:
+def _content(template: Mapping[str, Any], layer: str) -> str:
     return str(template["Resources"][layer]["Properties"]["ContentUri"])
 
 

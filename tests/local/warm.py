@@ -1,10 +1,11 @@
-"""Imported by the process that commands are forked from: moto's parser learns with its first definitions.
+"""Imported by the process that commands are forked from: what it has read and learned goes along with each fork.
 
-The first one takes it ten times as long as the next ones; what it has learned goes along with each fork.
+moto's parser takes ten times as long for its first definition as for the next ones.
 """
 
 from sitejobs_local.aws.moto_patches import parse_definition
-from sitejobs_local.places import REPOSITORY
+from sitejobs_local.places import TEMPLATE
+from sitejobs_local.template.template import load_template
 
-for _file in (REPOSITORY / "statemachines").glob("*.asl.json"):
-    parse_definition(_file.read_text())
+for _machine in load_template(TEMPLATE).state_machines.values():
+    parse_definition(_machine.definition())

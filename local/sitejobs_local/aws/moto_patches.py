@@ -72,6 +72,8 @@ _SYNC_SECONDS: Final = 0.05
 _OUTPUT_PATIENCE_SECONDS: Final = 0.2
 _ATOMS: Final = frozenset((str, int, float, bool, type(None)))
 
+_parsed: Final = functools.lru_cache(maxsize=64)(AmazonStateLanguageParser.parse)
+
 
 @contextmanager
 def patched(endpoint: str, invoke: Invoke) -> Iterator[None]:
@@ -122,7 +124,7 @@ def parse_definition(text: str) -> None:
     ------
     Exception : of several kinds, for a definition that moto does not understand.
     """
-    AmazonStateLanguageParser.parse(text)
+    _parsed(text)
 
 
 def _changes(endpoint: str, invoke: Invoke) -> Iterator[tuple[Any, str, Any]]:
@@ -165,8 +167,7 @@ def _quicker() -> Iterator[tuple[Any, str, Any]]:
     yield execute_state, "copy", types.SimpleNamespace(deepcopy=list)
 
     # A definition is parsed when it is created and for each execution: 50 ms each.
-    parse = functools.lru_cache(maxsize=64)(AmazonStateLanguageParser.parse)
-    yield AmazonStateLanguageParser, "parse", staticmethod(parse)
+    yield AmazonStateLanguageParser, "parse", staticmethod(_parsed)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """CloudFormation's language as far as the template uses it: tags, conditions, intrinsic functions.
 
-`read_yaml` turns the short tags (``!Ref``) into their long form, `Resolver` works out what a property says. Nothing
+`parse_yaml` turns the short tags (``!Ref``) into their long form, `Resolver` works out what a property says. Nothing
 is guessed: what is not understood is a `TemplateError` naming the place.
 """
 
@@ -59,17 +59,23 @@ def _construct_tag(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _construct_tag)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a template with its tags in long form, e.g. ``{"Fn::GetAtt": ["Batch", "Arn"]}``.
+def read_text(path: Path) -> str:
+    """The text of a template; TemplateError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TemplateError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def parse_yaml(path: Path, text: str) -> dict[str, Any]:
+    """A template's text with its tags in long form, e.g. ``{"Fn::GetAtt": ["Batch", "Arn"]}``.
 
     Raises
     ------
-    TemplateError : the file cannot be read, is not YAML, or is no mapping.
+    TemplateError : it is not YAML, or no mapping.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise TemplateError(f"{path}: cannot be read: {error.strerror}") from error
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise TemplateError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
@@ -82,7 +88,7 @@ class Resolver:
 
     Parameters
     ----------
-    document : a template as `read_yaml` gives it.
+    document : a template as `parse_yaml` gives it.
     overrides : values of parameters, by name.
     attribute : tells what a resource's attribute is here; "Ref" is asked for as the attribute "Ref". It raises
         LookupError with a sentence when it does not know.

@@ -6,27 +6,35 @@ follow them. Nothing is guessed: a loop of another shape is a `TemplateError` na
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sitejobs_local.template.cloudformation import TemplateError, read_yaml
+from sitejobs_local.template.cloudformation import TemplateError, parse_yaml, read_text
 
 _LOOP: Final = "Fn::ForEach::"
 _SECTIONS: Final = ("Conditions", "Resources", "Outputs")
 
 
-def read_template(path: Path) -> dict[str, Any]:
+def read_template(path: Path) -> Mapping[str, Any]:
     """Read a template as if every loop had been written out by hand.
+
+    What is as it was is not parsed again: that takes a tenth of a second, and a command reads its template twice.
 
     Raises
     ------
     TemplateError : the file cannot be read or is no template; names the loop or the value of a mapping that is wrong.
     """
-    return written_out(read_yaml(path))
+    return _read(path, read_text(path))
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, text: str) -> Mapping[str, Any]:
+    return written_out(parse_yaml(path, text))
 
 
 def written_out(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A template as `read_yaml` gives it, without loops and without lookups whose keys are known."""
+    """A template as `parse_yaml` gives it, without loops and without lookups whose keys are known."""
     parameters, mappings = document.get("Parameters") or {}, document.get("Mappings") or {}
     return {
         name: _looked_up(_without_loops(section, name, parameters), name, mappings) if name in _SECTIONS else section
