@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sitejobs.matching.topk.bounds import SLACK, proximity_radius
 from sitejobs.matching.topk.keys import key_margin, tier_step
 from sitejobs.matching.topk.screening import Screening
-from sitejobs.matching.topk.segment import Segment
+from sitejobs.matching.topk.segment import PreparedSegment
 from sitejobs.matching.topk.sieve import Page, Question, Sieve
 from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
@@ -42,14 +42,14 @@ def pools(request: pytest.FixtureRequest, postgres_server: Server) -> list[Opene
         return [*(open_site(site, size, tiers=tiers, model=model) for size in (1, 7, 50)), later]
 
 
-def chunks(opened: Opened) -> Iterator[tuple[Segment, slice, range]]:
-    """Each segment as a whole and each of its blocks: its columns in the segment, and the blocks."""
+def chunks(opened: Opened, screening: Screening) -> Iterator[tuple[PreparedSegment, slice, range]]:
+    """Each segment as a whole and each of its blocks: the segment as prepared, its columns in it, and the blocks."""
     pool = opened.pool
     for number in range(len(pool.segments) - 1):
-        segment, blocks = pool.segment(number), range(pool.segments[number], pool.segments[number + 1])
-        base = int(pool.starts[blocks.start])
+        blocks = range(pool.segments[number], pool.segments[number + 1])
+        prepared, base = screening.prepare(pool.segment(number)), int(pool.starts[blocks.start])
         for first, stop in {(blocks.start, blocks.stop), *((block, block + 1) for block in blocks)}:
-            yield segment, slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base), range(first, stop)
+            yield prepared, slice(int(pool.starts[first]) - base, int(pool.starts[stop]) - base), range(first, stop)
 
 
 def screening_of(opened: Opened, sieve: Callable[[Page], Sieve]) -> Screening:
@@ -79,8 +79,8 @@ def test_keys_are_within_the_margin_of_the_exact_ones(
     for opened in pools:
         screening, threshold = screening_of(opened, sieve), np.full(len(opened.viewers), -1e9, np.float32)
         rows = np.arange(0, len(opened.viewers), step)
-        for segment, columns, blocks in chunks(opened):
-            viewer, candidate, keys = above_threshold(screening, opened, rows, segment, columns, blocks, threshold)
+        for prepared, columns, blocks in chunks(opened, screening):
+            viewer, candidate, keys = above_threshold(screening, opened, rows, prepared, columns, blocks, threshold)
             exact = opened.keys_of(blocks)
             assert len(keys) == np.isfinite(exact[rows]).sum()
             assert_within_margin(keys, exact[viewer, candidate - columns.start], key_margin(opened.parameters))
@@ -89,7 +89,7 @@ def test_keys_are_within_the_margin_of_the_exact_ones(
 def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened], sieve: Callable[[Page], Sieve]) -> None:
     for opened in pools:
         screening, rows = screening_of(opened, sieve), np.arange(len(opened.viewers))
-        for segment, columns, blocks in chunks(opened):
+        for prepared, columns, blocks in chunks(opened, screening):
             exact = opened.keys_of(blocks)
             for threshold in (
                 exact.max(axis=1),
@@ -97,7 +97,7 @@ def test_a_threshold_leaves_out_only_pairs_below_it(pools: list[Opened], sieve: 
                 np.full(len(rows), tier_step(opened.parameters) + 1),
             ):
                 viewer, candidate, keys = above_threshold(
-                    screening, opened, rows, segment, columns, blocks, threshold.astype(np.float32)
+                    screening, opened, rows, prepared, columns, blocks, threshold.astype(np.float32)
                 )
                 assert (keys >= threshold[viewer].astype(np.float32)).all()
                 left_out = np.ones(exact.shape, bool)
@@ -109,14 +109,13 @@ def above_threshold(
     screening: Screening,
     opened: Opened,
     rows: NDArray[np.int64],
-    segment: Segment,
+    prepared: PreparedSegment,
     columns: slice,
     blocks: range,
     threshold: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Viewers, rows in the segment and keys of the pairs that reach the threshold."""
     near = bool(opened.upper.near[rows, blocks.start : blocks.stop].any())
-    prepared = screening.prepare(segment)
     question = Question.about(rows, columns, near=near)
     pairs = screening.resolved(screening.above_threshold(question, prepared, threshold), prepared)
     pairs = pairs.take(pairs.key >= threshold[pairs.viewer])
