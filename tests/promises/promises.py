@@ -46,6 +46,13 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def finite(value: Any) -> bool:
+    """Whether a value, or each of a list's, is a finite number, or no number."""
+    if isinstance(value, list):
+        return all(map(finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def differences(one: Rows, other: Rows, passed_over: set[str] = TIMES) -> list[str]:
     """What is not the same in two results."""
     told = [f"only before: {key}" for key in one.keys() - other.keys()]
@@ -202,7 +209,7 @@ def poison_spoils_nobody_else(before: Rows, poisoned: PromiseSite, of: Described
 def finite_numbers_only(site: PromiseSite, of: Described) -> None:
     """No result is NaN or infinite."""
     for key, row in site.rows(of).items():
-        odd = [name for name, value in row.items() if value in ("NaN", "Infinity", "-Infinity")]
+        odd = [name for name, value in row.items() if not finite(value)]
         assert not odd, f"{key}: {odd}"
 
 
