@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two values are equal but for a second's age."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
+    if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):
         return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one.keys() - TIMES)
@@ -50,7 +51,7 @@ def finite(value: Any) -> bool:
     """Whether a value, or each of a list's, is a finite number, or no number."""
     if isinstance(value, list):
         return all(map(finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+    return not isinstance(value, float | Decimal) or math.isfinite(value)
 
 
 def differences(one: Rows, other: Rows, passed_over: set[str] = TIMES) -> list[str]:
