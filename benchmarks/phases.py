@@ -23,6 +23,7 @@ from benchmarks.site import in_one_thread
 from benchmarks.watching import handler_of, status_mb
 from sitejobs.matching.match_scores.job import JOB as MATCH_SCORES
 from sitejobs.matching.match_scores.paging import viewers_a_page
+from sitejobs.matching.snapshot.file import MAGIC
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.invocations import Event
@@ -82,7 +83,7 @@ def phased_run(environ: Mapping[str, str], users: int, options: Mapping[str, Any
             raise RuntimeError(f"the run ended {ended.status}: {ended.error}: {ended.cause}")
         wal = wal_bytes(connection) - wal
         viewers, rows, database, tables = stored_sizes(connection)
-        snapshot = _largest_since(workshop.work_folder, begun)
+        snapshot = snapshot_since(workshop.work_folder, begun)
         of_pages = {**environ, "DATABASE_URL": target.url}
         return PhasedRun(
             users=users,
@@ -242,7 +243,12 @@ def stored_sizes(connection: Connection) -> tuple[int, int, int, int]:
     return viewers, rows, database, tables
 
 
-def _largest_since(folder: Path, moment: float) -> Path:
-    """The largest file written since then: a snapshot is larger than its parts."""
-    found = [file for file in folder.rglob("*") if file.is_file() and file.stat().st_mtime >= moment]
-    return max(found, key=lambda file: file.stat().st_size)
+def snapshot_since(folder: Path, moment: float) -> Path:
+    """The snapshot among the files that a run has written since then. The rows that it kept may be a larger one."""
+    for file in folder.rglob("*.data"):
+        about = file.stat()
+        with file.open("rb") as opened:
+            opened.seek(max(about.st_size - len(MAGIC), 0))
+            if about.st_mtime >= moment and opened.read() == MAGIC:
+                return file
+    raise FileNotFoundError(f"no snapshot of a run in {folder}")

@@ -16,7 +16,7 @@ from benchmarks import beside, compatibility, feed, hourly, keyed_jobs, merging,
 from benchmarks.command import PAGE
 from benchmarks.figures import Figures, MergeFigures, Millions, PhasedRun, SizeFigures
 from benchmarks.match_scores import SIZES, main, run
-from benchmarks.phases import functions_so_far, scheduled_options, stored_sizes
+from benchmarks.phases import functions_so_far, scheduled_options, snapshot_since, stored_sizes
 from benchmarks.projection import Projection, project
 from benchmarks.projection_table import LAMBDA_MB, LAMBDA_SECONDS, projected
 from benchmarks.report import PARTS
@@ -24,6 +24,7 @@ from benchmarks.sampled import sampled_run
 from benchmarks.servers import running_server
 from benchmarks.site import bench_site
 from sitejobs.catalog import JOBS
+from sitejobs.matching.snapshot.file import MAGIC
 from sitejobs.postgres.connection import connect
 from sitejobs_local.aws.environment import own_python
 from sitejobs_local.cost.prices import prices
@@ -160,6 +161,15 @@ def test_a_sample_of_pages_counts_for_all() -> None:
     assert "2 pages of it" in million.shown(kept)
     assert (kept.runs, kept.samples, kept.newest) == ([whole], [found], [found])
     assert kept.with_run(whole).newest == [whole]
+
+
+def test_the_snapshot_is_found_beside_a_larger_file_of_its_run(tmp_path: Path) -> None:
+    (tmp_path / "rows.data").write_bytes(bytes(100))
+    with pytest.raises(FileNotFoundError):
+        snapshot_since(tmp_path, 0)
+    snapshot = tmp_path / "snapshot.data"
+    snapshot.write_bytes(bytes(10) + MAGIC)
+    assert snapshot_since(tmp_path, 0) == snapshot
 
 
 def test_a_larger_merge_begins_with_the_parts_of_the_one_before(tmp_path: Path) -> None:
