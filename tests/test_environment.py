@@ -201,3 +201,12 @@ def test_packages_that_cannot_be_installed_leave_no_environment_that_looks_whole
     (here / "backend.py").write_text(BACKEND)
     assert make(here).returncode == 0
     assert python_works(here)
+
+
+def test_where_pip_cannot_be_renewed_the_one_of_python_does(tmp_path: Path) -> None:
+    here = project(tmp_path / "project")
+    (here / "constraints.txt").write_text("pip==0.1\n")
+    made = make(here, PIP_NO_INDEX="1")
+    assert made.returncode == 0, made.stderr
+    assert "ERROR" in made.stderr
+    assert python_works(here)

@@ -119,10 +119,13 @@ install() {
         --no-compile --constraint constraints.txt "$@"
 }
 
-# First pip itself: the one that Python brings takes twice as long to look through the index.
+# First pip itself, if it can be had: the one that Python brings takes twice as long to look through the index.
 failed="$folder/failed"
 rm -f "$failed"
-{ { install --quiet pip && install --editable ".[$extras]"; } || : >"$failed"; } | steps
+{
+    install --quiet pip || :
+    install --editable ".[$extras]" || : >"$failed"
+} | steps
 if [ -e "$failed" ]; then
     rm -f "$failed"
     echo "the packages could not be installed: pip says above why (they come from PyPI, so it must be reached)" >&2
