@@ -7,7 +7,7 @@ import pytest
 from psycopg import Connection
 
 from sitejobs.matching.scoring.parameters import Parameters
-from sitejobs.matching.snapshot.exclusions import barred, excluded
+from sitejobs.matching.snapshot.exclusions import barred, between, excluded
 from tests.matching.models import store_model
 from tests.matching.random_sites import NOW, draw
 from tests.matching.site_loading import load
@@ -26,6 +26,7 @@ def test_of_some_others_the_same_are_left_out(site: Connection, flavour: str, re
             them = barred(site, ids, others, parameters, NOW)
             everything = excluded(site, ids, parameters, NOW)
             of_others = np.isin(everything.other, others)
-            pairs = zip(everything.user[of_others].tolist(), everything.other[of_others].tolist(), strict=True)
-            assert sorted(zip(them.user.tolist(), them.other.tolist(), strict=True)) == sorted(pairs)
+            pairs = sorted(zip(everything.user[of_others].tolist(), everything.other[of_others].tolist(), strict=True))
+            for user, other in ((them.user, them.other), between(site, ids, others, parameters, NOW)):
+                assert sorted(zip(user.tolist(), other.tolist(), strict=True)) == pairs
             assert them.hash.tolist() == everything.hash.tolist()

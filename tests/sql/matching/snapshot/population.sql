@@ -348,17 +348,19 @@ WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND j
 -- _read_ranges: liked, rows unique
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
 SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
-SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
-WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
+    WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."fromUserId" IS NOT NULL AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL
+      AND (
     l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
     OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e GROUP BY e."userId"
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 2 FROM "Like"
+    WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 5 FROM "Like"
+    WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s
+      AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+    ) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: excluded, rows unique
@@ -485,17 +487,19 @@ WHERE r."userId" BETWEEN %(first)s AND %(last)s AND r."quizId" IS NOT NULL AND j
 -- _read_ranges: liked, rows repeated
 SELECT array_agg("userId"::int8), array_agg("hash"::int8) FROM (
 SELECT e."userId", sum((hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775))::int8 AS "hash" FROM (
-SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
-WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND (
+    SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
+    WHERE l."fromUserId" BETWEEN %(first)s AND %(last)s AND l."fromUserId" IS NOT NULL AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL
+      AND (
     l."action"::text <> 'DISLIKE' OR %(repeat_days)s::float8 IS NULL
     OR CASE WHEN l."createdAt" >= '0001-01-01' AND l."createdAt" < '10000-01-01' THEN l."createdAt" END > %(now)s::timestamptz - make_interval(secs => 86400 * %(repeat_days)s::float8))
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-) AS e GROUP BY e."userId"
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 2 FROM "Like"
+    WHERE "toUserId" BETWEEN %(first)s AND %(last)s AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 5 FROM "Like"
+    WHERE %(admirers)s::boolean AND "toUserId" BETWEEN %(first)s AND %(last)s
+      AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+    ) AS e GROUP BY e."userId"
 ) AS rows;
 
 -- _read_ranges: excluded, rows repeated

@@ -4,6 +4,7 @@ import io
 import itertools
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -16,6 +17,7 @@ from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
 from sitejobs.matching.snapshot.candidates import READY_USERS
+from sitejobs.matching.snapshot.exclusions import PAIRS_WITH, given
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
 
@@ -59,6 +61,11 @@ WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = 
 """
 """Viewers whose matches are not stored as a list yet."""
 
+_READ_EXCLUDED_BESIDE: Final[LiteralString] = f"""
+SELECT DISTINCT e."userId"::bigint AS "userId" FROM ({PAIRS_WITH}) AS e
+JOIN "MatchListChange" c ON c."userId" = e."userId" AND e."otherId" = ANY(c."candidateUserId")
+"""
+"""Viewers beside whose lists stands one of these others who is no candidate of theirs (or likes them, if it counts)."""
 
 _READ_LIKED: Final[LiteralString] = """
 SELECT DISTINCT l."toUserId" AS "userId" FROM "Like" l
@@ -95,11 +102,13 @@ class Base:
     """The run that last wrote everyone's rows, and its snapshot.
 
     left_within : lists that it or runs before it left as they were hold scores that are off by less.
+    changed : ids of the candidates that it found changed.
     """
 
     run_id: int
     snapshot: StoredSnapshot
     left_within: float
+    changed: Indices
 
 
 def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | None:
@@ -112,14 +121,18 @@ def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | 
     if status != "SUCCEEDED" or not is_past or context["parameters"] != parameters.to_json():
         return None
     try:
-        base = Base(int(last_id), StoredSnapshot(resources.work, context["snapshot"]), context["leftWithin"])
-        base.snapshot.index()
+        snapshot = StoredSnapshot(resources.work, context["snapshot"])
+        ids = snapshot.index()["ids"]
+        of_all = "changes" not in context
+        changed = ids[:0] if of_all else ids[stored_changes(resources, context["changes"]).candidates]
     except DataUnavailable:
         return None
-    return base
+    return Base(int(last_id), snapshot, context["leftWithin"], changed)
 
 
-def find_changes(connection: Connection, base: Base, parameters: Parameters, stored: StoredSnapshot) -> Changes:
+def find_changes(
+    connection: Connection, base: Base, parameters: Parameters, stored: StoredSnapshot, now: datetime
+) -> Changes:
     """Compare with the last run's snapshot."""
     before, after = base.snapshot.index(), stored.index()
     changes = compare(before, base.snapshot.candidates, after, stored.candidates)
@@ -128,6 +141,7 @@ def find_changes(connection: Connection, base: Base, parameters: Parameters, sto
         [
             *(_failed(connection, base.run_id, before), _written_since(connection, base.run_id)),
             *(_without_list(connection), _liked(connection, parameters, likers)),
+            _excluded_beside(connection, base, parameters, now),
         ]
     )
     ids = np.concatenate([after["ids"], after["without_profile"]])
@@ -232,3 +246,14 @@ def _liked(connection: Connection, parameters: Parameters, candidates: Indices) 
         return np.empty(0, np.int64)
     given = {"ids": candidates, "repeat": parameters.repeat_days is not None}
     return fetch_columns(connection, _READ_LIKED, given, {"userId": "int8"})["userId"]
+
+
+def _excluded_beside(connection: Connection, base: Base, parameters: Parameters, now: datetime) -> Indices:
+    """Viewers for whom the last run found a candidate whom something keeps from them.
+
+    It kept them apart at both snapshots, but not when the viewer's page looked: so nothing else tells.
+    """
+    if not len(base.changed):
+        return np.empty(0, np.int64)
+    asked = {"others": base.changed} | given(parameters, now)
+    return fetch_columns(connection, _READ_EXCLUDED_BESIDE, asked, {"userId": "int8"})["userId"]

@@ -18,7 +18,7 @@ from sitejobs.matching.scoring.arrays import Flags, Floats, Indices
 from sitejobs.matching.scoring.chances import judge_pairs
 from sitejobs.matching.scoring.pair_scores import Pairs, joined_pairs
 from sitejobs.matching.scoring.users import Users, concatenate
-from sitejobs.matching.snapshot.exclusions import barred
+from sitejobs.matching.snapshot.exclusions import Barred, barred, between
 from sitejobs.matching.topk.keys import tier_step
 from sitejobs.matching.topk.search import Matches
 
@@ -124,17 +124,35 @@ class _Refresh:
         return found.take(self._active[found.row])
 
     def _without_excluded(self, found: _Found) -> _Found:
-        """Those found who are still candidates; viewers with others than at the snapshot are scored anew."""
+        """Those found who are still candidates; viewers with others than at the snapshot are scored anew.
+
+        Of few changed candidates it is asked first whom they are kept from: the others' viewers are not looked at. Who
+        was kept from one of these at the snapshot, but is no more, enters its list: see `changes._excluded_beside`.
+        """
         page, rows = self._page, np.flatnonzero(self._active)
-        rows = rows[np.argsort(self._viewers.ids[rows])]
-        ids, (known_ids, positions) = self._viewers.ids[rows], page.snapshot.candidates_by_id
-        others = known_ids[np.isin(positions, found.position)]
-        left_out = barred(page.connection, ids, others, page.parameters, page.started_at)
-        self._again[rows[left_out.hash != self._viewers.excluded_hash[rows]]] = True
+        ids, (known_ids, positions) = self._viewers.ids, page.snapshot.candidates_by_id
+        changed = known_ids[np.isin(positions, found.position[found.changed >= 0])]
+        if len(changed) < len(rows):
+            pairs = between(page.connection, ids[rows], changed, page.parameters, page.started_at)
+            rows = np.unique(found.row[self._are(found, *pairs)])
+        left_out = self._barred(rows, known_ids[np.isin(positions, found.position)])
         found = found.take(self._active[found.row])
-        users, (position, _) = page.snapshot.users, page.at(left_out.other)
-        pairs = position + rows[np.searchsorted(ids, left_out.user)] * users
-        return found.take(~np.isin(found.position + found.row * users, pairs))
+        return found.take(~self._are(found, left_out.user, left_out.other))
+
+    def _barred(self, rows: Indices, others: Indices) -> Barred:
+        """Who of the others is kept from these viewers now; those with others than at the snapshot are scored anew."""
+        page, viewers = self._page, self._viewers
+        rows = rows[np.argsort(viewers.ids[rows])]
+        left_out = barred(page.connection, viewers.ids[rows], others, page.parameters, page.started_at)
+        self._again[rows[left_out.hash != viewers.excluded_hash[rows]]] = True
+        return left_out
+
+    def _are(self, found: _Found, users: Indices, others: Indices) -> Flags:
+        """Which of those found are these pairs of ids."""
+        ids, by_id = self._viewers.by_id
+        (position, known), candidates = self._page.at(others), self._page.snapshot.users
+        row = by_id[np.searchsorted(ids, users)]
+        return np.isin(found.position + found.row * candidates, (position + row * candidates)[known])
 
     def _scored(self, found: _Found) -> tuple[Users, Pairs, Indices]:
         """Candidates, pairs by viewer that are better than the last of their list, and which changed one each is."""
@@ -166,6 +184,7 @@ class _Refresh:
         if not len(taken):
             return beside, order
         row, (position, known) = members.row[taken], self._page.at(members.id[taken])
+        self._barred(np.unique(row), members.id[:0])
         candidates, pairs, key = self._judged(row, position)
         as_stored = np.abs(key - members.key[taken]) <= close(self._page.parameters)
         fit = known & as_stored & ~pairs.barred & are_finite(Matches(candidates, pairs, row))

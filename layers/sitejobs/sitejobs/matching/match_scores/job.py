@@ -65,7 +65,7 @@ def plan(resources: Resources, run: Run, options: MatchScoresOptions, cursor: An
         stored = prepare(resources, run, begun, cursor, options.candidate_batch_size, base.snapshot if base else None)
         if isinstance(stored, Chapter):
             return stored
-        context, message = _taken(resources, options, begun, stored, base, parts_before(cursor))
+        context, message = _taken(resources, run, options, begun, stored, base, parts_before(cursor))
     if "changes" in context:
         changes = stored_changes(resources, context["changes"])
         ranges = pages_of(changes, options.batch_size, few="basis" in context)
@@ -129,6 +129,7 @@ def _too_small(resources: Resources, run: Run, connection: Connection, options: 
 
 def _taken(
     resources: Resources,
+    run: Run,
     options: MatchScoresOptions,
     begun: JsonObject,
     stored: StoredSnapshot,
@@ -147,7 +148,7 @@ def _taken(
     if base is None:
         return context, _joined("no earlier run to compare with: everyone was computed", short)
     parameters = Parameters.from_json(begun["parameters"])
-    changes = find_changes(resources.database.connection(), base, parameters, stored)
+    changes = find_changes(resources.database.connection(), base, parameters, stored, run.started_at)
     context["changes"] = f"{stored.key}.changes"
     store_changes(resources, context["changes"], changes)
     if fill_few(len(changes.left), stored.users, parameters.top_k + parameters.spares):

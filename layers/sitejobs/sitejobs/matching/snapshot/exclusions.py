@@ -23,20 +23,29 @@ BLOCK: Final = 0
 ADMIRER: Final = 5
 """The kind of somebody who likes the user. Read only where that counts, and no reason to leave somebody out."""
 
-_PAIRS_OF_LIKES: Final[LiteralString] = f"""
-SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
-WHERE l."fromUserId" <users> AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL AND {STILL_COUNTS}
-UNION ALL
-SELECT "toUserId", "fromUserId", 2 FROM "Like"
-WHERE "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
-UNION ALL
-SELECT "toUserId", "fromUserId", 5 FROM "Like"
-WHERE %(admirers)s::boolean AND "toUserId" <users> AND "fromUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
-"""
-"""Pairs of a user of the condition `<users>` and another one, each with the kind of what stands between them: of likes.
 
-People passed over return after `repeat_days`, if given.
-"""
+def _pairs_of_likes(giver: LiteralString, taker: LiteralString) -> LiteralString:
+    """Pairs of a user and another one, each with the kind of what stands between them: of likes.
+
+    The condition `<users>` holds for the column `giver` where the user gave the like, else for `taker`. People passed
+    over return after `repeat_days`, if given.
+    """
+    return f"""
+    SELECT l."fromUserId" AS "userId", l."toUserId" AS "otherId", 1 AS "kind" FROM "Like" l
+    WHERE l.{giver} <users> AND l."fromUserId" IS NOT NULL AND l."toUserId" IS NOT NULL AND l."action" IS NOT NULL
+      AND {STILL_COUNTS}
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 2 FROM "Like"
+    WHERE {taker} <users> AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text = 'DISLIKE'
+    UNION ALL
+    SELECT "toUserId", "fromUserId", 5 FROM "Like"
+    WHERE %(admirers)s::boolean AND {taker} <users>
+      AND "fromUserId" IS NOT NULL AND "toUserId" IS NOT NULL AND "action"::text <> 'DISLIKE'
+    """
+
+
+_PAIRS_OF_LIKES: Final[LiteralString] = _pairs_of_likes('"fromUserId"', '"toUserId"')
+"""Those of the users of `<users>`."""
 
 _OTHER_PAIRS: Final[LiteralString] = """
 SELECT "blockerId" AS "userId", "blockedId" AS "otherId", 0 AS "kind" FROM "UserBlock"
@@ -54,10 +63,16 @@ SELECT "userAId", "userBId", 4 FROM "Conversation" WHERE "userAId" <users> AND "
 UNION ALL
 SELECT "userBId", "userAId", 4 FROM "Conversation" WHERE "userBId" <users> AND "userAId" IS NOT NULL
 """
-"""The other pairs."""
+"""The other pairs of the users of `<users>`: of what stands between two in both directions."""
 
 _PAIRS: Final[LiteralString] = f"""{_OTHER_PAIRS}UNION ALL{_PAIRS_OF_LIKES}"""
 """All of them. A pair that several rows tell of is there several times."""
+
+PAIRS_WITH: Final[LiteralString] = f"""
+SELECT o."otherId" AS "userId", o."userId" AS "otherId", o."kind" FROM ({_OTHER_PAIRS}) AS o
+UNION ALL{_pairs_of_likes('"toUserId"', '"fromUserId"')}
+""".replace("<users>", "= ANY((SELECT %(others)s)::bigint[])")
+"""All pairs whose other one is among these. Reads by the others, not by the users, of whom there may be far more."""
 
 _HASH: Final[LiteralString] = """(hashint8extended(e."otherId"::bigint, e."kind"::bigint) & 1099511627775)"""
 """A number of 40 bits for each row: eight million of them can be summed in 64."""
@@ -94,6 +109,15 @@ FROM ({_OF_IDS}) AS e GROUP BY e."userId"
 
 A row a user is quicker to send and to read than one a pair. Unlike the ids, these others must be seen by the planner:
 only of a constant it makes a hash table, and would else have each pair compared with all of them.
+"""
+
+_READ_BETWEEN: Final[LiteralString] = f"""
+SELECT e."userId"::bigint AS "userId", e."otherId"::bigint AS "otherId"
+FROM ({PAIRS_WITH}) AS e JOIN unnest(%(ids)s::bigint[]) AS asked ("id") ON asked."id" = e."userId"
+"""
+"""Reads which of some others are no candidates of which of some users, each of whom is named once.
+
+Joined, because of thousands in a condition the planner weighs each, which takes longer than reading.
 """
 
 _TYPES: Final = {"userId": "int8", "otherId": "int8", "kind": "int2", "hash": "int8"}
@@ -157,6 +181,18 @@ def barred(connection: Connection, ids: Indices, others: Indices, parameters: Pa
         other=found["others"].joined(),
         hash=hashes_of({"userId": users, "hash": hashes}, ids),
     )
+
+
+def between(
+    connection: Connection, ids: Indices, others: Indices, parameters: Parameters, now: datetime
+) -> tuple[Indices, Indices]:
+    """Pairs, by id, of these users and those of the others who are no candidates of them, as of now.
+
+    What `barred` tells of them, but for the hash: read by the others, it takes as long as there are few of these.
+    """
+    asked = {"ids": ids, "others": others} | given(parameters, now) | {"admirers": False}
+    found = fetch_columns(connection, _READ_BETWEEN, asked, {"userId": "int8", "otherId": "int8"})
+    return found["userId"], found["otherId"]
 
 
 def hashes_of(found: dict[str, Column], ids: Indices) -> Hash:
