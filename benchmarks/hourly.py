@@ -50,7 +50,7 @@ KINDS = {"moved": MOVE, "an interest": LOSE_INTEREST, "a trait": TURN_TRAIT, "up
 class Cost:
     """What a run took: seconds of processor time of the functions and of the server, and bytes of write-ahead log.
 
-    lists : those written. anew: viewers whose list was searched for among everybody.
+    lists : those written. reasons: all counters of the run.
     """
 
     functions: float
