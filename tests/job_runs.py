@@ -1,5 +1,8 @@
 """Rows of JobRun as tests open, age and read them."""
 
+import json
+from datetime import datetime
+from itertools import count
 from typing import Any
 
 from psycopg import Connection
@@ -7,9 +10,30 @@ from psycopg.rows import dict_row
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
+from sitejobs.jobs.job import PagedJob, Run, scope_of
 from sitejobs.jobs.runs import AlreadyRunning, OpenRun
 
 STALE_SECONDS = 60
+_EXECUTIONS = count(1)
+_SET_START = """UPDATE "JobRun" SET "startedAt" = %s WHERE "id" = %s"""
+
+
+def open_run(connection: Connection, job: PagedJob, given: JsonObject, options: Any, at: datetime | None = None) -> Run:
+    """A run of a job as its first state opens it. `given`, `options`: as they came, and as read; `at`: its start."""
+    name, scope = job.entry.name, scope_of(options)
+    execution = f"{name}-{next(_EXECUTIONS)}"
+    run = runs.open_run(
+        connection, job=name, scope=scope, execution=execution, trigger="api", options=given, stale_seconds=1800
+    )
+    assert isinstance(run, OpenRun)
+    if at is not None:
+        connection.execute(_SET_START, [at, int(run.id)])
+    return Run(run.id, name, at or run.started_at, given, run.context)
+
+
+def through_json(value: Any) -> Any:
+    """The value after a payload's way through JSON."""
+    return json.loads(json.dumps(value))
 
 
 def opening(database: Connection, execution: str = "one", **changed: Any) -> OpenRun | AlreadyRunning:

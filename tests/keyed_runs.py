@@ -1,12 +1,10 @@
 """Runs of keyed jobs in this process: Plan and Batch called as the state machine calls them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sitejobs.aliases import JsonObject
 from sitejobs.handlers.settings import read_settings
@@ -15,6 +13,7 @@ from sitejobs.jobs.job import Chapter, PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.fakes import FolderWorkStore
+from tests.job_runs import through_json
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -84,8 +83,3 @@ class Runner:
                 ran.pages.append(page)
                 ran.add(self.job.batch(self.resources, run, parsed, page))
         return ran
-
-
-def through_json(value: Any) -> Any:
-    """What arrives on the other side of a payload."""
-    return json.loads(json.dumps(value))

@@ -1,6 +1,5 @@
 """Whole runs of a job over posts or users in this process: Plan and Batch called as the state machine calls them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from sitejobs.jobs.job import PagedJob, PageSummary, Resources, Run
 from sitejobs.options import parse_options
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
+from tests.job_runs import through_json
 
 NO_FILES = Path("nowhere")
 """These jobs keep no work files."""
@@ -73,11 +73,6 @@ def add(finished: Finished, summary: PageSummary) -> None:
     finished.counts.update({name: getattr(summary, name) for name in ("processed", "written", "skipped", "failed")})
     finished.reasons.update(summary.reasons)
     finished.compared.update(summary.compared)
-
-
-def through_json(value: Any) -> Any:
-    """The value after a payload's way through JSON."""
-    return json.loads(json.dumps(value))
 
 
 def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:

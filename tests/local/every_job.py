@@ -1,14 +1,12 @@
 """Every job of the catalog run in this process: Plan and Batch called as the state machine calls them."""
 
-import json
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Memory, PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import Memory, PagedJob, Resources, Run
 from sitejobs.media import media_metadata
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
@@ -17,6 +15,7 @@ from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
+from tests.job_runs import open_run, through_json
 from tests.jobs import JOBS_IN_ORDER
 from tests.media.sources import Bucket
 
@@ -45,17 +44,7 @@ def _run(database: Database, job: PagedJob, folder: Path, parser: ParserHost, gi
     checker = Checker(Bucket(), parser, read_rules({}), prefix="")
     resources = Resources(database, FolderWorkStore(folder), {}, Memory(checker))
     counts: Counter[str] = Counter()
-    opened = runs.open_run(
-        connection,
-        job=name,
-        scope=scope_of(parsed),
-        execution=f"{name} {datetime.now(UTC).isoformat()}",
-        trigger="cli",
-        options=given,
-        stale_seconds=60,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    run = Run(opened.id, name, opened.started_at, given, opened.context)
+    run = open_run(connection, job, given, parsed)
     cursor, first = None, True
     while first or cursor is not None:
         chapter = job.plan(resources, run, parsed, cursor)
@@ -63,8 +52,8 @@ def _run(database: Database, job: PagedJob, folder: Path, parser: ParserHost, gi
             run = Run(run.id, name, run.started_at, given, chapter.context)
             runs.set_context(connection, run.id, chapter.context)
         first, cursor = False, chapter.cursor
-        run = Run.from_json(json.loads(json.dumps(run.to_json())))
-        for page in json.loads(json.dumps(chapter.pages)):
+        run = Run.from_json(through_json(run.to_json()))
+        for page in through_json(chapter.pages):
             summary = job.batch(resources, run, parsed, page)
             counts.update({counter: getattr(summary, counter) for counter in runs.COUNTERS})
     runs.close_run(connection, run.id, None)

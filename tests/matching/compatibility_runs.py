@@ -1,6 +1,5 @@
 """Whole runs of compatibility in this process, as the state machine makes them; relations for random sites."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +13,18 @@ from psycopg import Connection
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Resources, Run, scope_of
+from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.compatibility.job import JOB
 from sitejobs.options import MAX_ID, MIN_ID, parse_options
 from sitejobs.postgres.connection import Database
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
+from tests.job_runs import open_run, through_json
 from tests.match_lists import store_lists
 from tests.matching.compatibility_oracle import Pair
 
 TOLERANCE = 1e-5
 
-_EXECUTIONS = count(1)
 _STORED = """
 SELECT "viewerUserId", "targetUserId", "status", "score", "scoreQuiz", "scoreInterests", "scoreRatingsQuality",
        "scoreRatingsFit", "sharedInterestCount", "sharedInterestIds", "ratingCount",
@@ -69,29 +68,18 @@ def _run(
     resources: Resources, at: datetime, given: JsonObject, options: Any, twice: bool, meanwhile: Callable[[], object]
 ) -> Finished:
     connection = resources.database.connection()
-    execution = f"compatibility-{next(_EXECUTIONS)}"
-    opened = runs.open_run(
-        connection,
-        job=JOB.entry.name,
-        scope=scope_of(options),
-        execution=execution,
-        trigger="api",
-        options=given,
-        stale_seconds=1800,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    now = Run(opened.id, JOB.entry.name, at, given, opened.context)
+    now = open_run(connection, JOB, given, options, at)
     finished, cursor = Finished(), None
     for chapter_number in count(1):
         chapter = JOB.plan(resources, now, options, cursor)
         if cursor is None:
             kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
             runs.set_context(connection, now.id, kept)
-            now = Run.from_json(_through_json(Run(now.id, now.job, at, given, chapter.context).to_json()))
+            now = Run.from_json(through_json(Run(now.id, now.job, at, given, chapter.context).to_json()))
         if any("inputs" not in page for page in chapter.pages):
             meanwhile()
             meanwhile = lambda: None  # noqa: E731
-        pages = _through_json(chapter.pages)
+        pages = through_json(chapter.pages)
         finished.pages += pages
         results = [_page(resources, now, options, page) for page in pages]
         if twice:
@@ -101,7 +89,7 @@ def _run(
             finished.counts.update({name: result[name] for name in runs.COUNTERS})
             finished.reasons.update(result["reasons"])
         runs.record_chapter(connection, now.id, chapter_number, results)
-        cursor = _through_json(chapter.cursor)
+        cursor = through_json(chapter.cursor)
         if cursor is None:
             finished.summary = runs.close_run(connection, now.id, None)
             return finished
@@ -126,7 +114,7 @@ def planned(url: str, at: datetime, options: JsonObject) -> list[list[JsonObject
             chapter = JOB.plan(resources, now, parsed, cursor)
             now = Run("1", JOB.entry.name, at, options, chapter.context)
             chapters.append(chapter.pages)
-            cursor = _through_json(chapter.cursor)
+            cursor = through_json(chapter.cursor)
         return chapters
     finally:
         resources.database.close()
@@ -142,11 +130,6 @@ def whole_page(url: str, at: datetime) -> None:
         JOB.batch(resources, Run("1", JOB.entry.name, at, {}, context), options, page)
     finally:
         resources.database.close()
-
-
-def _through_json(value: Any) -> Any:
-    """The value after a payload's way through JSON."""
-    return json.loads(json.dumps(value))
 
 
 # Sites ------------------------------------------------------------------------------------------------------

@@ -1,31 +1,25 @@
 """Whole runs of match-scores in this process: Plan and Batch called as the state machine calls them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from psycopg import Connection
-
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import comparison, runs
-from sitejobs.jobs.job import Resources, Run, scope_of
+from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.match_scores.job import JOB
 from sitejobs.options import parse_options
 from sitejobs.postgres.connection import Database
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
+from tests.job_runs import open_run, through_json
 
 Order = Callable[[list[JsonObject]], list[JsonObject]]
-
-_EXECUTIONS = count(1)
-_SET_START = """UPDATE "JobRun" SET "startedAt" = %(at)s WHERE "id" = %(id)s"""
 
 
 @dataclass
@@ -98,7 +92,7 @@ class Site:
         failed: bool,
     ) -> Finished:
         connection = places[0].database.connection()
-        run = _opened(connection, at, given, options)
+        run = open_run(connection, JOB, given, options, at)
         finished = Finished()
         cursor: Any = None
         pages: list[JsonObject] = []
@@ -109,10 +103,10 @@ class Site:
                 kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
                 runs.set_context(connection, run.id, kept)
                 finished.planned_pages, finished.message = chapter.planned_pages, chapter.message
-            run = Run.from_json(_through_json(run.to_json()))
+            run = Run.from_json(through_json(run.to_json()))
             finished.chapters += 1
-            cursor = _through_json(chapter.cursor)
-            pages += self._after_parts(places, run, options, _through_json(chapter.pages), finished)
+            cursor = through_json(chapter.cursor)
+            pages += self._after_parts(places, run, options, through_json(chapter.pages), finished)
         finished.pages = pages
         meanwhile()
         results = [self._page(places, run, options, number, page) for number, page in enumerate(order(pages))]
@@ -140,23 +134,3 @@ class Site:
         counts = {name: getattr(summary, name) for name in runs.COUNTERS}
         reported = {"page": page["page"], **counts, "reasons": dict(summary.reasons)}
         return reported | comparison.result(summary.compared)
-
-
-def _opened(connection: Connection, at: datetime, given: JsonObject, options: Any) -> Run:
-    opened = runs.open_run(
-        connection,
-        job=JOB.entry.name,
-        scope=scope_of(options),
-        execution=f"execution-{next(_EXECUTIONS)}",
-        trigger="api",
-        options=given,
-        stale_seconds=1800,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    connection.execute(_SET_START, {"at": at, "id": int(opened.id)})
-    return Run(opened.id, JOB.entry.name, at, given, opened.context)
-
-
-def _through_json(value: Any) -> Any:
-    """The value after a payload's way through JSON."""
-    return json.loads(json.dumps(value))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from psycopg.rows import dict_row
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import Memory, Resources, Run, scope_of
+from sitejobs.jobs.job import Memory, Resources, Run
 from sitejobs.media.checking import Checker
 from sitejobs.media.parser_host import ParserHost
 from sitejobs.media.rules import read_rules
@@ -28,12 +27,11 @@ from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.databases import site_database, temporary_database, warm_database
 from tests.fakes import FolderWorkStore
-from tests.keyed_runs import through_json
+from tests.job_runs import open_run, through_json
 from tests.media.sources import Bucket, content
 from tests.promises.described import LATER, NOW, UPLOADS, Described, described
 
 USERS = 40
-_EXECUTIONS = count(1)
 _UPLOADED = """
 INSERT INTO "Media" ("id", "ownerUserId", "type", "status", "storageKey", "createdAt")
 VALUES (%s, 8, 'IMAGE', 'UPLOADED', %s, '2026-06-01 11:00')
@@ -93,21 +91,11 @@ class PromiseSite:
 def _run(resources: Resources, of: Described, at: datetime, given: JsonObject) -> Ran:
     options = parse_options(of.job.options, given)
     connection = resources.database.connection()
-    opened = runs.open_run(
-        connection,
-        job=of.name,
-        scope=scope_of(options),
-        execution=f"promise-{next(_EXECUTIONS)}",
-        trigger="api",
-        options=given,
-        stale_seconds=1800,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    connection.execute('UPDATE "JobRun" SET "startedAt" = %s WHERE "id" = %s', [at, int(opened.id)])
+    run = open_run(connection, of.job, given, options, at)
     try:
-        return _pages(resources, of, Run(opened.id, of.name, at, given, opened.context), options)
+        return _pages(resources, of, run, options)
     except Exception as error:
-        runs.close_run(connection, opened.id, {"Error": type(error).__name__, "Cause": str(error)})
+        runs.close_run(connection, run.id, {"Error": type(error).__name__, "Cause": str(error)})
         raise
 
 

@@ -1,21 +1,18 @@
 """Whole runs of the search jobs in this process: Plan and Batch called as the state machine calls them."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import PagedJob, Resources, Run
 from sitejobs.options import parse_options
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
-
-_EXECUTIONS = count(1)
+from tests.job_runs import open_run, through_json
 
 
 @dataclass
@@ -48,17 +45,7 @@ def run(
 def _run(resources: Resources, job: PagedJob, at: datetime, given: JsonObject) -> Finished:
     options = parse_options(job.options, given)
     connection = resources.database.connection()
-    opened = runs.open_run(
-        connection,
-        job=job.entry.name,
-        scope=scope_of(options),
-        execution=f"search-execution-{next(_EXECUTIONS)}",
-        trigger="api",
-        options=given,
-        stale_seconds=1800,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    now = Run(opened.id, job.entry.name, at, given, opened.context)
+    now = open_run(connection, job, given, options, at)
     finished, cursor, chapters = Finished(), None, 0
     while not chapters or cursor is not None:
         chapter = job.plan(resources, now, options, cursor)
@@ -66,11 +53,11 @@ def _run(resources: Resources, job: PagedJob, at: datetime, given: JsonObject) -
             now = Run(now.id, now.job, now.started_at, now.options, chapter.context)
             kept = chapter.context | ({"message": chapter.message} if chapter.message else {})
             runs.set_context(connection, now.id, kept)
-        cursor, chapters = json.loads(json.dumps(chapter.cursor)), chapters + 1
+        cursor, chapters = through_json(chapter.cursor), chapters + 1
         finished.pages += chapter.pages
     results = []
-    for page in json.loads(json.dumps(finished.pages)):
-        summary = job.batch(resources, Run.from_json(json.loads(json.dumps(now.to_json()))), options, page)
+    for page in through_json(finished.pages):
+        summary = job.batch(resources, Run.from_json(through_json(now.to_json())), options, page)
         counts = {name: getattr(summary, name) for name in runs.COUNTERS}
         results.append({"page": page["page"], **counts, "reasons": dict(summary.reasons)})
         finished.counts.update(counts)

@@ -1,23 +1,18 @@
 """Whole runs of a paged job in this process: chapter after chapter, each page as the state machine would call it."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 from sitejobs.aliases import JsonObject
 from sitejobs.jobs import runs
-from sitejobs.jobs.job import PagedJob, Resources, Run, scope_of
+from sitejobs.jobs.job import PagedJob, Resources, Run
 from sitejobs.options import parse_options
 from tests.databases import warm_database
 from tests.fakes import FolderWorkStore
-
-_EXECUTIONS = count(1)
-_SET_START = """UPDATE "JobRun" SET "startedAt" = %(at)s WHERE "id" = %(id)s"""
+from tests.job_runs import open_run, through_json
 
 
 @dataclass
@@ -51,27 +46,16 @@ def _run(
     job: PagedJob, resources: Resources, at: datetime, given: JsonObject, before_page: Callable[[JsonObject], object]
 ) -> Done:
     parsed, connection = parse_options(job.options, given), resources.database.connection()
-    name = job.entry.name
-    opened = runs.open_run(
-        connection,
-        job=name,
-        scope=scope_of(parsed),
-        execution=f"{name}-{next(_EXECUTIONS)}",
-        trigger="api",
-        options=given,
-        stale_seconds=1800,
-    )
-    assert isinstance(opened, runs.OpenRun)
-    connection.execute(_SET_START, {"at": at, "id": int(opened.id)})
-    run, done, cursor = Run(opened.id, name, at, given, opened.context), Done(opened.id), None
+    run = open_run(connection, job, given, parsed, at)
+    done, cursor = Done(run.id), None
     results = []
     while not done.pages or cursor is not None:
         chapter = job.plan(resources, run, parsed, cursor)
         if chapter.context:
-            run = Run(run.id, name, at, given, _through_json(chapter.context))
+            run = Run(run.id, run.job, at, given, through_json(chapter.context))
             runs.set_context(connection, run.id, run.context)
         done.message = chapter.message or done.message
-        for page in _through_json(chapter.pages):
+        for page in through_json(chapter.pages):
             before_page(page)
             summary = job.batch(resources, run, parsed, page)
             done.pages.append(page)
@@ -79,15 +63,10 @@ def _run(
             counts = {counter: getattr(summary, counter) for counter in runs.COUNTERS}
             done.counts.update(counts)
             results.append({"page": page["page"], **counts, "reasons": dict(summary.reasons)})
-        cursor = _through_json(chapter.cursor)
+        cursor = through_json(chapter.cursor)
         if not done.pages:
             break
     runs.record_chapter(connection, run.id, 1, results)
     runs.close_run(connection, run.id, None)
     done.context = run.context
     return done
-
-
-def _through_json(value: Any) -> Any:
-    """The value after a payload's way through JSON."""
-    return json.loads(json.dumps(value))
