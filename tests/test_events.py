@@ -12,8 +12,8 @@ from sitejobs.postgres.connection import connect
 from sitejobs_local.database.postgres import Server
 from sitejobs_local.population import generate, load
 from tests.databases import site_database
-from tests.jobs import KEYED, job_of
 from tests.job_runs import through_json
+from tests.jobs import KEYED, job_of
 from tests.keyed_runs import Runner
 
 EVENTS = Path(__file__).resolve().parent.parent / "events"

@@ -54,7 +54,7 @@ def note_plan(connection: Connection) -> None:
     connection.execute('INSERT INTO "Prepared" SELECT count(*) FROM "Length"')
 
 
-def toy_job(refresh: Refresh = lengths, scan: int = 10, *, all_stale: bool = False) -> PagedJob:
+def toy_job(refresh: Refresh = lengths, scan: int = 10, *, all_stale: bool = False, together: int = 0) -> PagedJob:
     return KeyedJob(
         JobEntry("toy", "toys", "lengths of words", ToyOptions, all_stale=all_stale),
         KEYS,
@@ -65,6 +65,7 @@ def toy_job(refresh: Refresh = lengths, scan: int = 10, *, all_stale: bool = Fal
         only="word_id",
         size="word_batch_size",
         scan=scan,
+        together=together,
     )
 
 
@@ -170,6 +171,20 @@ def test_pages_of_a_job_whose_keys_may_all_be_stale_grow_with_its_batch(toys: To
     assert ran.counts["written"] == 25_000
     [(transactions,)] = toys.execute('SELECT count(DISTINCT "transaction") FROM "Length"')
     assert transactions == 25_000 / size
+    toys.assert_right()
+
+
+@pytest.mark.parametrize(("functions", "keys"), [(1, [12] * 8 + [4]), (8, [9] * 11 + [1]), (50, [3] * 33 + [1])])
+def test_pages_of_a_full_run_grow_where_each_function_has_enough_of_them(
+    toys: Toys, functions: int, keys: list[int]
+) -> None:
+    toys.fill(100)
+    toys.runner.job = toy_job(together=12)
+    ran = toys.runner.run({"maxConcurrency": functions, "wordBatchSize": 3})
+    assert [page["keys"] for page in ran.pages] == keys
+    assert_tiles(ran.pages)
+    [(transactions,)] = toys.execute('SELECT count(DISTINCT "transaction") FROM "Length"')
+    assert transactions == len(keys)
     toys.assert_right()
 
 

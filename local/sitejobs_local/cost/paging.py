@@ -27,11 +27,16 @@ class Paging:
 
     def largest(self, keys: int) -> int:
         """Keys of a page of a run for all."""
-        if self.entry.name != "match-scores":
-            return self.size
-        from sitejobs.matching.match_scores.paging import viewers_a_page
+        if self.entry.name == "match-scores":
+            from sitejobs.matching.match_scores.paging import viewers_a_page
 
-        return viewers_a_page(keys, self.size, self.concurrency)
+            return viewers_a_page(keys, self.size, self.concurrency)
+        if self.entry.name == "feed-presort":
+            from sitejobs.feed.feed_presort import TOGETHER
+
+            most = max(TOGETHER // self.size, 1)
+            return self.size * ranges_a_page(math.ceil(keys / self.size), most, self.concurrency)
+        return self.size
 
     def incremental(self, keys: int, changed: float) -> int:
         """Pages of an incremental run, of whose keys the share `changed` has changed."""

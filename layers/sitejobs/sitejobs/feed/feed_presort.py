@@ -23,7 +23,7 @@ DRY_RUN: Final = "dryRun"
 """The parameter of a run that compares feeds with the stored ones instead of writing them."""
 
 TOGETHER: Final = 500
-"""Stale feeds that are made anew in one transaction: public posts are read once for them. It holds 30 MB."""
+"""Feeds up to which a transaction grows beyond a batch: they share what is read of posts and people. It holds 30 MB."""
 
 _READ_STORED: Final[LiteralString] = f"""
 SELECT k."userId", u."id" IS NOT NULL, {of_later_run('s."computedAt"')}, s."computedAt" = %(now)s

@@ -28,7 +28,7 @@ BATCHES: Final = 20
 """Most batches that an incremental page of a job scans of which one change may make every key stale."""
 
 TURNS: Final = 2
-"""Pages for each concurrent function of an incremental run: on a small site pages scan fewer than `SCAN` keys."""
+"""Pages for each concurrent function where ranges are joined: on a small site pages have fewer keys than they may."""
 
 # Ranges are cut from one sorted array, since row_number() took longer. 8 bytes a key: 40 MB for a chapter's 5 million.
 _CUT: Final[LiteralString] = """
@@ -116,16 +116,16 @@ def users_and(stored: LiteralString) -> LiteralString:
 class KeyedJob:
     """A paged job made of its keys and the function that refreshes some of them.
 
-    A page of a full run refreshes all keys of its range in one transaction. A page of an incremental run scans a wider
-    range for stale keys and refreshes these, at most as many in one transaction as a full run's page has or
-    `together`.
+    A page of a full run refreshes all keys of its range in one transaction: as many as `size` says or, where that
+    leaves each function enough pages, up to `together`. A page of an incremental run scans a wider range for stale keys
+    and refreshes these, at most `size` or `together` in one transaction.
 
     Attributes
     ----------
     parameters : what Plan reads from options and environment for all pages.
     prepare : what Plan does first, once a run.
     tidy : what Plan does before that, once a run for everyone, after it has made sure that the sources can be read.
-    together : stale keys that an incremental page refreshes in one transaction, if that are more than `size` says.
+    together : keys up to which a transaction grows beyond `size`, because what it reads for all of them is dear.
     look : what an incremental page does before it asks for stale keys.
     noun : what a key is called.
     only, size : the options' fields for a single key, and for the keys in one transaction.
@@ -194,8 +194,8 @@ class KeyedJob:
     ) -> Chapter:
         """Up to `pages_a_chapter` pages from the key `first` on; `number` pages precede them."""
         size = getattr(options, self.size)
-        looked_at = most_looked_at(self.entry, size, self.scan) if options.incremental else 0
-        grain = max(size, min(LOOK, looked_at))
+        looked_at = most_looked_at(self.entry, size, self.scan) if options.incremental else self.together
+        grain = max(size, min(LOOK, looked_at)) if options.incremental else size
         most = max(looked_at // grain, 1)
         page_keys = grain * most
         limit = page_keys * pages_a_chapter(options)
@@ -226,7 +226,7 @@ def most_looked_at(entry: JobEntry, batch_size: int, scan: int = SCAN) -> int:
 
 
 def ranges_a_page(ranges: int, most: int, functions: int) -> int:
-    """How many ranges one incremental page joins, up to `most`, while leaving each of `functions` TURNS pages.
+    """How many ranges one page joins, up to `most`, while leaving each of `functions` TURNS pages.
 
     There are at most `most` * `PAGES_A_CHAPTER` ranges, so that the pages fit into a chapter.
     """
