@@ -126,8 +126,8 @@ class _Refresh:
     def _without_excluded(self, found: _Found) -> _Found:
         """Those found who are still candidates; viewers with others than at the snapshot are scored anew.
 
-        Of few changed candidates it is asked first whom they are kept from: the others' viewers are not looked at. Who
-        was kept from one of these at the snapshot, but is no more, enters its list: see `changes._excluded_beside`.
+        Of few changed candidates it is asked first from whom they are kept, and only these viewers are compared. So one
+        who was kept from a viewer at the snapshot, but is no more, enters its list: see `changes._excluded_beside`.
         """
         page, rows = self._page, np.flatnonzero(self._active)
         ids, (known_ids, positions) = self._viewers.ids, page.snapshot.candidates_by_id
