@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ REJECTED = {
     "picture.mp4": {"type", "mime-type"},
 }
 SECRET = "SECRET"
+_TIMES = re.compile(r"\d\d:\d\d:\d\d[.,]\d+")
 AGREEING = """
 SELECT DISTINCT "status"::text = "verdict" FROM "Media" m JOIN "MediaMetadata" k ON k."mediaId" = m."id"
 """
@@ -101,8 +103,9 @@ def nobody_is_shown(url: str, home: Path, answers: Any) -> None:
     stored = rows(url, 'SELECT to_jsonb(k)::text FROM "MediaMetadata" k')
     logs = "".join(path.read_text() for path in home.glob("logs*/*.log"))
     assert "messages done" in logs
+    told = _TIMES.sub("", repr(stored) + json.dumps(answers) + logs)  # 47.37 may be seconds of one
     for personal in (SECRET, "47.37", "008.54", "ISO6709"):
-        assert personal not in repr(stored) + json.dumps(answers) + logs
+        assert personal not in told
     # The logs have no names of uploads either: people choose them.
     assert "orientation-6" not in logs
 
