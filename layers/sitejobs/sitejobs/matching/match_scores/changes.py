@@ -16,8 +16,8 @@ from sitejobs.errors import DataUnavailable
 from sitejobs.jobs.job import Resources, Run
 from sitejobs.matching.scoring.arrays import Flags, Indices
 from sitejobs.matching.scoring.parameters import Parameters
+from sitejobs.matching.snapshot import exclusions
 from sitejobs.matching.snapshot.candidates import READY_USERS
-from sitejobs.matching.snapshot.exclusions import PAIRS_WITH, given
 from sitejobs.matching.snapshot.file import StoredSnapshot, read_whole
 from sitejobs.postgres.columns import fetch_columns
 
@@ -62,7 +62,7 @@ WHERE v."rows" > 0 AND NOT EXISTS (SELECT FROM "MatchList" l WHERE l."userId" = 
 """Viewers whose matches are not stored as a list yet."""
 
 _READ_EXCLUDED_BESIDE: Final[LiteralString] = f"""
-SELECT DISTINCT e."userId"::bigint AS "userId" FROM ({PAIRS_WITH}) AS e
+SELECT DISTINCT e."userId"::bigint AS "userId" FROM ({exclusions.PAIRS_WITH}) AS e
 JOIN "MatchListChange" c ON c."userId" = e."userId" AND e."otherId" = ANY(c."candidateUserId")
 """
 """Viewers beside whose lists stands one of these others who is no candidate of theirs (or likes them, if it counts)."""
@@ -123,8 +123,8 @@ def find_base(resources: Resources, run: Run, parameters: Parameters) -> Base | 
     try:
         snapshot = StoredSnapshot(resources.work, context["snapshot"])
         ids = snapshot.index()["ids"]
-        of_all = "changes" not in context
-        changed = ids[:0] if of_all else ids[stored_changes(resources, context["changes"]).candidates]
+        changes = context.get("changes")
+        changed = ids[stored_changes(resources, changes).candidates] if changes else ids[:0]
     except DataUnavailable:
         return None
     return Base(int(last_id), snapshot, context["leftWithin"], changed)
@@ -255,5 +255,5 @@ def _excluded_beside(connection: Connection, base: Base, parameters: Parameters,
     """
     if not len(base.changed):
         return np.empty(0, np.int64)
-    asked = {"others": base.changed} | given(parameters, now)
+    asked = {"others": base.changed} | exclusions.given(parameters, now)
     return fetch_columns(connection, _READ_EXCLUDED_BESIDE, asked, {"userId": "int8"})["userId"]
